@@ -1,0 +1,5 @@
+//! The harness: scenarios, worlds, checkers, reports.
+
+pub mod check;
+pub mod report;
+pub mod scenario;

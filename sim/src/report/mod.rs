@@ -1,0 +1,217 @@
+//! What a run found, as data.
+//!
+//! The fields and their order are the public form of `--json`. Everything but `cost` is a pure
+//! function of the scenario, the seed and the code. Nothing here prints; the terminal form is
+//! in a module of its own.
+
+use serde::Serialize;
+
+/// A whole report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The world it ran in.
+    pub world: String,
+    /// The seed it ran with.
+    pub seed: u64,
+    /// How many nodes it started with (`--nodes` may have overridden the file).
+    pub nodes: u32,
+    /// Whether every check and expectation held.
+    pub verdict: Verdict,
+    /// A hash of every event, equal on every machine.
+    pub digest: String,
+    /// Simulated seconds from t = 0 to the end.
+    pub simulated_s: f64,
+    /// How look-ups fared.
+    pub lookups: Lookups,
+    /// How the ring fared.
+    pub ring: Ring,
+    /// What the network carried.
+    pub traffic: Traffic,
+    /// What happened to nodes.
+    pub events: Events,
+    /// Which faults fired, and on whom.
+    pub faults: Vec<FaultFired>,
+    /// What was violated; the first ones, `ring.violations` and `lookups` count all.
+    pub violations: Vec<Violation>,
+    /// Expectations that did not hold.
+    pub unmet: Vec<Unmet>,
+    /// What the run cost; the only part that changes from run to run.
+    pub cost: Cost,
+}
+
+/// The outcome in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every check and expectation held.
+    Pass,
+    /// One did not.
+    Fail,
+}
+
+/// How look-ups fared. Statistics are over those that succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Lookups {
+    /// How many were begun.
+    pub issued: u64,
+    /// How many named the owner.
+    pub ok: u64,
+    /// How many named a node that never owned the key while they ran; `null` if not checked.
+    pub wrong: Option<u64>,
+    /// How many gave up.
+    pub failed: u64,
+    /// Of those that finished.
+    pub failed_share: Option<f64>,
+    /// Of those that finished.
+    pub wrong_share: Option<f64>,
+    /// Failed and wrong together, of those that finished.
+    pub missed_share: Option<f64>,
+    /// Nodes contacted that answered, the owner included.
+    pub hops: Option<Summary>,
+    /// The same up to the key's immediate predecessor.
+    pub hops_to_predecessor: Option<Summary>,
+    /// Nodes that did not answer.
+    pub timeouts: Option<Summary>,
+    /// From asking to knowing, in milliseconds.
+    pub latency_ms: Option<LatencySummary>,
+}
+
+/// The distribution of a count.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// The 1st percentile.
+    pub p1: u64,
+    /// The 10th percentile.
+    pub p10: u64,
+    /// The median.
+    pub p50: u64,
+    /// The 90th percentile.
+    pub p90: u64,
+    /// The 99th percentile.
+    pub p99: u64,
+    /// The greatest.
+    pub max: u64,
+}
+
+/// The distribution of a time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LatencySummary {
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+/// How the ring fared.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Ring {
+    /// Members at the end.
+    pub members: u64,
+    /// Rings at the end; `null` if not checked.
+    pub rings: Option<u64>,
+    /// Whether the ring was ideal at the end; `null` if not checked.
+    pub ideal: Option<bool>,
+    /// Simulated seconds from the end of the last fault, or change of membership without
+    /// faults, to the moment from which on the ring was ideal; `null` if it never was.
+    pub ideal_after_s: Option<f64>,
+    /// The same in stabilization periods.
+    pub ideal_after_periods: Option<f64>,
+    /// Properties that broke and were not excused.
+    pub violations: u64,
+    /// Properties that broke with a known excuse.
+    pub excused: u64,
+    /// What was excused, by the name of the excuse and the property.
+    pub excuses: std::collections::BTreeMap<String, u64>,
+}
+
+/// What the network carried.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Traffic {
+    /// Messages delivered.
+    pub messages: u64,
+    /// Messages lost, to chance, cuts and dead nodes.
+    pub lost: u64,
+    /// Bytes sent per live node and simulated second.
+    pub bytes_per_node_per_s: f64,
+}
+
+/// What happened to nodes, counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Events {
+    /// Nodes that became members after t = 0.
+    pub joined: u64,
+    /// Nodes that left gracefully.
+    pub left: u64,
+    /// Nodes that crashed.
+    pub crashed: u64,
+    /// Times a node presumed another dead.
+    pub presumed_dead: u64,
+    /// Of those, times the other was alive.
+    pub presumed_dead_wrongly: u64,
+    /// Times a node lost all its successors.
+    pub stranded: u64,
+    /// Messages dropped that no correct node would have sent then.
+    pub ignored: u64,
+}
+
+/// A fault as it fired.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FaultFired {
+    /// Simulated seconds.
+    pub at_s: f64,
+    /// When it ended; `null` if it stayed.
+    pub until_s: Option<f64>,
+    /// `crash`, `partition`, …
+    pub kind: String,
+    /// The nodes it hit, by name; groups for a partition.
+    pub nodes: Vec<Vec<String>>,
+}
+
+/// A property that broke without an excuse.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Violation {
+    /// Simulated seconds.
+    pub at_s: f64,
+    /// The name of the check.
+    pub check: String,
+    /// What broke.
+    pub detail: String,
+    /// The node at which it broke; `null` where it is nobody's alone.
+    pub node: Option<String>,
+    /// The event that was being handled.
+    pub cause: String,
+}
+
+/// An expectation that did not hold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Unmet {
+    /// The path of the number.
+    pub metric: String,
+    /// What it was; `null` where there were no samples.
+    pub value: serde_json::Value,
+    /// What it should have been, in words.
+    pub bound: String,
+}
+
+/// What a run cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Events handled after t = 0.
+    pub events: u64,
+    /// CPU seconds, without the set-up.
+    pub cpu_s: f64,
+    /// Seconds on the clock, without the set-up.
+    pub wall_s: f64,
+    /// The process's greatest resident memory so far.
+    pub peak_rss_bytes: u64,
+}

@@ -1,0 +1,248 @@
+//! What a scenario says, checked and ready to run.
+//!
+//! A scenario is data: nothing here runs a node, draws a random number or knows which world
+//! will play it. The TOML form is in the module that parses it; these are the types that the
+//! worlds read.
+
+use std::time::Duration;
+
+use cuerda::node::Config;
+
+/// A checked scenario: every value is in range and every time lies within the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The name of its file, without folder and ending.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// The world it is played in unless another is asked for.
+    pub world: World,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// How long it lasts, in simulated time from t = 0.
+    pub duration: Duration,
+    /// What is checked while it runs.
+    pub checks: Checks,
+    /// How many nodes there are at t = 0.
+    pub nodes: u32,
+    /// How the ring comes about.
+    pub start: Start,
+    /// Every node's settings.
+    pub node: Config,
+    /// What the network does to messages.
+    pub network: Network,
+    /// What clients do.
+    pub workloads: Vec<Workload>,
+    /// Who comes and goes.
+    pub churn: Vec<Churn>,
+    /// What goes wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What the report must say for the run to pass.
+    pub expectations: Vec<Expectation>,
+}
+
+/// The worlds that a scenario can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum World {
+    /// The discrete-event engine.
+    Events,
+}
+
+/// Which checkers watch a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// The properties of the ring, after every change.
+    pub ring: bool,
+    /// Look-ups, against an oracle.
+    pub lookups: bool,
+}
+
+/// How the ring comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// All tables are perfect at t = 0.
+    Ideal,
+    /// One node founds a ring and the others join it one after another, before t = 0.
+    Join,
+}
+
+/// What the network does to each message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Network {
+    /// How long one is under way.
+    pub latency: Latency,
+    /// The share that is lost, 0 to 1.
+    pub loss: f64,
+    /// The share that arrives twice, 0 to 1.
+    pub duplicate: f64,
+}
+
+/// How long a message is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// Always the same.
+    Fixed(Duration),
+    /// Evenly between two bounds.
+    Uniform(Duration, Duration),
+    /// Exponential, with this mean.
+    Exponential(Duration),
+}
+
+/// Requests from clients: a Poisson process over the whole ring, each from a random live node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Workload {
+    /// What is asked.
+    pub kind: WorkloadKind,
+    /// How many a second, over the whole ring.
+    pub rate: f64,
+    /// When it starts.
+    pub from: Duration,
+    /// When it ends; at most the scenario's duration.
+    pub until: Duration,
+}
+
+/// What a workload asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// Look-ups of keys drawn evenly from the circle.
+    Lookup,
+}
+
+/// Coming and going: three Poisson processes over the whole ring, in events a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Churn {
+    /// New nodes joining through a random live member.
+    pub join: f64,
+    /// Random members leaving gracefully.
+    pub leave: f64,
+    /// Random members crashing.
+    pub crash: f64,
+    /// When it starts.
+    pub from: Duration,
+    /// When it ends.
+    pub until: Duration,
+}
+
+/// Something that goes wrong at a moment, and perhaps ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// When it begins.
+    pub at: Duration,
+    /// How long it lasts; it stays without.
+    pub lasts: Option<Duration>,
+    /// What it does to whom.
+    pub kind: FaultKind,
+}
+
+/// What a fault does to whom.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultKind {
+    /// The nodes stop at once; when it ends they start again with a new incarnation and join.
+    Crash {
+        /// Which.
+        nodes: Selector,
+        /// Whether they find their disks again.
+        disk: Disk,
+    },
+    /// The nodes handle nothing; when it ends they handle what has come meanwhile.
+    Pause {
+        /// Which.
+        nodes: Selector,
+    },
+    /// No message passes from one part to another. Who is in none of them is in the last one.
+    Partition {
+        /// The parts, at least two.
+        split: Vec<Selector>,
+    },
+    /// No message passes from the first to the second; the other way all do.
+    OneWay {
+        /// The senders.
+        from: Selector,
+        /// The receivers.
+        to: Selector,
+    },
+    /// Messages to and from the nodes take longer.
+    Slow {
+        /// Which.
+        nodes: Selector,
+        /// How much, for each message.
+        extra: Duration,
+    },
+    /// A share of the messages to and from the nodes is lost.
+    Loss {
+        /// Which.
+        nodes: Selector,
+        /// The share, 0 to 1.
+        share: f64,
+    },
+    /// The nodes' wall clocks are off.
+    Skew {
+        /// Which.
+        nodes: Selector,
+        /// By how many milliseconds; negative is slow.
+        by_ms: i64,
+    },
+    /// The nodes leave gracefully; when it ends they join again.
+    Leave {
+        /// Which.
+        nodes: Selector,
+    },
+    /// New nodes join, at the same instant; when it ends they leave gracefully.
+    Join {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What a crash does to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// It is found again: the identity, and the peers remembered.
+    Kept,
+    /// It is lost: the node comes back under its identity and knows nothing else.
+    Lost,
+}
+
+/// Names nodes; resolved among the live ones when the fault fires.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selector {
+    /// `n7`: the node with this number.
+    Node(u32),
+    /// `5`: that many, at random.
+    Count(u32),
+    /// `20%`: that share of them, at random; 0 to 1.
+    Share(f64),
+    /// `owner(key:K)`: whoever owns the key.
+    Owner(String),
+    /// `successors(key:K, i)`: the first i holders of the key, the owner first.
+    Successors(String, u32),
+    /// `arc(a..b)`: those between two fractions of the circle, half-open; may wrap.
+    Arc(f64, f64),
+    /// `rest`: all that no earlier entry of the list took.
+    Rest,
+    /// Several; none is taken twice.
+    List(Vec<Selector>),
+}
+
+/// A bound on a number of the report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// Where the number stands in the report, such as `lookups.hops.mean`.
+    pub metric: String,
+    /// What it must be.
+    pub bound: Bound,
+}
+
+/// What a number must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bound {
+    /// Neither below the first nor above the second; either may be open.
+    Range {
+        /// The least.
+        min: Option<f64>,
+        /// The greatest.
+        max: Option<f64>,
+    },
+    /// Exactly this number, truth value or text.
+    Equals(serde_json::Value),
+}

@@ -1,0 +1,229 @@
+//! What can be set on a node.
+
+use std::time::Duration;
+
+use super::limits;
+
+/// A node's settings. All nodes of a ring should have the same; `successors`, `replicas` and
+/// `cluster` must, or they refuse each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// The cluster's name. Nodes of another name are refused, so that the rings of strangers
+    /// never become one. Default: `cuerda`.
+    pub cluster: String,
+    /// r, the length of the successor list: as many neighbours may fail at once, less one,
+    /// between two stabilizations. 1 to 64; about 2·log₂N for N nodes is comfortable.
+    /// Default: 8.
+    pub successors: u8,
+    /// k, how many nodes hold a record; at most `successors`. Default: 3.
+    pub replicas: u8,
+    /// How often a node compares notes with its successor, jittered to between half and one and
+    /// a half of this. Shorter repairs sooner and costs three messages each time. Default: 30 s.
+    pub stabilize_every: Duration,
+    /// The time in which every distinct finger is refreshed once, jittered likewise. Default:
+    /// 30 s.
+    pub fix_fingers_every: Duration,
+    /// How long a reply may take before the asked node counts as silent, at least: measured
+    /// round trips may lengthen it. Default: 500 ms.
+    pub request_timeout: Duration,
+    /// The longest that measured round trips may make the time-out. Default: 5 s.
+    pub request_timeout_max: Duration,
+    /// How many silences in a row make a neighbour dead. A look-up moves on after the first.
+    /// Default: 2.
+    pub attempts: u8,
+    /// How many peers presumed dead are remembered, to be probed for a healed partition. 0
+    /// switches reunion off. At most 64; default: 16.
+    pub remembered: u8,
+    /// The longest time between two probes of a remembered peer; it starts at `stabilize_every`
+    /// and doubles up to this, rounded up to whole periods. Longer saves messages to peers that
+    /// are gone for good, shorter heals a partition sooner. Default: twice `stabilize_every`.
+    pub probe_every_max: Option<Duration>,
+    /// When none of the configured members a joining node can reach belongs to a ring, the one
+    /// with the lowest id among them founds a ring after this time. Default: 60 s.
+    pub found_after: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            cluster: "cuerda".to_owned(),
+            successors: 8,
+            replicas: 3,
+            stabilize_every: Duration::from_secs(30),
+            fix_fingers_every: Duration::from_secs(30),
+            request_timeout: Duration::from_millis(500),
+            request_timeout_max: Duration::from_secs(5),
+            attempts: 2,
+            remembered: 16,
+            probe_every_max: None,
+            found_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A setting out of its range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` {problem}")]
+pub struct ConfigError {
+    /// The name of the setting, as in [`Config`].
+    pub key: &'static str,
+    /// What is wrong with it and what would be right.
+    pub problem: String,
+}
+
+impl Config {
+    /// Checks that all settings are in range and fit each other.
+    ///
+    /// # Errors
+    /// The first setting that does not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let error = |key, problem: String| Err(ConfigError { key, problem });
+        let range = |key, value: u8, least: u8, most: u8| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                error(
+                    key,
+                    format!("must be between {least} and {most}, not {value}"),
+                )
+            }
+        };
+        range("successors", self.successors, 1, limits::SUCCESSORS)?;
+        range("attempts", self.attempts, 1, limits::ATTEMPTS)?;
+        range("remembered", self.remembered, 0, limits::REMEMBERED)?;
+        range("replicas", self.replicas, 1, limits::SUCCESSORS)?;
+        if self.replicas > self.successors {
+            return error(
+                "replicas",
+                format!(
+                    "is {}, more than the {} successors; records are kept on successors, so raise \
+                     `successors` or lower `replicas`",
+                    self.replicas, self.successors
+                ),
+            );
+        }
+        for (key, duration) in [
+            ("stabilize_every", self.stabilize_every),
+            ("fix_fingers_every", self.fix_fingers_every),
+            ("request_timeout", self.request_timeout),
+            ("found_after", self.found_after),
+        ] {
+            if duration < limits::SHORTEST {
+                return error(key, format!("must be at least {:?}", limits::SHORTEST));
+            }
+        }
+        if self.request_timeout_max < self.request_timeout {
+            return error(
+                "request_timeout_max",
+                format!(
+                    "is {:?}, less than `request_timeout`, which is {:?}",
+                    self.request_timeout_max, self.request_timeout
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// The longest back-off of a probe, in stabilization periods; at least 1.
+    #[allow(dead_code, reason = "reunion uses it")]
+    pub(super) fn probe_periods_max(&self) -> u16 {
+        let most = self.probe_every_max.unwrap_or(self.stabilize_every * 2);
+        let periods = most
+            .as_nanos()
+            .div_ceil(self.stabilize_every.as_nanos().max(1));
+        u16::try_from(periods.max(1)).unwrap_or(u16::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn every_bound_names_its_key() {
+        let base = Config::default;
+        let bad = [
+            Config {
+                successors: 0,
+                ..base()
+            },
+            Config {
+                successors: 65,
+                replicas: 3,
+                ..base()
+            },
+            Config {
+                replicas: 9,
+                ..base()
+            },
+            Config {
+                replicas: 0,
+                ..base()
+            },
+            Config {
+                attempts: 0,
+                ..base()
+            },
+            Config {
+                remembered: 65,
+                ..base()
+            },
+            Config {
+                stabilize_every: Duration::ZERO,
+                ..base()
+            },
+            Config {
+                fix_fingers_every: Duration::ZERO,
+                ..base()
+            },
+            Config {
+                request_timeout: Duration::ZERO,
+                ..base()
+            },
+            Config {
+                found_after: Duration::ZERO,
+                ..base()
+            },
+            Config {
+                request_timeout_max: Duration::from_millis(1),
+                ..base()
+            },
+        ];
+        let keys: Vec<&str> = bad
+            .iter()
+            .map(|config| config.validate().expect_err("out of range").key)
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "successors",
+                "successors",
+                "replicas",
+                "replicas",
+                "attempts",
+                "remembered",
+                "stabilize_every",
+                "fix_fingers_every",
+                "request_timeout",
+                "found_after",
+                "request_timeout_max"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_probes_back_off_is_counted_in_whole_periods() {
+        let config = Config::default();
+        assert_eq!(config.probe_periods_max(), 2);
+        let odd = Config {
+            probe_every_max: Some(Duration::from_secs(61)),
+            ..config
+        };
+        assert_eq!(odd.probe_periods_max(), 3);
+    }
+}

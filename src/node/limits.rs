@@ -1,0 +1,41 @@
+//! All bounds of a node in one place. A full table rejects at once and names its limit.
+
+use std::time::Duration;
+
+/// The longest successor list that can be configured.
+pub const SUCCESSORS: u8 = 64;
+/// The most silences that can be asked for before a neighbour counts as dead.
+pub const ATTEMPTS: u8 = 16;
+/// The most peers presumed dead that can be remembered.
+pub const REMEMBERED: u8 = 64;
+/// The shortest period or time-out that can be configured.
+pub const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Client look-ups open at one node at a time.
+pub const LOOKUPS: usize = 1024;
+/// Operations that a node runs for itself at a time, besides ring maintenance.
+pub const ERRANDS: usize = 8;
+/// Nodes that one look-up may ask, answered or not.
+pub const LOOKUP_ASKS: usize = 128;
+/// Candidates that a look-up keeps; the farthest from the key are forgotten first.
+pub const LOOKUP_CANDIDATES: usize = 64;
+/// Nodes nearer to the key that one node names to another.
+pub const CLOSER: usize = 4;
+/// Steps back from predecessor to predecessor before a look-up takes the long way again.
+pub const STEPS_BACK: u8 = 8;
+/// Questions about a node's neighbours that wait for its own step to end. More are told
+/// `Busy` and must ask again.
+pub const DELAYED: usize = 32;
+/// Times that the wait after a `Busy` may be extended before the asker gives up.
+pub const BUSY_WAITS: u8 = 3;
+/// Nodes asked on the way back into the ring when all successors are silent.
+pub const RETREAT_ASKS: usize = 64;
+/// Remembered peers probed in one stabilization period.
+pub const PROBES_PER_PERIOD: usize = 2;
+/// Look-ups of its own place that a joiner does before it goes back to its contacts.
+pub const JOIN_TRIES: u8 = 4;
+/// Contacts that a joiner keeps.
+pub const CONTACTS: usize = 32;
+
+// A look-up that forgot candidates before it may ask them would give up too early.
+const _: () = assert!(LOOKUP_CANDIDATES <= LOOKUP_ASKS);

@@ -1,0 +1,381 @@
+//! What nodes say to each other.
+//!
+//! ```text
+//!   asker                               asked
+//!     │── Request { id, … } ──────────────▶│     every request has a timer at the asker
+//!     │◀───────────────── Reply { id, … } ─│     exactly one reply settles it,
+//!     │◀────────────── Reply { id, Busy } ─│     and Busy says that it will come later
+//!     │── Notify ─────────────────────────▶│     "I believe to be your predecessor"
+//!     │── Introduce(peer) ────────────────▶│     "this one may lie between you and your successor"
+//! ```
+//!
+//! A node that is not a member of a ring replies `NotMember`, which counts as silence. Nothing
+//! here says who sent a message: the world that delivers it has proved that and passes it along.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ring::{Id, Peer, SuccessorList};
+
+/// The version of the protocol that this code speaks. Nodes of another version are refused.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// Tells the requests of a node apart, across its restarts too: the incarnation and a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RequestId {
+    /// The asker's incarnation; a reply to an earlier one is ignored.
+    pub incarnation: u32,
+    /// Counts the requests of one incarnation.
+    pub number: u32,
+}
+
+/// What one node sends to another. New kinds are added at the end only: on the wire an enum is
+/// its position.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// Asks for a reply under the same id.
+    Request {
+        /// To be repeated in the reply.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+    },
+    /// Answers a request.
+    Reply {
+        /// The request's id.
+        id: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// "I believe to be your predecessor." Not answered; the receiver rectifies.
+    Notify,
+    /// "This peer may lie between you and your successor": the hand-over of a displaced
+    /// successor while two rings become one. Not answered; the receiver contacts the peer.
+    Introduce(Peer),
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Request {
+    /// First contact, and the probe of a peer once presumed dead: who am I, who are you?
+    Hello(Hello),
+    /// Are you alive? Answered at once, whatever else goes on.
+    Ping,
+    /// Who are your neighbours? Answered between two steps of maintenance, never during one.
+    Neighbours,
+    /// One step of a look-up: who owns this key?
+    Find {
+        /// The place looked for.
+        key: Id,
+        /// The asker takes the asked node for the owner and wants to hear yes, or who is before.
+        confirm: bool,
+    },
+    /// The sender leaves the ring; these were its neighbours.
+    Leaving {
+        /// Who should become the predecessor of the sender's successor.
+        predecessor: Peer,
+        /// Whom the sender's predecessor should follow.
+        successors: SuccessorList,
+    },
+}
+
+/// How a request is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reply {
+    /// To [`Request::Hello`]: fits; this is me.
+    Hello(Hello),
+    /// To [`Request::Hello`]: does not fit.
+    Refused(Refusal),
+    /// To [`Request::Ping`].
+    Pong,
+    /// The answer follows when the asked node has finished a step of its own.
+    Busy,
+    /// The asked node belongs to no ring now, and counts as silent.
+    NotMember,
+    /// To [`Request::Neighbours`].
+    Neighbours {
+        /// The asked node's predecessor; itself if it has none.
+        predecessor: Peer,
+        /// Its successors.
+        successors: SuccessorList,
+    },
+    /// To [`Request::Find`]: the key is the asked node's own.
+    Owner,
+    /// To [`Request::Find`]: the key lies within the asked node's successor list, and belongs
+    /// to the first live entry at or after it.
+    Covered(SuccessorList),
+    /// To [`Request::Find`]: these are nearer to the key, the nearest first.
+    Closer(Vec<Peer>),
+    /// To [`Request::Find`] with `confirm`: not mine, my predecessor is nearer to the key.
+    Before(Peer),
+    /// To [`Request::Leaving`].
+    Noted,
+}
+
+/// What nodes must agree on before they talk, and what they tell of themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    pub version: u16,
+    /// The hash of the cluster's name.
+    pub cluster: Id,
+    /// r, the length of successor lists.
+    pub successors: u8,
+    /// k, the number of nodes that hold a record.
+    pub replicas: u8,
+    /// Counts the sender's starts.
+    pub incarnation: u32,
+    /// Whether the sender belongs to a ring now.
+    pub member: bool,
+}
+
+/// Why two nodes can't belong to one ring.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    thiserror::Error,
+)]
+pub enum Refusal {
+    /// They speak different versions of the protocol.
+    #[error("it speaks another version of the protocol; run the same release on all nodes")]
+    Version,
+    /// They belong to clusters of different names.
+    #[error("it belongs to another cluster; check the cluster's name on both")]
+    Cluster,
+    /// They keep successor lists of different lengths.
+    #[error("it keeps another number of successors; set `successors` alike on all nodes")]
+    Successors,
+    /// They hold records on different numbers of nodes.
+    #[error("it keeps another number of replicas; set `replicas` alike on all nodes")]
+    Replicas,
+}
+
+impl Hello {
+    /// Whether a node that says `other` fits one that says `self`.
+    ///
+    /// # Errors
+    /// What they differ in; the gravest first.
+    pub fn accepts(&self, other: &Hello) -> Result<(), Refusal> {
+        if self.version != other.version {
+            Err(Refusal::Version)
+        } else if self.cluster != other.cluster {
+            Err(Refusal::Cluster)
+        } else if self.successors != other.successors {
+            Err(Refusal::Successors)
+        } else if self.replicas != other.replicas {
+            Err(Refusal::Replicas)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How many bytes an unsigned number takes as a varint: seven bits each.
+const fn varint(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+fn peer_size(peer: &Peer) -> usize {
+    20 + 16 + varint(peer.address.port().into())
+}
+
+fn peers_size(peers: &[Peer]) -> usize {
+    varint(peers.len() as u64) + peers.iter().map(peer_size).sum::<usize>()
+}
+
+const fn hello_size(hello: &Hello) -> usize {
+    varint(hello.version as u64) + 20 + 1 + 1 + varint(hello.incarnation as u64) + 1
+}
+
+impl Message {
+    /// How many bytes the message takes in its wire format (postcard), without frame and
+    /// transport: what a world that passes values instead of bytes counts as traffic.
+    #[must_use]
+    pub fn wire_size(&self) -> usize {
+        let id_size = |id: &RequestId| varint(id.incarnation.into()) + varint(id.number.into());
+        1 + match self {
+            Message::Request { id, request } => {
+                id_size(id)
+                    + 1
+                    + match request {
+                        Request::Hello(hello) => hello_size(hello),
+                        Request::Ping | Request::Neighbours => 0,
+                        Request::Find { .. } => 20 + 1,
+                        Request::Leaving {
+                            predecessor,
+                            successors,
+                        } => peer_size(predecessor) + peers_size(successors),
+                    }
+            }
+            Message::Reply { id, reply } => {
+                id_size(id)
+                    + 1
+                    + match reply {
+                        Reply::Hello(hello) => hello_size(hello),
+                        Reply::Refused(_) => 1,
+                        Reply::Pong
+                        | Reply::Busy
+                        | Reply::NotMember
+                        | Reply::Owner
+                        | Reply::Noted => 0,
+                        Reply::Neighbours {
+                            predecessor,
+                            successors,
+                        } => peer_size(predecessor) + peers_size(successors),
+                        Reply::Covered(successors) => peers_size(successors),
+                        Reply::Closer(peers) => peers_size(peers),
+                        Reply::Before(peer) => peer_size(peer),
+                    }
+            }
+            Message::Notify => 0,
+            Message::Introduce(peer) => peer_size(peer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::Address;
+    use proptest::prelude::*;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn any_peer() -> impl Strategy<Value = Peer> {
+        (any::<u64>(), any::<u32>(), any::<u16>()).prop_map(|(id, ip, port)| Peer {
+            id: Id::from_high(id),
+            address: Address::from(SocketAddr::from((Ipv4Addr::from(ip), port))),
+        })
+    }
+
+    fn any_list() -> impl Strategy<Value = SuccessorList> {
+        prop::collection::vec(any_peer(), 1..40).prop_map(|peers| {
+            SuccessorList::following(Id::ZERO, peers[0], &peers[1..], peers.len())
+        })
+    }
+
+    fn any_hello() -> impl Strategy<Value = Hello> {
+        (any::<(u16, u64, u8, u8, u32, bool)>()).prop_map(|(version, cluster, r, k, n, member)| {
+            let cluster = Id::from_high(cluster);
+            Hello {
+                version,
+                cluster,
+                successors: r,
+                replicas: k,
+                incarnation: n,
+                member,
+            }
+        })
+    }
+
+    fn any_message() -> impl Strategy<Value = Message> {
+        let request = prop_oneof![
+            any_hello().prop_map(Request::Hello),
+            Just(Request::Ping),
+            Just(Request::Neighbours),
+            any::<(u64, bool)>().prop_map(|(key, confirm)| Request::Find {
+                key: Id::from_high(key),
+                confirm
+            }),
+            (any_peer(), any_list()).prop_map(|(predecessor, successors)| Request::Leaving {
+                predecessor,
+                successors
+            }),
+        ];
+        let reply = prop_oneof![
+            any_hello().prop_map(Reply::Hello),
+            Just(Reply::Refused(Refusal::Cluster)),
+            Just(Reply::Pong),
+            Just(Reply::Busy),
+            Just(Reply::NotMember),
+            (any_peer(), any_list()).prop_map(|(predecessor, successors)| Reply::Neighbours {
+                predecessor,
+                successors
+            }),
+            Just(Reply::Owner),
+            any_list().prop_map(Reply::Covered),
+            prop::collection::vec(any_peer(), 0..9).prop_map(Reply::Closer),
+            any_peer().prop_map(Reply::Before),
+            Just(Reply::Noted),
+        ];
+        let id = || {
+            any::<(u32, u32)>().prop_map(|(incarnation, number)| RequestId {
+                incarnation,
+                number,
+            })
+        };
+        prop_oneof![
+            (id(), request).prop_map(|(id, request)| Message::Request { id, request }),
+            (id(), reply).prop_map(|(id, reply)| Message::Reply { id, reply }),
+            Just(Message::Notify),
+            any_peer().prop_map(Message::Introduce),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_wire_carries_it_and_the_size_is_told_right(message in any_message()) {
+            let bytes = postcard::to_stdvec(&message).unwrap();
+            prop_assert_eq!(message.wire_size(), bytes.len());
+            prop_assert_eq!(postcard::from_bytes::<Message>(&bytes).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn nodes_that_differ_in_what_matters_refuse_each_other() {
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            cluster: Id::of_key(b"songs"),
+            successors: 8,
+            replicas: 3,
+            incarnation: 1,
+            member: true,
+        };
+        assert_eq!(
+            hello.accepts(&Hello {
+                incarnation: 9,
+                member: false,
+                ..hello
+            }),
+            Ok(())
+        );
+        for (other, refusal) in [
+            (
+                Hello {
+                    version: 9,
+                    ..hello
+                },
+                Refusal::Version,
+            ),
+            (
+                Hello {
+                    cluster: Id::ZERO,
+                    ..hello
+                },
+                Refusal::Cluster,
+            ),
+            (
+                Hello {
+                    successors: 4,
+                    ..hello
+                },
+                Refusal::Successors,
+            ),
+            (
+                Hello {
+                    replicas: 2,
+                    ..hello
+                },
+                Refusal::Replicas,
+            ),
+        ] {
+            assert_eq!(hello.accepts(&other), Err(refusal));
+        }
+    }
+}
