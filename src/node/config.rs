@@ -125,7 +125,6 @@ impl Config {
     }
 
     /// The longest back-off of a probe, in stabilization periods; at least 1.
-    #[allow(dead_code, reason = "reunion uses it")]
     pub(super) fn probe_periods_max(&self) -> u16 {
         let most = self.probe_every_max.unwrap_or(self.stabilize_every * 2);
         let periods = most

@@ -1,12 +1,488 @@
-//! The protocol.
+//! The protocol: one [`Node`], which handles one [`Input`] at a time and answers through a
+//! [`Network`].
+//!
+//! ```text
+//!   mod.rs            the node: which input goes where, and whether it is a member
+//!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
+//!   ├ errands.rs      look-ups, fingers, probes and reunion
+//!   ├ answers.rs      what it replies to others
+//!   ├ op/*            the operations, each a value that asks and ends
+//!   └ ask.rs          requests, timers, retries: how an operation asks
+//! ```
+//!
+//! A handler runs to its end, so what held on entry holds throughout. Every request has a
+//! timer, and silence is an answer in the same `match` as all others, so that no failure path
+//! can be forgotten. Nothing here performs I/O, knows the time, or draws a random number.
 
+mod answers;
+mod ask;
 mod config;
+mod errands;
 mod error;
 pub mod limits;
+mod maintenance;
 mod message;
 mod network;
+mod op;
+mod remembered;
+mod rtt;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 pub use config::{Config, ConfigError};
 pub use error::LookupError;
 pub use message::{Hello, Message, PROTOCOL_VERSION, Refusal, Reply, Request, RequestId};
 pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
+
+use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
+use ask::{Ask, Settled};
+use errands::Errands;
+use maintenance::Maintenance;
+use op::{Join, Joined, Leave, Retreat};
+use remembered::Remembered;
+use rtt::RoundTrips;
+
+/// A Chord node as a plain value.
+///
+/// It can be cloned to explore two futures, compared and hashed by a model checker, and built
+/// in one line by a test:
+///
+/// ```
+/// use cuerda::node::{Config, Event, Input, Node, Recorder};
+/// use cuerda::ring::{Id, Peer};
+///
+/// let address = "127.0.0.1:4000".parse::<std::net::SocketAddr>().unwrap().into();
+/// let me = Peer { id: Id::of_key(b"me"), address };
+/// let mut node = Node::new(me, Config::default().into(), 1);
+/// let mut world = Recorder::default();
+/// node.handle(Input::Found, &mut world);
+/// assert!(world.events.contains(&Event::Joined));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    neighbours: Neighbours,
+    maintenance: Maintenance,
+    standing: Standing,
+    round_trips: RoundTrips,
+    incarnation: u32,
+    next_request: u32,
+    armed: Armed,
+    config: Arc<Config>,
+    fingers: Fingers,
+    errands: Errands,
+    remembered: Remembered,
+}
+
+/// Where the node stands towards the ring.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Standing {
+    Outside,
+    Joining(Box<Join>),
+    Member,
+    /// Its successors fell silent; it is on the way back.
+    Stranded(Box<Retreat>),
+    Leaving(Box<Leave>),
+}
+
+/// Which of the periodic timers are under way, so that none ever runs twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Armed {
+    stabilize: bool,
+    fingers: bool,
+    join: bool,
+}
+
+/// The means of asking, made from the node's fields so that others of them can be borrowed
+/// beside it.
+macro_rules! asking {
+    ($node:expr, $net:expr, $settled:expr) => {
+        $crate::node::Ask::new(
+            $net,
+            $node.incarnation,
+            &mut $node.next_request,
+            $node.round_trips.timeout(&$node.config),
+            $settled,
+        )
+    };
+}
+use asking;
+
+impl Node {
+    /// A node that belongs to no ring yet: hand it [`Input::Found`] or [`Input::Join`].
+    ///
+    /// `incarnation` must be greater at each start of the same node, so that replies to an
+    /// earlier one are recognized. The configuration is taken as
+    /// [valid](Config::validate).
+    ///
+    /// # Panics
+    /// If the configuration has no room for successors.
+    #[must_use]
+    pub fn new(me: Peer, config: Arc<Config>, incarnation: u32) -> Node {
+        Node {
+            neighbours: Neighbours::alone(me, config.successors),
+            maintenance: Maintenance::default(),
+            standing: Standing::Outside,
+            round_trips: RoundTrips::default(),
+            incarnation,
+            next_request: 0,
+            armed: Armed::default(),
+            config,
+            fingers: Fingers::new(),
+            errands: Errands::default(),
+            remembered: Remembered::default(),
+        }
+    }
+
+    /// A member with these tables, for experiments that begin with a complete ring; hand it
+    /// [`Input::Resume`]. A real node never starts from tables: what they say may be history.
+    ///
+    /// # Panics
+    /// If the configuration has no room for successors.
+    #[must_use]
+    pub fn member(
+        config: Arc<Config>,
+        incarnation: u32,
+        neighbours: Neighbours,
+        fingers: Fingers,
+    ) -> Node {
+        let mut node = Node::new(neighbours.me(), config, incarnation);
+        node.neighbours = neighbours;
+        node.fingers = fingers;
+        node.standing = Standing::Member;
+        node
+    }
+
+    /// The node as others know it.
+    #[must_use]
+    pub const fn me(&self) -> Peer {
+        self.neighbours.me()
+    }
+
+    /// Whether it belongs to a ring: it answers questions about it and may own keys.
+    #[must_use]
+    pub const fn is_member(&self) -> bool {
+        matches!(self.standing, Standing::Member)
+    }
+
+    /// Predecessor and successors. They mean something only for a member.
+    #[must_use]
+    pub const fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// The finger table.
+    #[must_use]
+    pub const fn fingers(&self) -> &Fingers {
+        &self.fingers
+    }
+
+    /// Peers presumed dead that it goes on probing; the oldest first.
+    pub fn remembered(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.remembered.peers()
+    }
+
+    /// Counts its starts.
+    #[must_use]
+    pub const fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Handles one input to its end. Nothing that comes in makes it panic; what no correct node
+    /// would send is dropped and told as [`Event::Ignored`].
+    pub fn handle(&mut self, input: Input, net: &mut impl Network) {
+        match input {
+            Input::Message {
+                from,
+                message,
+                took,
+            } => self.handle_message(from, message, took, net),
+            Input::Timer(timer) => self.handle_timer(timer, net),
+            Input::Lookup { token, key } => self.look_up(token, key, net),
+            Input::Found => self.found(net),
+            Input::Join(contacts) => self.join(contacts, net),
+            Input::Resume => self.resume(net),
+            Input::Leave => self.leave(net),
+            Input::Remember(peers) => {
+                for peer in peers {
+                    self.remember(peer);
+                }
+            }
+        }
+        self.maintain(net);
+        if self.neighbours.take_changed() {
+            net.emit(Event::NeighboursChanged);
+        }
+    }
+
+    fn handle_message(
+        &mut self,
+        from: Peer,
+        message: Message,
+        took: Option<Duration>,
+        net: &mut impl Network,
+    ) {
+        if from.id == self.me().id {
+            return net.emit(Event::Ignored(from, Ignored::Oneself));
+        }
+        match message {
+            Message::Request { id, request } => self.handle_request(from, id, request, net),
+            Message::Reply { id, reply } => {
+                if let Some(took) = took {
+                    self.round_trips.measured(took);
+                }
+                let settled = (id.number, Settled::Reply(reply));
+                let open =
+                    id.incarnation == self.incarnation && self.settle(Some(from), settled, net);
+                if !open {
+                    net.emit(Event::Ignored(from, Ignored::Unasked));
+                }
+            }
+            Message::Notify if self.is_member() => self.notified(from),
+            Message::Introduce(peer) if self.is_member() => self.introduced(peer),
+            // To somebody who has left, or not joined yet: too late or too early, not wrong.
+            Message::Notify | Message::Introduce(_) => {}
+        }
+    }
+
+    fn handle_timer(&mut self, timer: Timer, net: &mut impl Network) {
+        match timer {
+            Timer::Request(number) => {
+                self.settle(None, (number, Settled::Late), net);
+            }
+            Timer::Stabilize => {
+                self.armed.stabilize = false;
+                if self.is_member() {
+                    self.maintenance.stabilization_due();
+                    self.probe_remembered(net);
+                    self.arm_stabilize(net);
+                }
+            }
+            Timer::Fingers => {
+                self.armed.fingers = false;
+                if self.is_member() {
+                    self.refresh_finger(net);
+                    self.arm_fingers(net);
+                }
+            }
+            Timer::Join => {
+                self.armed.join = false;
+                if let Standing::Joining(join) = &mut self.standing {
+                    join.start_again();
+                    self.poll_standing(None, net);
+                }
+            }
+        }
+    }
+
+    /// Gives what came in to the operation that waits for it; false if none does. A reply must
+    /// come `from` the peer that was asked.
+    fn settle(
+        &mut self,
+        from: Option<Peer>,
+        settled: (u32, Settled),
+        net: &mut impl Network,
+    ) -> bool {
+        let number = settled.0;
+        let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
+        if let Some(to) = self.maintenance.awaits(number) {
+            asked(to) && self.poll_maintenance(Some(settled), net)
+        } else if let Some((at, to)) = self.errands.awaits(number) {
+            asked(to) && self.poll_errand(at, settled, net)
+        } else {
+            let awaits = match &self.standing {
+                Standing::Joining(join) => join.awaits(number),
+                Standing::Stranded(retreat) => retreat.awaits(number),
+                Standing::Leaving(leave) => leave.awaits(number),
+                Standing::Outside | Standing::Member => None,
+            };
+            awaits.is_some_and(asked) && self.poll_standing(Some(settled), net)
+        }
+    }
+
+    fn poll_standing(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) -> bool {
+        let mut ask = asking!(self, net, settled);
+        match &mut self.standing {
+            Standing::Joining(join) => {
+                if let Poll::Ready(joined) = join.poll(&mut ask) {
+                    self.joined(joined, net);
+                }
+            }
+            Standing::Stranded(retreat) => {
+                if let Poll::Ready(found) = retreat.poll(&mut ask) {
+                    self.retreated(found, net);
+                }
+            }
+            Standing::Leaving(leave) => {
+                if leave.poll(&mut ask).is_ready() {
+                    self.left(net);
+                }
+            }
+            Standing::Outside | Standing::Member => {}
+        }
+        true
+    }
+
+    fn found(&mut self, net: &mut impl Network) {
+        if matches!(self.standing, Standing::Outside | Standing::Joining(_)) {
+            self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
+        }
+    }
+
+    fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
+        match &mut self.standing {
+            Standing::Joining(join) => join.add_contacts(contacts),
+            Standing::Outside => self.start_joining(contacts, net),
+            Standing::Member | Standing::Stranded(_) | Standing::Leaving(_) => {}
+        }
+    }
+
+    fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
+        let join = Join::new(self.me(), self.hello(), &self.config, contacts);
+        self.standing = Standing::Joining(Box::new(join));
+        self.poll_standing(None, net);
+    }
+
+    fn joined(&mut self, joined: Joined, net: &mut impl Network) {
+        match joined {
+            Joined::Member(neighbours) => self.become_member(neighbours, net),
+            Joined::Found => self.found(net),
+            Joined::Refused(peer, refusal) => {
+                net.emit(Event::Refused(peer, refusal));
+                self.poll_standing(None, net);
+            }
+            Joined::Later(pause) => {
+                if !std::mem::replace(&mut self.armed.join, true) {
+                    net.set_timer(Timer::Join, jittered(pause));
+                }
+            }
+        }
+    }
+
+    fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network) {
+        self.neighbours = neighbours;
+        self.standing = Standing::Member;
+        // A joiner stabilizes and notifies at once.
+        self.maintenance = Maintenance::default();
+        self.maintenance.stabilization_due();
+        net.emit(Event::Joined);
+        net.emit(Event::NeighboursChanged);
+        self.arm_stabilize(net);
+        self.arm_fingers(net);
+        self.fill_fingers(net);
+    }
+
+    fn resume(&mut self, net: &mut impl Network) {
+        if self.is_member() {
+            self.armed = Armed {
+                stabilize: true,
+                fingers: true,
+                ..self.armed
+            };
+            net.set_timer(
+                Timer::Stabilize,
+                Duration::ZERO..self.config.stabilize_every,
+            );
+            net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
+        }
+    }
+
+    fn leave(&mut self, net: &mut impl Network) {
+        match self.standing {
+            Standing::Leaving(_) => {}
+            Standing::Member => {
+                self.refuse_delayed(net);
+                let leave = Leave::new(&self.neighbours, self.config.attempts);
+                self.standing = Standing::Leaving(Box::new(leave));
+                self.poll_standing(None, net);
+            }
+            Standing::Outside | Standing::Joining(_) | Standing::Stranded(_) => self.left(net),
+        }
+    }
+
+    fn left(&mut self, net: &mut impl Network) {
+        self.standing = Standing::Outside;
+        self.maintenance = Maintenance::default();
+        self.stop_errands(net);
+        net.emit(Event::Left);
+    }
+
+    /// The last successor fell silent.
+    fn strand(&mut self, net: &mut impl Network) {
+        net.emit(Event::Stranded);
+        self.refuse_delayed(net);
+        self.maintenance = Maintenance::default();
+        let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
+        self.standing = Standing::Stranded(Box::new(retreat));
+        self.poll_standing(None, net);
+    }
+
+    fn retreated(&mut self, found: Option<(Peer, SuccessorList)>, net: &mut impl Network) {
+        match found {
+            Some((successor, behind)) => {
+                let mut neighbours = self.neighbours.clone();
+                neighbours.follow(successor, &behind);
+                self.become_member(neighbours, net);
+            }
+            None => {
+                let known = self.known();
+                self.start_joining(known, net);
+            }
+        }
+    }
+
+    /// All peers it has heard from and may hear from again.
+    fn known(&self) -> Vec<Peer> {
+        let fingers = self.fingers.entries().iter().map(|finger| finger.peer);
+        let remembered = self.remembered.peers();
+        fingers
+            .chain(remembered)
+            .chain([self.neighbours.predecessor()])
+            .collect()
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            version: PROTOCOL_VERSION,
+            cluster: Id::of_key(self.config.cluster.as_bytes()),
+            successors: self.config.successors,
+            replicas: self.config.replicas,
+            incarnation: self.incarnation,
+            member: self.is_member(),
+        }
+    }
+
+    fn arm_stabilize(&mut self, net: &mut impl Network) {
+        if !std::mem::replace(&mut self.armed.stabilize, true) {
+            net.set_timer(Timer::Stabilize, jittered(self.config.stabilize_every));
+        }
+    }
+
+    fn arm_fingers(&mut self, net: &mut impl Network) {
+        if !std::mem::replace(&mut self.armed.fingers, true) {
+            net.set_timer(Timer::Fingers, jittered(self.finger_period()));
+        }
+    }
+
+    /// The time between two refreshes, so that all distinct fingers have their turn in the
+    /// configured time.
+    fn finger_period(&self) -> Duration {
+        let fingers = self.fingers.entries().len().max(1);
+        self.config.fix_fingers_every / u32::try_from(fingers).unwrap_or(u32::MAX)
+    }
+}
+
+/// From half to one and a half of a period: nodes that started together drift apart.
+fn jittered(period: Duration) -> Range<Duration> {
+    period / 2..period * 3 / 2
+}

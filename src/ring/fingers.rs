@@ -123,7 +123,7 @@ impl Fingers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ring::neighbours::tests::{peer, peers};
+    use crate::ring::test_peers::{peer, peers};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 

@@ -15,3 +15,22 @@ pub use fingers::{Finger, Fingers};
 pub use id::{BITS, Id, ParseIdError};
 pub use neighbours::{AfterSuccessor, Neighbours, Rectify, SuccessorList};
 pub use peer::{Address, Peer};
+
+/// Peers that are easy to read, for tests: 256 places round the circle.
+#[cfg(test)]
+pub(crate) mod test_peers {
+    use super::{Id, Peer};
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    pub(crate) fn peer(place: u8) -> Peer {
+        let address = SocketAddr::from((Ipv4Addr::new(10, 0, 0, place), 4000)).into();
+        Peer {
+            id: Id::from_high(u64::from(place) << 56),
+            address,
+        }
+    }
+
+    pub(crate) fn peers(places: &[u8]) -> Vec<Peer> {
+        places.iter().map(|&place| peer(place)).collect()
+    }
+}

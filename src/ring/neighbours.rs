@@ -10,6 +10,7 @@
 //! checker reads it as that padding, which can skip nobody. And a list stops before it would
 //! come round to its own node, so that with at most r+1 members it holds all the others.
 
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync;
 
@@ -77,6 +78,24 @@ pub struct Neighbours {
     successors: SuccessorList,
     /// r, the number of successors to hold; at least 1.
     room: u8,
+    changed: Changed,
+}
+
+/// Whether a neighbour is no longer as it was when this was last asked: a note to the node
+/// about its last input and no part of the state, so all of them are equal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Changed(bool);
+
+impl PartialEq for Changed {
+    fn eq(&self, _: &Changed) -> bool {
+        true
+    }
+}
+
+impl Eq for Changed {}
+
+impl Hash for Changed {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// What follows once the successor has answered.
@@ -113,6 +132,7 @@ impl Neighbours {
             predecessor: me,
             successors: SuccessorList::empty(),
             room,
+            changed: Changed::default(),
         }
     }
 
@@ -184,6 +204,11 @@ impl Neighbours {
         *self.successors.first().unwrap_or(&self.me)
     }
 
+    /// Whether a neighbour changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed.0)
+    }
+
     /// The keys this node takes for its own.
     #[must_use]
     pub const fn own(&self) -> Arc {
@@ -193,6 +218,7 @@ impl Neighbours {
     /// **Stabilize from successor**, when the successor is silent: the next one takes its
     /// place and is to be notified. `None` when the list ran empty.
     pub fn successor_silent(&mut self) -> Option<Peer> {
+        self.changed.0 |= !self.successors.is_empty();
         self.successors = self.successors.tail();
         self.successors.first().copied()
     }
@@ -235,10 +261,10 @@ impl Neighbours {
     pub fn rectify(&mut self, notifier: Peer) -> Rectify {
         if notifier.id == self.predecessor.id {
             // Under a new address it is the same node, started anew elsewhere.
-            self.predecessor = notifier;
+            self.precede(notifier);
             Rectify::Known
         } else if notifier.id.is_between(self.predecessor.id, self.me.id) {
-            self.predecessor = notifier;
+            self.precede(notifier);
             Rectify::Adopted
         } else if notifier.id == self.me.id {
             Rectify::Known
@@ -249,35 +275,31 @@ impl Neighbours {
 
     /// **Rectify**, when the predecessor did not answer the ping: the notifier takes its place.
     pub fn rectify_silent(&mut self, notifier: Peer) {
-        self.predecessor = notifier;
+        self.precede(notifier);
     }
 
-    fn follow(&mut self, head: Peer, rest: &SuccessorList) {
+    /// Takes `head` and what follows it for its successors, whatever they were: how a node that
+    /// lost them all comes back, and what one whose only successor left goes on with.
+    pub fn follow(&mut self, head: Peer, rest: &[Peer]) {
         let room = self.room.into();
         if !self.successors.is_following(head, rest, room) {
-            self.successors = SuccessorList::following(self.me.id, head, rest, room);
+            let list = SuccessorList::following(self.me.id, head, rest, room);
+            self.changed.0 |= list != self.successors;
+            self.successors = list;
         }
+    }
+
+    fn precede(&mut self, predecessor: Peer) {
+        self.changed.0 |= self.predecessor != predecessor;
+        self.predecessor = predecessor;
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::ring::test_peers::{peer, peers};
     use proptest::prelude::*;
-    use std::net::{Ipv4Addr, SocketAddr};
-
-    /// A peer at a point that is easy to read: 256 of them round the circle.
-    pub(crate) fn peer(place: u8) -> Peer {
-        let address = SocketAddr::from((Ipv4Addr::new(10, 0, 0, place), 4000)).into();
-        Peer {
-            id: Id::from_high(u64::from(place) << 56),
-            address,
-        }
-    }
-
-    pub(crate) fn peers(places: &[u8]) -> Vec<Peer> {
-        places.iter().map(|&place| peer(place)).collect()
-    }
 
     fn list(places: &[u8]) -> SuccessorList {
         SuccessorList(peers(places).into())

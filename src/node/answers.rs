@@ -1,0 +1,90 @@
+//! What a node replies to others. Nothing here changes the node, but for the questions that
+//! must wait and the departures that are noted.
+
+use super::maintenance::Departure;
+use super::message::{Message, Reply, Request, RequestId};
+use super::network::{Event, Ignored, Network};
+use super::{Node, limits};
+use crate::ring::{Arc, Id, Peer};
+
+impl Node {
+    pub(super) fn handle_request(
+        &mut self,
+        from: Peer,
+        id: RequestId,
+        request: Request,
+        net: &mut impl Network,
+    ) {
+        let reply = match request {
+            Request::Hello(theirs) => match self.hello().accepts(&theirs) {
+                Ok(()) => Reply::Hello(self.hello()),
+                Err(refusal) => {
+                    net.emit(Event::Refused(from, refusal));
+                    Reply::Refused(refusal)
+                }
+            },
+            _ if !self.is_member() => Reply::NotMember,
+            Request::Ping => Reply::Pong,
+            Request::Neighbours if self.maintenance.is_busy() => {
+                if self.maintenance.delayed.len() < limits::DELAYED {
+                    self.maintenance.delayed.push((from, id));
+                } else {
+                    net.emit(Event::Ignored(from, Ignored::Full));
+                }
+                Reply::Busy
+            }
+            Request::Neighbours => self.neighbours_reply(),
+            Request::Find { key, confirm } => self.find(key, confirm),
+            Request::Leaving {
+                predecessor,
+                successors,
+            } => {
+                self.maintenance.departed(Departure {
+                    peer: from,
+                    predecessor,
+                    successors,
+                });
+                Reply::Noted
+            }
+        };
+        net.send(from, Message::Reply { id, reply });
+    }
+
+    pub(super) fn neighbours_reply(&self) -> Reply {
+        Reply::Neighbours {
+            predecessor: self.neighbours.predecessor(),
+            successors: self.neighbours.successors().clone(),
+        }
+    }
+
+    fn find(&self, key: Id, confirm: bool) -> Reply {
+        if self.neighbours.own().contains(key) {
+            Reply::Owner
+        } else if confirm {
+            Reply::Before(self.neighbours.predecessor())
+        } else if self.covers(key) {
+            Reply::Covered(self.neighbours.successors().clone())
+        } else {
+            Reply::Closer(self.routes(key).take(limits::CLOSER).collect())
+        }
+    }
+
+    /// Whether the key lies within the successor list, so that its owner is known from it.
+    pub(super) fn covers(&self, key: Id) -> bool {
+        let last = self.neighbours.successors().last();
+        last.is_some_and(|last| Arc::new(self.me().id, last.id).contains(key))
+    }
+
+    /// Known nodes before the key, the nearest to it first, for a key beyond the successors.
+    pub(super) fn routes(&self, key: Id) -> impl Iterator<Item = Peer> + '_ {
+        let me = self.me().id;
+        let successors = self.neighbours.successors();
+        let last = successors.last().map_or(me, |last| last.id);
+        let beyond = move |peer: &Peer| !Arc::new(me, last).contains(peer.id);
+        let before = move |peer: &Peer| peer.id.is_between(me, key);
+        let fingers = self.fingers.preceding(me, key);
+        fingers
+            .take_while(beyond)
+            .chain(successors.iter().rev().copied().filter(before))
+    }
+}

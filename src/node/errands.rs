@@ -1,0 +1,359 @@
+//! What a node looks up: for clients, for its finger table, and to make two rings one.
+//!
+//! Nothing here writes the neighbours. What an errand finds out about the ring is handed to
+//! maintenance, which contacts the peer before it believes anything.
+
+use std::task::Poll;
+
+use super::ask::{Answer, Question, Settled};
+use super::error::LookupError;
+use super::message::{Message, Reply, Request};
+use super::network::{Event, Found, Network};
+use super::op::{Lookup, Oneself, Outcome};
+use super::{Node, asking, limits};
+use crate::ring::{BITS, Id, Peer};
+
+/// The errands under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Errands {
+    open: Vec<Errand>,
+    /// The exponent of the finger to refresh next.
+    next_finger: u8,
+    /// The table is being filled for the first time: don't wait between two fingers.
+    filling: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Errand {
+    Lookup(Purpose, Box<Lookup>),
+    Probe(Question),
+}
+
+/// What a look-up is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Purpose {
+    Client {
+        token: u64,
+    },
+    Finger {
+        exponent: u8,
+    },
+    /// Reunion: who comes after this node, in the ring of that peer?
+    Home {
+        through: Peer,
+    },
+    /// Reunion: who comes before the displaced successor, in the ring of the new one?
+    HandOn {
+        displaced: Peer,
+    },
+}
+
+impl Errands {
+    pub(super) fn awaits(&self, number: u32) -> Option<(usize, Peer)> {
+        self.open.iter().enumerate().find_map(|(at, errand)| {
+            let to = match errand {
+                Errand::Lookup(_, lookup) => lookup.awaits(number),
+                Errand::Probe(question) => question.awaits(number).then_some(question.to),
+            };
+            to.map(|to| (at, to))
+        })
+    }
+
+    fn clients(&self) -> impl Iterator<Item = u64> + '_ {
+        self.open.iter().filter_map(|errand| match errand {
+            Errand::Lookup(Purpose::Client { token }, _) => Some(*token),
+            _ => None,
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        self.open.len() - self.clients().count() < limits::ERRANDS
+    }
+
+    fn is_fixing(&self) -> bool {
+        let fixing = |errand: &Errand| matches!(errand, Errand::Lookup(Purpose::Finger { .. }, _));
+        self.open.iter().any(fixing)
+    }
+}
+
+impl Node {
+    pub(super) fn look_up(&mut self, token: u64, key: Id, net: &mut impl Network) {
+        let refused = if !self.is_member() {
+            Some(LookupError::NotMember)
+        } else if self.errands.clients().count() >= limits::LOOKUPS {
+            Some(LookupError::TooManyLookups)
+        } else {
+            None
+        };
+        match refused {
+            Some(error) => net.emit(Event::Lookup {
+                token,
+                result: Err(error),
+                timeouts: 0,
+            }),
+            None => self.start_lookup(Purpose::Client { token }, key, None, net),
+        }
+    }
+
+    /// Looks up with what this node knows, and first asks the one it takes for the owner.
+    fn start_lookup(
+        &mut self,
+        purpose: Purpose,
+        key: Id,
+        suspect: Option<Peer>,
+        net: &mut impl Network,
+    ) {
+        let me = self.me();
+        let oneself = Oneself::Before(self.neighbours.predecessor());
+        let lookup = Lookup::new(key, me.id, oneself, self.config.attempts);
+        if self.neighbours.own().contains(key) {
+            let found = Found {
+                owner: me,
+                hops: 0,
+                hops_to_predecessor: 0,
+            };
+            let outcome = Outcome {
+                result: Ok(found),
+                predecessor: None,
+                timeouts: 0,
+                silent: Vec::new(),
+            };
+            return self.found_out(purpose, outcome, net);
+        }
+        let lookup = if let Some(suspect) = suspect {
+            lookup
+                .through(self.routes(key).take(limits::CLOSER))
+                .suspecting(suspect)
+        } else if self.covers(key) {
+            lookup.covered(me, self.neighbours.successors())
+        } else {
+            lookup.through(self.routes(key).take(limits::LOOKUP_CANDIDATES / 2))
+        };
+        self.start_errand(Errand::Lookup(purpose, Box::new(lookup)), net);
+    }
+
+    fn start_errand(&mut self, errand: Errand, net: &mut impl Network) {
+        let at = self.errands.open.len();
+        self.errands.open.push(errand);
+        self.poll_at(at, None, net);
+    }
+
+    pub(super) fn poll_errand(
+        &mut self,
+        at: usize,
+        settled: (u32, Settled),
+        net: &mut impl Network,
+    ) -> bool {
+        self.poll_at(at, Some(settled), net);
+        true
+    }
+
+    fn poll_at(&mut self, at: usize, settled: Option<(u32, Settled)>, net: &mut impl Network) {
+        let hello = self.hello_for(at);
+        let mut ask = asking!(self, net, settled);
+        match &mut self.errands.open[at] {
+            Errand::Lookup(purpose, lookup) => {
+                let purpose = *purpose;
+                if let Poll::Ready(outcome) = lookup.poll(&mut ask) {
+                    self.errands.open.swap_remove(at);
+                    self.found_out(purpose, outcome, net);
+                }
+            }
+            Errand::Probe(question) => {
+                let peer = question.to;
+                let request = || hello.clone().expect("made for every probe");
+                if let Poll::Ready(answer) = question.poll(&mut ask, request) {
+                    self.errands.open.swap_remove(at);
+                    self.probed(peer, answer, net);
+                }
+            }
+        }
+    }
+
+    fn hello_for(&self, at: usize) -> Option<Request> {
+        matches!(self.errands.open[at], Errand::Probe(_)).then(|| Request::Hello(self.hello()))
+    }
+
+    fn found_out(&mut self, purpose: Purpose, outcome: Outcome, net: &mut impl Network) {
+        match purpose {
+            Purpose::Client { token } => {
+                let Outcome {
+                    result, timeouts, ..
+                } = outcome;
+                net.emit(Event::Lookup {
+                    token,
+                    result,
+                    timeouts,
+                });
+            }
+            Purpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
+            Purpose::Home { through } => {
+                let Ok(found) = outcome.result else { return };
+                if found.owner.id == self.me().id {
+                    // The way through it leads back here: one and the same ring.
+                    self.remembered.forget(through.id);
+                } else if self.is_member() {
+                    self.introduced(found.owner);
+                }
+            }
+            Purpose::HandOn { displaced } => {
+                let (Ok(found), Some(before)) = (outcome.result, outcome.predecessor) else {
+                    return;
+                };
+                if found.owner.id == displaced.id || !self.is_member() {
+                    // It is known there: one and the same ring.
+                } else if before.id == self.me().id {
+                    self.introduced(displaced);
+                } else {
+                    net.send(before, Message::Introduce(displaced));
+                }
+            }
+        }
+    }
+
+    // ---- fingers ----
+
+    /// Fills the table from its first entry on, one look-up after the other.
+    pub(super) fn fill_fingers(&mut self, net: &mut impl Network) {
+        self.errands.filling = true;
+        self.errands.next_finger = 0;
+        self.refresh_finger(net);
+    }
+
+    /// The first exponent whose point lies beyond the successor list.
+    fn first_finger(&self) -> u8 {
+        let last = self.neighbours.successors().last();
+        let reach = last.and_then(|last| self.me().id.distance_to(last.id).log2());
+        reach.map_or(BITS, |exponent| exponent + 1)
+    }
+
+    /// Looks the next finger up. The one known for it is simply asked: as a rule it is still
+    /// the first at or after its point, and says so.
+    pub(super) fn refresh_finger(&mut self, net: &mut impl Network) {
+        if self.errands.is_fixing() || !self.errands.has_room() {
+            return;
+        }
+        let me = self.me().id;
+        let first = self.first_finger();
+        if self.errands.next_finger >= BITS {
+            self.errands.next_finger = first;
+            self.errands.filling = false;
+        }
+        let exponent = self.errands.next_finger.max(first);
+        self.fingers.forget_below(me, first);
+        if exponent < BITS {
+            let known = self.fingers.get(me, exponent);
+            self.start_lookup(
+                Purpose::Finger { exponent },
+                me.plus_power(exponent),
+                known,
+                net,
+            );
+        }
+    }
+
+    fn finger_found(&mut self, exponent: u8, outcome: &Outcome, net: &mut impl Network) {
+        let me = self.me().id;
+        let owner = outcome.result.map(|found| found.owner);
+        for id in &outcome.silent {
+            let entry = self
+                .fingers
+                .entries()
+                .iter()
+                .find(|entry| entry.peer.id == *id);
+            if let Some(entry) = entry
+                && owner != Ok(entry.peer)
+            {
+                self.presume_dead(entry.peer, net);
+            }
+        }
+        match owner {
+            Ok(owner) => {
+                self.errands.next_finger = self.fingers.set(me, exponent, owner);
+                if self.errands.filling {
+                    self.refresh_unless_done(net);
+                }
+            }
+            Err(_) => {
+                self.errands.next_finger = exponent + 1;
+                self.errands.filling = false;
+            }
+        }
+    }
+
+    fn refresh_unless_done(&mut self, net: &mut impl Network) {
+        if self.errands.next_finger < BITS {
+            self.refresh_finger(net);
+        } else {
+            self.errands.filling = false;
+        }
+    }
+
+    // ---- reunion (chord.md, section 8; Shafaat, Ghodsi and Haridi 2009) ----
+
+    /// Asks a few of those presumed dead whether they are back.
+    pub(super) fn probe_remembered(&mut self, net: &mut impl Network) {
+        for peer in self.remembered.due(self.config.probe_periods_max()) {
+            if self.errands.has_room() {
+                self.start_errand(Errand::Probe(Question::new(peer, 1)), net);
+            }
+        }
+    }
+
+    fn probed(&mut self, peer: Peer, answer: Answer, net: &mut impl Network) {
+        let Answer::Reply(reply) = answer else { return };
+        let accepted = match reply {
+            Reply::Hello(theirs) => self.hello().accepts(&theirs).map(|()| theirs.member),
+            Reply::Refused(refusal) => Err(refusal),
+            _ => return,
+        };
+        match accepted {
+            Err(refusal) => {
+                net.emit(Event::Refused(peer, refusal));
+                self.remembered.forget(peer.id);
+            }
+            Ok(true) => {
+                self.remembered.revive(peer.id);
+                let me = self.me().id;
+                let home =
+                    Lookup::new(me, me, Oneself::Owner, self.config.attempts).through([peer]);
+                self.start_errand(
+                    Errand::Lookup(Purpose::Home { through: peer }, Box::new(home)),
+                    net,
+                );
+            }
+            // On its way in by itself.
+            Ok(false) => {}
+        }
+    }
+
+    /// `displaced` was the successor until `new` took its place. If the new one's list does not
+    /// name it, they may belong to two rings: whoever precedes the displaced one in the new
+    /// one's ring should hear of it.
+    pub(super) fn hand_on(&mut self, displaced: Peer, new: Peer, net: &mut impl Network) {
+        let known = self.neighbours.successors().contains(&displaced);
+        if known || displaced == self.me() || !self.errands.has_room() {
+            return;
+        }
+        let oneself = Oneself::Before(self.neighbours.predecessor());
+        let lookup =
+            Lookup::new(displaced.id, self.me().id, oneself, self.config.attempts).through([new]);
+        self.start_errand(
+            Errand::Lookup(Purpose::HandOn { displaced }, Box::new(lookup)),
+            net,
+        );
+    }
+
+    /// The node stops: every client hears of it.
+    pub(super) fn stop_errands(&mut self, net: &mut impl Network) {
+        for token in self.errands.clients() {
+            let result = Err(LookupError::Stopped);
+            net.emit(Event::Lookup {
+                token,
+                result,
+                timeouts: 0,
+            });
+        }
+        self.errands = Errands::default();
+    }
+}

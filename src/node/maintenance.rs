@@ -1,0 +1,311 @@
+//! Ring maintenance: what a member does to keep its neighbours right, one step at a time.
+//!
+//! Only this file and the ways in and out of a ring (`mod.rs`) write the neighbours. A step
+//! runs from its question until the answer is applied; meanwhile the node's state is undefined,
+//! so questions about it wait (they are told `Busy`), and notices, candidates and departures
+//! are kept until it ends.
+
+use std::task::Poll;
+
+use super::ask::Settled;
+use super::message::{Message, Reply, RequestId};
+use super::network::{Event, Network};
+use super::op::{Heard, Rectified, Rectify, Stabilize};
+use super::{Node, asking, limits};
+use crate::ring::{self, AfterSuccessor, Neighbours, Peer, SuccessorList};
+
+/// The running step, and what waits for its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Maintenance {
+    step: Step,
+    due: bool,
+    /// The nearest of those that notified meanwhile.
+    notifier: Option<Peer>,
+    /// The nearest of those that may lie before the successor.
+    candidate: Option<Peer>,
+    departures: Vec<Departure>,
+    /// Who asked for the neighbours meanwhile.
+    pub(super) delayed: Vec<(Peer, RequestId)>,
+}
+
+/// Zave's `status` and `saved`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+enum Step {
+    #[default]
+    None,
+    Stabilizing(Stabilize),
+    Rectifying(Rectify),
+}
+
+/// A node that left, with its neighbours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Departure {
+    pub(super) peer: Peer,
+    pub(super) predecessor: Peer,
+    pub(super) successors: SuccessorList,
+}
+
+impl Maintenance {
+    pub(super) const fn stabilization_due(&mut self) {
+        self.due = true;
+    }
+
+    /// Whether a step of its own is under way, and its state therefore undefined.
+    pub(super) const fn is_busy(&self) -> bool {
+        !matches!(self.step, Step::None)
+    }
+
+    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
+        match &self.step {
+            Step::None => None,
+            Step::Stabilizing(stabilize) => stabilize.awaits(number),
+            Step::Rectifying(rectify) => rectify.awaits(number),
+        }
+    }
+
+    pub(super) fn departed(&mut self, departure: Departure) {
+        if self.departures.len() < limits::DELAYED {
+            self.departures.push(departure);
+        }
+    }
+}
+
+impl Node {
+    /// Starts what is waiting, as long as no step is under way.
+    pub(super) fn maintain(&mut self, net: &mut impl Network) {
+        while self.is_member() && !self.maintenance.is_busy() {
+            self.answer_delayed(net);
+            if !self.maintenance.departures.is_empty() {
+                let departure = self.maintenance.departures.remove(0);
+                self.apply_departure(departure, net);
+            } else if let Some(notifier) = self.maintenance.notifier.take() {
+                self.rectify(notifier, net);
+            } else if let Some(candidate) = self.maintenance.candidate.take() {
+                self.consider(candidate, net);
+            } else if std::mem::take(&mut self.maintenance.due) {
+                self.stabilize(net);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn start(&mut self, step: Step, net: &mut impl Network) {
+        self.maintenance.step = step;
+        self.poll_maintenance(None, net);
+    }
+
+    pub(super) fn poll_maintenance(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network,
+    ) -> bool {
+        let mut ask = asking!(self, net, settled);
+        match &mut self.maintenance.step {
+            Step::None => {}
+            Step::Stabilizing(stabilize) => {
+                if let Poll::Ready(heard) = stabilize.poll(&mut ask) {
+                    self.maintenance.step = Step::None;
+                    self.heard(heard, net);
+                }
+            }
+            Step::Rectifying(rectify) => {
+                if let Poll::Ready(rectified) = rectify.poll(&mut ask) {
+                    self.maintenance.step = Step::None;
+                    if let Rectified::Replaced(dead, notifier) = rectified {
+                        self.presume_dead(dead, net);
+                        self.neighbours.rectify_silent(notifier);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn stabilize(&mut self, net: &mut impl Network) {
+        let attempts = self.config.attempts;
+        let successor = self.neighbours.successor();
+        if successor != self.me() {
+            let step = Stabilize::from_successor(successor, attempts);
+            return self.start(Step::Stabilizing(step), net);
+        }
+        // A ring of one is its own successor; all it can learn of is who has notified it.
+        if let AfterSuccessor::AskPredecessor(candidate) = self
+            .neighbours
+            .after(successor, self.neighbours.predecessor())
+        {
+            let step = Stabilize::from_predecessor(candidate, attempts);
+            self.start(Step::Stabilizing(step), net);
+        }
+    }
+
+    fn heard(&mut self, heard: Heard, net: &mut impl Network) {
+        match heard {
+            Heard::Undecided => {}
+            Heard::Successor(dead, None) => {
+                self.presume_dead(dead, net);
+                match self.neighbours.successor_silent() {
+                    Some(next) => {
+                        net.send(next, Message::Notify);
+                        // Many may have died together: don't wait a period for each.
+                        self.maintenance.due = true;
+                    }
+                    None => self.strand(net),
+                }
+            }
+            Heard::Successor(head, Some((predecessor, successors))) => {
+                match self
+                    .neighbours
+                    .successor_answered(head, predecessor, &successors)
+                {
+                    AfterSuccessor::Notify(successor) => net.send(successor, Message::Notify),
+                    AfterSuccessor::AskPredecessor(candidate) => {
+                        self.answer_delayed(net);
+                        let step = Stabilize::from_predecessor(candidate, self.config.attempts);
+                        self.start(Step::Stabilizing(step), net);
+                    }
+                }
+            }
+            Heard::Candidate(candidate, None) => {
+                if self.neighbours.successors().is_empty() {
+                    // Who wanted to join a ring of one is gone before it did.
+                    if self.neighbours.predecessor() == candidate {
+                        self.neighbours.rectify_silent(self.me());
+                    }
+                } else {
+                    net.send(self.neighbours.successor(), Message::Notify);
+                }
+            }
+            Heard::Candidate(candidate, Some(successors)) => {
+                let displaced = self.neighbours.successor();
+                if self.neighbours.candidate_answered(candidate, &successors) {
+                    self.remembered.forget(candidate.id);
+                    self.hand_on(displaced, candidate, net);
+                    // There may be more between.
+                    self.maintenance.due = true;
+                }
+                net.send(candidate, Message::Notify);
+            }
+        }
+    }
+
+    /// Somebody believes to be the predecessor.
+    pub(super) fn notified(&mut self, from: Peer) {
+        if from == self.neighbours.predecessor() {
+            return;
+        }
+        let nearer = |other: &Peer| from.id.is_between(other.id, self.me().id);
+        if self.maintenance.notifier.as_ref().is_none_or(nearer) {
+            self.maintenance.notifier = Some(from);
+        }
+    }
+
+    fn rectify(&mut self, notifier: Peer, net: &mut impl Network) {
+        match self.neighbours.rectify(notifier) {
+            ring::Rectify::Known => {}
+            ring::Rectify::Adopted => {
+                self.remembered.forget(notifier.id);
+                // A ring of one has found its first successor, too.
+                self.maintenance.due |= self.neighbours.successors().is_empty();
+            }
+            ring::Rectify::PingPredecessor => {
+                let predecessor = self.neighbours.predecessor();
+                let step = Rectify::new(predecessor, notifier, self.config.attempts);
+                self.start(Step::Rectifying(step), net);
+            }
+        }
+    }
+
+    /// Somebody may lie between this node and its successor: found by reunion, or named by
+    /// another. It is contacted before it is adopted.
+    pub(super) fn introduced(&mut self, peer: Peer) {
+        if peer.id == self.me().id {
+            return;
+        }
+        let nearer = |other: &Peer| peer.id.is_between(self.me().id, other.id);
+        if self.maintenance.candidate.as_ref().is_none_or(nearer) {
+            self.maintenance.candidate = Some(peer);
+        }
+    }
+
+    fn consider(&mut self, candidate: Peer, net: &mut impl Network) {
+        if candidate
+            .id
+            .is_between(self.me().id, self.neighbours.successor().id)
+        {
+            let step = Stabilize::from_predecessor(candidate, self.config.attempts);
+            self.start(Step::Stabilizing(step), net);
+        } else {
+            // Not adopted, it should still hear of this node: its predecessor then will, too.
+            net.send(candidate, Message::Notify);
+        }
+    }
+
+    fn apply_departure(&mut self, departure: Departure, net: &mut impl Network) {
+        let Departure {
+            peer,
+            predecessor,
+            successors,
+        } = departure;
+        self.fingers.remove(peer.id);
+        self.remembered.forget(peer.id);
+        if self.neighbours.predecessor().id == peer.id {
+            self.neighbours.rectify_silent(predecessor);
+        }
+        if self.neighbours.successor().id != peer.id {
+            return;
+        }
+        let next = self.neighbours.successor_silent().or_else(|| {
+            // All it knew has left; those behind are the leaver's to name.
+            let head = *successors.first().filter(|head| head.id != self.me().id)?;
+            self.neighbours.follow(head, &successors[1..]);
+            Some(head)
+        });
+        match next {
+            Some(next) => {
+                net.send(next, Message::Notify);
+                self.maintenance.due = true;
+            }
+            None => self.neighbours = Neighbours::alone(self.me(), self.config.successors),
+        }
+    }
+
+    /// Counts a peer as dead: no table names it any more, but it is remembered.
+    pub(super) fn presume_dead(&mut self, peer: Peer, net: &mut impl Network) {
+        net.emit(Event::PresumedDead(peer));
+        self.fingers.remove(peer.id);
+        self.remember(peer);
+    }
+
+    pub(super) fn remember(&mut self, peer: Peer) {
+        if peer.id != self.me().id {
+            self.remembered.add(peer, self.config.remembered);
+        }
+    }
+
+    /// The state is defined again: answer those that waited for it.
+    fn answer_delayed(&mut self, net: &mut impl Network) {
+        for (peer, id) in std::mem::take(&mut self.maintenance.delayed) {
+            net.send(
+                peer,
+                Message::Reply {
+                    id,
+                    reply: self.neighbours_reply(),
+                },
+            );
+        }
+    }
+
+    /// The state no longer is that of a member: those that waited need not wait longer.
+    pub(super) fn refuse_delayed(&mut self, net: &mut impl Network) {
+        for (peer, id) in std::mem::take(&mut self.maintenance.delayed) {
+            net.send(
+                peer,
+                Message::Reply {
+                    id,
+                    reply: Reply::NotMember,
+                },
+            );
+        }
+    }
+}
