@@ -1,0 +1,445 @@
+//! The `events` world: nodes on a discrete-event engine.
+//!
+//! Virtual time, one thread, and no bytes: a message is a value that arrives later, or does
+//! not. A world is itself a value. Cloned, it is a fork: given the same inputs, both go the
+//! same way.
+//!
+//! ```text
+//!   mod.rs       the world: takes the next event and hands it to its node
+//!   start.rs     how the ring comes about
+//!   clients.rs   workloads and churn
+//!   faults.rs    what the scenario does to the nodes; selectors
+//!   wire.rs      what the network does to messages; the nodes' Network
+//!   queue.rs     what happens next;  letters.rs  messages under way
+//! ```
+//!
+//! A crash loses what is under way to the node and stops its timers; what it has sent arrives.
+//! A paused node handles nothing; when it wakes it handles what has come meanwhile, in order.
+
+mod clients;
+mod digest;
+mod faults;
+mod letters;
+mod members;
+pub(crate) mod queue;
+mod start;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::sync::Arc;
+
+use cuerda::node::{Config, Event, Input, Message, Node};
+use cuerda::ring::{Id, Peer};
+
+pub use digest::Digest;
+
+use super::random::nanoseconds;
+use super::{Cause, Effect, Gone, LookupEnd, Moment, Purpose, Random, SECOND, Time, Watcher};
+use crate::scenario::Scenario;
+use clients::{Control, OpenLookups};
+use letters::Letters;
+use members::Members;
+use queue::{Entry, Queue};
+use wire::{Counters, Port, Wire, kind};
+
+/// The most nodes that a world has room for: their addresses have 24 bits.
+pub const NODES_MAX: u32 = 1 << 24;
+
+/// A world at a moment.
+#[derive(Clone, Debug)]
+pub struct World {
+    scenario: Arc<Scenario>,
+    config: Arc<Config>,
+    hosts: Vec<Host>,
+    wire: Wire,
+    members: Members,
+    lookups: OpenLookups,
+    controls: Vec<Control>,
+    faults: Vec<Effect>,
+    ids: Random,
+    workload: Random,
+    churn: Random,
+    chooser: Random,
+    contacts: Random,
+    emitted: Vec<Event>,
+    digest: Digest,
+    handled: u64,
+    origin: Time,
+}
+
+/// A machine: it may be up or down, and runs one node.
+#[derive(Clone, Debug)]
+struct Host {
+    node: Node,
+    /// Counts starts: timers of an earlier one are void.
+    epoch: u16,
+    up: bool,
+    /// How many faults pause it.
+    paused: u8,
+    /// Messages sent before this are lost.
+    up_since: Time,
+    skew_ms: i64,
+    /// What came while it was paused.
+    backlog: Vec<Entry>,
+}
+
+impl World {
+    /// A world as the scenario describes it, at t = 0.
+    ///
+    /// # Panics
+    /// If the scenario has no node, or more than [`NODES_MAX`].
+    #[must_use]
+    pub fn new(scenario: &Arc<Scenario>, seed: u64) -> World {
+        assert!(
+            (1..=NODES_MAX).contains(&scenario.nodes),
+            "1 to {NODES_MAX} nodes fit a world"
+        );
+        let stream = |purpose| Random::new(seed, purpose);
+        let config = Arc::new(scenario.node.clone());
+        let mut world = World {
+            config,
+            hosts: Vec::new(),
+            wire: Wire {
+                now: 0,
+                queue: Queue::new(expected_rate(scenario)),
+                letters: Letters::default(),
+                latency: scenario.network.latency,
+                loss: scenario.network.loss,
+                duplicate: scenario.network.duplicate,
+                chance: stream(Purpose::Network),
+                jitter: stream(Purpose::Timers),
+                cuts: Vec::new(),
+                nodes: 0,
+                counters: Counters::default(),
+            },
+            members: Members::default(),
+            lookups: OpenLookups::default(),
+            controls: Vec::new(),
+            faults: Vec::new(),
+            ids: stream(Purpose::Ids),
+            workload: stream(Purpose::Workload),
+            churn: stream(Purpose::Churn),
+            chooser: stream(Purpose::Faults),
+            contacts: stream(Purpose::Contacts),
+            emitted: Vec::new(),
+            digest: Digest::new(),
+            handled: 0,
+            origin: 0,
+            scenario: Arc::clone(scenario),
+        };
+        world.start();
+        world.origin = world.wire.now;
+        world.wire.counters = Counters::default();
+        world.handled = 0;
+        world.plan();
+        world
+    }
+
+    /// The scenario's t = 0 in the world's time.
+    #[must_use]
+    pub const fn origin(&self) -> Time {
+        self.origin
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.wire.now
+    }
+
+    /// The hash of every event so far.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Events handled since t = 0: messages, timers, and what the scenario does.
+    #[must_use]
+    pub const fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    /// Messages delivered since t = 0.
+    #[must_use]
+    pub const fn delivered(&self) -> u64 {
+        self.wire.counters.delivered
+    }
+
+    /// Messages lost since t = 0: to chance, to cuts, and on the way to nodes that are down.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.wire.counters.lost
+    }
+
+    /// Bytes sent since t = 0, as the messages' wire format counts them.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.wire.counters.bytes
+    }
+
+    /// How many members there are now.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    /// All members now, each with its number.
+    pub fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> + '_ {
+        self.members
+            .all()
+            .iter()
+            .map(|&number| (number, &self.hosts[number as usize].node))
+    }
+
+    /// Handles all that is due before `end`, and lets time pass until then.
+    pub fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
+        while let Some(entry) = self.wire.queue.pop_before(end) {
+            self.wire.now = entry.time;
+            self.step(entry, watcher);
+        }
+        self.wire.now = self.wire.now.max(end);
+    }
+
+    fn step(&mut self, entry: Entry, watcher: &mut impl Watcher) {
+        self.handled += 1;
+        if entry.kind == kind::CONTROL {
+            self.digest.add(
+                entry.time,
+                (u64::from(entry.value) << 8) | u64::from(entry.kind),
+            );
+            watcher.handling(self.handled, entry.time, &|| {
+                format!("{:?}", self.controls[entry.value as usize])
+            });
+            return self.control(entry.value as usize, watcher);
+        }
+        let about = (u64::from(entry.node) << 32) | u64::from(entry.kind);
+        if entry.kind == kind::LETTER {
+            let letter = self.wire.letters.get(entry.value);
+            let (from, what) = (letter.from_number, wire::name(&letter.message));
+            let first = u64::from(what.as_bytes()[0]) | (what.len() as u64) << 8;
+            self.digest
+                .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
+            watcher.handling(self.handled, entry.time, &|| {
+                format!("n{from} -> n{}: {:?}", entry.node, letter.message)
+            });
+        } else {
+            self.digest
+                .add(entry.time, about | u64::from(entry.value) << 8);
+            watcher.handling(self.handled, entry.time, &|| {
+                format!(
+                    "n{}: timer {} {}",
+                    entry.node,
+                    wire::timer_name(&entry),
+                    entry.value
+                )
+            });
+        }
+        let host = &mut self.hosts[entry.node as usize];
+        if host.paused > 0 && host.up {
+            host.backlog.push(entry);
+        } else if entry.kind == kind::LETTER {
+            self.deliver(entry, watcher);
+        } else if host.up && host.epoch == entry.epoch {
+            let cause = Cause::Timer {
+                node: entry.node,
+                kind: wire::timer_name(&entry),
+            };
+            self.hand(
+                entry.node,
+                Input::Timer(wire::timer(&entry)),
+                None,
+                cause,
+                watcher,
+            );
+        }
+    }
+
+    fn deliver(&mut self, entry: Entry, watcher: &mut impl Watcher) {
+        let letter = self.wire.letters.take(entry.value);
+        let host = &self.hosts[entry.node as usize];
+        if !host.up || letter.sent < host.up_since {
+            self.wire.counters.lost += 1;
+            return;
+        }
+        self.wire.counters.delivered += 1;
+        let now = self.wire.now;
+        let asked = match &letter.message {
+            Message::Request { id, .. } => Some((letter.from.address, *id, letter.sent)),
+            _ => None,
+        };
+        let took = letter
+            .asked
+            .map(|sent| std::time::Duration::from_nanos(now - sent));
+        let kind = wire::name(&letter.message);
+        let cause = Cause::Message {
+            from: letter.from_number,
+            to: entry.node,
+            kind,
+        };
+        let input = Input::Message {
+            from: letter.from,
+            message: letter.message,
+            took,
+        };
+        self.hand(entry.node, input, asked, cause, watcher);
+    }
+
+    /// Gives an order to a node from outside.
+    fn order(&mut self, number: u32, input: Input, kind: &'static str, watcher: &mut impl Watcher) {
+        self.hand(
+            number,
+            input,
+            None,
+            Cause::Order { node: number, kind },
+            watcher,
+        );
+    }
+
+    fn hand(
+        &mut self,
+        number: u32,
+        input: Input,
+        asked: Option<(cuerda::ring::Address, cuerda::node::RequestId, Time)>,
+        cause: Cause,
+        watcher: &mut impl Watcher,
+    ) {
+        let host = &mut self.hosts[number as usize];
+        let mut port = Port {
+            wire: &mut self.wire,
+            me: host.node.me(),
+            number,
+            epoch: host.epoch,
+            skew_ms: host.skew_ms,
+            asked,
+            emitted: &mut self.emitted,
+        };
+        host.node.handle(input, &mut port);
+        if !self.emitted.is_empty() {
+            self.pass_on(
+                number,
+                Moment {
+                    now: self.wire.now,
+                    cause,
+                },
+                watcher,
+            );
+        }
+    }
+
+    /// Does what the events of a node mean for the world, and tells the watcher.
+    fn pass_on(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher) {
+        let mut events = std::mem::take(&mut self.emitted);
+        for event in events.drain(..) {
+            let host = &mut self.hosts[number as usize];
+            match event {
+                Event::NeighboursChanged => {
+                    if self.members.has(number) {
+                        watcher.changed(at, number, &host.node);
+                    }
+                }
+                Event::Joined => {
+                    self.members.add(host.node.me().id, number);
+                    watcher.joined(at, number, &host.node);
+                }
+                Event::Lookup {
+                    token,
+                    result,
+                    timeouts,
+                } => {
+                    let Some(open) = self.lookups.close(token) else {
+                        continue;
+                    };
+                    let result = result.map(|found| {
+                        (wire::number(found.owner.address).unwrap_or(u32::MAX), found)
+                    });
+                    watcher.lookup_ended(at, &open.ended(token, result, timeouts));
+                }
+                Event::Stranded => {
+                    let id = host.node.me().id;
+                    if self.members.remove(id, number) {
+                        watcher.gone(at, number, Gone::Stranded);
+                    }
+                }
+                Event::Left => self.take_down(number, at, watcher),
+                Event::PresumedDead(peer) => {
+                    let about = wire::number(peer.address).map(|other| {
+                        (
+                            other,
+                            self.hosts.get(other as usize).is_some_and(|host| host.up),
+                        )
+                    });
+                    watcher.told(at, number, &event, about);
+                }
+                Event::Refused(..) | Event::Ignored(..) => {
+                    watcher.told(at, number, &event, None);
+                }
+            }
+        }
+        self.emitted = events;
+    }
+
+    /// Adds a machine that is down.
+    fn add_host(&mut self) -> u32 {
+        let number = u32::try_from(self.hosts.len()).expect("node numbers fit 32 bits");
+        let mut key = [0; 32];
+        self.ids.fill(&mut key);
+        let me = Peer {
+            id: Id::of_node(&key, 0),
+            address: wire::address(number),
+        };
+        self.hosts.push(Host {
+            node: Node::new(me, Arc::clone(&self.config), 0),
+            epoch: 0,
+            up: false,
+            paused: 0,
+            up_since: 0,
+            skew_ms: 0,
+            backlog: Vec::new(),
+        });
+        self.wire.nodes = number + 1;
+        number
+    }
+
+    /// Starts a machine: a new incarnation of its node, which knows nothing yet.
+    fn boot(&mut self, number: u32) {
+        let now = self.wire.now;
+        let host = &mut self.hosts[number as usize];
+        host.up = true;
+        host.up_since = now;
+        host.epoch = host.epoch.wrapping_add(1);
+        host.node = Node::new(
+            host.node.me(),
+            Arc::clone(&self.config),
+            host.node.incarnation() + 1,
+        );
+    }
+
+    /// Stops a machine: nothing comes to it any more, and its clients hear nothing.
+    fn take_down(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher) {
+        let host = &mut self.hosts[number as usize];
+        host.up = false;
+        host.epoch = host.epoch.wrapping_add(1);
+        for entry in std::mem::take(&mut host.backlog) {
+            if entry.kind == kind::LETTER {
+                self.wire.letters.take(entry.value);
+                self.wire.counters.lost += 1;
+            }
+        }
+        for lookup in self.lookups.abandon(number) {
+            watcher.lookup_abandoned(at, lookup);
+        }
+    }
+}
+
+/// About how many events a simulated second will have, to tune the queue by.
+fn expected_rate(scenario: &Scenario) -> f64 {
+    let per_node = 5.0 / scenario.node.stabilize_every.as_secs_f64()
+        + 60.0 / scenario.node.fix_fingers_every.as_secs_f64();
+    let lookups: f64 = scenario
+        .workloads
+        .iter()
+        .map(|workload| workload.rate)
+        .sum();
+    f64::from(scenario.nodes) * per_node + 15.0 * lookups
+}

@@ -1,0 +1,162 @@
+//! The worlds in which nodes run, and how they tell what happens there.
+//!
+//! A world plays a scenario: it delivers messages and timers, and does to the nodes what the
+//! scenario says. It judges nothing. Whoever wants to know is a [`Watcher`], called at once for
+//! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
+
+pub mod events;
+mod random;
+
+use std::fmt;
+
+use cuerda::node::{Event, Found, LookupError, Node};
+use cuerda::ring::Id;
+
+pub use random::{Purpose, Random};
+
+/// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
+/// ([`events::World::origin`]).
+pub type Time = u64;
+
+/// One second of simulated time.
+pub const SECOND: Time = 1_000_000_000;
+
+/// When and why something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// When.
+    pub now: Time,
+    /// What was being handled.
+    pub cause: Cause,
+}
+
+/// What was being handled. Nodes are numbers; n7 is node 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A message arrived.
+    Message {
+        /// Who sent it; `None` for an address that is nobody's.
+        from: u32,
+        /// Who received it.
+        to: u32,
+        /// What kind it is.
+        kind: &'static str,
+    },
+    /// A timer was due.
+    Timer {
+        /// Whose.
+        node: u32,
+        /// What it was for.
+        kind: &'static str,
+    },
+    /// A node was told to do something from outside.
+    Order {
+        /// Which.
+        node: u32,
+        /// What.
+        kind: &'static str,
+    },
+    /// A fault of the scenario began.
+    FaultBegan(usize),
+    /// A fault of the scenario ended.
+    FaultEnded(usize),
+    /// The churn of the scenario.
+    Churn(&'static str),
+    /// The world's beginning.
+    Start,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Cause::Message { from, to, kind } => write!(f, "{kind} from n{from} to n{to}"),
+            Cause::Timer { node, kind } => write!(f, "timer {kind} of n{node}"),
+            Cause::Order { node, kind } => write!(f, "order {kind} to n{node}"),
+            Cause::FaultBegan(index) => write!(f, "begin of fault {}", index + 1),
+            Cause::FaultEnded(index) => write!(f, "end of fault {}", index + 1),
+            Cause::Churn(kind) => write!(f, "churn: {kind}"),
+            Cause::Start => f.write_str("start"),
+        }
+    }
+}
+
+/// How a member ceased to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It began to leave gracefully: it owns nothing any more.
+    Left,
+    /// It stopped without a word.
+    Crashed,
+    /// It lost all its successors.
+    Stranded,
+}
+
+/// A look-up as a client sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LookupEnd {
+    /// Its number.
+    pub lookup: u64,
+    /// Who asked.
+    pub asker: u32,
+    /// What for.
+    pub key: Id,
+    /// When it began.
+    pub issued: Time,
+    /// The owner's number and the way there, or why none was found.
+    pub result: Result<(u32, Found), LookupError>,
+    /// Nodes that did not answer in time.
+    pub timeouts: u32,
+}
+
+/// A fault as it took effect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// Its place in the scenario.
+    pub index: usize,
+    /// `crash`, `partition`, …
+    pub kind: &'static str,
+    /// The nodes it concerns, in groups: the parts of a partition, the two ends of a one-way
+    /// cut, one group for all others.
+    pub groups: Vec<Vec<u32>>,
+    /// When it will end; `None` if it stays.
+    pub until: Option<Time>,
+}
+
+/// Watches a world. All methods do nothing unless implemented.
+pub trait Watcher {
+    /// A node became a member.
+    fn joined(&mut self, _at: Moment, _number: u32, _node: &Node) {}
+    /// A member's neighbours changed.
+    fn changed(&mut self, _at: Moment, _number: u32, _node: &Node) {}
+    /// A member ceased to be one.
+    fn gone(&mut self, _at: Moment, _number: u32, _how: Gone) {}
+    /// Several members ceased to be so at one instant. None of them is asked about in between.
+    fn gone_together(&mut self, at: Moment, numbers: &[u32], how: Gone) {
+        for &number in numbers {
+            self.gone(at, number, how);
+        }
+    }
+    /// A client began a look-up.
+    fn lookup_issued(&mut self, _at: Moment, _lookup: u64, _asker: u32, _key: Id) {}
+    /// A look-up ended.
+    fn lookup_ended(&mut self, _at: Moment, _end: &LookupEnd) {}
+    /// The asker stopped before its look-up ended.
+    fn lookup_abandoned(&mut self, _at: Moment, _lookup: u64) {}
+    /// A fault began.
+    fn fault_began(&mut self, _at: Moment, _effect: &Effect) {}
+    /// A fault ended.
+    fn fault_ended(&mut self, _at: Moment, _effect: &Effect) {}
+    /// The side of a partition on which each node is now; `None` when all are together.
+    fn sides(&mut self, _at: Moment, _sides: Option<&[u32]>) {}
+    /// A node told something that no other method passes on. `about` is the number of the peer
+    /// it is about, and whether that one is up.
+    fn told(&mut self, _at: Moment, _number: u32, _event: &Event, _about: Option<(u32, bool)>) {}
+    /// An event is about to be handled: the counterpart of a log line, made only if called.
+    fn handling(&mut self, _number: u64, _now: Time, _line: &dyn Fn() -> String) {}
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Watcher for Nobody {}
