@@ -59,6 +59,12 @@ impl Errands {
         })
     }
 
+    /// See [`Node::touch_tables`].
+    pub(super) fn touch(&self) -> u64 {
+        let first = self.open.first();
+        first.map_or(0, |errand| u64::from(matches!(errand, Errand::Probe(_))))
+    }
+
     fn clients(&self) -> impl Iterator<Item = u64> + '_ {
         self.open.iter().filter_map(|errand| match errand {
             Errand::Lookup(Purpose::Client { token }, _) => Some(*token),

@@ -198,6 +198,31 @@ impl Node {
         &self.config
     }
 
+    /// Reads one field in each part of the node, and returns a meaningless sum. A world with
+    /// very many nodes calls it for those that are next, all together, so that they come out of
+    /// main memory side by side.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        u64::from(self.next_request)
+            + u64::from(self.neighbours.room())
+            + u64::from(self.maintenance.is_busy())
+            + self.fingers.entries().len() as u64
+            + self.remembered.peers().len() as u64
+            + u64::from(self.is_member())
+    }
+
+    /// The same for the tables that the node points to; best after [`Node::touch`].
+    #[must_use]
+    pub fn touch_tables(&self) -> u64 {
+        let successors = self.neighbours.successors();
+        let fingers = self.fingers.entries();
+        u64::from(successors.first().map_or(0, |peer| peer.address.port()))
+            + u64::from(successors.last().map_or(0, |peer| peer.address.port()))
+            + fingers.first().map_or(0, |finger| u64::from(finger.exponent))
+            + fingers.last().map_or(0, |finger| u64::from(finger.exponent))
+            + self.errands.touch()
+    }
+
     /// Handles one input to its end. Nothing that comes in makes it panic; what no correct node
     /// would send is dropped and told as [`Event::Ignored`].
     pub fn handle(&mut self, input: Input, net: &mut impl Network) {

@@ -53,7 +53,7 @@ impl Remembered {
     }
 
     /// All of them, the oldest first.
-    pub(super) fn peers(&self) -> impl Iterator<Item = Peer> + '_ {
+    pub(super) fn peers(&self) -> impl ExactSizeIterator<Item = Peer> + '_ {
         self.peers.iter().map(|entry| entry.peer)
     }
 

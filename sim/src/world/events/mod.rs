@@ -194,11 +194,35 @@ impl World {
 
     /// Handles all that is due before `end`, and lets time pass until then.
     pub fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
-        while let Some(entry) = self.wire.queue.pop_before(end) {
+        loop {
+            self.fetch_ahead(end);
+            let Some(entry) = self.wire.queue.pop_before(end) else { break };
             self.wire.now = entry.time;
             self.step(entry, watcher);
         }
         self.wire.now = self.wire.now.max(end);
+    }
+
+    /// Reads a little of all nodes that are next. A large ring does not fit the cache, and an
+    /// event that finds its node in main memory waits for one line after the other; read for a
+    /// handful of events together, the lines arrive side by side. It changes nothing but speed.
+    fn fetch_ahead(&mut self, end: Time) {
+        let Some(next) = self.wire.queue.find_next(end) else { return };
+        let mut seen = 0;
+        for entry in next {
+            if let Some(host) = self.hosts.get(entry.node as usize) {
+                seen += u64::from(host.up) + host.node.touch();
+                if entry.kind == kind::LETTER {
+                    seen += self.wire.letters.get(entry.value).sent;
+                }
+            }
+        }
+        for entry in next {
+            if let Some(host) = self.hosts.get(entry.node as usize) {
+                seen += host.node.touch_tables();
+            }
+        }
+        std::hint::black_box(seen);
     }
 
     fn step(&mut self, entry: Entry, watcher: &mut impl Watcher) {

@@ -147,6 +147,13 @@ impl Queue {
         self.far.push(entry);
     }
 
+    /// When all that was known to come next is taken out: finds what does, some events at a
+    /// time, so that a caller can get ready for them together. `None` if the last ones found
+    /// are not yet taken out, or if nothing is due before `end`.
+    pub(crate) fn find_next(&mut self, end: Time) -> Option<&[Entry]> {
+        (self.current.is_empty() && self.advance(end)).then_some(&self.current[..])
+    }
+
     /// Takes the next event out, if it is due before `end`.
     pub(crate) fn pop_before(&mut self, end: Time) -> Option<Entry> {
         if self.current.is_empty() && !self.advance(end) {
