@@ -1,1 +1,4 @@
 //! The checkers.
+
+pub mod direct;
+pub mod property;
