@@ -1,4 +1,6 @@
 //! The checkers.
 
+mod coverage;
 pub mod direct;
 pub mod property;
+pub mod ring;
