@@ -2,5 +2,6 @@
 
 mod coverage;
 pub mod direct;
+pub mod excuse;
 pub mod property;
 pub mod ring;
