@@ -3,5 +3,6 @@
 mod coverage;
 pub mod direct;
 pub mod excuse;
+pub mod lookups;
 pub mod property;
 pub mod ring;
