@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cuerda_sim::report::{Report, judge, metric_paths, terminal};
 use cuerda_sim::run::{self, Progress};
-use cuerda_sim::scenario::{Scenario, World};
+use cuerda_sim::scenario::{self, Scenario, World};
 
 use super::Failure;
 
@@ -85,24 +85,20 @@ impl Loaded {
     }
 }
 
-/// Reads and parses a file and applies what flags override.
+/// Reads and parses a file, with what flags override.
 pub(crate) fn load(
     file: &Path,
     seed: Option<u64>,
     overrides: &Overrides,
 ) -> Result<Loaded, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-    let mut scenario = Scenario::parse(&file.to_string_lossy(), &text, &metric_paths())
+    let said = scenario::Overrides {
+        world: overrides.world.map(WorldName::world),
+        seed,
+        nodes: overrides.nodes,
+    };
+    let scenario = Scenario::parse(&file.to_string_lossy(), &text, &metric_paths(), &said)
         .map_err(Failure::Scenario)?;
-    if let Some(seed) = seed {
-        scenario.seed = seed;
-    }
-    if let Some(nodes) = overrides.nodes {
-        scenario.nodes = nodes;
-    }
-    if let Some(world) = overrides.world {
-        scenario.world = world.world();
-    }
     Ok(Loaded {
         file: file.to_owned(),
         overrides: overrides.clone(),
