@@ -4,6 +4,16 @@
 //! function of the scenario, the seed and the code. Nothing here prints; the terminal form is
 //! in a module of its own.
 
+mod judge;
+mod metric;
+mod sample;
+pub mod statistics;
+pub mod terminal;
+pub mod words;
+
+pub use judge::judge;
+pub use metric::{metric_paths, value_at, why_not_a_metric};
+
 use serde::Serialize;
 
 /// A whole report.

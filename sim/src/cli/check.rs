@@ -1,0 +1,53 @@
+//! `check`: parses scenarios without playing them.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::load::{self, Overrides, WorldName};
+use super::{Exit, Failure, print, print_json, printable};
+use cuerda_sim::report::words::{count, duration};
+
+/// Parse scenarios and say what is wrong with them, without playing them
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Scenario files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Print one line of JSON for each file
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Looks at every file, also after a mistake in one.
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let mut worst = Exit::Held;
+    for file in &args.files {
+        let name = file.to_string_lossy();
+        match load::load(file, None, &Overrides::default()) {
+            Ok(loaded) if args.json => {
+                print_json(&json!({ "file": name, "ok": true, "title": loaded.scenario.title }))?;
+            }
+            Ok(loaded) => {
+                let scenario = loaded.scenario;
+                print(&printable(&format!(
+                    "ok  {name}: {} ({}, {}, {})",
+                    scenario.title,
+                    WorldName::of(scenario.world).name(),
+                    count(u64::from(scenario.nodes), "node", "nodes"),
+                    duration(scenario.duration)
+                )))?;
+                print("\n")?;
+            }
+            Err(failure) => {
+                worst = Exit::Mistake;
+                if args.json {
+                    let error = failure.to_string();
+                    print_json(&json!({ "file": name, "ok": false, "error": error }))?;
+                }
+                failure.show();
+            }
+        }
+    }
+    Ok(worst)
+}

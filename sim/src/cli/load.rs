@@ -1,0 +1,214 @@
+//! From a file on disk to a scenario, and from a scenario to a report: the only place where the
+//! command line meets the parser and the worlds.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cuerda_sim::report::{Report, judge, metric_paths, terminal};
+use cuerda_sim::run::{self, Progress};
+use cuerda_sim::scenario::{self, Scenario, World};
+
+use super::Failure;
+
+/// Where the project keeps its scenarios, seen from its root.
+pub(crate) const FOLDER: &str = "scenarios";
+
+/// What flags may override in a scenario, apart from the seed.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Overrides {
+    /// How many nodes there are at the start, instead of the file's `[ring] nodes`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) nodes: Option<u32>,
+    /// The world to play it in, instead of the file's
+    #[arg(long, value_name = "WORLD")]
+    pub(crate) world: Option<WorldName>,
+}
+
+/// The worlds by the names that scenarios use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WorldName {
+    /// The discrete-event engine
+    Events,
+}
+
+impl WorldName {
+    pub(crate) fn of(world: World) -> WorldName {
+        match world {
+            World::Events => WorldName::Events,
+        }
+    }
+
+    fn world(self) -> World {
+        match self {
+            WorldName::Events => World::Events,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            WorldName::Events => "events",
+        }
+    }
+}
+
+/// A scenario and how the user got to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) file: PathBuf,
+    pub(crate) overrides: Overrides,
+    pub(crate) scenario: Scenario,
+}
+
+impl Loaded {
+    /// The command that runs it again exactly so.
+    pub(crate) fn replay(&self, seed: u64) -> String {
+        terminal::replay(
+            &self.file.to_string_lossy(),
+            seed,
+            self.overrides.nodes,
+            self.overrides.world.map(WorldName::name),
+        )
+    }
+
+    /// Plays it and judges it.
+    pub(crate) fn play(&self, progress: &mut dyn FnMut(&Progress)) -> Report {
+        let mut report = run::play(&self.scenario, progress);
+        judge(&mut report, &self.scenario.expectations);
+        report
+    }
+
+    /// The same, telling every event: its number, when it was, and what, in one line.
+    pub(crate) fn play_traced(&self, event: &mut dyn FnMut(u64, Duration, &str)) -> Report {
+        let mut report = run::play_traced(&self.scenario, event);
+        judge(&mut report, &self.scenario.expectations);
+        report
+    }
+}
+
+/// Reads and parses a file, with what flags override.
+pub(crate) fn load(
+    file: &Path,
+    seed: Option<u64>,
+    overrides: &Overrides,
+) -> Result<Loaded, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
+    let said = scenario::Overrides {
+        world: overrides.world.map(WorldName::world),
+        seed,
+        nodes: overrides.nodes,
+    };
+    let scenario = Scenario::parse(&file.to_string_lossy(), &text, &metric_paths(), &said)
+        .map_err(Failure::Scenario)?;
+    Ok(Loaded {
+        file: file.to_owned(),
+        overrides: overrides.clone(),
+        scenario,
+    })
+}
+
+/// The scenario files in a folder and those below, in order of their paths.
+pub(crate) fn scenario_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // Links are not followed, so this ends.
+        if entry.file_type()?.is_dir() {
+            files.extend(scenario_files(&entry.path())?);
+        } else if entry
+            .path()
+            .extension()
+            .is_some_and(|ending| ending == "toml")
+        {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    let shown = file.display();
+    if file.is_dir() {
+        return match scenario_files(file) {
+            Ok(files) if !files.is_empty() => Failure::Other(format!(
+                "{shown} is a folder; it holds\n{}",
+                indented(&files)
+            )),
+            _ => Failure::Other(format!("{shown} is a folder, without scenarios in it")),
+        };
+    }
+    if error.kind() != std::io::ErrorKind::NotFound {
+        return Failure::Other(format!("can't read {shown}: {error}"));
+    }
+    match scenario_files(Path::new(FOLDER)) {
+        Ok(known) if !known.is_empty() => {
+            let meant = nearest(file, &known).map_or_else(String::new, |known| {
+                format!("; did you mean {}?", known.display())
+            });
+            let all = indented(&known);
+            Failure::Other(format!(
+                "there is no file {shown}{meant}\n{FOLDER}/ holds\n{all}"
+            ))
+        }
+        _ => Failure::Other(format!(
+            "there is no file {shown}, and no folder {FOLDER}/ here to choose one from; run this \
+             in the project's root"
+        )),
+    }
+}
+
+fn indented(files: &[PathBuf]) -> String {
+    let lines: Vec<String> = files
+        .iter()
+        .map(|file| format!("  {}", file.display()))
+        .collect();
+    lines.join("\n")
+}
+
+/// The known file whose name resembles most what was asked for, if any does at all.
+fn nearest<'a>(asked: &Path, known: &'a [PathBuf]) -> Option<&'a PathBuf> {
+    const ALIKE: f64 = 0.6;
+    let stem = |file: &Path| {
+        file.file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase()
+    };
+    let asked = stem(asked);
+    known
+        .iter()
+        .map(|file| {
+            (
+                strsim::normalized_damerau_levenshtein(&asked, &stem(file)),
+                file,
+            )
+        })
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, file)| file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_file_finds_the_nearest() {
+        let known = [
+            "scenarios/churn.toml",
+            "scenarios/partition.toml",
+            "scenarios/pause.toml",
+        ]
+        .map(PathBuf::from);
+        let near =
+            |asked: &str| nearest(Path::new(asked), &known).map(|file| file.display().to_string());
+        assert_eq!(near("chrun.toml").as_deref(), Some("scenarios/churn.toml"));
+        assert_eq!(near("churn").as_deref(), Some("scenarios/churn.toml"));
+        assert_eq!(
+            near("x/PARTITON.toml").as_deref(),
+            Some("scenarios/partition.toml")
+        );
+        assert_eq!(near("benchmark.toml"), None);
+        assert_eq!(near(""), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! The command line: one file per command, all of the same shape (`Args`, and `run` that takes
+//! them).
+//!
+//! Results go to stdout and all else to stderr. Nothing here decides whether a run passed; that
+//! is the report's.
+
+mod check;
+mod list;
+mod load;
+mod paper;
+mod pool;
+mod progress;
+mod run;
+mod sweep;
+mod trace;
+mod twice;
+
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cuerda_sim::report::words::harmless;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every check and expectation held
+  1  a check or an expectation did not hold
+  2  bad usage, or a scenario with a mistake
+  3  a second run of the same seed differed
+  4  a sweep is incomplete";
+
+/// A deterministic harness for Chord networks: it plays scenarios and judges them.
+#[derive(Debug, Parser)]
+#[command(name = "cuerda-sim", version, term_width = 80, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    List(list::Args),
+    Sweep(sweep::Args),
+    Paper(paper::Args),
+    #[command(hide = true)]
+    Trace(trace::Args),
+}
+
+/// How a command ended, if it did its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Exit {
+    /// Every check and expectation held.
+    Held = 0,
+    /// One did not.
+    NotHeld = 1,
+    /// A scenario has a mistake, and others were looked at all the same.
+    Mistake = 2,
+    /// A second run differed.
+    Differed = 3,
+    /// A sweep is incomplete.
+    Incomplete = 4,
+}
+
+/// Why a command could not do its work; always exit code 2.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// A mistake in a scenario, with the file, the line and what would be right.
+    #[error("{0}")]
+    Scenario(cuerda_sim::scenario::Diagnostic),
+    /// Anything else, in a sentence.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    /// Tells whoever sits before the terminal.
+    fn show(&self) {
+        match self {
+            // It says itself that it is an error.
+            Failure::Scenario(diagnostic) => eprintln!("{}", printable(&diagnostic.to_string())),
+            Failure::Other(message) => eprintln!("error: {}", printable(message)),
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (json, outcome) = match cli.command {
+        Command::Run(args) => (args.json, run::run(args)),
+        Command::Check(args) => (args.json, check::run(args)),
+        Command::List(args) => (args.json, list::run(args)),
+        Command::Sweep(args) => (args.json, sweep::run(args)),
+        Command::Paper(args) => (args.json, paper::run(args)),
+        Command::Trace(args) => (false, trace::run(args)),
+    };
+    let exit = outcome.unwrap_or_else(|failure| {
+        if json {
+            let error = failure.to_string();
+            // Whoever reads JSON gets an answer in JSON, also when there is none.
+            let answer = serde_json::json!({ "error": error, "exit_code": Exit::Mistake as u8 });
+            let _ = print(&format!("{answer}\n"));
+        }
+        failure.show();
+        Exit::Mistake
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Writes to stdout. A reader that went away (`| head`) is no failure: the verdict is in the
+/// exit code.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Other(format!("can't write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The same with a line of JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(value)
+        .map_err(|error| Failure::Other(format!("can't write the result as JSON: {error}")))?;
+    print(&format!("{line}\n"))
+}
+
+/// Whether the reader of stdout sees colours: on a terminal that has them, unless told not to
+/// (<https://no-color.org>).
+fn colours() -> bool {
+    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && unset("NO_COLOR") && !dumb
+}
+
+/// Text of several lines, fit for a terminal.
+fn printable(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(harmless).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn exit_codes_are_as_documented() {
+        for exit in [
+            Exit::Held,
+            Exit::NotHeld,
+            Exit::Mistake,
+            Exit::Differed,
+            Exit::Incomplete,
+        ] {
+            assert!(
+                EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)),
+                "{exit:?}"
+            );
+        }
+    }
+}

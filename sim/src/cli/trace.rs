@@ -1,0 +1,50 @@
+//! `trace` (hidden): the second process of `run --twice`. Prints digests of what happens in each
+//! simulated second, or every event of some of them.
+
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+
+use super::load::{self, Overrides};
+use super::twice::{self, Digests};
+use super::{Exit, Failure, print};
+
+/// Print what happens in a run, for `run --twice` to compare
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A scenario file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The seed of every random choice, instead of the file's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Print the events from this simulated second on, and no digests
+    #[arg(long, value_name = "SECOND", requires = "trace_to")]
+    trace_from: Option<u64>,
+    /// … and before this one
+    #[arg(long, value_name = "SECOND", requires = "trace_from")]
+    trace_to: Option<u64>,
+}
+
+/// Plays the scenario to its end and prints what was asked for.
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let loaded = load::load(&args.file, args.seed, &args.overrides)?;
+    let Some((from, to)) = args.trace_from.zip(args.trace_to) else {
+        let mut digests = Digests::default();
+        let report = loaded.play_traced(&mut |_, at, line| digests.add(at, line));
+        let report = twice::comparable(&report);
+        print(&format!("{}{}{report}\n", digests.lines(), twice::REPORT))?;
+        return Ok(Exit::Held);
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut outcome = Ok(());
+    loaded.play_traced(&mut |number, at, line| {
+        if (from..to).contains(&at.as_secs()) && outcome.is_ok() {
+            outcome = writeln!(out, "{}", twice::event(number, at, line));
+        }
+    });
+    // The reader leaves as soon as it has seen a difference.
+    let _ = outcome.and_then(|()| out.flush());
+    Ok(Exit::Held)
+}

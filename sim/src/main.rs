@@ -1,0 +1,8 @@
+//! The command line of the harness. It parses, dispatches and turns outcomes into exit codes;
+//! what each command does is in a file of its own.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,230 @@
+//! The real program, from outside: runs, sweeps and tables.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const SCENARIO: &str = r#"
+title = "Look-ups in a small ring"
+duration = "1m"
+
+[ring]
+nodes = 16
+
+[[workload]]
+kind = "lookup"
+rate = "5/s"
+"#;
+
+/// A folder of its own for a test, with a scenario that passes and one that can't.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cli_run")
+        .join(name);
+    std::fs::create_dir_all(&folder).expect("the folder for tests can be written to");
+    std::fs::write(folder.join("passes.toml"), SCENARIO)
+        .expect("the folder for tests can be written to");
+    let fails = format!("{SCENARIO}\n[expect]\n\"lookups.issued\" = {{ max = 0 }}\n");
+    std::fs::write(folder.join("fails.toml"), fails)
+        .expect("the folder for tests can be written to");
+    folder
+}
+
+fn cuerda(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program was built for this test")
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("all that is printed is UTF-8")
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let parsed = |line| serde_json::from_str(line).expect("each line is an object");
+    said(&output.stdout).lines().map(parsed).collect()
+}
+
+#[test]
+fn json_is_one_object_with_the_documented_keys() {
+    let output = cuerda(&folder("json"), &["run", "passes.toml", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", said(&output.stderr));
+    let [report] = &lines(&output)[..] else {
+        panic!("one line")
+    };
+    let keys: BTreeSet<&str> = report
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let documented = [
+        "scenario",
+        "world",
+        "seed",
+        "nodes",
+        "verdict",
+        "digest",
+        "simulated_s",
+        "lookups",
+        "ring",
+        "traffic",
+        "events",
+        "faults",
+        "violations",
+        "unmet",
+        "cost",
+    ];
+    assert_eq!(keys, BTreeSet::from(documented));
+    assert_eq!(
+        (&report["scenario"], &report["verdict"]),
+        (&"passes".into(), &"pass".into())
+    );
+    assert!(report["lookups"]["hops"]["p99"].is_u64());
+}
+
+#[test]
+fn several_files_give_a_line_each_and_the_worst_exit_code() {
+    let output = cuerda(
+        &folder("several"),
+        &["run", "fails.toml", "passes.toml", "--json"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let verdicts: Vec<Value> = lines(&output)
+        .iter()
+        .map(|line| line["verdict"].clone())
+        .collect();
+    assert_eq!(verdicts, ["fail", "pass"]);
+}
+
+#[test]
+fn a_failing_run_prints_the_command_that_replays_it() {
+    let folder = folder("replay");
+    let arguments = ["run", "fails.toml", "--seed", "7", "--nodes", "12"];
+    let output = cuerda(&folder, &arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output.stdout);
+    assert!(text.starts_with("FAIL  fails: "), "{text}");
+    assert!(text.contains("lookups.issued is "), "{text}");
+    assert!(!text.contains('\u{1b}'), "no colours in a pipe");
+    let replay = text.lines().last().unwrap().trim();
+    let replay: Vec<&str> = replay
+        .strip_prefix("cargo sim ")
+        .unwrap()
+        .split(' ')
+        .collect();
+    let again = said(&cuerda(&folder, &replay).stdout);
+    let digest = |text: &str| {
+        text.lines()
+            .find(|line| line.contains("digest"))
+            .map(str::to_owned)
+    };
+    assert!(digest(&text).is_some());
+    assert_eq!(digest(&text), digest(&again));
+    let other = said(&cuerda(&folder, &["run", "fails.toml", "--seed", "8"]).stdout);
+    assert_ne!(digest(&text), digest(&other), "another seed is another run");
+}
+
+#[test]
+fn quiet_says_the_verdict_and_no_more() {
+    for arguments in [
+        &["run", "passes.toml", "--quiet"][..],
+        &["run", "passes.toml", "-q", "--twice"],
+    ] {
+        let output = cuerda(&folder("quiet"), arguments);
+        assert_eq!(said(&output.stdout), "PASS  passes\n");
+    }
+}
+
+#[test]
+fn two_processes_agree() {
+    let folder = folder("twice");
+    let output = cuerda(&folder, &["run", "passes.toml", "--twice"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+    assert!(said(&output.stdout).contains("A second process agreed in all of "));
+    let output = cuerda(&folder, &["run", "passes.toml", "--twice", "--json"]);
+    let [report] = &lines(&output)[..] else {
+        panic!("one line")
+    };
+    assert_eq!(report["twice"]["same"], true);
+    assert!(report["twice"]["events"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_trace_of_a_second_holds_its_events_only() {
+    let window = [
+        "trace",
+        "passes.toml",
+        "--trace-from",
+        "5",
+        "--trace-to",
+        "6",
+    ];
+    let output = cuerda(&folder("trace"), &window);
+    let text = said(&output.stdout);
+    assert!(text.lines().count() > 0);
+    for line in text.lines() {
+        assert!(line.contains(" at 5."), "{line}");
+    }
+}
+
+#[test]
+fn a_sweep_does_not_depend_on_the_number_of_threads() {
+    let folder = folder("sweep");
+    let sweep = |file: &str, jobs: &str, more: &[&str]| {
+        let arguments = [&["sweep", file, "--seeds", "3..9", "--jobs", jobs], more].concat();
+        let output = cuerda(&folder, &arguments);
+        (output.status.code(), said(&output.stdout))
+    };
+    for more in [&[][..], &["--json"]] {
+        let alone = sweep("fails.toml", "1", more);
+        assert_eq!(alone.0, Some(1));
+        assert_eq!(alone, sweep("fails.toml", "4", more));
+    }
+    let (_, text) = sweep("fails.toml", "2", &[]);
+    let failing: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("seed "))
+        .collect();
+    assert_eq!(failing.len(), 6);
+    assert!(
+        failing[0].ends_with("cargo sim run fails.toml --seed 3"),
+        "{}",
+        failing[0]
+    );
+    let (code, text) = sweep("passes.toml", "2", &[]);
+    assert_eq!(code, Some(0));
+    assert!(
+        text.ends_with("PASS  6 seeds from 3: 6 passed, 0 failed\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_papers_tables_come_with_a_figure() {
+    let folder = folder("paper");
+    for name in ["path-length-3", "path-length-4", "failures-0"] {
+        std::fs::write(folder.join(format!("{name}.toml")), SCENARIO).unwrap();
+    }
+    let output = cuerda(&folder, &["paper", ".", "--svg", "figure.svg"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+    let text = said(&output.stdout);
+    assert_eq!(
+        text.matches("not run").count(),
+        (12 - 2) + 3 * (6 - 1) + 3 * 8,
+        "{text}"
+    );
+    let svg = std::fs::read_to_string(folder.join("figure.svg")).unwrap();
+    assert_eq!(
+        svg.matches("<circle").count(),
+        2 + 1,
+        "two rings and the legend"
+    );
+    let json = cuerda(&folder, &["paper", ".", "--json"]);
+    assert_eq!(lines(&json)[0]["tables"].as_array().unwrap().len(), 7);
+}
