@@ -1,6 +1,24 @@
-//! The harness: scenarios, worlds, checkers, reports.
+//! The harness: a deterministic simulator for Chord networks, and the checkers that judge it.
+//!
+//! # The house
+//!
+//! Every arrow points down: a floor uses the floors below it and never one above.
+//!
+//! ```text
+//!   main.rs  cli/   5   the command line: run, check, list, sweep, paper
+//!   run/            4   the conductor: plays a scenario and writes the report
+//!   report/         3   what a run found, as data; judged, and shown to people
+//!   check/          2   the properties of the ring, excuses, the oracle of look-ups
+//!   world/          1   events: nodes on a discrete-event engine
+//!   scenario/       0   TOML to a checked Scenario
+//! ```
+//!
+//! A world knows no checker and a checker no world: the worlds tell a [`world::Watcher`] what
+//! happens, and the conductor passes it on. The nodes are those of the crate `cuerda`, which
+//! knows nothing of all this.
 
 pub mod check;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod world;

@@ -210,7 +210,8 @@ pub enum Selector {
     Node(u32),
     /// `5`: that many, at random.
     Count(u32),
-    /// `20%`: that share of them, at random; 0 to 1.
+    /// `20%`: that share of all live ones, at random among those that no earlier entry took;
+    /// 0 to 1.
     Share(f64),
     /// `owner(key:K)`: whoever owns the key.
     Owner(String),

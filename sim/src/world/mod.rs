@@ -12,6 +12,7 @@ use std::fmt;
 use cuerda::node::{Event, Found, LookupError, Node};
 use cuerda::ring::Id;
 
+pub(crate) use random::nanoseconds;
 pub use random::{Purpose, Random};
 
 /// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
@@ -64,6 +65,8 @@ pub enum Cause {
     Churn(&'static str),
     /// The world's beginning.
     Start,
+    /// The end of the run.
+    End,
 }
 
 impl fmt::Display for Cause {
@@ -76,6 +79,7 @@ impl fmt::Display for Cause {
             Cause::FaultEnded(index) => write!(f, "end of fault {}", index + 1),
             Cause::Churn(kind) => write!(f, "churn: {kind}"),
             Cause::Start => f.write_str("start"),
+            Cause::End => f.write_str("end of the run"),
         }
     }
 }

@@ -265,7 +265,7 @@ impl World {
             Selector::Node(number) => free.into_iter().filter(|other| other == number).collect(),
             Selector::Count(count) => self.draw(free, *count as usize),
             Selector::Share(share) => {
-                let count = libm::round(free.len() as f64 * share) as usize;
+                let count = libm::round(self.members.len() as f64 * share) as usize;
                 self.draw(free, count)
             }
             Selector::Owner(key) => self.holders(key, 1, taken),

@@ -1,0 +1,68 @@
+//! What a run costs: the only place of the harness that reads the real clock.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+
+use crate::report::Cost;
+
+/// How long nothing is told.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Measures this thread from its start.
+pub(super) struct Meter {
+    start: Instant,
+    cpu: f64,
+    told: Instant,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the cost of a run is measured in real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Other runs of a sweep go on in other threads; where the system can't tell them apart, it is
+/// the whole process that is measured.
+fn usage() -> Option<Usage> {
+    #[cfg(target_os = "linux")]
+    const WHO: UsageWho = UsageWho::RUSAGE_THREAD;
+    #[cfg(not(target_os = "linux"))]
+    const WHO: UsageWho = UsageWho::RUSAGE_SELF;
+    getrusage(WHO).ok()
+}
+
+fn cpu_seconds() -> f64 {
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    usage().map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()))
+}
+
+fn peak_rss_bytes() -> u64 {
+    // Linux counts in KiB, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    let most = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
+    u64::try_from(most).unwrap_or(0) * unit
+}
+
+impl Meter {
+    pub(super) fn start() -> Meter {
+        Meter { start: now(), cpu: cpu_seconds(), told: now() }
+    }
+
+    /// True at most ten times a second.
+    pub(super) fn is_time_to_tell(&mut self) -> bool {
+        let time = self.told.elapsed() >= PAUSE;
+        if time {
+            self.told = now();
+        }
+        time
+    }
+
+    pub(super) fn stop(&self, events: u64) -> Cost {
+        Cost {
+            events,
+            cpu_s: cpu_seconds() - self.cpu,
+            wall_s: self.start.elapsed().as_secs_f64(),
+            peak_rss_bytes: peak_rss_bytes(),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The conductor: plays a scenario in a world, lets the checkers watch, and writes the report.
+//!
+//! Here the world, the checkers and the report meet; none of them knows of the others. The
+//! conductor decides nothing itself: what is a violation is the checkers' business, what the
+//! nodes do the world's.
+
+mod cost;
+mod judge;
+mod tally;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::report::{Report, Verdict};
+use crate::scenario::Scenario;
+use crate::world::events::World;
+use crate::world::nanoseconds;
+use cost::Meter;
+use judge::Judge;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Simulated time since t = 0.
+    pub simulated: Duration,
+    /// What it will be at the end.
+    pub duration: Duration,
+    /// Events handled so far.
+    pub events: u64,
+    /// Members now.
+    pub members: u32,
+}
+
+/// A listener to each event: its number, its simulated time since t = 0, and a line about it.
+pub type Listener<'a> = dyn FnMut(u64, Duration, &str) + 'a;
+
+/// Into how many parts a run is cut, to tell its progress in between.
+const PARTS: u64 = 500;
+
+/// Plays a scenario to its end. `progress` is called about ten times in a second of real time.
+///
+/// The report's verdict is of the checks alone; its expectations are judged by
+/// [`crate::report::judge`].
+#[must_use]
+pub fn play(scenario: &Scenario, progress: &mut dyn FnMut(&Progress)) -> Report {
+    perform(scenario, progress, None)
+}
+
+/// The same, telling every event.
+#[must_use]
+pub fn play_traced(scenario: &Scenario, listener: &mut Listener<'_>) -> Report {
+    perform(scenario, &mut |_| (), Some(listener))
+}
+
+fn perform(
+    scenario: &Scenario,
+    progress: &mut dyn FnMut(&Progress),
+    listener: Option<&mut Listener<'_>>,
+) -> Report {
+    let scenario = Arc::new(scenario.clone());
+    let mut world = World::new(&scenario, scenario.seed);
+    let mut judge = Judge::new(&scenario, &world, listener);
+    let (start, length) = (world.origin(), nanoseconds(scenario.duration));
+    let mut meter = Meter::start();
+    for part in 1..=PARTS {
+        // In this order nothing overflows, and the last part ends exactly at the end.
+        let end = (u128::from(length) * u128::from(part) / u128::from(PARTS)) as u64;
+        world.run_until(start + end, &mut judge);
+        if meter.is_time_to_tell() {
+            progress(&Progress {
+                simulated: Duration::from_nanos(end),
+                duration: scenario.duration,
+                events: world.handled(),
+                members: u32::try_from(world.members()).unwrap_or(u32::MAX),
+            });
+        }
+    }
+    let cost = meter.stop(world.handled());
+    let now = world.now();
+    let (ring, violations, grave) = judge.ring(now);
+    Report {
+        scenario: scenario.name.clone(),
+        world: "events".to_owned(),
+        seed: scenario.seed,
+        nodes: scenario.nodes,
+        verdict: if grave == 0 { Verdict::Pass } else { Verdict::Fail },
+        digest: world.digest().to_string(),
+        simulated_s: scenario.duration.as_secs_f64(),
+        lookups: judge.tally.lookups(scenario.checks.lookups),
+        ring,
+        traffic: judge.tally.traffic(now, &world),
+        events: judge.tally.events.clone(),
+        faults: judge.tally.faults.clone(),
+        violations,
+        unmet: Vec::new(),
+        cost,
+    }
+}
