@@ -46,17 +46,20 @@ impl<'a, N: Network> Ask<'a, N> {
         }
     }
 
-    fn send(&mut self, to: Peer, request: Request) -> u32 {
-        // Zero means "not yet asked"; four thousand million requests later it is skipped.
+    /// The number of a new question. Zero means "not yet asked"; four thousand million
+    /// questions later it is skipped.
+    fn next_number(&mut self) -> u32 {
         *self.next_request = self.next_request.wrapping_add(1).max(1);
-        let number = *self.next_request;
+        *self.next_request
+    }
+
+    fn send(&mut self, to: Peer, number: u32, request: Request) {
         let id = RequestId {
             incarnation: self.incarnation,
             number,
         };
         self.net.send(to, Message::Request { id, request });
         self.wait_for(number);
-        number
     }
 
     fn wait_for(&mut self, number: u32) {
@@ -109,7 +112,8 @@ impl Question {
         request: impl Fn() -> Request,
     ) -> Poll<Answer> {
         if self.number == 0 {
-            self.number = ask.send(self.to, request());
+            self.number = ask.next_number();
+            ask.send(self.to, self.number, request());
             return Poll::Pending;
         }
         match ask.settled.take_if(|(number, _)| *number == self.number) {
@@ -144,7 +148,8 @@ impl Question {
             None if self.attempts <= 1 => return Poll::Ready(Answer::Silence),
             None => {
                 self.attempts -= 1;
-                self.number = ask.send(self.to, request());
+                // Under the same number: a late reply to the first is as good as one to this.
+                ask.send(self.to, self.number, request());
             }
         }
         Poll::Pending

@@ -34,6 +34,9 @@ pub const RETREAT_ASKS: usize = 64;
 pub const PROBES_PER_PERIOD: usize = 2;
 /// Look-ups of its own place that a joiner does before it goes back to its contacts.
 pub const JOIN_TRIES: u8 = 4;
+/// Rounds in which a newcomer stabilizes sooner than the period says, each half as soon as the
+/// one before: others may have joined beside it at the same moment.
+pub const HURRIED_ROUNDS: u8 = 5;
 /// Contacts that a joiner keeps.
 pub const CONTACTS: usize = 32;
 

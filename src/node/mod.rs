@@ -72,6 +72,8 @@ pub struct Node {
     incarnation: u32,
     next_request: u32,
     armed: Armed,
+    /// Rounds of stabilization left in which a newcomer hurries.
+    hurry: u8,
     config: Arc<Config>,
     fingers: Fingers,
     errands: Errands,
@@ -131,6 +133,7 @@ impl Node {
             incarnation,
             next_request: 0,
             armed: Armed::default(),
+            hurry: 0,
             config,
             fingers: Fingers::new(),
             errands: Errands::default(),
@@ -218,8 +221,12 @@ impl Node {
         let fingers = self.fingers.entries();
         u64::from(successors.first().map_or(0, |peer| peer.address.port()))
             + u64::from(successors.last().map_or(0, |peer| peer.address.port()))
-            + fingers.first().map_or(0, |finger| u64::from(finger.exponent))
-            + fingers.last().map_or(0, |finger| u64::from(finger.exponent))
+            + fingers
+                .first()
+                .map_or(0, |finger| u64::from(finger.exponent))
+            + fingers
+                .last()
+                .map_or(0, |finger| u64::from(finger.exponent))
             + self.errands.touch()
     }
 
@@ -398,6 +405,7 @@ impl Node {
         self.neighbours = neighbours;
         self.standing = Standing::Member;
         // A joiner stabilizes and notifies at once.
+        self.hurry = limits::HURRIED_ROUNDS;
         self.maintenance = Maintenance::default();
         self.maintenance.stabilization_due();
         net.emit(Event::Joined);
@@ -489,7 +497,12 @@ impl Node {
 
     fn arm_stabilize(&mut self, net: &mut impl Network) {
         if !std::mem::replace(&mut self.armed.stabilize, true) {
-            net.set_timer(Timer::Stabilize, jittered(self.config.stabilize_every));
+            let sooner = self.config.stabilize_every / (1 << self.hurry);
+            let period = sooner
+                .max(self.config.request_timeout)
+                .min(self.config.stabilize_every);
+            self.hurry = self.hurry.saturating_sub(1);
+            net.set_timer(Timer::Stabilize, jittered(period));
         }
     }
 

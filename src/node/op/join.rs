@@ -14,11 +14,13 @@ use crate::ring::{Neighbours, Peer, SuccessorList};
 /// **Join** (TSE 2017, section IV), from a list of contacts.
 ///
 /// 1. Say hello to one contact after the other until one is a member that fits.
-/// 2. Look up one's own place through it: who comes before, who after?
-/// 3. Ask the one before for its neighbours. If one lies between it and its successor, its list
+/// 2. Look up one's own place through it: who owns it now?
+/// 3. Ask the owner who is before it. It knows better than those before: newcomers notify their
+///    successors first.
+/// 4. Ask that one for its neighbours. If one lies between it and its successor, its list
 ///    becomes one's own, and one is a member. If it has heard of somebody nearer meanwhile, ask
 ///    that one; after a few tries start again.
-/// 4. When no contact helps, wait and start again. When none of the contacts that answer has
+/// 5. When no contact helps, wait and start again. When none of the contacts that answer has
 ///    been a member for `found_after`, and one's own id is the lowest, found a ring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Join {
@@ -48,13 +50,15 @@ enum Stage {
         through: Peer,
         lookup: Box<Lookup>,
     },
-    /// The owner of one's place answered before anybody before it did: who is before it?
+    /// `before` is who comes before one's place for all that the look-up heard.
     AskingOwner {
         through: Peer,
+        before: Option<Peer>,
         question: Question,
     },
     AskingMember {
         through: Peer,
+        before: Option<Peer>,
         question: Question,
     },
     Waiting,
@@ -179,25 +183,33 @@ impl Join {
                         self.next_contact(through);
                         continue;
                     };
-                    self.stage = match outcome.predecessor {
-                        Some(member) => self.asking_member(through, member),
-                        None => {
-                            let question = Question::new(found.owner, self.attempts);
-                            Stage::AskingOwner { through, question }
-                        }
+                    let question = Question::new(found.owner, self.attempts);
+                    let before = outcome.predecessor;
+                    self.stage = Stage::AskingOwner {
+                        through,
+                        before,
+                        question,
                     };
                 }
-                Stage::AskingOwner { through, question } => {
-                    let through = *through;
+                Stage::AskingOwner {
+                    through,
+                    before,
+                    question,
+                } => {
+                    let (through, before) = (*through, *before);
                     match ready!(question.poll(ask, || Request::Neighbours)) {
                         Answer::Reply(Reply::Neighbours { predecessor, .. }) => {
-                            self.stage = self.asking_member(through, predecessor);
+                            self.stage = self.asking_member(through, predecessor, before);
                         }
                         _ => self.try_again(through),
                     }
                 }
-                Stage::AskingMember { through, question } => {
-                    let (through, member) = (*through, question.to);
+                Stage::AskingMember {
+                    through,
+                    before,
+                    question,
+                } => {
+                    let (through, member, before) = (*through, question.to, *before);
                     match ready!(question.poll(ask, || Request::Neighbours)) {
                         Answer::Reply(Reply::Neighbours { successors, .. }) => {
                             let room = self.hello.successors;
@@ -209,7 +221,13 @@ impl Join {
                             }
                             self.member_moved_on(through, member, &successors);
                         }
-                        _ => self.try_again(through),
+                        // The owner has not noticed its death; the look-up knew another.
+                        _ => match before.filter(|&before| before != member) {
+                            Some(before) => {
+                                self.stage = self.asking_member(through, before, None);
+                            }
+                            None => self.try_again(through),
+                        },
                     }
                 }
             }
@@ -238,15 +256,13 @@ impl Join {
         };
     }
 
-    fn asking_member(&self, through: Peer, member: Peer) -> Stage {
+    fn asking_member(&self, through: Peer, member: Peer, before: Option<Peer>) -> Stage {
         // Others may still name an earlier incarnation of this node.
-        let member = if member.id == self.me.id {
-            through
-        } else {
-            member
-        };
+        let oneself = member.id == self.me.id;
+        let member = if oneself { before.unwrap_or(through) } else { member };
         Stage::AskingMember {
             through,
+            before,
             question: Question::new(member, self.attempts),
         }
     }
@@ -261,7 +277,7 @@ impl Join {
         match nearer {
             Some(&nearer) if self.tries < limits::JOIN_TRIES => {
                 self.tries += 1;
-                self.stage = self.asking_member(through, nearer);
+                self.stage = self.asking_member(through, nearer, None);
             }
             _ => self.try_again(through),
         }
