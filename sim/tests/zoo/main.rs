@@ -6,4 +6,12 @@
 //! that simulate a network.
 
 mod circle;
+mod corrected;
+mod letter;
+mod mutants;
 mod original;
+mod pressure;
+mod run;
+mod shrinking;
+mod state;
+mod steps;

@@ -46,7 +46,7 @@ fn parse(sequence: &str) -> Vec<(Rule, u8)> {
             "F" => Rule::Fail,
             _ => panic!("{rule} is no rule"),
         };
-        (rule, node.parse().unwrap())
+        (rule, node.parse().expect("the acting node is a number"))
     };
     sequence.split_whitespace().map(event).collect()
 }
