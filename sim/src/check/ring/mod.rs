@@ -16,8 +16,8 @@
 //! # What belongs to all
 //!
 //! A member p is *principal* if no pair of consecutive entries of anybody's extended successor
-//! list (m, then its successors) skips it. How many are is kept by [`super::coverage`], each pair
-//! a stretch of the circle. And one principal is enough to spare everything else:
+//! list (m, then its successors) skips it. How many are is kept by a segment tree over the circle
+//! (`check/coverage.rs`), in which each pair is a stretch. And one principal is enough to spare everything else:
 //!
 //! **If every member lists a live one and at least one principal p exists, then there is exactly
 //! one ring, it is ordered, and everybody leads to it.** For let b(m) be the first live entry of
@@ -173,9 +173,9 @@ impl RingChecker {
     /// A node has become a member.
     pub fn joined(&mut self, node: u32, pointers: &impl Pointers) {
         // One that comes back without having gone, and one that takes another's place.
-        self.gone(node);
+        self.remove(node);
         if let Some(&place) = self.members.get(&pointers.id()) {
-            self.gone(self.places[place as usize].node);
+            self.remove(self.places[place as usize].node);
         }
         self.forget_unlisted();
         let place = self.place_at(pointers.id());
@@ -223,6 +223,11 @@ impl RingChecker {
 
     /// A member has crashed or left. Nothing happens for one that is no member.
     pub fn gone(&mut self, node: u32) {
+        self.remove(node);
+        self.settle();
+    }
+
+    fn remove(&mut self, node: u32) {
         let Some(place) = self.place(node) else {
             return;
         };
@@ -247,7 +252,6 @@ impl RingChecker {
         if !self.members.is_empty() {
             self.judge_around(before, next);
         }
-        self.settle();
     }
 
     /// How many members there are.

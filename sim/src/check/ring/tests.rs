@@ -30,6 +30,8 @@ struct World {
     nodes: BTreeMap<u32, Member>,
     /// What is broken according to the changes that were told.
     told: BTreeSet<(Property, Option<u32>)>,
+    /// How many of the properties of all together were broken when last looked at.
+    of_all: usize,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             checker,
             nodes,
             told,
+            of_all: 0,
         };
         world.agrees();
         world
@@ -83,6 +86,12 @@ impl World {
             doubt || early == expected,
             "was sure, and wrong: {members:?}"
         );
+        // In doubt, what concerns all together counts as it last did.
+        assert!(!self.checker.in_doubt(), "looked just now");
+        let whole = BTreeSet::from(WHOLE);
+        let of_all = |broken: &BTreeSet<Property>| broken.intersection(&whole).count();
+        assert!(!doubt || of_all(&early) == self.of_all);
+        self.of_all = of_all(&expected);
         assert_eq!(
             self.checker.ideal(),
             direct::is_ideal(&members, self.room),
