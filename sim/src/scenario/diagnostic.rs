@@ -118,6 +118,11 @@ impl<'t> Problems<'t> {
         Reported
     }
 
+    /// Whether something has been reported of just these bytes.
+    pub(super) fn are_at(&self, span: &Range<usize>) -> bool {
+        self.found.iter().any(|problem| problem.span == *span)
+    }
+
     /// What was read, if nothing at all was wrong.
     pub(super) fn finish<T>(
         mut self,

@@ -122,6 +122,8 @@ fn bound(entry: &Entry, problems: &mut Problems) -> Result<Bound, Reported> {
         return exact(&equals, problems).map(Bound::Equals);
     }
     match (min, max) {
+        // An unknown bound has been reported, and says which there are.
+        (None, None) if table.entries().next().is_some() => Err(Reported),
         (None, None) => Err(entry.wrong(problems, format!("`{}` has no bound", entry.key), FORM)),
         (Some(min), Some(max)) if min > max => Err(entry.wrong(
             problems,

@@ -26,6 +26,22 @@ pub(super) fn fault(
     crowd: Crowd,
     problems: &mut Problems,
 ) -> Result<Fault, Reported> {
+    let words: Vec<_> = FAULTS.iter().map(|known| (known.0, *known)).collect();
+    let kind = section
+        .get("kind")
+        .map_or(Err(Reported), |entry| entry.word(problems, &words));
+    match kind {
+        Ok((name, keys)) => refuse_other_keys(section, name, keys, problems),
+        Err(Reported) => section.only(&all_keys(), problems),
+    }
+    let help = format!(
+        "say what goes wrong: {}",
+        listed(words.iter().map(|(word, _)| *word), "or")
+    );
+    let kind = section
+        .require("kind", problems, &help)
+        .and(kind)
+        .and_then(|(name, _)| what(section, name, crowd, problems));
     let at = section
         .require("at", problems, "say when it begins, as in `at = \"2m\"`")
         .and_then(|entry| beginning(&entry, end, problems));
@@ -33,23 +49,22 @@ pub(super) fn fault(
         .get("for")
         .map(|entry| length(&entry, at.ok(), end, problems))
         .transpose();
-    let kinds = || FAULTS.iter().map(|(kind, _)| *kind);
-    let help = format!("say what goes wrong: {}", listed(kinds(), "or"));
-    let kind = section
-        .require("kind", problems, &help)
-        .and_then(|entry| {
-            let words: Vec<_> = FAULTS.iter().map(|known| (known.0, *known)).collect();
-            entry.word(problems, &words)
-        })
-        .and_then(|(name, keys)| {
-            refuse_other_keys(section, name, keys, problems);
-            kind(section, name, crowd, problems)
-        });
     Ok(Fault {
         at: at?,
         lasts: lasts?,
         kind: kind?,
     })
+}
+
+/// The keys of faults of any kind.
+fn all_keys() -> Vec<&'static str> {
+    let mut keys = FAULT_COMMON.to_vec();
+    for key in FAULTS.iter().flat_map(|(_, keys)| *keys) {
+        if !keys.contains(key) {
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 /// Reports keys that no fault of this kind has.
@@ -130,7 +145,7 @@ fn length(
 }
 
 /// Reads what a fault of the kind `name` does to whom.
-fn kind(
+fn what(
     section: &Section,
     name: &str,
     crowd: Crowd,

@@ -13,6 +13,8 @@ pub mod quantity;
 mod schema;
 mod section;
 mod selector;
+#[cfg(test)]
+mod spoilt;
 mod suggest;
 mod syntax;
 #[cfg(test)]
@@ -237,7 +239,8 @@ pub enum Selector {
     Owner(String),
     /// `successors(key:K, i)`: the first i holders of the key, the owner first.
     Successors(String, u32),
-    /// `arc(a..b)`: those between two fractions of the circle, half-open; may wrap.
+    /// `arc(a..b)`: those between two fractions of the circle, half-open. It wraps where the
+    /// second is less than the first; equal ones name nobody.
     Arc(f64, f64),
     /// `rest`: all that no earlier entry of the list took.
     Rest,

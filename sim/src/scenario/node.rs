@@ -78,18 +78,26 @@ fn fits_together(
     let Err(error) = config.validate() else {
         return Ok(config);
     };
-    let (other, help) = match error.key {
-        "replicas" => ("successors", "raise `successors` or lower `replicas`"),
+    let (other, message, help) = match error.key {
+        "replicas" => (
+            "successors",
+            format!(
+                "`replicas` is {}, more than the {} successors",
+                config.replicas, config.successors
+            ),
+            "records are kept on successors: raise `successors` or lower `replicas`",
+        ),
         "request_timeout_max" => (
             "request_timeout",
+            error.to_string(),
             "measured round trips lengthen the time-out up to `request_timeout_max`: raise it, \
              or lower `request_timeout`",
         ),
-        key => (key, "leave it out for the default"),
+        key => (key, error.to_string(), "leave it out for the default"),
     };
     let place = section.get(error.key).or_else(|| section.get(other));
     let span = place.map_or(section.span.clone(), |entry| entry.value.span());
-    Err(problems.report(span, error.to_string(), help))
+    Err(problems.report(span, message, help))
 }
 
 /// A whole number that fits in a byte.

@@ -268,7 +268,10 @@ fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
     };
     let mut all = Ok(());
     for item in entry.list(problems, help)?.iter() {
-        let entry = entry.with_value(item);
+        let entry = Entry {
+            key: "check",
+            ..entry.with_value(item)
+        };
         match entry.word(problems, &[("ring", 0), ("lookups", 1), ("records", 2)]) {
             Ok(0) => checks.ring = true,
             Ok(1) => checks.lookups = true,
@@ -294,6 +297,9 @@ fn ring(
 ) -> Result<(u32, Start), Reported> {
     const HELP: &str = "say how many nodes the ring starts with, as in `nodes = 1000`";
     let section = single(top, "ring", "[ring]", problems)?;
+    if let Some(section) = &section {
+        section.only(schema::RING, problems);
+    }
     let says = section
         .as_ref()
         .is_some_and(|section| section.get("nodes").is_some());
@@ -302,13 +308,13 @@ fn ring(
         Some(section) => section
             .require("nodes", problems, HELP)
             .and_then(|entry| entry.whole(problems, 1..=u64::from(MOST_NODES), HELP)),
+        None if top.has_misspelt("ring", problems) => Err(Reported),
         None => {
             let help = "write `[ring]` and below it `nodes = 1000`, or how many there are";
             Err(problems.report(0..0, "the section `[ring]` is missing", help))
         }
     };
     let start = section.as_ref().map_or(Ok(Start::Ideal), |section| {
-        section.only(schema::RING, problems);
         section.get("start").map_or(Ok(Start::Ideal), |entry| {
             entry.word(problems, &[("ideal", Start::Ideal), ("join", Start::Join)])
         })

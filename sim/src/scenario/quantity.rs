@@ -8,6 +8,8 @@ use std::time::Duration;
 /// nanoseconds in 64 bits, and sums of several durations must fit as well.
 pub const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+const LONGEST_WRITTEN: &str = "the longest is \"3650d\"";
+
 /// The greatest rate that a scenario can name, in events a second over the whole ring.
 pub const FASTEST: f64 = 1e9;
 
@@ -61,10 +63,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
         Err(humantime::DurationError::NumberOverflow) => {
             return error(
                 format!("\"{text}\" is too long a duration, or too fine"),
-                format!(
-                    "the longest is \"{}\", the shortest \"1ns\"",
-                    format_duration(LONGEST)
-                ),
+                format!("{LONGEST_WRITTEN}, the shortest \"1ns\""),
             );
         }
         Err(_) if text.trim_start().starts_with('-') => {
@@ -83,7 +82,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
     if duration > LONGEST {
         return error(
             format!("\"{text}\" is too long a duration"),
-            format!("the longest is \"{}\"", format_duration(LONGEST)),
+            LONGEST_WRITTEN,
         );
     }
     Ok(duration)
@@ -212,6 +211,8 @@ mod tests {
                 "{text}"
             );
         }
+        assert_eq!(parse_duration("3650d"), Ok(LONGEST));
+        assert!(LONGEST_WRITTEN.contains("3650d"));
         assert_eq!(parse_duration("50us"), Ok(Duration::from_micros(50)));
     }
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::{Problems, Reported};
-use super::quantity::{QuantityError, Rate, format_duration, parse_duration};
+use super::quantity::{QuantityError, Rate, format_duration, parse_duration, parse_percentage};
 use super::schema;
 use super::suggest::{listed, nearest};
 
@@ -95,7 +95,8 @@ impl<'a> Section<'a> {
         self.entries().find(|entry| entry.key == key)
     }
 
-    /// What the file says for `key`, which it must.
+    /// What the file says for `key`, which it must. Comes after [`Section::only`]: where a key
+    /// has been reported that was meant to be this one, nothing is missing.
     pub(super) fn require(
         &self,
         key: &str,
@@ -103,6 +104,9 @@ impl<'a> Section<'a> {
         help: &str,
     ) -> Result<Entry<'a>, Reported> {
         self.get(key).ok_or_else(|| {
+            if self.has_misspelt(key, problems) {
+                return Reported;
+            }
             let place = match self.name {
                 "" => String::new(),
                 name => format!(" in `{name}`"),
@@ -113,6 +117,12 @@ impl<'a> Section<'a> {
                 help,
             )
         })
+    }
+
+    /// Whether a key has been reported that was meant to be `key`.
+    pub(super) fn has_misspelt(&self, key: &str, problems: &Problems) -> bool {
+        self.entries()
+            .any(|entry| problems.are_at(&entry.key_span) && nearest(entry.key, [key]).is_some())
     }
 
     /// All that the file says, in its order.
@@ -150,12 +160,12 @@ impl<'a> Section<'a> {
         let is_section = [schema::SINGLE, schema::REPEATED].concat().contains(&key);
         let help = if !homes.is_empty() && !homes.contains(&self.name) {
             format!("`{key}` belongs in {}", listed(homes, "or"))
+        } else if let Some(meant) = nearest(key, keys.iter().copied()) {
+            format!("did you mean `{meant}`?")
         } else if is_section {
             format!("give the section `{key}` a header of its own, at the start of a line")
         } else if !self.name.is_empty() && schema::TOP.contains(&key) {
             format!("`{key}` belongs at the top, before the first section")
-        } else if let Some(meant) = nearest(key, keys.iter().copied()) {
-            format!("did you mean `{meant}`?")
         } else {
             format!("known here: {}", listed(keys.iter().copied(), "and"))
         };
@@ -321,7 +331,14 @@ impl<'a> Entry<'a> {
     /// The value as a share from 0 to 1.
     pub(super) fn share(&self, problems: &mut Problems) -> Result<f64, Reported> {
         const HELP: &str = "shares run from 0 for none to 1 for all, as in 0.05";
-        let share = self.number(problems, HELP)?;
+        let help = match self.value.get_ref() {
+            DeValue::String(text) => parse_percentage(text).map_or_else(
+                |_| HELP.to_owned(),
+                |share| format!("here a share is a number: {share}"),
+            ),
+            _ => HELP.to_owned(),
+        };
+        let share = self.number(problems, &help)?;
         if (0.0..=1.0).contains(&share) {
             // The file may say minus zero.
             Ok(share.abs())

@@ -174,7 +174,7 @@ fn single(entry: &Entry, crowd: Crowd, problems: &mut Problems) -> Result<Select
 
 fn count(number: u32) -> Result<Selector, Wrong> {
     if number == 0 {
-        let help = "counts start at 1; without the section nobody is hit";
+        let help = "counts start at 1; without the fault nobody is hit";
         return Err(("0 names nobody".to_owned(), help.to_owned()));
     }
     Ok(Selector::Count(number))

@@ -54,6 +54,14 @@ fn explain(text: &str, span: Range<usize>, message: &str) -> (Range<usize>, Stri
             format!("text stands in quotes: \"{bare}\""),
         );
     }
+    if message.starts_with("invalid basic string") || message.starts_with("invalid literal string")
+    {
+        return (
+            span,
+            "this text does not end".to_owned(),
+            "close it with the quote it begins with, on the same line".to_owned(),
+        );
+    }
     (
         span,
         format!("this is not TOML: {message}"),
