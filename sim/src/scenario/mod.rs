@@ -1,12 +1,35 @@
 //! What a scenario says, checked and ready to run.
 //!
 //! A scenario is data: nothing here runs a node, draws a random number or knows which world
-//! will play it. The TOML form is in the module that parses it; these are the types that the
-//! worlds read.
+//! will play it. [`Scenario::parse`] reads the TOML form, which is a public interface that
+//! changes only by adding; these are the types that the worlds read.
+
+mod diagnostic;
+mod expect;
+mod fault;
+mod node;
+mod parse;
+pub mod quantity;
+mod schema;
+mod section;
+mod selector;
+#[cfg(test)]
+mod spoilt;
+mod suggest;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod traffic;
 
 use std::time::Duration;
 
 use cuerda::node::Config;
+
+pub use diagnostic::{Diagnostic, Problem};
+pub use parse::Overrides;
+
+/// The most nodes that a scenario can start with, or that one fault can make join.
+pub const MOST_NODES: u32 = 10_000_000;
 
 /// A checked scenario: every value is in range and every time lies within the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -217,7 +240,8 @@ pub enum Selector {
     Owner(String),
     /// `successors(key:K, i)`: the first i holders of the key, the owner first.
     Successors(String, u32),
-    /// `arc(a..b)`: those between two fractions of the circle, half-open; may wrap.
+    /// `arc(a..b)`: those between two fractions of the circle, half-open. It wraps where the
+    /// second is less than the first; equal ones name nobody.
     Arc(f64, f64),
     /// `rest`: all that no earlier entry of the list took.
     Rest,

@@ -1,0 +1,129 @@
+//! Reads the `[node]` section: the settings of every node.
+
+use std::time::Duration;
+
+use cuerda::node::{Config, limits};
+
+use super::diagnostic::{Problems, Reported};
+use super::schema;
+use super::section::Section;
+
+/// Reads the settings; what the section does not name has its default. `replicas` has at most
+/// as many as there are successors by default.
+pub(super) fn config(section: &Section, problems: &mut Problems) -> Result<Config, Reported> {
+    section.only(schema::NODE, problems);
+    let default = Config::default();
+
+    let cluster = section
+        .get("cluster")
+        .map(|entry| entry.text(problems, "it names the cluster, as in \"cuerda\""))
+        .transpose();
+    let successors = small(
+        section,
+        "successors",
+        1..=limits::SUCCESSORS,
+        default.successors,
+        problems,
+    );
+    let spare = default.replicas.min(successors.unwrap_or(default.replicas));
+    let replicas = small(section, "replicas", 1..=limits::SUCCESSORS, spare, problems);
+    let attempts = small(
+        section,
+        "attempts",
+        1..=limits::ATTEMPTS,
+        default.attempts,
+        problems,
+    );
+    let remembered = small(
+        section,
+        "remembered",
+        0..=limits::REMEMBERED,
+        default.remembered,
+        problems,
+    );
+    let mut period = |key, default| duration(section, key, default, problems);
+    let stabilize_every = period("stabilize_every", default.stabilize_every);
+    let fix_fingers_every = period("fix_fingers_every", default.fix_fingers_every);
+    let request_timeout = period("request_timeout", default.request_timeout);
+    let request_timeout_max = period("request_timeout_max", default.request_timeout_max);
+    let found_after = period("found_after", default.found_after);
+    let probe_every_max = section
+        .get("probe_every_max")
+        .map(|entry| entry.duration(problems))
+        .transpose();
+
+    let config = Config {
+        cluster: cluster?.map_or(default.cluster, str::to_owned),
+        successors: successors?,
+        replicas: replicas?,
+        stabilize_every: stabilize_every?,
+        fix_fingers_every: fix_fingers_every?,
+        request_timeout: request_timeout?,
+        request_timeout_max: request_timeout_max?,
+        attempts: attempts?,
+        remembered: remembered?,
+        probe_every_max: probe_every_max?,
+        found_after: found_after?,
+    };
+    fits_together(section, config, problems)
+}
+
+/// Checks what no setting shows alone. The error stands at the key it names or, if the file
+/// leaves that one out, at the one whose value does not go with its default.
+fn fits_together(
+    section: &Section,
+    config: Config,
+    problems: &mut Problems,
+) -> Result<Config, Reported> {
+    let Err(error) = config.validate() else {
+        return Ok(config);
+    };
+    let (other, message, help) = match error.key {
+        "replicas" => (
+            "successors",
+            format!(
+                "`replicas` is {}, more than the {} successors",
+                config.replicas, config.successors
+            ),
+            "records are kept on successors: raise `successors` or lower `replicas`",
+        ),
+        "request_timeout_max" => (
+            "request_timeout",
+            error.to_string(),
+            "measured round trips lengthen the time-out up to `request_timeout_max`: raise it, \
+             or lower `request_timeout`",
+        ),
+        key => (key, error.to_string(), "leave it out for the default"),
+    };
+    let place = section.get(error.key).or_else(|| section.get(other));
+    let span = place.map_or(section.span.clone(), |entry| entry.value.span());
+    Err(problems.report(span, message, help))
+}
+
+/// A whole number that fits in a byte.
+fn small(
+    section: &Section,
+    key: &str,
+    bounds: std::ops::RangeInclusive<u8>,
+    default: u8,
+    problems: &mut Problems,
+) -> Result<u8, Reported> {
+    let Some(entry) = section.get(key) else {
+        return Ok(default);
+    };
+    let help = format!("leave it out for the default, {default}");
+    let bounds = u64::from(*bounds.start())..=u64::from(*bounds.end());
+    let number = entry.whole(problems, bounds, &help)?;
+    Ok(u8::try_from(number).expect("bounded by a byte"))
+}
+
+fn duration(
+    section: &Section,
+    key: &str,
+    default: Duration,
+    problems: &mut Problems,
+) -> Result<Duration, Reported> {
+    section
+        .get(key)
+        .map_or(Ok(default), |entry| entry.duration(problems))
+}

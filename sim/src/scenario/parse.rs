@@ -1,0 +1,332 @@
+//! Reads a scenario file: the top level and the short sections. Sections with rules of their
+//! own are in modules of their own.
+//!
+//! Reading goes on after a problem, so that one look shows them all; what depends on a value
+//! that could not be read is not judged.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cuerda::node::Config;
+use toml::de::DeValue;
+
+use super::diagnostic::{Diagnostic, Problems, Reported};
+use super::section::{Entry, Section};
+use super::selector::Crowd;
+use super::suggest::{listed, nearest};
+use super::{Checks, MOST_NODES, Scenario, Start, World};
+use super::{expect, fault, node, schema, syntax, traffic};
+
+/// What the command line says instead of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--world`: the world to play in.
+    pub world: Option<World>,
+    /// `--seed`: the seed of every random choice.
+    pub seed: Option<u64>,
+    /// `--nodes`: how many nodes there are at t = 0. Selectors are checked against it, and rates
+    /// per node go with it.
+    pub nodes: Option<u32>,
+}
+
+impl Scenario {
+    /// Reads the text of a scenario file. `file` is the path to show in errors, and names the
+    /// scenario; `metrics` are the paths of all numbers that a report has.
+    ///
+    /// # Errors
+    /// All that is wrong with the file, if anything is.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        metrics: &[String],
+        overrides: &Overrides,
+    ) -> Result<Scenario, Diagnostic> {
+        let mut problems = Problems::new(text);
+        let read = syntax::document(text, &mut problems).and_then(|document| {
+            let top = Section::top(document.get_ref());
+            scenario(name(file), &top, metrics, overrides, &mut problems)
+        });
+        problems.finish(file, read)
+    }
+}
+
+/// The file's name without folder and ending.
+fn name(file: &str) -> String {
+    let stem = Path::new(file).file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+fn scenario(
+    name: String,
+    top: &Section,
+    metrics: &[String],
+    overrides: &Overrides,
+    problems: &mut Problems,
+) -> Result<Scenario, Reported> {
+    refuse_unknown(top, problems);
+    let title = top
+        .get("title")
+        .map(|entry| entry.text(problems, "it is one line for people, in quotes"))
+        .transpose();
+    let world = top
+        .get("world")
+        .map(|entry| world(&entry, overrides, problems))
+        .transpose();
+    let seed = top
+        .get("seed")
+        .map(|entry| {
+            entry.whole(
+                problems,
+                0..=u64::MAX,
+                "any whole number will do, such as 1",
+            )
+        })
+        .transpose();
+    let duration = top
+        .require(
+            "duration",
+            problems,
+            "say how long the run is, as in `duration = \"10m\"`",
+        )
+        .and_then(|entry| run_time(&entry, problems));
+    let checks = top
+        .get("checks")
+        .map_or(Ok(ALL_CHECKS), |entry| checks(&entry, problems));
+    let ring = ring(top, overrides, problems);
+    let node = single(top, "node", "[node]", problems).and_then(|section| match section {
+        Some(section) => node::config(&section, problems),
+        None => Ok(Config::default()),
+    });
+    let network = single(top, "network", "[network]", problems)
+        .and_then(|section| traffic::network(section.as_ref(), problems));
+
+    let frame = Frame {
+        end: duration.ok(),
+        nodes: ring.ok().map(|(nodes, _)| nodes),
+    };
+    let workloads = repeated(top, "workload", "[[workload]]", problems).and_then(|sections| {
+        each(&sections, |section| {
+            traffic::workload(section, frame, problems)
+        })
+    });
+    let churn = repeated(top, "churn", "[[churn]]", problems).and_then(|sections| {
+        each(&sections, |section| {
+            traffic::churn(section, frame, problems)
+        })
+    });
+    let faults = repeated(top, "fault", "[[fault]]", problems).and_then(|sections| {
+        // What could not be read may say that nodes join.
+        let steady = churn
+            .as_ref()
+            .is_ok_and(|churn| churn.iter().all(|churn| churn.join == 0.0));
+        let crowd = Crowd {
+            nodes: frame.nodes,
+            newcomers: !steady || sections.iter().any(fault::brings_newcomers),
+        };
+        each(&sections, |section| {
+            fault::fault(section, frame.end, crowd, problems)
+        })
+    });
+    let expectations =
+        single(top, "expect", "[expect]", problems).and_then(|section| match section {
+            Some(section) => expect::expectations(&section, metrics, problems),
+            None => Ok(Vec::new()),
+        });
+
+    let (nodes, start) = ring?;
+    Ok(Scenario {
+        title: title?.map_or_else(|| name.clone(), str::to_owned),
+        name,
+        world: world?.unwrap_or(World::Events),
+        seed: overrides.seed.or(seed?).unwrap_or(1),
+        duration: duration?,
+        checks: checks?,
+        nodes,
+        start,
+        node: node?,
+        network: network?,
+        workloads: workloads?,
+        churn: churn?,
+        faults: faults?,
+        expectations: expectations?,
+    })
+}
+
+/// What the sections need to know of the whole; missing where it could not be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    /// When the run ends.
+    pub(super) end: Option<Duration>,
+    /// How many nodes there are at t = 0.
+    pub(super) nodes: Option<u32>,
+}
+
+/// The section that stands at most once under `key`.
+fn single<'a>(
+    top: &Section<'a>,
+    key: &str,
+    name: &'static str,
+    problems: &mut Problems,
+) -> Result<Option<Section<'a>>, Reported> {
+    top.get(key)
+        .map(|entry| Section::single(name, entry, problems))
+        .transpose()
+}
+
+/// The sections that may stand several times under `key`.
+fn repeated<'a>(
+    top: &Section<'a>,
+    key: &str,
+    name: &'static str,
+    problems: &mut Problems,
+) -> Result<Vec<Section<'a>>, Reported> {
+    top.get(key).map_or(Ok(Vec::new()), |entry| {
+        Section::repeated(name, entry, problems)
+    })
+}
+
+/// Reads every section, also those behind one that is wrong.
+fn each<T>(
+    sections: &[Section],
+    read: impl FnMut(&Section) -> Result<T, Reported>,
+) -> Result<Vec<T>, Reported> {
+    let read: Vec<_> = sections.iter().map(read).collect();
+    read.into_iter().collect()
+}
+
+fn refuse_unknown(top: &Section, problems: &mut Problems) {
+    let header = |key: &str| match schema::REPEATED.contains(&key) {
+        true => format!("[[{key}]]"),
+        false => format!("[{key}]"),
+    };
+    for entry in top
+        .entries()
+        .filter(|entry| !schema::TOP.contains(&entry.key))
+    {
+        let is_section = match entry.value.get_ref() {
+            DeValue::Table(_) => true,
+            DeValue::Array(items) => items.iter().any(|item| item.get_ref().is_table()),
+            _ => false,
+        };
+        if !is_section {
+            top.unknown(&entry, schema::TOP, problems);
+            continue;
+        }
+        let sections = || schema::SINGLE.iter().chain(schema::REPEATED).copied();
+        let help = match nearest(entry.key, sections()) {
+            Some(meant) => format!("did you mean `{}`?", header(meant)),
+            None => {
+                let headers: Vec<String> = sections().map(header).collect();
+                let headers = headers.iter().map(String::as_str);
+                format!("the sections are {}", listed(headers, "and"))
+            }
+        };
+        problems.report(
+            entry.key_span,
+            format!("unknown section `{}`", entry.key),
+            help,
+        );
+    }
+}
+
+fn world(entry: &Entry, overrides: &Overrides, problems: &mut Problems) -> Result<World, Reported> {
+    let worlds = [
+        ("events", Some(World::Events)),
+        ("turmoil", None),
+        ("containers", None),
+    ];
+    let named = entry.word(problems, &worlds)?;
+    overrides.world.or(named).ok_or_else(|| {
+        entry.wrong(
+            problems,
+            "this world is not built yet",
+            "\"events\" is; `--world events` plays the scenario there",
+        )
+    })
+}
+
+fn run_time(entry: &Entry, problems: &mut Problems) -> Result<Duration, Reported> {
+    let duration = entry.duration(problems)?;
+    if duration.is_zero() {
+        let help = "say how long the run is, as in \"10m\"";
+        return Err(entry.wrong(problems, "the run ends as it begins", help));
+    }
+    Ok(duration)
+}
+
+/// What is checked unless the file says otherwise.
+const ALL_CHECKS: Checks = Checks {
+    ring: true,
+    lookups: true,
+};
+
+fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
+    let help = "name the checks, as in [\"ring\", \"lookups\"]; [] checks nothing";
+    let mut checks = Checks {
+        ring: false,
+        lookups: false,
+    };
+    let mut all = Ok(());
+    for item in entry.list(problems, help)?.iter() {
+        let entry = Entry {
+            key: "check",
+            ..entry.with_value(item)
+        };
+        match entry.word(problems, &[("ring", 0), ("lookups", 1), ("records", 2)]) {
+            Ok(0) => checks.ring = true,
+            Ok(1) => checks.lookups = true,
+            Ok(_) => {
+                all = Err(entry.wrong(
+                    problems,
+                    "there are no records to check yet",
+                    "this check comes with records; leave it out, or leave out `checks` for all \
+                     that there are",
+                ));
+            }
+            Err(reported) => all = Err(reported),
+        }
+    }
+    all.map(|()| checks)
+}
+
+/// How many nodes there are, and how their ring comes about.
+fn ring(
+    top: &Section,
+    overrides: &Overrides,
+    problems: &mut Problems,
+) -> Result<(u32, Start), Reported> {
+    const HELP: &str = "say how many nodes the ring starts with, as in `nodes = 1000`";
+    let section = single(top, "ring", "[ring]", problems)?;
+    if let Some(section) = &section {
+        section.only(schema::RING, problems);
+    }
+    let says = section
+        .as_ref()
+        .is_some_and(|section| section.get("nodes").is_some());
+    let nodes = match &section {
+        _ if !says && overrides.nodes.is_some() => Ok(1),
+        Some(section) => section
+            .require("nodes", problems, HELP)
+            .and_then(|entry| entry.whole(problems, 1..=u64::from(MOST_NODES), HELP)),
+        None if top.has_misspelt("ring", problems) => Err(Reported),
+        None => {
+            let help = "write `[ring]` and below it `nodes = 1000`, or how many there are";
+            Err(problems.report(0..0, "the section `[ring]` is missing", help))
+        }
+    };
+    let start = section.as_ref().map_or(Ok(Start::Ideal), |section| {
+        section.get("start").map_or(Ok(Start::Ideal), |entry| {
+            entry.word(problems, &[("ideal", Start::Ideal), ("join", Start::Join)])
+        })
+    });
+    let nodes = match overrides.nodes {
+        Some(nodes) if !(1..=MOST_NODES).contains(&nodes) => Err(problems.report(
+            section.map_or(0..0, |section| section.span),
+            format!("`--nodes` must be between 1 and {MOST_NODES}, not {nodes}"),
+            "it stands on the command line and overrides what the file says here",
+        )),
+        Some(overriding) => nodes.map(|_| overriding),
+        None => nodes.map(|nodes| u32::try_from(nodes).expect("bounded by MOST_NODES")),
+    };
+    Ok((nodes?, start?))
+}

@@ -1,0 +1,326 @@
+//! Durations, rates and shares as people write them. Pure conversions between text and values.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The longest duration that a scenario can name: ten years of 365 days. Worlds count
+/// nanoseconds in 64 bits, and sums of several durations must fit as well.
+pub const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+const LONGEST_WRITTEN: &str = "the longest is \"3650d\"";
+
+/// The greatest rate that a scenario can name, in events a second over the whole ring.
+pub const FASTEST: f64 = 1e9;
+
+/// Why a text is no quantity, and what would be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct QuantityError {
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: String,
+}
+
+fn error<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, QuantityError> {
+    Err(QuantityError {
+        message: message.into(),
+        help: help.into(),
+    })
+}
+
+const UNITS: &str = "the units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`, as in \"1h30m\"";
+
+/// Reads a duration such as `10m`, `1h30m`, `1.5s`, `500ms` or `0s`.
+///
+/// # Errors
+/// If it is none, lacks a unit or is longer than [`LONGEST`].
+pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
+    let not = || format!("\"{text}\" is not a duration");
+    let duration = match humantime::parse_duration(text) {
+        // To the library `M` is a month, which nobody means here.
+        Ok(_) if text.contains('M') => {
+            return error(not(), "minutes are written with a small `m`, as in \"10m\"");
+        }
+        // The library takes a zero without a unit; we want one everywhere.
+        Ok(_) if text.bytes().all(|byte| !byte.is_ascii_alphabetic()) => {
+            return error(
+                format!("\"{text}\" lacks a unit"),
+                format!("{UNITS}; here perhaps \"{}s\"", text.trim()),
+            );
+        }
+        Ok(duration) => duration,
+        Err(humantime::DurationError::UnknownUnit { unit, .. }) if unit.is_empty() => {
+            return error(format!("\"{text}\" lacks a unit"), UNITS);
+        }
+        Err(humantime::DurationError::UnknownUnit { unit, .. }) => {
+            return error(
+                format!("\"{text}\" is not a duration: there is no unit `{unit}`"),
+                UNITS,
+            );
+        }
+        Err(humantime::DurationError::NumberOverflow) => {
+            return error(
+                format!("\"{text}\" is too long a duration, or too fine"),
+                format!("{LONGEST_WRITTEN}, the shortest \"1ns\""),
+            );
+        }
+        Err(_) if text.trim_start().starts_with('-') => {
+            return error(
+                format!("\"{text}\" is negative"),
+                "durations are zero or more",
+            );
+        }
+        Err(_) => {
+            return error(
+                not(),
+                "write a number with its unit, as in \"30s\", \"500ms\" or \"1h30m\"",
+            );
+        }
+    };
+    if duration > LONGEST {
+        return error(
+            format!("\"{text}\" is too long a duration"),
+            LONGEST_WRITTEN,
+        );
+    }
+    Ok(duration)
+}
+
+/// Writes a duration so that [`parse_duration`] reads the same one, as in `1h30m`.
+#[must_use]
+pub fn format_duration(duration: Duration) -> String {
+    humantime::format_duration(duration)
+        .to_string()
+        .replace(' ', "")
+}
+
+/// How often something happens: `1/s`, `30/min`, `2/h`, `1/10s`, or, for each node of the ring,
+/// `0.1/s per node`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// How many a second, zero or more.
+    pub per_second: f64,
+    /// Whether that is for each node the ring starts with instead of for the whole ring.
+    pub per_node: bool,
+}
+
+impl Rate {
+    /// How many a second over a whole ring that starts with so many nodes.
+    #[must_use]
+    pub fn over(self, nodes: u32) -> f64 {
+        if self.per_node {
+            self.per_second * f64::from(nodes)
+        } else {
+            self.per_second
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_node = if self.per_node { " per node" } else { "" };
+        write!(f, "{}/s{per_node}", self.per_second)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Rate, QuantityError> {
+        const HELP: &str =
+            "write a number for a time, as in \"1/s\", \"30/min\", \"1/10s\" or \"0.1/s per node\"";
+        let (whole, per_node) = match text.trim_end().strip_suffix("per node") {
+            Some(whole) => (whole, true),
+            None => (text, false),
+        };
+        let Some((number, time)) = whole.split_once('/') else {
+            return error(format!("\"{text}\" lacks a unit of time"), HELP);
+        };
+        let time = time.trim();
+        let time = if time.starts_with(|first: char| first.is_ascii_digit()) {
+            time.to_owned()
+        } else {
+            format!("1{time}")
+        };
+        let not = format!("\"{text}\" is not a rate");
+        let Ok(number) = number.trim().parse::<f64>() else {
+            return error(not, HELP);
+        };
+        if number < 0.0 {
+            return error(
+                format!("\"{text}\" is negative"),
+                "rates are zero or more; \"0/s\" is never",
+            );
+        }
+        let Ok(time) = parse_duration(&time) else {
+            return error(not, HELP);
+        };
+        // A zero time or an infinite number fails here too, and so does not-a-number.
+        let per_second = number / time.as_secs_f64();
+        if !(0.0..=FASTEST).contains(&per_second) {
+            return error(not, format!("the greatest is \"{FASTEST}/s\""));
+        }
+        Ok(Rate {
+            // The text may say minus zero.
+            per_second: per_second.abs(),
+            per_node,
+        })
+    }
+}
+
+/// Reads a share in percent such as `20%` as a number from 0 to 1.
+///
+/// # Errors
+/// If it is none or out of its range.
+pub fn parse_percentage(text: &str) -> Result<f64, QuantityError> {
+    const HELP: &str = "shares run from \"0%\" to \"100%\"";
+    let number = text
+        .trim()
+        .strip_suffix('%')
+        .and_then(|number| number.trim_end().parse::<f64>().ok());
+    match number {
+        None => error(format!("\"{text}\" is not a share"), HELP),
+        Some(number) if (0.0..=100.0).contains(&number) => Ok(number.abs() / 100.0),
+        Some(number) if number > 100.0 => error(format!("\"{text}\" is more than all"), HELP),
+        Some(_) => error(format!("\"{text}\" is less than nothing"), HELP),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        for (text, milliseconds) in [
+            ("10m", 600_000),
+            ("1h30m", 5_400_000),
+            ("1h 30m", 5_400_000),
+            ("1.5s", 1_500),
+            ("500ms", 500),
+            ("0s", 0),
+            ("2d", 172_800_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+        assert_eq!(parse_duration("3650d"), Ok(LONGEST));
+        assert!(LONGEST_WRITTEN.contains("3650d"));
+        assert_eq!(parse_duration("50us"), Ok(Duration::from_micros(50)));
+    }
+
+    #[test]
+    fn what_is_no_duration() {
+        for text in [
+            "", "10", "0", " 0 ", "10M", "10 x", "-5s", "s", "1m30", "11y", "nan", "1e3s", "0.1ns",
+            "infs",
+        ] {
+            let error = parse_duration(text).expect_err(text);
+            assert!(
+                error.message.contains(text) && !error.help.is_empty(),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn rates_as_people_write_them() {
+        for (text, per_second, per_node) in [
+            ("1/s", 1.0, false),
+            ("30/min", 0.5, false),
+            ("30/m", 0.5, false),
+            ("36/h", 0.01, false),
+            ("1/10s", 0.1, false),
+            ("0/s", 0.0, false),
+            ("0.1/s per node", 0.1, true),
+            ("6 / min per node", 0.1, true),
+        ] {
+            let rate = Rate {
+                per_second,
+                per_node,
+            };
+            assert_eq!(text.parse(), Ok(rate), "{text}");
+        }
+        assert_eq!("0.5/s per node".parse::<Rate>().unwrap().over(10), 5.0);
+        assert_eq!("0.5/s".parse::<Rate>().unwrap().over(10), 0.5);
+    }
+
+    #[test]
+    fn what_is_no_rate() {
+        for text in [
+            "",
+            "1",
+            "/s",
+            "1/",
+            "1/x",
+            "-1/s",
+            "1/0s",
+            "0/0s",
+            "nan/s",
+            "inf/s",
+            "1e10/s",
+            "1 per node",
+            "1/s per",
+            "1/M",
+            "one/s",
+        ] {
+            let error = text.parse::<Rate>().expect_err(text);
+            assert!(!error.help.is_empty());
+        }
+    }
+
+    #[test]
+    fn percentages() {
+        assert_eq!(parse_percentage("20%"), Ok(0.2));
+        assert_eq!(parse_percentage("12.5 %"), Ok(0.125));
+        for text in ["20", "-1%", "101%", "nan%", "%", "x%"] {
+            assert!(parse_percentage(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn durations_print_and_parse_back(
+            duration in (0..LONGEST.as_secs(), 0..1_000_000_000_u32)
+                .prop_map(|(seconds, nanoseconds)| Duration::new(seconds, nanoseconds))
+        ) {
+            prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn rates_print_and_parse_back(
+            per_second in prop_oneof![0.0..=FASTEST, 0.0..1e-6, Just(f64::MIN_POSITIVE), Just(0.0)],
+            per_node: bool,
+        ) {
+            let rate = Rate { per_second, per_node };
+            prop_assert_eq!(rate.to_string().parse(), Ok(rate));
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(text in any::<String>()) {
+            let _ = parse_duration(&text);
+            let _ = text.parse::<Rate>();
+            let _ = parse_percentage(&text);
+        }
+
+        #[test]
+        fn whatever_is_read_is_in_range(text in "-?[0-9.einfa]{1,6}(/(s|h|ms|0s|1e)|%|s|y)( per node)?") {
+            if let Ok(duration) = parse_duration(&text) {
+                prop_assert!(duration <= LONGEST);
+            }
+            if let Ok(rate) = text.parse::<Rate>() {
+                prop_assert!((0.0..=FASTEST).contains(&rate.per_second));
+            }
+            if let Ok(share) = parse_percentage(&text) {
+                prop_assert!((0.0..=1.0).contains(&share));
+            }
+        }
+    }
+}

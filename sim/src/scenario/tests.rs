@@ -1,0 +1,398 @@
+//! Whole files, and what they become.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cuerda::node::Config;
+use serde_json::json;
+use toml::de::{DeTable, DeValue};
+
+use super::*;
+
+pub(super) const EVERY_KEY: &str = include_str!("every_key.toml");
+
+fn metrics() -> Vec<String> {
+    [
+        "lookups.failed_share",
+        "lookups.wrong_share",
+        "lookups.hops.mean",
+        "ring.ideal",
+        "ring.violations",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn parse_with(text: &str, overrides: &Overrides) -> Result<Scenario, Diagnostic> {
+    Scenario::parse("scenarios/a test.toml", text, &metrics(), overrides)
+}
+
+pub(super) fn parse(text: &str) -> Result<Scenario, Diagnostic> {
+    parse_with(text, &Overrides::default())
+}
+
+fn valid(text: &str) -> Scenario {
+    parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_short_file_has_the_documented_defaults() {
+    let scenario = valid("duration = \"10m\"\nring.nodes = 4\n");
+    assert_eq!(
+        scenario,
+        Scenario {
+            name: "a test".to_owned(),
+            title: "a test".to_owned(),
+            world: World::Events,
+            seed: 1,
+            duration: seconds(600),
+            checks: Checks {
+                ring: true,
+                lookups: true
+            },
+            nodes: 4,
+            start: Start::Ideal,
+            node: Config::default(),
+            network: Network {
+                latency: Latency::Fixed(Duration::from_millis(50)),
+                loss: 0.0,
+                duplicate: 0.0,
+            },
+            workloads: vec![],
+            churn: vec![],
+            faults: vec![],
+            expectations: vec![],
+        }
+    );
+}
+
+/// The example of the design's page on scenario files, without what concerns records.
+#[test]
+fn the_example_of_the_design_is_read() {
+    let scenario = valid(
+        r#"
+title    = "Nodes join and leave while lookups run"
+world    = "events"          # default; --world overrides
+seed     = 1                 # default; --seed overrides
+duration = "10m"             # simulated
+checks   = ["ring", "lookups"]
+
+[ring]
+nodes = 1000                 # n0 … n999
+start = "ideal"              # ideal: perfect tables at t=0 | join: one after another before t=0
+
+[node]                       # any key of the node's configuration
+successors = 20
+replicas   = 3
+stabilize_every = "30s"      # jittered to [0.5, 1.5] of itself
+fix_fingers_every = "30s"    # every distinct finger is refreshed once in this time
+request_timeout = "500ms"
+
+[network]
+latency   = { exponential = "50ms" }   # or { fixed = "20ms" }, { uniform = ["10ms", "90ms"] }
+loss      = 0.0                        # share of messages
+duplicate = 0.0
+
+[[workload]]
+kind = "lookup"
+rate = "1/s"                 # Poisson, over the whole ring; each from a random live node
+from = "0s"                  # until = end
+
+[[churn]]
+join  = "0.05/s"             # Poisson, over the whole ring
+leave = "0.05/s"             # graceful
+crash = "0/s"
+
+[[fault]]
+at    = "2m"
+kind  = "crash"
+nodes = "successors(key:song, 3)"
+for   = "30s"                # then it ends: restart, heal. Without it, it stays
+disk  = "kept"               # kept | lost, for crash
+
+[[fault]]
+at    = "5m"
+kind  = "partition"
+split = ["arc(0..0.5)", "rest"]
+for   = "1m"
+
+[expect]                     # any number of the report, by its path
+"lookups.failed_share" = { max = 0.002 }   # min, max, or equals
+"lookups.wrong_share"  = { max = 0.001 }
+"lookups.hops.mean"    = { min = 3.6, max = 4.2 }
+"ring.violations"      = { max = 0 }
+"#,
+    );
+    let expect = |metric: &str, min, max| Expectation {
+        metric: metric.to_owned(),
+        bound: Bound::Range { min, max },
+    };
+    assert_eq!(
+        scenario,
+        Scenario {
+            name: "a test".to_owned(),
+            title: "Nodes join and leave while lookups run".to_owned(),
+            world: World::Events,
+            seed: 1,
+            duration: seconds(600),
+            checks: Checks {
+                ring: true,
+                lookups: true
+            },
+            nodes: 1000,
+            start: Start::Ideal,
+            node: Config {
+                successors: 20,
+                ..Config::default()
+            },
+            network: Network {
+                latency: Latency::Exponential(Duration::from_millis(50)),
+                loss: 0.0,
+                duplicate: 0.0,
+            },
+            workloads: vec![Workload {
+                kind: WorkloadKind::Lookup,
+                rate: 1.0,
+                from: Duration::ZERO,
+                until: seconds(600),
+            }],
+            churn: vec![Churn {
+                join: 0.05,
+                leave: 0.05,
+                crash: 0.0,
+                from: Duration::ZERO,
+                until: seconds(600),
+            }],
+            faults: vec![
+                Fault {
+                    at: seconds(120),
+                    lasts: Some(seconds(30)),
+                    kind: FaultKind::Crash {
+                        nodes: Selector::Successors("song".to_owned(), 3),
+                        disk: Disk::Kept,
+                    },
+                },
+                Fault {
+                    at: seconds(300),
+                    lasts: Some(seconds(60)),
+                    kind: FaultKind::Partition {
+                        split: vec![Selector::Arc(0.0, 0.5), Selector::Rest],
+                    },
+                },
+            ],
+            expectations: vec![
+                expect("lookups.failed_share", None, Some(0.002)),
+                expect("lookups.wrong_share", None, Some(0.001)),
+                expect("lookups.hops.mean", Some(3.6), Some(4.2)),
+                expect("ring.violations", None, Some(0.0)),
+            ],
+        }
+    );
+}
+
+#[test]
+fn every_key_is_read_as_it_says() {
+    let scenario = valid(EVERY_KEY);
+    assert_eq!(scenario.node.probe_every_max, Some(seconds(60)));
+    assert_eq!(scenario.workloads[0].rate, 0.5);
+    assert_eq!(scenario.workloads[0].until, seconds(3000));
+    assert_eq!(scenario.workloads[1].rate, 10.0);
+    let churn = &scenario.churn[0];
+    assert_eq!(
+        (churn.leave, churn.crash),
+        (2.0 / 3600.0 * 100.0, 1.0 / 600.0)
+    );
+    let kinds: Vec<&FaultKind> = scenario.faults.iter().map(|fault| &fault.kind).collect();
+    let (node, share) = (Selector::Node, Selector::Share);
+    let expected = [
+        FaultKind::Crash {
+            nodes: Selector::Successors("song".to_owned(), 3),
+            disk: Disk::Lost,
+        },
+        FaultKind::Pause {
+            nodes: Selector::List(vec![
+                node(7),
+                Selector::Owner("song".to_owned()),
+                Selector::Count(5),
+                share(0.2),
+            ]),
+        },
+        FaultKind::Partition {
+            split: vec![
+                Selector::Arc(0.9, 0.4),
+                Selector::List(vec![node(1), node(2)]),
+                Selector::Rest,
+            ],
+        },
+        FaultKind::OneWay {
+            from: node(3),
+            to: Selector::List(vec![node(4), Selector::Rest]),
+        },
+        FaultKind::Slow {
+            nodes: Selector::Count(3),
+            extra: Duration::from_millis(200),
+        },
+        FaultKind::Loss {
+            nodes: share(0.1),
+            share: 0.5,
+        },
+        FaultKind::Skew {
+            nodes: node(5),
+            by_ms: -1500,
+        },
+        FaultKind::Leave {
+            nodes: Selector::Arc(0.0, 0.01),
+        },
+        FaultKind::Join { count: 50 },
+    ];
+    assert_eq!(kinds, expected.iter().collect::<Vec<_>>());
+    assert_eq!(scenario.faults[4].lasts, None);
+    assert_eq!(
+        scenario.expectations[2].bound,
+        Bound::Equals(json!(true)),
+        "in the order of the file"
+    );
+}
+
+/// The example names all there is; a key that is added must be added there too.
+#[test]
+fn the_example_of_every_key_misses_none() {
+    fn keys_below(value: &DeValue, keys: &mut BTreeSet<String>) {
+        match value {
+            DeValue::Table(table) => {
+                for (key, value) in table {
+                    keys.insert(key.get_ref().to_string());
+                    keys_below(value.get_ref(), keys);
+                }
+            }
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    keys_below(item.get_ref(), keys);
+                }
+            }
+            _ => {}
+        }
+    }
+    let document = DeTable::parse(EVERY_KEY).unwrap();
+    let keys_of = |section: &str| {
+        let mut keys = BTreeSet::new();
+        match section {
+            "" => keys.extend(
+                document
+                    .get_ref()
+                    .keys()
+                    .map(|key| key.get_ref().to_string()),
+            ),
+            section => keys_below(document.get_ref()[section].get_ref(), &mut keys),
+        }
+        keys
+    };
+    let fault_keys: Vec<&str> = schema::FAULTS
+        .iter()
+        .flat_map(|(_, keys)| *keys)
+        .chain(schema::FAULT_COMMON)
+        .copied()
+        .collect();
+    for (section, keys) in [
+        ("", schema::TOP),
+        ("ring", schema::RING),
+        ("node", schema::NODE),
+        ("network", schema::NETWORK),
+        ("workload", schema::WORKLOAD),
+        ("churn", schema::CHURN),
+        ("fault", &fault_keys),
+        ("expect", &["min", "max", "equals"]),
+    ] {
+        let present = keys_of(section);
+        for key in keys {
+            assert!(present.contains(*key), "[{section}] {key}");
+        }
+    }
+    let kinds: Vec<&str> = document.get_ref()["fault"]
+        .get_ref()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault.get_ref()["kind"].get_ref().as_str().unwrap())
+        .collect();
+    let known: Vec<&str> = schema::FAULTS.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, known);
+}
+
+#[test]
+fn the_command_line_overrides_the_file() {
+    let text = "seed = 1\nduration = \"1m\"\n[ring]\nnodes = 10\n\
+                [[workload]]\nkind = \"lookup\"\nrate = \"0.5/s per node\"\n\
+                [[fault]]\nat = \"1s\"\nkind = \"pause\"\nnodes = \"n9\"\n";
+    let nodes = |nodes| Overrides {
+        nodes: Some(nodes),
+        seed: Some(99),
+        ..Overrides::default()
+    };
+    let scenario = parse_with(text, &nodes(100)).unwrap();
+    assert_eq!((scenario.nodes, scenario.seed), (100, 99));
+    assert_eq!(scenario.workloads[0].rate, 50.0);
+
+    let error = parse_with(text, &nodes(9)).expect_err("no n9 among nine");
+    assert_eq!(error.problems()[0].line, 11);
+    let error = parse_with(text, &nodes(0)).expect_err("no nodes at all");
+    assert_eq!(error.problems().len(), 1, "{error}");
+
+    let world = "world = \"turmoil\"\nduration = \"1m\"\nring.nodes = 1\n";
+    let events = Overrides {
+        world: Some(World::Events),
+        ..Overrides::default()
+    };
+    assert!(parse(world).is_err());
+    assert_eq!(parse_with(world, &events).unwrap().world, World::Events);
+
+    let unsaid = "duration = \"1m\"\n";
+    assert!(parse(unsaid).is_err());
+    assert_eq!(parse_with(unsaid, &nodes(5)).unwrap().nodes, 5);
+}
+
+#[test]
+fn short_successor_lists_hold_fewer_replicas() {
+    let node = |keys: &str| {
+        parse(&format!(
+            "duration = \"1m\"\nring.nodes = 4\n[node]\n{keys}\n"
+        ))
+        .map(|it| it.node)
+    };
+    assert_eq!(node("successors = 2").unwrap().replicas, 2);
+    assert_eq!(node("successors = 4").unwrap().replicas, 3);
+    assert_eq!(node("successors = 4\nreplicas = 4").unwrap().replicas, 4);
+    assert!(node("successors = 2\nreplicas = 3").is_err());
+}
+
+#[test]
+fn newcomers_may_be_named() {
+    let fault = "[[fault]]\nat = \"2s\"\nkind = \"pause\"\nnodes = \"n4\"\n";
+    for newcomers in [
+        "[[churn]]\njoin = \"1/s\"\n",
+        "[[fault]]\nat = \"1s\"\nkind = \"join\"\ncount = 1\n",
+    ] {
+        valid(&format!(
+            "duration = \"1m\"\nring.nodes = 4\n{newcomers}{fault}"
+        ));
+    }
+    let none = format!("duration = \"1m\"\nring.nodes = 4\n[[churn]]\njoin = \"0/s\"\n{fault}");
+    assert!(parse(&none).is_err());
+}
+
+#[test]
+fn all_problems_are_shown_at_once() {
+    let text = "sed = 1\nduration = 10\n[ring]\nnods = 4\n[node]\nsuccesors = 3\n\
+                [[fault]]\nat = \"90m\"\nkind = \"crush\"\n[expect]\n\"a.b\" = { mx = 1 }\n";
+    let error = parse(text).expect_err("full of slips");
+    let lines: Vec<usize> = error
+        .problems()
+        .iter()
+        .map(|problem| problem.line)
+        .collect();
+    assert_eq!(lines, [1, 2, 4, 6, 9, 11, 11], "{error}");
+}

@@ -1,0 +1,215 @@
+//! Reads `[network]`, `[[workload]]` and `[[churn]]`: what happens all the time.
+
+use std::time::Duration;
+
+use super::diagnostic::{Problems, Reported};
+use super::parse::Frame;
+use super::quantity::FASTEST;
+use super::schema;
+use super::section::{Entry, Section};
+use super::{Churn, Latency, Network, Workload, WorkloadKind};
+
+/// Reads what the network does; without a section it only takes its time.
+pub(super) fn network(
+    section: Option<&Section>,
+    problems: &mut Problems,
+) -> Result<Network, Reported> {
+    let default = Network {
+        latency: Latency::Fixed(Duration::from_millis(50)),
+        loss: 0.0,
+        duplicate: 0.0,
+    };
+    let Some(section) = section else {
+        return Ok(default);
+    };
+    section.only(schema::NETWORK, problems);
+    let latency = section
+        .get("latency")
+        .map_or(Ok(default.latency), |entry| latency(&entry, problems));
+    let mut share = |key, default| {
+        section
+            .get(key)
+            .map_or(Ok(default), |entry| entry.share(problems))
+    };
+    let loss = share("loss", default.loss);
+    let duplicate = share("duplicate", default.duplicate);
+    Ok(Network {
+        latency: latency?,
+        loss: loss?,
+        duplicate: duplicate?,
+    })
+}
+
+fn latency(entry: &Entry, problems: &mut Problems) -> Result<Latency, Reported> {
+    const FORMS: &[&str] = &["fixed", "uniform", "exponential"];
+    const HELP: &str = "write `{ fixed = \"50ms\" }`, `{ uniform = [\"10ms\", \"90ms\"] }` or \
+                        `{ exponential = \"50ms\" }`";
+    let table = entry.table(problems, HELP)?;
+    table.only(FORMS, problems);
+    let forms: Vec<Entry> = table
+        .entries()
+        .filter(|form| FORMS.contains(&form.key))
+        .collect();
+    let form = match &forms[..] {
+        [form] => form,
+        [first, second, ..] => {
+            return Err(problems.report(
+                second.key_span.clone(),
+                format!("`latency` is `{}` already", first.key),
+                "keep one of them",
+            ));
+        }
+        // An unknown form has been reported, and says what was meant.
+        [] if table.entries().next().is_some() => return Err(Reported),
+        [] => return Err(entry.wrong(problems, "`latency` says nothing", HELP)),
+    };
+    match form.key {
+        "fixed" => form.duration(problems).map(Latency::Fixed),
+        "exponential" => form.duration(problems).map(Latency::Exponential),
+        _ => {
+            let help = "name the least and the greatest, as in [\"10ms\", \"90ms\"]";
+            let bounds = form.list(problems, help)?;
+            let [least, greatest] = &bounds[..] else {
+                return Err(form.wrong(problems, "`uniform` has two bounds", help));
+            };
+            let least = form.with_value(least).duration(problems);
+            let greatest = form.with_value(greatest).duration(problems);
+            let (least, greatest) = (least?, greatest?);
+            if least > greatest {
+                let help = "write the lesser first";
+                return Err(form.wrong(problems, "the bounds of `uniform` are swapped", help));
+            }
+            Ok(Latency::Uniform(least, greatest))
+        }
+    }
+}
+
+/// Reads what clients do.
+pub(super) fn workload(
+    section: &Section,
+    frame: Frame,
+    problems: &mut Problems,
+) -> Result<Workload, Reported> {
+    for entry in section.entries() {
+        if entry.key == "keys" {
+            problems.report(
+                entry.key_span,
+                "there are no keys to choose from yet",
+                "`keys` is for `put`, `get` and `mixed`, which come with records; look-ups draw \
+                 theirs evenly from the circle",
+            );
+        } else if !schema::WORKLOAD.contains(&entry.key) {
+            section.unknown(&entry, schema::WORKLOAD, problems);
+        }
+    }
+    let kind = section
+        .require(
+            "kind",
+            problems,
+            "say what is asked, as in `kind = \"lookup\"`",
+        )
+        .and_then(|entry| kind(&entry, problems));
+    let rate = section
+        .require("rate", problems, "say how often, as in `rate = \"1/s\"`")
+        .and_then(|entry| rate(&entry, frame, problems));
+    let window = window(section, frame, problems);
+    let (from, until) = window?;
+    Ok(Workload {
+        kind: kind?,
+        rate: rate?,
+        from,
+        until,
+    })
+}
+
+fn kind(entry: &Entry, problems: &mut Problems) -> Result<WorkloadKind, Reported> {
+    let kinds = [
+        ("lookup", Some(WorkloadKind::Lookup)),
+        ("put", None),
+        ("get", None),
+        ("mixed", None),
+    ];
+    entry.word(problems, &kinds)?.ok_or_else(|| {
+        entry.wrong(
+            problems,
+            "nodes keep no records yet",
+            "this kind of workload comes with records; `lookup` is there",
+        )
+    })
+}
+
+/// Reads who comes and goes.
+pub(super) fn churn(
+    section: &Section,
+    frame: Frame,
+    problems: &mut Problems,
+) -> Result<Churn, Reported> {
+    section.only(schema::CHURN, problems);
+    let mut said = false;
+    let mut each = |key| match section.get(key) {
+        Some(entry) => {
+            said = true;
+            rate(&entry, frame, problems)
+        }
+        None => Ok(0.0),
+    };
+    let (join, leave, crash) = (each("join"), each("leave"), each("crash"));
+    if !said {
+        problems.report(
+            section.span.clone(),
+            "nobody comes or goes here",
+            "say how often nodes `join`, `leave` or `crash`, as in `join = \"0.05/s\"`",
+        );
+    }
+    let (from, until) = window(section, frame, problems)?;
+    Ok(Churn {
+        join: join?,
+        leave: leave?,
+        crash: crash?,
+        from,
+        until,
+    })
+}
+
+/// A rate over the whole ring.
+fn rate(entry: &Entry, frame: Frame, problems: &mut Problems) -> Result<f64, Reported> {
+    let rate = entry.rate(problems)?;
+    // Without a number of nodes the scenario is refused anyway.
+    let whole = rate.over(frame.nodes.unwrap_or(1));
+    if whole > FASTEST {
+        return Err(entry.wrong(
+            problems,
+            format!("`{}` is {whole} a second over the whole ring", entry.key),
+            format!("the greatest is {FASTEST} a second"),
+        ));
+    }
+    Ok(whole)
+}
+
+/// From when until when something goes on; all the time by default.
+fn window(
+    section: &Section,
+    frame: Frame,
+    problems: &mut Problems,
+) -> Result<(Duration, Duration), Reported> {
+    let from = section.get("from");
+    let until = section.get("until");
+    let from_time = from.as_ref().map_or(Ok(Duration::ZERO), |entry| {
+        entry.moment(problems, frame.end)
+    });
+    let until_time = until.as_ref().map_or(frame.end.ok_or(Reported), |entry| {
+        entry.moment(problems, frame.end)
+    });
+    let (from_time, until_time) = (from_time?, until_time?);
+    if from_time >= until_time {
+        let place = until
+            .or(from)
+            .map_or(section.span.clone(), |entry| entry.value.span());
+        return Err(problems.report(
+            place,
+            "this ends before it begins",
+            "`from` must be before `until`, which is the end of the run by default",
+        ));
+    }
+    Ok((from_time, until_time))
+}

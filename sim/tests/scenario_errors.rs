@@ -1,0 +1,225 @@
+//! What people read when a scenario file is wrong: one snapshot for each kind of mistake.
+//!
+//! `cargo insta review`, or `INSTA_UPDATE=always cargo test`, takes new words over.
+
+use cuerda_sim::scenario::{Overrides, Scenario};
+use insta::assert_snapshot;
+
+/// What a report can say, as far as these files ask for it.
+const METRICS: &[&str] = &[
+    "lookups.issued",
+    "lookups.failed_share",
+    "lookups.wrong_share",
+    "lookups.hops.mean",
+    "lookups.hops.max",
+    "ring.ideal",
+    "ring.violations",
+    "traffic.messages",
+];
+
+fn parse(text: &str, overrides: &Overrides) -> String {
+    let metrics: Vec<String> = METRICS.iter().map(|metric| (*metric).to_owned()).collect();
+    match Scenario::parse("scenarios/mine.toml", text, &metrics, overrides) {
+        Ok(scenario) => panic!("nothing is wrong with {scenario:#?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The errors of a whole file.
+fn file(text: &str) -> String {
+    parse(text, &Overrides::default())
+}
+
+/// The errors of a file in which `lines` come after all that must be there.
+fn after_valid(lines: &str) -> String {
+    file(&format!(
+        "duration = \"10m\"\n\n[ring]\nnodes = 1000\n\n{lines}\n"
+    ))
+}
+
+/// The errors of a fault of this kind.
+fn fault(kind: &str, keys: &str) -> String {
+    after_valid(&format!(
+        "[[fault]]\nat   = \"2m\"\nkind = \"{kind}\"\n{keys}"
+    ))
+}
+
+/// The errors of a pause of these nodes.
+fn nodes(selector: &str) -> String {
+    fault("pause", &format!("nodes = {selector}"))
+}
+
+fn workload(keys: &str) -> String {
+    after_valid(&format!("[[workload]]\nkind = \"lookup\"\n{keys}"))
+}
+
+fn expect(line: &str) -> String {
+    after_valid(&format!("[expect]\n{line}"))
+}
+
+/// One test for each mistake, each with a snapshot of its own name.
+macro_rules! mistakes {
+    ($($name:ident: $error:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            assert_snapshot!(stringify!($name), $error);
+        })*
+    };
+}
+
+// Names that are misspelt or misplaced.
+mistakes! {
+    misspelt_key_at_the_top: file("tilte = \"Mine\"\nduration = \"10m\"\n[ring]\nnodes = 4\n");
+    misspelt_key_in_ring: file("duration = \"10m\"\n[ring]\nnods = 1000\n");
+    misspelt_key_in_node: after_valid("[node]\nstabilise_every = \"30s\"");
+    misspelt_key_in_network: after_valid("[network]\nduplicates = 0.1");
+    misspelt_form_of_latency: after_valid("[network]\nlatency = { exponental = \"50ms\" }");
+    misspelt_key_in_workload: workload("rate = \"1/s\"\nform = \"1m\"");
+    misspelt_key_in_churn: after_valid("[[churn]]\njoins = \"1/s\"\ncrash = \"1/s\"");
+    misspelt_key_in_fault: fault("crash", "node = \"n7\"");
+    misspelt_bound: expect("\"ring.violations\" = { maximum = 0 }");
+    misspelt_section: after_valid("[nodes]\nsuccessors = 4");
+    misspelt_repeated_section: after_valid("[[faults]]\nat = \"1m\"");
+    unheard_of_section: after_valid("[weather]\nrain = true");
+    unheard_of_key: after_valid("[network]\ncolour = \"red\"");
+    key_of_another_section: file("nodes = 1000\nduration = \"10m\"\n[ring]\nseed = 3\nnodes = 5\n");
+    several_mistakes_at_once:
+        file("sede = 3\nduration = \"10 minuts\"\n[ring]\nnode = 5\nstart = \"ideel\"\n");
+}
+
+// TOML itself.
+mistakes! {
+    text_without_quotes: file("duration = 10m\n");
+    selector_without_quotes: nodes("successors(key:song, 3)");
+    value_missing: file("duration =\n");
+    unclosed_text: file("title = \"Mine\nduration = \"10m\"\n");
+    unclosed_header: file("duration = \"10m\"\n[ring\nnodes = 5\n");
+    duplicate_key: file("seed = 1\nduration = \"10m\"\nseed = 2\n");
+    duplicate_section: after_valid("[ring]\nstart = \"join\"");
+    empty_file: file("");
+}
+
+// Types, units and ranges.
+mistakes! {
+    missing_duration: file("title = \"Mine\"\n\n[ring]\nnodes = 5\n");
+    missing_nodes: file("duration = \"10m\"\n\n[ring]\nstart = \"join\"\n");
+    missing_ring: file("title    = \"Mine\"\nduration = \"10m\"\n");
+    bad_unit: file("duration = \"10 minuts\"\n[ring]\nnodes = 5\n");
+    months: file("duration = \"10M\"\n[ring]\nnodes = 5\n");
+    bare_number_for_a_duration: file("duration = 600\n[ring]\nnodes = 5\n");
+    number_without_unit: file("duration = \"600\"\n[ring]\nnodes = 5\n");
+    negative_duration: workload("rate = \"1/s\"\nfrom = \"-1m\"");
+    endless_duration: file("duration = \"100y\"\n[ring]\nnodes = 5\n");
+    no_duration: file("duration = \"0s\"\n[ring]\nnodes = 5\n");
+    rate_without_unit: workload("rate = 5");
+    rate_without_time: workload("rate = \"5\"");
+    negative_rate: workload("rate = \"-1/s\"");
+    rate_of_what: workload("rate = \"1/fortnight\"");
+    rate_beyond_all: workload("rate = \"1e8/s per node\"");
+    wrong_type_of_title: file("title = 5\nduration = \"10m\"\n[ring]\nnodes = 5\n");
+    wrong_type_of_nodes: file("duration = \"10m\"\n[ring]\nnodes = \"1000\"\n");
+    wrong_type_of_section: file("duration = \"10m\"\nring = 1000\n");
+    single_section_repeated: file("duration = \"10m\"\n[[ring]]\nnodes = 5\n");
+    repeated_section_single: after_valid("[fault]\nat = \"1m\"");
+    no_nodes: file("duration = \"10m\"\n[ring]\nnodes = 0\n");
+    negative_seed: file("seed = -1\nduration = \"10m\"\n[ring]\nnodes = 5\n");
+    share_above_one: after_valid("[network]\nloss = 1.5");
+    share_as_text: after_valid("[network]\nloss = \"5%\"");
+    two_latencies: after_valid(
+        "[network]\nlatency = { fixed = \"20ms\", exponential = \"50ms\" }"
+    );
+    latency_without_form: after_valid("[network]\nlatency = \"20ms\"");
+    uniform_latency_swapped: after_valid("[network]\nlatency = { uniform = [\"90ms\", \"10ms\"] }");
+    uniform_latency_of_one: after_valid("[network]\nlatency = { uniform = [\"90ms\"] }");
+    unknown_world: file("world = \"event\"\nduration = \"10m\"\n[ring]\nnodes = 5\n");
+    world_to_come: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 5\n");
+    unknown_check: file("duration = \"10m\"\nchecks = [\"rings\"]\n[ring]\nnodes = 5\n");
+    check_to_come: file("duration = \"10m\"\nchecks = [\"ring\", \"records\"]\n[ring]\nnodes = 5\n");
+    unknown_start: file("duration = \"10m\"\n[ring]\nnodes = 5\nstart = \"perfect\"\n");
+    node_out_of_range: after_valid("[node]\nsuccessors = 65\nattempts = 0");
+    node_beyond_a_byte: after_valid("[node]\nremembered = 300");
+    more_replicas_than_successors: after_valid("[node]\nsuccessors = 4\nreplicas = 5");
+    more_replicas_than_default_successors: after_valid("[node]\nreplicas = 9");
+    timeout_above_its_greatest: after_valid("[node]\nrequest_timeout = \"10s\"");
+    period_too_short: after_valid("[node]\nstabilize_every = \"10us\"");
+}
+
+// Workloads and churn.
+mistakes! {
+    workload_without_rate: after_valid("[[workload]]\nkind = \"lookup\"");
+    workload_to_come: after_valid("[[workload]]\nkind = \"put\"\nrate = \"1/s\"\nkeys = 1000");
+    workload_ends_before_it_begins: workload("rate = \"1/s\"\nfrom = \"5m\"\nuntil = \"4m\"");
+    workload_begins_at_the_end: workload("rate = \"1/s\"\nfrom = \"10m\"");
+    workload_after_the_end: workload("rate = \"1/s\"\nuntil = \"11m\"");
+    churn_of_nobody: after_valid("[[churn]]\nfrom = \"1m\"");
+}
+
+// Faults.
+mistakes! {
+    fault_after_the_end: after_valid(
+        "[[fault]]\nat    = \"12m\"\nkind  = \"pause\"\nnodes = 3"
+    );
+    fault_at_the_end: after_valid("[[fault]]\nat    = \"10m\"\nkind  = \"pause\"\nnodes = 3");
+    fault_ends_after_the_end: after_valid(
+        "[[fault]]\nat    = \"9m30s\"\nkind  = \"pause\"\nnodes = 3\nfor   = \"1m\""
+    );
+    fault_of_no_length: fault("pause", "nodes = 3\nfor = \"0s\"");
+    fault_without_time: after_valid("[[fault]]\nkind  = \"pause\"\nnodes = 3");
+    fault_without_kind: after_valid("[[fault]]\nat = \"1m\"");
+    fault_without_nodes: fault("pause", "");
+    unknown_kind_of_fault: fault("crush", "nodes = 3");
+    unheard_of_kind_of_fault: fault("earthquake", "nodes = 3");
+    key_of_another_kind: fault("pause", "nodes = 3\ndisk = \"lost\"");
+    unknown_disk: fault("crash", "nodes = 3\ndisk = \"loss\"");
+    partition_of_one_part: fault("partition", "split = [\"arc(0..0.5)\"]");
+    partition_without_list: fault("partition", "split = \"20%\"");
+    slow_by_a_number: fault("slow", "nodes = 3\nextra = 200");
+    loss_above_one: fault("loss", "nodes = 3\nshare = 20");
+    skew_too_fine: fault("skew", "nodes = 3\nby = \"-5us\"");
+    join_of_none: fault("join", "count = 0");
+}
+
+// Selectors.
+mistakes! {
+    node_that_does_not_exist: nodes("\"n1000\"");
+    node_of_an_overridden_ring: parse(
+        "duration = \"1m\"\n[ring]\nnodes = 10\n[[fault]]\nat = \"1s\"\nkind = \"pause\"\nnodes = \"n5\"\n",
+        &Overrides { nodes: Some(5), ..Overrides::default() },
+    );
+    count_above_all_nodes: nodes("1001");
+    count_of_none: nodes("0");
+    counts_together_above_all_nodes: nodes("[600, \"50%\"]");
+    share_above_all: nodes("\"120%\"");
+    share_without_percent: nodes("0.2");
+    arc_off_the_circle: nodes("\"arc(0.5..1.5)\"");
+    arc_without_end: nodes("\"arc(0.5)\"");
+    rest_of_nothing: nodes("[\"rest\", \"n1\"]");
+    rest_before_the_last: nodes("[\"n0\", \"rest\", \"n1\"]");
+    rest_outside_a_list: nodes("\"rest\"");
+    rest_of_nothing_in_a_part: fault("partition", "split = [\"n1\", [\"rest\"]]");
+    list_in_a_list: nodes("[\"n1\", [\"n2\"]]");
+    empty_list: nodes("[]");
+    no_successors: nodes("\"successors(key:song, 0)\"");
+    more_successors_than_nodes: nodes("\"successors(key:song, 1001)\"");
+    successors_of_no_key: nodes("\"successors(song, 3)\"");
+    successors_without_number: nodes("\"successors(key:song)\"");
+    misspelt_selector: nodes("\"sucessors(key:song, 3)\"");
+    unheard_of_selector: nodes("\"everybody\"");
+    selector_of_wrong_type: nodes("true");
+}
+
+// Expectations.
+mistakes! {
+    unknown_metric: expect("\"lookups.faild_share\" = { max = 0.1 }");
+    unknown_metric_far_from_all: expect("\"weather.rain\" = { max = 0.1 }");
+    metric_without_its_section: expect("\"failed_share\" = { max = 0.1 }");
+    metric_that_is_a_table: expect("\"lookups.hops\" = { max = 4 }");
+    metric_to_come: expect("\"writes.lost\" = { max = 0 }");
+    metric_without_quotes: expect("lookups.hops.mean = { max = 4 }");
+    expectation_without_bound: expect("\"ring.violations\" = {}");
+    expectation_of_a_number: expect("\"ring.violations\" = 0");
+    least_above_greatest: expect("\"lookups.hops.mean\" = { min = 4, max = 3 }");
+    exact_and_bounded: expect("\"ring.violations\" = { max = 3, equals = 0 }");
+    bound_of_wrong_type: expect("\"ring.violations\" = { max = \"3\" }");
+    endless_bound: expect("\"ring.violations\" = { max = inf }");
+}
