@@ -16,7 +16,10 @@ pub(super) struct Meter {
     told: Instant,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the cost of a run is measured in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the cost of a run is measured in real time"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -32,8 +35,11 @@ fn usage() -> Option<Usage> {
 }
 
 fn cpu_seconds() -> f64 {
-    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    usage().map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()))
+    let seconds =
+        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    usage().map_or(0.0, |usage| {
+        seconds(usage.user_time()) + seconds(usage.system_time())
+    })
 }
 
 fn peak_rss_bytes() -> u64 {
@@ -45,7 +51,11 @@ fn peak_rss_bytes() -> u64 {
 
 impl Meter {
     pub(super) fn start() -> Meter {
-        Meter { start: now(), cpu: cpu_seconds(), told: now() }
+        Meter {
+            start: now(),
+            cpu: cpu_seconds(),
+            told: now(),
+        }
     }
 
     /// True at most ten times a second.

@@ -14,9 +14,7 @@ use crate::check::ring::{Change, RingChecker};
 use crate::report::{Ring, Violation};
 use crate::scenario::Scenario;
 use crate::world::events::World;
-use crate::world::{
-    Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, nanoseconds,
-};
+use crate::world::{Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, nanoseconds};
 
 /// As many violations are described; all are counted.
 const DESCRIBED: usize = 20;
@@ -59,7 +57,11 @@ impl<'a, 'b> Judge<'a, 'b> {
         listener: Option<&'a mut Listener<'b>>,
     ) -> Judge<'a, 'b> {
         let checks = scenario.checks;
-        let members = || world.each_member().map(|(number, node)| (number, node.neighbours()));
+        let members = || {
+            world
+                .each_member()
+                .map(|(number, node)| (number, node.neighbours()))
+        };
         let mut judge = Judge {
             tally: Tally::new(world),
             ring: (checks.ring || checks.lookups).then(|| {
@@ -76,7 +78,13 @@ impl<'a, 'b> Judge<'a, 'b> {
             origin: world.origin(),
             listener,
         };
-        judge.look(Moment { now: world.origin(), cause: Cause::Start }, false);
+        judge.look(
+            Moment {
+                now: world.origin(),
+                cause: Cause::Start,
+            },
+            false,
+        );
         judge
     }
 
@@ -85,10 +93,19 @@ impl<'a, 'b> Judge<'a, 'b> {
         let Some(ring) = &mut self.ring else { return };
         let mut found = Vec::new();
         ring.look(at.now, by_failure, &mut found);
-        for Broken { property, node, at: now, overdue } in found {
+        for Broken {
+            property,
+            node,
+            at: now,
+            overdue,
+        } in found
+        {
             if self.ring_is_checked {
                 self.of_ring += 1;
-                let at = Moment { now, cause: at.cause };
+                let at = Moment {
+                    now,
+                    cause: at.cause,
+                };
                 let late = overdue.map_or(String::new(), |excuse| {
                     format!(" (excused by {excuse} until now, and still broken)")
                 });
@@ -112,21 +129,35 @@ impl<'a, 'b> Judge<'a, 'b> {
 
     /// The ring's part of the report, the violations described, and how many there were.
     pub(super) fn ring(&mut self, now: Time) -> (Ring, Vec<Violation>, u64) {
-        self.look(Moment { now, cause: Cause::End }, false);
-        let mut report = Ring { violations: self.of_ring, ..Ring::default() };
+        self.look(
+            Moment {
+                now,
+                cause: Cause::End,
+            },
+            false,
+        );
+        let mut report = Ring {
+            violations: self.of_ring,
+            ..Ring::default()
+        };
         if let Some(ring) = &mut self.ring {
             report.members = ring.checker.members() as u64;
             report.rings = Some(ring.checker.rings() as u64);
             report.ideal = Some(ring.ideal_since.is_some());
             report.ideal_after_s = ring.ideal_after().map(|time| time as f64 / SECOND as f64);
-            report.ideal_after_periods =
-                ring.ideal_after().map(|time| time as f64 / ring.stabilize_every as f64);
+            report.ideal_after_periods = ring
+                .ideal_after()
+                .map(|time| time as f64 / ring.stabilize_every as f64);
             report.excuses = ring.excused();
             report.excused = report.excuses.values().sum();
         } else {
             report.members = self.tally.members();
         }
-        (report, std::mem::take(&mut self.violations), self.of_ring + self.of_lookups)
+        (
+            report,
+            std::mem::take(&mut self.violations),
+            self.of_ring + self.of_lookups,
+        )
     }
 }
 
@@ -176,16 +207,30 @@ impl RingWatch {
             for change in changes {
                 if self.excuses.changed(now, change) == Verdict::Violated {
                     let Change { property, node, .. } = change;
-                    found.push(Broken { property, node, at: now, overdue: None });
+                    found.push(Broken {
+                        property,
+                        node,
+                        at: now,
+                        overdue: None,
+                    });
                 }
             }
         }
         let ideal = self.checker.ideal();
         self.excuses.ideal(now, ideal);
-        self.ideal_since = if ideal { self.ideal_since.or(Some(now)) } else { None };
+        self.ideal_since = if ideal {
+            self.ideal_since.or(Some(now))
+        } else {
+            None
+        };
         for late in self.excuses.overdue(now) {
             let overdue = Some(late.excuse);
-            found.push(Broken { property: late.property, node: late.node, at: late.at, overdue });
+            found.push(Broken {
+                property: late.property,
+                node: late.node,
+                at: late.at,
+                overdue,
+            });
         }
     }
 
@@ -196,7 +241,9 @@ impl RingWatch {
 
     fn excused(&self) -> BTreeMap<String, u64> {
         let counts = self.excuses.counts().iter();
-        counts.map(|((name, property), &count)| (format!("{name}: {property}"), count)).collect()
+        counts
+            .map(|((name, property), &count)| (format!("{name}: {property}"), count))
+            .collect()
     }
 
     fn joined(&mut self, number: u32, neighbours: &Neighbours, now: Time) {
@@ -257,9 +304,9 @@ impl Watcher for Judge<'_, '_> {
 
     fn lookup_ended(&mut self, at: Moment, end: &LookupEnd) {
         let right = match (&mut self.oracle, end.result) {
-            (Some(oracle), Ok((named, _))) => {
-                oracle.finished(end.lookup, named).is_some_and(|finished| finished.right)
-            }
+            (Some(oracle), Ok((named, _))) => oracle
+                .finished(end.lookup, named)
+                .is_some_and(|finished| finished.right),
             (Some(oracle), Err(_)) => {
                 oracle.gave_up(end.lookup);
                 true
@@ -326,7 +373,11 @@ impl Watcher for Judge<'_, '_> {
 
     fn handling(&mut self, number: u64, now: Time, line: &dyn Fn() -> String) {
         if let Some(listener) = &mut self.listener {
-            listener(number, std::time::Duration::from_nanos(now - self.origin), &line());
+            listener(
+                number,
+                std::time::Duration::from_nanos(now - self.origin),
+                &line(),
+            );
         }
     }
 }

@@ -83,7 +83,11 @@ fn perform(
         world: "events".to_owned(),
         seed: scenario.seed,
         nodes: scenario.nodes,
-        verdict: if grave == 0 { Verdict::Pass } else { Verdict::Fail },
+        verdict: if grave == 0 {
+            Verdict::Pass
+        } else {
+            Verdict::Fail
+        },
         digest: world.digest().to_string(),
         simulated_s: scenario.duration.as_secs_f64(),
         lookups: judge.tally.lookups(scenario.checks.lookups),

@@ -37,7 +37,12 @@ pub(super) fn name(number: u32) -> String {
 impl Tally {
     pub(super) fn new(world: &World) -> Tally {
         let (origin, members) = (world.origin(), world.members() as u64);
-        Tally { origin, members, counted: origin, ..Tally::default() }
+        Tally {
+            origin,
+            members,
+            counted: origin,
+            ..Tally::default()
+        }
     }
 
     pub(super) fn seconds(&self, time: Time) -> f64 {
@@ -67,7 +72,8 @@ impl Tally {
             Ok((_, found)) => {
                 self.ok += 1;
                 self.hops.add(found.hops.into());
-                self.hops_to_predecessor.add(found.hops_to_predecessor.into());
+                self.hops_to_predecessor
+                    .add(found.hops_to_predecessor.into());
                 self.timeouts.add(end.timeouts.into());
                 self.latency.add(Duration::from_nanos(now - end.issued));
             }
@@ -129,7 +135,11 @@ impl Tally {
         Traffic {
             messages: world.delivered(),
             lost: world.lost(),
-            bytes_per_node_per_s: if per_member.is_finite() { per_member } else { 0.0 },
+            bytes_per_node_per_s: if per_member.is_finite() {
+                per_member
+            } else {
+                0.0
+            },
         }
     }
 }

@@ -259,7 +259,11 @@ impl Join {
     fn asking_member(&self, through: Peer, member: Peer, before: Option<Peer>) -> Stage {
         // Others may still name an earlier incarnation of this node.
         let oneself = member.id == self.me.id;
-        let member = if oneself { before.unwrap_or(through) } else { member };
+        let member = if oneself {
+            before.unwrap_or(through)
+        } else {
+            member
+        };
         Stage::AskingMember {
             through,
             before,

@@ -196,7 +196,9 @@ impl World {
     pub fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
         loop {
             self.fetch_ahead(end);
-            let Some(entry) = self.wire.queue.pop_before(end) else { break };
+            let Some(entry) = self.wire.queue.pop_before(end) else {
+                break;
+            };
             self.wire.now = entry.time;
             self.step(entry, watcher);
         }
@@ -207,7 +209,9 @@ impl World {
     /// event that finds its node in main memory waits for one line after the other; read for a
     /// handful of events together, the lines arrive side by side. It changes nothing but speed.
     fn fetch_ahead(&mut self, end: Time) {
-        let Some(next) = self.wire.queue.find_next(end) else { return };
+        let Some(next) = self.wire.queue.find_next(end) else {
+            return;
+        };
         let mut seen = 0;
         for entry in next {
             if let Some(host) = self.hosts.get(entry.node as usize) {
