@@ -20,7 +20,7 @@ pub const LOOKUP_ASKS: usize = 128;
 /// Candidates that a look-up keeps; the farthest from the key are forgotten first.
 pub const LOOKUP_CANDIDATES: usize = 64;
 /// Nodes nearer to the key that one node names to another.
-pub const CLOSER: usize = 4;
+pub const CLOSER: usize = 6;
 /// Steps back from predecessor to predecessor before a look-up takes the long way again.
 pub const STEPS_BACK: u8 = 8;
 /// Questions about a node's neighbours that wait for its own step to end. More are told

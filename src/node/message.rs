@@ -48,8 +48,9 @@ pub enum Message {
     },
     /// "I believe to be your predecessor." Not answered; the receiver rectifies.
     Notify,
-    /// "This peer may lie between you and your successor": the hand-over of a displaced
-    /// successor while two rings become one. Not answered; the receiver contacts the peer.
+    /// "This peer may lie between you and your successor": from a newcomer to its predecessor
+    /// about itself, and about a displaced successor while two rings become one. Not answered;
+    /// the receiver contacts the peer before it believes it.
     Introduce(Peer),
 }
 

@@ -387,7 +387,12 @@ impl Node {
 
     fn joined(&mut self, joined: Joined, net: &mut impl Network) {
         match joined {
-            Joined::Member(neighbours) => self.become_member(neighbours, net),
+            Joined::Member(neighbours) => {
+                // It would hear of the newcomer from its successor, but only after a period; the
+                // newcomer's keys should not depend on that successor's life until then.
+                net.send(neighbours.predecessor(), Message::Introduce(self.me()));
+                self.become_member(neighbours, net);
+            }
             Joined::Found => self.found(net),
             Joined::Refused(peer, refusal) => {
                 net.emit(Event::Refused(peer, refusal));

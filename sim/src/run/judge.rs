@@ -47,6 +47,8 @@ struct RingWatch {
     /// The ring as a whole, once in doubt, is not looked at again before this time unless what
     /// is found would be a violation.
     next_look: Time,
+    /// Wrong look-ups in an ideal ring, by the name of what excuses them.
+    excused_lookups: BTreeMap<&'static str, u64>,
     stabilize_every: Time,
 }
 
@@ -186,6 +188,7 @@ impl RingWatch {
             last_change: now,
             last_fault: None,
             next_look: now,
+            excused_lookups: BTreeMap::new(),
             stabilize_every,
         }
     }
@@ -240,10 +243,12 @@ impl RingWatch {
     }
 
     fn excused(&self) -> BTreeMap<String, u64> {
-        let counts = self.excuses.counts().iter();
-        counts
-            .map(|((name, property), &count)| (format!("{name}: {property}"), count))
-            .collect()
+        let of_ring = self.excuses.counts().iter();
+        let of_ring =
+            of_ring.map(|((name, property), &count)| (format!("{name}: {property}"), count));
+        let lookups = self.excused_lookups.iter();
+        let lookups = lookups.map(|(name, &count)| (format!("{name}: lookups"), count));
+        of_ring.chain(lookups).collect()
     }
 
     fn joined(&mut self, number: u32, neighbours: &Neighbours, now: Time) {
@@ -314,10 +319,14 @@ impl Watcher for Judge<'_, '_> {
             (None, _) => true,
         };
         self.tally.lookup_ended(at.now, end, right);
-        let ideal_since = self.ring.as_ref().and_then(|ring| ring.ideal_since);
-        if let (false, Ok((named, _))) = (right, end.result)
-            && ideal_since.is_some_and(|since| since <= end.issued)
+        if let (false, Ok((named, _)), Some(ring)) = (right, end.result, &mut self.ring)
+            && ring.ideal_since.is_some_and(|since| since <= end.issued)
         {
+            // An asker whose replies get lost can't tell the dead from the unlucky.
+            if let Some(excuse) = ring.excuses.excuse(at.now, Property::OrderedRing) {
+                *ring.excused_lookups.entry(excuse).or_default() += 1;
+                return;
+            }
             self.of_lookups += 1;
             let detail = format!(
                 "n{} was told that n{named} owns {:.8}, which it never did meanwhile, in an ideal \

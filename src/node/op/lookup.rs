@@ -17,8 +17,8 @@ use crate::ring::{Arc, Id, Peer};
 /// 2. Ask the first successor at or after the key whether the key is its own. It says yes, or
 ///    names its predecessor as nearer. Silence: ask the next successor.
 /// 3. Go back from predecessor to predecessor while they say so; the last one that answers is
-///    the owner. One that was silent before is asked once more first, because its silence now
-///    decides who owns the key.
+///    the owner. One that was silent before is asked again first, more patiently, because its
+///    silence now decides who owns the key.
 ///
 /// Nobody that answered is asked again, and all tables are bounded, so it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +26,8 @@ pub(in crate::node) struct Lookup {
     key: Id,
     me: Id,
     oneself: Oneself,
-    /// Silences that make the contested owner dead.
+    /// Silences that make a neighbour dead; a contested owner has one more, since its successor
+    /// vouches for it.
     attempts: u8,
     stage: Stage,
     /// Not yet asked, before the key; the nearest to it last.
@@ -209,7 +210,7 @@ impl Lookup {
             }
             // Contested: its successor believes it alive.
             Some(Silence::Once) if self.claim.is_some() => {
-                let attempts = self.attempts.saturating_sub(1).max(1);
+                let attempts = self.attempts.saturating_add(1);
                 self.stage = Stage::Confirming(Question::new(owner, attempts));
                 None
             }
