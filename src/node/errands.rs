@@ -72,6 +72,10 @@ impl Errands {
         })
     }
 
+    pub(super) fn has_clients(&self) -> bool {
+        self.clients().next().is_some()
+    }
+
     fn has_room(&self) -> bool {
         self.open.len() - self.clients().count() < limits::ERRANDS
     }
@@ -163,6 +167,7 @@ impl Node {
                 if let Poll::Ready(outcome) = lookup.poll(&mut ask) {
                     self.errands.open.swap_remove(at);
                     self.found_out(purpose, outcome, net);
+                    self.leave_when_idle(net);
                 }
             }
             Errand::Probe(question) => {

@@ -357,7 +357,7 @@ impl Node {
             }
             Standing::Leaving(leave) => {
                 if leave.poll(&mut ask).is_ready() {
-                    self.left(net);
+                    self.leave_when_idle(net);
                 }
             }
             Standing::Outside | Standing::Member => {}
@@ -445,6 +445,16 @@ impl Node {
                 self.poll_standing(None, net);
             }
             Standing::Outside | Standing::Joining(_) | Standing::Stranded(_) => self.left(net),
+        }
+    }
+
+    /// Goes, if all that should know do, and no client waits for an answer any more.
+    fn leave_when_idle(&mut self, net: &mut impl Network) {
+        if let Standing::Leaving(leave) = &self.standing
+            && leave.is_done()
+            && !self.errands.has_clients()
+        {
+            self.left(net);
         }
     }
 

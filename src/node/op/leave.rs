@@ -10,7 +10,8 @@ use crate::ring::{Neighbours, Peer, SuccessorList};
 /// Leaving gracefully (Stoica et al. 2003, section IV-E: it tells both neighbours).
 ///
 /// 1. Tell the predecessor and the successor, side by side, who one's neighbours were.
-/// 2. When both have taken note, or are silent, one has left.
+/// 2. When both have taken note, or are silent, one has left, as soon as the look-ups of one's
+///    clients have ended.
 ///
 /// To the others it is what Zave calls a failure, only known at once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +37,11 @@ impl Leave {
                 .map(|peer| Question::new(peer, attempts))
                 .collect(),
         }
+    }
+
+    /// Whether both have taken note, or are silent.
+    pub(in crate::node) const fn is_done(&self) -> bool {
+        self.telling.is_empty()
     }
 
     pub(in crate::node) fn awaits(&self, number: u32) -> Option<Peer> {

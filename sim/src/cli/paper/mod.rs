@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use cuerda_sim::report::{Report, Verdict};
+use cuerda_sim::report::{Report, Summary, Verdict};
 use serde_json::json;
 
 use self::figure::Point;
@@ -56,7 +56,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         scenarios.len() as u64,
         jobs,
         &AtomicBool::new(false),
-        |number| scenarios[number as usize].play(&mut |_| ()),
+        |number| play(&scenarios[number as usize]),
         |number, report| {
             bar.step();
             let loaded = &scenarios[number as usize];
@@ -94,6 +94,35 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Exit::Held
     } else {
         Exit::NotHeld
+    })
+}
+
+/// Plays a scenario, in as many rings as its row wants: the report of the first, with the path
+/// length as the mean over all.
+fn play(loaded: &Loaded) -> Report {
+    let mut report = loaded.play(&mut |_| ());
+    let rings = tables::rings(&loaded.scenario.name);
+    let mut all = Vec::from_iter(report.lookups.hops_to_predecessor);
+    for ring in 1..rings {
+        let mut other = loaded.clone();
+        other.scenario.seed = loaded.scenario.seed.wrapping_add(ring);
+        all.extend(other.play(&mut |_| ()).lookups.hops_to_predecessor);
+    }
+    report.lookups.hops_to_predecessor = mean_of(&all);
+    report
+}
+
+/// The mean of the means, and of the percentiles, rounded.
+fn mean_of(all: &[Summary]) -> Option<Summary> {
+    let first = *all.first()?;
+    let count = all.len() as f64;
+    let mean = |of: &dyn Fn(&Summary) -> f64| all.iter().map(of).sum::<f64>() / count;
+    let rounded = |of: &dyn Fn(&Summary) -> u64| libm::round(mean(&|s| of(s) as f64)) as u64;
+    Some(Summary {
+        mean: mean(&|summary| summary.mean),
+        p1: rounded(&|summary| summary.p1),
+        p99: rounded(&|summary| summary.p99),
+        ..first
     })
 }
 
