@@ -48,10 +48,14 @@ pub(crate) enum Portion {
 /// time, so their product decides, and a new scenario needs no entry anywhere.
 pub(crate) fn portion(nodes: u32, seconds: u64) -> Portion {
     let seconds = seconds.max(1);
-    match u64::from(nodes) * seconds {
-        ..=EVERY_TIME => Portion::Whole,
-        ..=WHEN_ASKED => Portion::WhenAsked,
-        _ => Portion::Smaller(u32::try_from(EVERY_TIME / seconds).unwrap_or(nodes).max(1)),
+    let size = u64::from(nodes).saturating_mul(seconds);
+    if size <= EVERY_TIME {
+        Portion::Whole
+    } else if size <= WHEN_ASKED {
+        Portion::WhenAsked
+    } else {
+        let nodes = u32::try_from(EVERY_TIME / seconds).unwrap_or(nodes);
+        Portion::Smaller(nodes.max(1))
     }
 }
 
