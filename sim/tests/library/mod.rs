@@ -1,0 +1,99 @@
+//! The project's own scenarios, as tests see them: which files there are, what each test is
+//! called and how much of a scenario it plays.
+//!
+//! It reads and plans; it plays nothing.
+
+use std::path::{Path, PathBuf};
+
+/// Nodes times simulated seconds that are played every time: ten seconds of work or so (the
+/// ten million of `paper/churn-40` take eight on a slow core).
+pub(crate) const EVERY_TIME: u64 = 15_000_000;
+
+/// Nodes times simulated seconds that are played whole when asked for (`--ignored`): a minute.
+pub(crate) const WHEN_ASKED: u64 = 100_000_000;
+
+/// A scenario file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct File {
+    /// Seen from the project's root, with `/` on every platform, as in
+    /// `scenarios/paper/churn-05.toml`.
+    pub(crate) shown: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+impl File {
+    /// Its name within the library, as in `paper/churn-05`.
+    pub(crate) fn name(&self) -> &str {
+        let name = self.shown.strip_prefix("scenarios/");
+        let name = name.expect("the library is the folder scenarios/");
+        name.strip_suffix(".toml")
+            .expect("only .toml files are taken")
+    }
+}
+
+/// How much of a scenario a test plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Portion {
+    /// All of it, every time.
+    Whole,
+    /// All of it, when asked for.
+    WhenAsked,
+    /// With so many nodes instead of its own, every time. What it expects is meant for the size
+    /// it was written for and not judged; the checkers judge as always.
+    Smaller(u32),
+}
+
+/// What is played of a scenario of this size. The cost of a run goes with the nodes and with the
+/// time, so their product decides, and a new scenario needs no entry anywhere.
+pub(crate) fn portion(nodes: u32, seconds: u64) -> Portion {
+    let seconds = seconds.max(1);
+    let size = u64::from(nodes).saturating_mul(seconds);
+    if size <= EVERY_TIME {
+        Portion::Whole
+    } else if size <= WHEN_ASKED {
+        Portion::WhenAsked
+    } else {
+        let nodes = u32::try_from(EVERY_TIME / seconds).unwrap_or(nodes);
+        Portion::Smaller(nodes.max(1))
+    }
+}
+
+/// The project's root.
+pub(crate) fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package
+        .parent()
+        .expect("the package lies in the project's root")
+        .to_owned()
+}
+
+/// All files below a folder of the project, in order of their paths. Links are not followed.
+pub(crate) fn files(folder: &str) -> Vec<File> {
+    let mut found = Vec::new();
+    let path = root().join(folder);
+    let entries = std::fs::read_dir(&path)
+        .unwrap_or_else(|error| panic!("can't list {}: {error}", path.display()));
+    for entry in entries {
+        let entry = entry.expect("a folder's entries can be read");
+        let name = entry.file_name().into_string().expect("names are UTF-8");
+        let shown = format!("{folder}/{name}");
+        if entry.file_type().expect("a file has a type").is_dir() {
+            found.extend(files(&shown));
+        } else {
+            found.push(File {
+                shown,
+                path: entry.path(),
+            });
+        }
+    }
+    found.sort_by(|one, other| one.shown.cmp(&other.shown));
+    found
+}
+
+/// The scenarios.
+pub(crate) fn scenarios() -> Vec<File> {
+    let mut files = files("scenarios");
+    files.retain(|file| file.shown.ends_with(".toml"));
+    files
+}

@@ -1,0 +1,90 @@
+//! Every file in `scenarios/` is a test of its own name: it must pass, and its report is a
+//! snapshot, so that a change of behaviour shows in review.
+//!
+//! All of a report but `cost` is a pure function of the scenario, the seed and the code, so the
+//! snapshots hold on every machine. What is too big for every time is ignored by default
+//! (`cargo test --test scenarios -- --ignored` plays it) or played with fewer nodes, as
+//! `library::portion` says; the test's name tells. New snapshots: `INSTA_UPDATE=always cargo
+//! test --test scenarios -- --include-ignored`.
+
+mod library;
+
+use std::path::Path;
+
+use cuerda_sim::report::{Report, Verdict, judge, metric_paths, terminal, words};
+use cuerda_sim::run;
+use cuerda_sim::scenario::{Overrides, Scenario};
+use library::{File, Portion, portion, scenarios};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = scenarios().into_iter().map(trial).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trial(file: File) -> Trial {
+    // A file with a mistake is a test too: one that fails, with the mistake shown.
+    let portion = read(&file, None).map_or(Portion::Whole, |scenario| {
+        portion(scenario.nodes, scenario.duration.as_secs())
+    });
+    let name = match portion {
+        Portion::Whole | Portion::WhenAsked => format!("scenario::{}", file.name()),
+        Portion::Smaller(nodes) => {
+            let nodes = words::grouped(u64::from(nodes));
+            format!("scenario::{} ({nodes} nodes)", file.name())
+        }
+    };
+    Trial::test(name, move || test(&file, portion)).with_ignored_flag(portion == Portion::WhenAsked)
+}
+
+fn test(file: &File, portion: Portion) -> Result<(), Failed> {
+    let nodes = match portion {
+        Portion::Whole | Portion::WhenAsked => None,
+        Portion::Smaller(nodes) => Some(nodes),
+    };
+    let mut scenario = read(file, nodes)?;
+    if nodes.is_some() {
+        scenario.expectations.clear();
+    }
+    let mut report = run::play(&scenario, &mut |_| ());
+    judge(&mut report, &scenario.expectations);
+    if report.verdict == Verdict::Fail {
+        let replay = terminal::replay(&file.shown, scenario.seed, nodes, None);
+        let run = terminal::Run {
+            title: &scenario.title,
+            expectations: scenario.expectations.len(),
+            replay: &replay,
+            colours: false,
+        };
+        return Err(terminal::render(&report, &run).into());
+    }
+    hold_against_snapshot(file, &report);
+    Ok(())
+}
+
+fn read(file: &File, nodes: Option<u32>) -> Result<Scenario, Failed> {
+    let text = std::fs::read_to_string(&file.path)?;
+    let overrides = Overrides {
+        nodes,
+        ..Overrides::default()
+    };
+    Scenario::parse(&file.shown, &text, &metric_paths(), &overrides)
+        .map_err(|diagnostic| diagnostic.to_string().into())
+}
+
+/// The snapshot of `scenarios/paper/churn-05.toml` is `snapshots/scenarios/paper/churn-05.snap`.
+fn hold_against_snapshot(file: &File, report: &Report) {
+    let mut json = serde_json::to_value(report).expect("a report is plain data");
+    let fields = json.as_object_mut().expect("a report is an object");
+    fields.shift_remove("cost").expect("a report says its cost");
+    let text = serde_json::to_string_pretty(&json).expect("what was JSON is JSON");
+    let place = Path::new("snapshots/scenarios").join(file.name());
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(place.parent().expect("it lies in a folder"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_input_file(&file.path);
+    let name = place.file_name().expect("it has a name").to_string_lossy();
+    settings.bind(|| insta::assert_snapshot!(name.as_ref(), text));
+}

@@ -1,0 +1,205 @@
+//! The project's own rules, held against its own files: arrows between floors, what stays out
+//! of the core, the form of files, and what nobody uses.
+//!
+//! Each rule is a function from made-up or real text to complaints, tested on made-up text where
+//! it stands; here they read the project. A complaint points at file and line and says what is
+//! wrong.
+
+mod dead;
+mod floors;
+mod form;
+#[path = "../library/mod.rs"]
+mod library;
+mod source;
+
+use std::fmt;
+use std::process::Command;
+
+use library::{File, files, root, scenarios};
+use source::{Named, Source};
+
+/// A rule that does not hold somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Complaint {
+    file: String,
+    line: usize,
+    why: String,
+}
+
+impl Complaint {
+    fn new(file: &str, line: usize, why: String) -> Complaint {
+        let file = file.to_owned();
+        Complaint { file, line, why }
+    }
+
+    fn at(source: &Source, line: usize, why: String) -> Complaint {
+        Complaint::new(&source.file, line, why)
+    }
+
+    fn of_file(source: &Source, why: String) -> Complaint {
+        Complaint::new(&source.file, 1, why)
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.why)
+    }
+}
+
+impl Named {
+    fn shown(&self) -> String {
+        self.path.join("::")
+    }
+}
+
+/// Fails with all complaints, a line each.
+fn none(complaints: impl IntoIterator<Item = Complaint>) {
+    let lines: Vec<String> = complaints
+        .into_iter()
+        .map(|found| found.to_string())
+        .collect();
+    assert!(lines.is_empty(), "\n{}\n", lines.join("\n"));
+}
+
+fn text(file: &File) -> String {
+    std::fs::read_to_string(&file.path)
+        .unwrap_or_else(|error| panic!("can't read {}: {error}", file.shown))
+}
+
+/// All Rust of the project.
+fn sources() -> Vec<Source> {
+    let folders = [
+        "src",
+        "benches",
+        "examples",
+        "sim/src",
+        "sim/tests",
+        "sim/benches",
+        "sim/examples",
+    ];
+    let there = folders
+        .into_iter()
+        .filter(|folder| root().join(folder).is_dir());
+    let mut files: Vec<File> = there.flat_map(files).collect();
+    files.retain(|file| file.shown.ends_with(".rs"));
+    assert!(
+        files.len() > 100,
+        "these are not all sources: {}",
+        files.len()
+    );
+    let read = |file: &File| Source::new(&file.shown, &text(file));
+    files.iter().map(read).collect()
+}
+
+fn names(files: &[File]) -> Vec<String> {
+    files.iter().map(|file| file.shown.clone()).collect()
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let sources = sources();
+    for house in [floors::CUERDA, floors::SIM] {
+        none(
+            sources
+                .iter()
+                .flat_map(|source| floors::arrows(&house, source)),
+        );
+        let library = format!("{}lib.rs", house.folder);
+        let library = sources.iter().find(|source| source.file == library);
+        none(floors::picture(
+            &house,
+            library.expect("a package has a lib.rs"),
+        ));
+    }
+}
+
+#[test]
+fn the_core_and_the_simulation_touch_no_clock_thread_or_chance() {
+    let sources = sources();
+    let pairs = sources
+        .iter()
+        .flat_map(|source| floors::BANS.iter().map(move |ban| (ban, source)));
+    none(pairs.flat_map(|(ban, source)| floors::banned(ban, source)));
+}
+
+#[test]
+fn the_shipped_package_does_not_depend_on_the_harness() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("there is a manifest");
+    let manifest = toml::de::DeTable::parse(&manifest).expect("it is TOML");
+    let dependencies = manifest.get_ref().get("dependencies");
+    let dependencies = dependencies.and_then(|found| found.get_ref().as_table());
+    for name in dependencies.expect("it is a table").keys() {
+        let name = name.get_ref().replace('-', "_");
+        assert!(!floors::CUERDA.strangers.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are_for() {
+    let sources = sources();
+    none(sources.iter().flat_map(form::length));
+    none(sources.iter().flat_map(form::head));
+    for file in scenarios() {
+        none(form::scenario_head(&file.shown, &text(&file)));
+    }
+}
+
+#[test]
+fn nothing_is_left_over() {
+    for source in sources() {
+        none(form::leftovers(&source.file, &source.text));
+    }
+    for file in scenarios() {
+        none(form::leftovers(&file.shown, &text(&file)));
+    }
+}
+
+#[test]
+fn no_scenario_and_no_snapshot_is_dead() {
+    let scenarios = scenarios();
+    let played = names(&scenarios);
+    let listing = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+        .args(["list", "--json"])
+        .current_dir(root())
+        .output()
+        .expect("the program was built for this test");
+    let listed: Vec<String> = String::from_utf8_lossy(&listing.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is an object"))
+        .map(|line: serde_json::Value| line["file"].as_str().expect("a file").replace('\\', "/"))
+        .collect();
+    none(dead::scenarios(
+        &names(&files("scenarios")),
+        &played,
+        &listed,
+    ));
+
+    let mut snapshots = names(&files(dead::SNAPSHOTS));
+    snapshots.retain(|file| file.ends_with(".snap"));
+    let alive: Vec<&str> = scenarios.iter().map(File::name).collect();
+    none(dead::snapshots(&snapshots, &alive));
+}
+
+#[test]
+fn newcomers_are_told_what_the_gate_runs() {
+    let gate = std::fs::read_to_string(root().join(".ci/run")).expect("there is a gate");
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("there is a README");
+    let promised = ["cargo sim run scenarios/churn.toml", "cargo test"];
+    none(dead::commands(&promised, &readme, &gate));
+}
+
+#[test]
+fn big_scenarios_are_played_smaller_or_when_asked_for() {
+    use library::{EVERY_TIME, Portion, WHEN_ASKED, portion};
+    let second = |nodes: u64| portion(u32::try_from(nodes).expect("it fits"), 1);
+    assert_eq!(second(EVERY_TIME), Portion::Whole);
+    assert_eq!(second(EVERY_TIME + 1), Portion::WhenAsked);
+    assert_eq!(second(WHEN_ASKED), Portion::WhenAsked);
+    assert_eq!(
+        portion(1_000_000, 1000),
+        Portion::Smaller((EVERY_TIME / 1000) as u32)
+    );
+    assert_eq!(portion(1, 0), Portion::Whole);
+    assert_eq!(portion(10, u64::from(u32::MAX)), Portion::Smaller(1));
+}
