@@ -84,6 +84,16 @@ struct Host {
     backlog: Vec<Entry>,
 }
 
+impl Host {
+    /// Whether a timer is still of interest to the node. Most are not: each request has one,
+    /// and its reply comes first.
+    fn expects(&self, timer: &Entry) -> bool {
+        self.up
+            && self.epoch == timer.epoch
+            && (timer.kind != kind::REQUEST || self.node.awaits(timer.value))
+    }
+}
+
 impl World {
     /// A world as the scenario describes it, at t = 0.
     ///
@@ -215,13 +225,17 @@ impl World {
         let mut seen = 0;
         for entry in next {
             if let Some(host) = self.hosts.get(entry.node as usize) {
+                if entry.kind == kind::REQUEST {
+                    seen += u64::from(host.expects(entry));
+                    continue;
+                }
                 seen += u64::from(host.up) + host.node.touch();
                 if entry.kind == kind::LETTER {
                     seen += self.wire.letters.get(entry.value).sent;
                 }
             }
         }
-        for entry in next {
+        for entry in next.iter().filter(|entry| entry.kind != kind::REQUEST) {
             if let Some(host) = self.hosts.get(entry.node as usize) {
                 seen += host.node.touch_tables();
             }
@@ -268,7 +282,7 @@ impl World {
             host.backlog.push(entry);
         } else if entry.kind == kind::LETTER {
             self.deliver(entry, watcher);
-        } else if host.up && host.epoch == entry.epoch {
+        } else if host.expects(&entry) {
             let cause = Cause::Timer {
                 node: entry.node,
                 kind: wire::timer_name(&entry),
