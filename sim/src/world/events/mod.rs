@@ -21,7 +21,9 @@ mod digest;
 mod faults;
 mod letters;
 mod members;
-pub(crate) mod queue;
+// Public for `benches/queue.rs` alone, which compares it with other queues.
+#[doc(hidden)]
+pub mod queue;
 mod start;
 #[cfg(test)]
 mod tests;
