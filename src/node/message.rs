@@ -183,12 +183,11 @@ const fn varint(number: u64) -> usize {
     (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-fn peer_size(peer: &Peer) -> usize {
-    20 + 16 + varint(peer.address.port().into())
-}
+/// Every peer takes the same room, so that a list need not be read to know its size.
+const PEER_SIZE: usize = 20 + 16 + 2;
 
-fn peers_size(peers: &[Peer]) -> usize {
-    varint(peers.len() as u64) + peers.iter().map(peer_size).sum::<usize>()
+const fn peers_size(peers: &[Peer]) -> usize {
+    varint(peers.len() as u64) + peers.len() * PEER_SIZE
 }
 
 const fn hello_size(hello: &Hello) -> usize {
@@ -209,10 +208,7 @@ impl Message {
                         Request::Hello(hello) => hello_size(hello),
                         Request::Ping | Request::Neighbours => 0,
                         Request::Find { .. } => 20 + 1,
-                        Request::Leaving {
-                            predecessor,
-                            successors,
-                        } => peer_size(predecessor) + peers_size(successors),
+                        Request::Leaving { successors, .. } => PEER_SIZE + peers_size(successors),
                     }
             }
             Message::Reply { id, reply } => {
@@ -226,17 +222,14 @@ impl Message {
                         | Reply::NotMember
                         | Reply::Owner
                         | Reply::Noted => 0,
-                        Reply::Neighbours {
-                            predecessor,
-                            successors,
-                        } => peer_size(predecessor) + peers_size(successors),
+                        Reply::Neighbours { successors, .. } => PEER_SIZE + peers_size(successors),
                         Reply::Covered(successors) => peers_size(successors),
                         Reply::Closer(peers) => peers_size(peers),
-                        Reply::Before(peer) => peer_size(peer),
+                        Reply::Before(_) => PEER_SIZE,
                     }
             }
             Message::Notify => 0,
-            Message::Introduce(peer) => peer_size(peer),
+            Message::Introduce(_) => PEER_SIZE,
         }
     }
 }

@@ -91,6 +91,17 @@ enum Standing {
     Leaving(Box<Leave>),
 }
 
+impl Standing {
+    fn awaits(&self, number: u32) -> Option<Peer> {
+        match self {
+            Standing::Joining(join) => join.awaits(number),
+            Standing::Stranded(retreat) => retreat.awaits(number),
+            Standing::Leaving(leave) => leave.awaits(number),
+            Standing::Outside | Standing::Member => None,
+        }
+    }
+}
+
 /// Which of the periodic timers are under way, so that none ever runs twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Armed {
@@ -230,6 +241,15 @@ impl Node {
             + self.errands.touch()
     }
 
+    /// Whether the reply to this request is still waited for. A timer for any other changes
+    /// nothing, and whoever runs very many nodes may save the trouble.
+    #[must_use]
+    pub fn awaits(&self, number: u32) -> bool {
+        self.maintenance.awaits(number).is_some()
+            || self.errands.awaits(number).is_some()
+            || self.standing.awaits(number).is_some()
+    }
+
     /// Handles one input to its end. Nothing that comes in makes it panic; what no correct node
     /// would send is dropped and told as [`Event::Ignored`].
     pub fn handle(&mut self, input: Input, net: &mut impl Network) {
@@ -332,13 +352,8 @@ impl Node {
         } else if let Some((at, to)) = self.errands.awaits(number) {
             asked(to) && self.poll_errand(at, settled, net)
         } else {
-            let awaits = match &self.standing {
-                Standing::Joining(join) => join.awaits(number),
-                Standing::Stranded(retreat) => retreat.awaits(number),
-                Standing::Leaving(leave) => leave.awaits(number),
-                Standing::Outside | Standing::Member => None,
-            };
-            awaits.is_some_and(asked) && self.poll_standing(Some(settled), net)
+            self.standing.awaits(number).is_some_and(asked)
+                && self.poll_standing(Some(settled), net)
         }
     }
 

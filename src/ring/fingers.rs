@@ -1,5 +1,7 @@
 //! The finger table: who comes first after 1, 2, 4, 8, … steps round the circle.
 
+use std::ops::Range;
+
 use super::{BITS, Id, Peer};
 
 /// A peer and the distances it stands for: it is the first node at or after the points that
@@ -41,11 +43,8 @@ impl Fingers {
     /// The peer that stands for this exponent, if one is known.
     #[must_use]
     pub fn get(&self, me: Id, exponent: u8) -> Option<Peer> {
-        let entry = self
-            .0
-            .iter()
-            .rev()
-            .find(|entry| entry.exponent <= exponent)?;
+        let end = self.0.partition_point(|entry| entry.exponent <= exponent);
+        let entry = self.0[..end].last()?;
         (reach(me, entry.peer) >= Some(exponent)).then_some(entry.peer)
     }
 
@@ -55,6 +54,18 @@ impl Fingers {
     pub fn set(&mut self, me: Id, exponent: u8, owner: Peer) -> u8 {
         let last = reach(me, owner).filter(|&last| last >= exponent);
         let end = last.map_or(BITS, |last| last + 1);
+        if last.is_none() || !self.says(exponent, end, owner) {
+            self.enter(me, exponent..end, last.map(|_| owner));
+        }
+        end
+    }
+
+    /// Lets `owner`, or nobody, stand for these exponents.
+    fn enter(&mut self, me: Id, exponents: Range<u8>, owner: Option<Peer>) {
+        let Range {
+            start: exponent,
+            end,
+        } = exponents;
         // Of an old entry, what lies before and what lies beyond the new one's range survives.
         let beyond = self.get(me, end.min(BITS - 1)).filter(|_| end < BITS);
         self.0
@@ -79,16 +90,23 @@ impl Fingers {
                 },
             );
         }
-        if last.is_some() {
-            put(
-                at,
-                Finger {
+        if let Some(peer) = owner {
+            put(at, Finger { exponent, peer });
+        }
+    }
+
+    /// Whether it says this already. As a rule it does: then [`Fingers::set`] has nothing to
+    /// move, and most of the table is not even read.
+    fn says(&self, exponent: u8, end: u8, owner: Peer) -> bool {
+        let at = self.0.partition_point(|entry| entry.exponent < exponent);
+        let before = at.checked_sub(1).map(|before| self.0[before].peer);
+        before != Some(owner)
+            && self.0.get(at)
+                == Some(&Finger {
                     exponent,
                     peer: owner,
-                },
-            );
-        }
-        end
+                })
+            && self.0.get(at + 1).is_none_or(|next| next.exponent >= end)
     }
 
     /// Forgets a peer. What it stood for is unknown until it is looked up again.
@@ -98,6 +116,13 @@ impl Fingers {
 
     /// Forgets all entries below an exponent: what the successor list knows better.
     pub fn forget_below(&mut self, me: Id, exponent: u8) {
+        if self
+            .0
+            .first()
+            .is_none_or(|first| first.exponent >= exponent)
+        {
+            return;
+        }
         let kept = self.get(me, exponent);
         self.0.retain(|entry| entry.exponent >= exponent);
         if let Some(peer) = kept
@@ -177,6 +202,22 @@ mod tests {
                     prop_assert_ne!(entry.peer, peer(me));
                 }
             }
+        }
+
+        #[test]
+        fn what_it_says_already_need_not_be_entered(
+            me: u8, places in ring(), gone: u8, at: prop::sample::Index,
+        ) {
+            let me = peer(me).id;
+            let mut fingers = filled(0, &places);
+            fingers.remove(peer(gone).id);
+            prop_assume!(!fingers.entries().is_empty());
+            let Finger { exponent, peer: owner } = *at.get(fingers.entries());
+            let last = reach(me, owner).filter(|&last| last >= exponent);
+            prop_assume!(last.is_some());
+            let (end, mut after) = (last.unwrap() + 1, fingers.clone());
+            after.enter(me, exponent..end, Some(owner));
+            prop_assert_eq!(fingers.says(exponent, end, owner), after == fingers);
         }
 
         #[test]

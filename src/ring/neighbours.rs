@@ -56,6 +56,11 @@ impl SuccessorList {
         self.len() == taken + 1 && self[0] == head && self[1..] == rest[..taken]
     }
 
+    /// Whether it is one and the same list, not only an equal one.
+    fn is(&self, other: &SuccessorList) -> bool {
+        sync::Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The list without its first entry.
     fn tail(&self) -> SuccessorList {
         SuccessorList(self.iter().skip(1).copied().collect())
@@ -79,6 +84,7 @@ pub struct Neighbours {
     /// r, the number of successors to hold; at least 1.
     room: u8,
     changed: Changed,
+    followed: Followed,
 }
 
 /// Whether a neighbour is no longer as it was when this was last asked: a note to the node
@@ -95,6 +101,24 @@ impl PartialEq for Changed {
 impl Eq for Changed {}
 
 impl Hash for Changed {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// The very list that the successors were last taken from. Where lists are shared, a successor
+/// whose list stays the same hands over the same one, and nothing needs to be compared. A memory
+/// aid and no part of the state, so all of them are equal.
+#[derive(Clone, Debug, Default)]
+struct Followed(Option<SuccessorList>);
+
+impl PartialEq for Followed {
+    fn eq(&self, _: &Followed) -> bool {
+        true
+    }
+}
+
+impl Eq for Followed {}
+
+impl Hash for Followed {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
@@ -133,6 +157,7 @@ impl Neighbours {
             successors: SuccessorList::empty(),
             room,
             changed: Changed::default(),
+            followed: Followed::default(),
         }
     }
 
@@ -219,6 +244,7 @@ impl Neighbours {
     /// place and is to be notified. `None` when the list ran empty.
     pub fn successor_silent(&mut self) -> Option<Peer> {
         self.changed.0 |= !self.successors.is_empty();
+        self.followed.0 = None;
         self.successors = self.successors.tail();
         self.successors.first().copied()
     }
@@ -231,7 +257,7 @@ impl Neighbours {
         predecessor: Peer,
         successors: &SuccessorList,
     ) -> AfterSuccessor {
-        self.follow(head, successors);
+        self.follow_list(head, successors);
         self.after(head, predecessor)
     }
 
@@ -251,7 +277,7 @@ impl Neighbours {
     pub fn candidate_answered(&mut self, candidate: Peer, successors: &SuccessorList) -> bool {
         let between = candidate.id.is_between(self.me.id, self.successor().id);
         if between {
-            self.follow(candidate, successors);
+            self.follow_list(candidate, successors);
         }
         between
     }
@@ -284,8 +310,17 @@ impl Neighbours {
         let room = self.room.into();
         if !self.successors.is_following(head, rest, room) {
             let list = SuccessorList::following(self.me.id, head, rest, room);
+            self.followed.0 = None;
             self.changed.0 |= list != self.successors;
             self.successors = list;
+        }
+    }
+
+    fn follow_list(&mut self, head: Peer, rest: &SuccessorList) {
+        let same = self.followed.0.as_ref().is_some_and(|list| list.is(rest));
+        if !same || self.successors.first() != Some(&head) {
+            self.follow(head, rest);
+            self.followed.0 = Some(rest.clone());
         }
     }
 

@@ -15,7 +15,9 @@ use super::Id;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
     ip: [u8; 16],
-    port: u16,
+    /// The most significant byte first. Not a number, so that every peer takes the same room on
+    /// the wire.
+    port: [u8; 2],
 }
 
 impl Address {
@@ -28,7 +30,7 @@ impl Address {
     /// The port.
     #[must_use]
     pub const fn port(self) -> u16 {
-        self.port
+        u16::from_be_bytes(self.port)
     }
 }
 
@@ -40,14 +42,14 @@ impl From<SocketAddr> for Address {
         };
         Address {
             ip: ip.octets(),
-            port: address.port(),
+            port: address.port().to_be_bytes(),
         }
     }
 }
 
 impl From<Address> for SocketAddr {
     fn from(address: Address) -> SocketAddr {
-        SocketAddr::new(address.ip(), address.port)
+        SocketAddr::new(address.ip(), address.port())
     }
 }
 

@@ -10,23 +10,25 @@ use crate::world::Time;
 
 /// A pending event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// When it is due.
-    pub(crate) time: Time,
+    pub time: Time,
     /// Orders those that are due at one instant by when they were pushed.
     sequence: u32,
     /// The node it is for.
-    pub(crate) node: u32,
+    pub node: u32,
     /// What it is.
-    pub(crate) kind: u16,
+    pub kind: u16,
     /// The start of the node that it belongs to.
-    pub(crate) epoch: u16,
+    pub epoch: u16,
     /// What it carries: a number that its kind gives a meaning.
-    pub(crate) value: u32,
+    pub value: u32,
 }
 
 impl Entry {
-    pub(crate) const fn new(time: Time, node: u32, kind: u16, epoch: u16, value: u32) -> Entry {
+    /// An event that is not yet pending.
+    #[must_use]
+    pub const fn new(time: Time, node: u32, kind: u16, epoch: u16, value: u32) -> Entry {
         Entry {
             time,
             sequence: 0,
@@ -53,7 +55,7 @@ const LEVELS: usize = 3;
 
 /// The pending events.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue {
+pub struct Queue {
     /// The width of a slot of the finest level is 2^`shift` ns.
     shift: u32,
     /// The slot that is being emptied, as a number counted from time zero.
@@ -100,7 +102,8 @@ impl Level {
 
 impl Queue {
     /// An empty queue, tuned for about this many events in a simulated second.
-    pub(crate) fn new(events_per_second: f64) -> Queue {
+    #[must_use]
+    pub fn new(events_per_second: f64) -> Queue {
         // About eight events a slot: few enough to sort in the cache, enough to skip no slots.
         let width = 8.0e9 / events_per_second.max(1.0);
         let shift = libm::log2(width) as u32;
@@ -117,12 +120,12 @@ impl Queue {
 
     /// How many events are pending.
     #[cfg(test)]
-    pub(crate) const fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.count
     }
 
     /// Adds an event. One whose time is over is due at once.
-    pub(crate) fn push(&mut self, mut entry: Entry) {
+    pub fn push(&mut self, mut entry: Entry) {
         entry.sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         self.count += 1;
@@ -150,12 +153,12 @@ impl Queue {
     /// When all that was known to come next is taken out: finds what does, some events at a
     /// time, so that a caller can get ready for them together. `None` if the last ones found
     /// are not yet taken out, or if nothing is due before `end`.
-    pub(crate) fn find_next(&mut self, end: Time) -> Option<&[Entry]> {
+    pub fn find_next(&mut self, end: Time) -> Option<&[Entry]> {
         (self.current.is_empty() && self.advance(end)).then_some(&self.current[..])
     }
 
     /// Takes the next event out, if it is due before `end`.
-    pub(crate) fn pop_before(&mut self, end: Time) -> Option<Entry> {
+    pub fn pop_before(&mut self, end: Time) -> Option<Entry> {
         if self.current.is_empty() && !self.advance(end) {
             return None;
         }
