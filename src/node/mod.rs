@@ -440,6 +440,8 @@ impl Node {
             Standing::Leaving(_) => {}
             Standing::Member => {
                 self.refuse_delayed(net);
+                // A step that went on could notify those who are told now, or strand the leaver.
+                self.maintenance = Maintenance::default();
                 let leave = Leave::new(&self.neighbours, self.config.attempts);
                 self.standing = Standing::Leaving(Box::new(leave));
                 self.poll_standing(None, net);
