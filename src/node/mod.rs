@@ -422,16 +422,15 @@ impl Node {
 
     fn resume(&mut self, net: &mut impl Network) {
         if self.is_member() {
-            self.armed = Armed {
-                stabilize: true,
-                fingers: true,
-                ..self.armed
-            };
-            net.set_timer(
-                Timer::Stabilize,
-                Duration::ZERO..self.config.stabilize_every,
-            );
-            net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
+            if !std::mem::replace(&mut self.armed.stabilize, true) {
+                net.set_timer(
+                    Timer::Stabilize,
+                    Duration::ZERO..self.config.stabilize_every,
+                );
+            }
+            if !std::mem::replace(&mut self.armed.fingers, true) {
+                net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
+            }
         }
     }
 
