@@ -437,16 +437,15 @@ impl Node {
 
     fn resume(&mut self, net: &mut impl Network) {
         if self.is_member() {
-            self.armed = Armed {
-                stabilize: true,
-                fingers: true,
-                ..self.armed
-            };
-            net.set_timer(
-                Timer::Stabilize,
-                Duration::ZERO..self.config.stabilize_every,
-            );
-            net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
+            if !std::mem::replace(&mut self.armed.stabilize, true) {
+                net.set_timer(
+                    Timer::Stabilize,
+                    Duration::ZERO..self.config.stabilize_every,
+                );
+            }
+            if !std::mem::replace(&mut self.armed.fingers, true) {
+                net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
+            }
         }
     }
 
@@ -455,6 +454,8 @@ impl Node {
             Standing::Leaving(_) => {}
             Standing::Member => {
                 self.refuse_delayed(net);
+                // A step that went on could notify those who are told now, or strand the leaver.
+                self.maintenance = Maintenance::default();
                 let leave = Leave::new(&self.neighbours, self.config.attempts);
                 self.standing = Standing::Leaving(Box::new(leave));
                 self.poll_standing(None, net);

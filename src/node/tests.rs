@@ -1,1 +1,15 @@
+//! The whole node: several of them in a small world, or one alone that is told all it hears.
+//!
+//! Operations and tables have their own tests beside them; what is here shows that the node
+//! puts them together rightly. Nothing here knows of the simulator.
 
+mod boundary;
+mod hostile;
+mod join;
+mod leave;
+mod limits;
+mod restart;
+mod reunion;
+mod steps;
+mod stranded;
+mod world;
