@@ -58,6 +58,9 @@ mod tests {
 
     #[test]
     fn it_is_the_same_everywhere() {
-        assert_eq!(of(&[(1, 2), (3, 4)]).to_string(), "");
+        assert_eq!(
+            of(&[(1, 2), (3, 4)]).to_string(),
+            "29452a1f9ede183ea264d20be9be5535"
+        );
     }
 }

@@ -253,12 +253,14 @@ mod tests {
             let (mut now, mut pushed) = (0, 0);
             for _ in 0..400 {
                 for _ in 0..random.below(4) {
-                    let delay = random.below(1 << random.below(u64::from(scale) + 1));
+                    let reach = 1 << random.below(u64::from(scale) + 1);
+                    let delay = random.below(reach);
                     queue.push(Entry::new(now + delay, 0, 0, 0, pushed));
                     heap.push(Reverse((now + delay, pushed)));
                     pushed += 1;
                 }
-                let end = now + random.below(1 << random.below(u64::from(scale) + 1));
+                let reach = 1 << random.below(u64::from(scale) + 1);
+                let end = now + random.below(reach);
                 while let Some(entry) = queue.pop_before(end) {
                     let Some(Reverse(expected)) = heap.pop() else { panic!("one too many") };
                     prop_assert_eq!((entry.time, entry.value), expected);
