@@ -78,7 +78,7 @@ struct Host {
     epoch: u16,
     up: bool,
     /// How many faults pause it.
-    paused: u8,
+    paused: u32,
     /// Messages sent before this are lost.
     up_since: Time,
     skew_ms: i64,

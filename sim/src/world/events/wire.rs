@@ -107,8 +107,9 @@ impl Wire {
                     }
                 }
                 Cut::Slow(nodes, time) => {
-                    extra += *time * u64::from(holds(nodes, from));
-                    extra += *time * u64::from(holds(nodes, to));
+                    for slow in [holds(nodes, from), holds(nodes, to)] {
+                        extra = u64::saturating_add(extra, *time * u64::from(slow));
+                    }
                 }
                 Cut::Loss(nodes, share) => {
                     if (holds(nodes, from) || holds(nodes, to)) && self.chance.happens(*share) {
@@ -132,10 +133,10 @@ impl Wire {
             return;
         };
         if self.chance.happens(self.duplicate) {
-            let late = self.latency() + extra;
+            let late = self.latency().saturating_add(extra);
             self.post(to, late, letter.clone());
         }
-        let late = self.latency() + extra;
+        let late = self.latency().saturating_add(extra);
         self.post(to, late, letter);
     }
 
