@@ -73,6 +73,9 @@ struct Level {
     slots: Vec<Vec<Entry>>,
     /// One bit for each slot that holds something.
     occupied: [u64; SLOTS / 64],
+    /// Memory of emptied slots, the last one first: slots take it from here when they begin to
+    /// fill, so that a few stretches of memory that are in the cache serve all of them.
+    spare: Vec<Vec<Entry>>,
 }
 
 impl Level {
@@ -80,12 +83,23 @@ impl Level {
         Level {
             slots: vec![Vec::new(); SLOTS],
             occupied: [0; SLOTS / 64],
+            spare: Vec::new(),
         }
     }
 
     fn push(&mut self, slot: usize, entry: Entry) {
-        self.occupied[slot / 64] |= 1 << (slot % 64);
+        let bit = 1 << (slot % 64);
+        if self.occupied[slot / 64] & bit == 0 {
+            self.occupied[slot / 64] |= bit;
+            self.slots[slot] = self.spare.pop().unwrap_or_default();
+        }
         self.slots[slot].push(entry);
+    }
+
+    /// Takes out what a slot holds.
+    fn take(&mut self, slot: usize) -> Vec<Entry> {
+        self.occupied[slot / 64] &= !(1 << (slot % 64));
+        std::mem::take(&mut self.slots[slot])
     }
 
     /// The first slot at or after this one that holds something.
@@ -180,8 +194,9 @@ impl Queue {
                     return false;
                 }
                 self.slot = slot;
-                self.levels[0].occupied[next / 64] &= !(1 << (next % 64));
-                std::mem::swap(&mut self.current, &mut self.levels[0].slots[next]);
+                let entries = self.levels[0].take(next);
+                let emptied = std::mem::replace(&mut self.current, entries);
+                self.levels[0].spare.push(emptied);
                 self.current.sort_unstable_by(|a, b| {
                     if a.is_before(b) {
                         std::cmp::Ordering::Greater
@@ -212,13 +227,11 @@ impl Queue {
                 return false;
             }
             self.slot = slot.max(self.slot);
-            let level = &mut self.levels[number];
-            level.occupied[next / 64] &= !(1 << (next % 64));
-            let mut entries = std::mem::take(&mut level.slots[next]);
+            let mut entries = self.levels[number].take(next);
             for entry in entries.drain(..) {
                 self.place(entry);
             }
-            self.levels[number].slots[next] = entries;
+            self.levels[number].spare.push(entries);
             return true;
         }
         let Some(first) = self.far.iter().map(|entry| entry.time).min() else {
