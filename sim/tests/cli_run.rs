@@ -208,7 +208,7 @@ fn a_sweep_does_not_depend_on_the_number_of_threads() {
 #[test]
 fn the_papers_tables_come_with_a_figure() {
     let folder = folder("paper");
-    for name in ["path-length-3", "path-length-4", "failures-0"] {
+    for name in ["path-length-03", "path-length-04", "failures-00"] {
         std::fs::write(folder.join(format!("{name}.toml")), SCENARIO).unwrap();
     }
     let output = cuerda(&folder, &["paper", ".", "--svg", "figure.svg"]);

@@ -5,12 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-/// Nodes times simulated seconds that are played every time: ten seconds of work or so (the
+/// What is played every time, in nodes times simulated seconds: ten seconds of work or so (the
 /// ten million of `paper/churn-40` take eight on a slow core).
 pub(crate) const EVERY_TIME: u64 = 15_000_000;
 
-/// Nodes times simulated seconds that are played whole when asked for (`--ignored`): a minute.
+/// What is played whole when asked for (`--ignored`): a minute or so.
 pub(crate) const WHEN_ASKED: u64 = 100_000_000;
+
+/// Building a ring costs about as much as so many seconds in it.
+pub(crate) const SET_UP: u64 = 20;
 
 /// A scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub(crate) enum Portion {
 /// What is played of a scenario of this size. The cost of a run goes with the nodes and with the
 /// time, so their product decides, and a new scenario needs no entry anywhere.
 pub(crate) fn portion(nodes: u32, seconds: u64) -> Portion {
-    let seconds = seconds.max(1);
+    let seconds = seconds.saturating_add(SET_UP);
     let size = u64::from(nodes).saturating_mul(seconds);
     if size <= EVERY_TIME {
         Portion::Whole

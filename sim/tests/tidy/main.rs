@@ -191,15 +191,12 @@ fn newcomers_are_told_what_the_gate_runs() {
 
 #[test]
 fn big_scenarios_are_played_smaller_or_when_asked_for() {
-    use library::{EVERY_TIME, Portion, WHEN_ASKED, portion};
-    let second = |nodes: u64| portion(u32::try_from(nodes).expect("it fits"), 1);
-    assert_eq!(second(EVERY_TIME), Portion::Whole);
-    assert_eq!(second(EVERY_TIME + 1), Portion::WhenAsked);
-    assert_eq!(second(WHEN_ASKED), Portion::WhenAsked);
-    assert_eq!(
-        portion(1_000_000, 1000),
-        Portion::Smaller((EVERY_TIME / 1000) as u32)
-    );
-    assert_eq!(portion(1, 0), Portion::Whole);
-    assert_eq!(portion(10, u64::from(u32::MAX)), Portion::Smaller(1));
+    use library::{EVERY_TIME, Portion, SET_UP, WHEN_ASKED, portion};
+    let brief = |size: u64| portion(u32::try_from(size / SET_UP).expect("it fits"), 0);
+    assert_eq!(brief(EVERY_TIME), Portion::Whole);
+    assert_eq!(brief(EVERY_TIME + SET_UP), Portion::WhenAsked);
+    assert_eq!(brief(WHEN_ASKED), Portion::WhenAsked);
+    let smaller = u32::try_from(EVERY_TIME / 1000).expect("it fits");
+    assert_eq!(portion(1_000_000, 1000 - SET_UP), Portion::Smaller(smaller));
+    assert_eq!(portion(1, u64::MAX), Portion::Smaller(1));
 }
