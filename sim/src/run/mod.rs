@@ -7,6 +7,8 @@
 mod cost;
 mod judge;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

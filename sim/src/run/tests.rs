@@ -1,0 +1,149 @@
+//! The conductor: whole runs here, a judge fed by hand beside it.
+
+mod judge;
+
+use std::time::Duration;
+
+use super::{play, play_traced};
+use crate::report::{Report, Verdict, metric_paths};
+use crate::scenario::{Overrides, Scenario};
+
+const ROOM: u8 = 4;
+
+/// A ring with four successors each, whose nodes stabilize every second.
+fn scenario(top: &str, nodes: u32, rest: &str) -> Scenario {
+    let text = format!(
+        "{top}\nduration = \"100s\"\n[ring]\nnodes = {nodes}\n[node]\nsuccessors = {ROOM}\n\
+         stabilize_every = \"1s\"\nfix_fingers_every = \"5s\"\nrequest_timeout = \"200ms\"\n\
+         [network]\nlatency = {{ fixed = \"20ms\" }}\n{rest}"
+    );
+    let read = Scenario::parse("mine.toml", &text, &metric_paths(), &Overrides::default());
+    read.unwrap_or_else(|wrong| panic!("{wrong:?}"))
+}
+
+fn run(nodes: u32, rest: &str) -> Report {
+    play(&scenario("", nodes, rest), &mut |_| ())
+}
+
+#[test]
+fn unchecked_runs_leave_open_what_nobody_looked_at() {
+    let work = "[[workload]]\nkind = \"lookup\"\nrate = \"10/s\"\n";
+    let crash = "[[fault]]\nkind = \"crash\"\nat = \"50s\"\nnodes = 3\n";
+    let rest = format!("{work}{crash}");
+    let report = play(&scenario("checks = []", 12, &rest), &mut |_| ());
+    assert_eq!(report.verdict, Verdict::Pass);
+    assert_eq!(report.ring.members, 9);
+    assert_eq!(
+        (
+            report.ring.rings,
+            report.ring.ideal,
+            report.ring.ideal_after_s
+        ),
+        (None, None, None)
+    );
+    let lookups = &report.lookups;
+    assert_eq!(
+        (lookups.wrong, lookups.wrong_share, lookups.missed_share),
+        (None, None, None)
+    );
+    assert!(lookups.ok > 500 && lookups.failed_share.is_some());
+    // Watching changes nothing.
+    let watched = run(12, &rest);
+    assert_eq!(
+        (watched.digest, watched.traffic),
+        (report.digest, report.traffic)
+    );
+    assert_eq!((watched.ring.members, watched.ring.ideal), (9, Some(true)));
+    assert_eq!(watched.lookups.wrong, Some(0));
+}
+
+#[test]
+fn more_crashes_than_a_list_survives_are_excused_and_counted() {
+    let crash = "[[fault]]\nkind = \"crash\"\nat = \"10s\"\nnodes = \"successors(key:song, 5)\"\n";
+    let report = run(16, crash);
+    assert_eq!((report.verdict, report.ring.violations), (Verdict::Pass, 0));
+    // Its predecessors may run out of live successors in turn, while it is on the way back.
+    let (names, counts): (Vec<&str>, Vec<u64>) = report
+        .ring
+        .excuses
+        .iter()
+        .map(|(name, &count)| (name.as_str(), count))
+        .unzip();
+    assert!(
+        names.iter().all(|name| name.starts_with("failures: ")),
+        "{names:?}"
+    );
+    assert!(names.contains(&"failures: one-live-successor"));
+    assert!(counts.iter().all(|&count| count > 0));
+    assert_eq!(
+        report.ring.excused,
+        report.ring.excuses.values().sum::<u64>()
+    );
+    assert!(report.events.crashed == 5 && report.events.stranded > 0);
+    let after = report.ring.ideal_after_s.expect("it mends");
+    assert!(after > 0.0 && after < 90.0);
+    // One that lives is enough for a list.
+    let fewer = run(16, &crash.replace(", 5)", ", 3)"));
+    let strange: Vec<&String> = fewer.ring.excuses.keys().collect();
+    assert_eq!(
+        (fewer.verdict, strange.len()),
+        (Verdict::Pass, 0),
+        "{strange:?}"
+    );
+}
+
+#[test]
+fn a_small_ring_that_grows_is_excused_by_that_name_alone() {
+    let join = "[[fault]]\nkind = \"join\"\nat = \"10s\"\ncount = 6\n";
+    let report = run(3, join);
+    assert_eq!(
+        (report.verdict, report.ring.ideal),
+        (Verdict::Pass, Some(true))
+    );
+    for name in report.ring.excuses.keys() {
+        assert_eq!(name, "small-ring: sufficient-principals");
+    }
+    assert_eq!((report.events.joined, report.ring.members), (6, 9));
+}
+
+#[test]
+fn faults_are_reported_as_they_fired_in_the_scenarios_time() {
+    let faults = "[[fault]]\nkind = \"partition\"\nat = \"2s\"\nfor = \"3s\"\n\
+                  split = [[\"n1\", \"n4\"], \"rest\"]\n\
+                  [[fault]]\nkind = \"crash\"\nat = \"50s\"\nnodes = \"n4\"\n";
+    let mut joined = scenario("", 6, faults);
+    joined.start = crate::scenario::Start::Join;
+    let report = play(&joined, &mut |_| ());
+    let fired: Vec<_> = report
+        .faults
+        .iter()
+        .map(|fault| (fault.at_s, fault.until_s))
+        .collect();
+    assert_eq!(fired, [(2.0, Some(5.0)), (50.0, None)]);
+    let groups: Vec<_> = report
+        .faults
+        .iter()
+        .map(|fault| fault.nodes.clone())
+        .collect();
+    assert_eq!(groups[0], [vec!["n1", "n4"], vec!["n0", "n2", "n3", "n5"]]);
+    assert_eq!(groups[1], [vec!["n4"]]);
+    assert!((report.simulated_s - 100.0).abs() < 1e-9);
+    let after = report.ring.ideal_after_s.expect("it mends");
+    assert!(after > 0.0 && after < 50.0, "{after}");
+}
+
+#[test]
+fn a_traced_run_tells_every_event_and_changes_none() {
+    let scenario = scenario("", 6, "[[workload]]\nkind = \"lookup\"\nrate = \"5/s\"\n");
+    let (mut count, mut last) = (0, Duration::ZERO);
+    let traced = play_traced(&scenario, &mut |number, now, line| {
+        count += 1;
+        assert_eq!(number, count);
+        assert!(now >= last && now < scenario.duration && !line.is_empty());
+        last = now;
+    });
+    assert_eq!(traced.cost.events, count);
+    let plain = play(&scenario, &mut |_| ());
+    let cost = traced.cost.clone();
+    assert_eq!(Report { cost, ..plain }, traced);
+}
