@@ -200,6 +200,25 @@ fn two_neighbours_may_leave_at_the_same_instant() {
 }
 
 #[test]
+fn when_both_others_leave_a_ring_of_three_at_the_same_instant_the_last_is_a_ring_of_one() {
+    for pair in [[120, 200], [200, 120]] {
+        let mut world = World::ideal(config(3), &[10, 120, 200]);
+        world.input(pair[0], Input::Leave);
+        world.input(pair[1], Input::Leave);
+        world.run(SECOND / 100 * 2);
+        assert_eq!((left(&world, 120), left(&world, 200)), (1, 1));
+        world.kill(&pair);
+        world.run(SECOND * 10);
+        assert_eq!(
+            world.count(|event| *event == Event::Stranded),
+            0,
+            "{pair:?}"
+        );
+        world.assert_ideal(&[10]);
+    }
+}
+
+#[test]
 fn notices_to_one_that_is_leaving_mean_nothing() {
     let mut bench = Bench::member(20, 10, &[30, 40]);
     bench.handle(Input::Leave);
