@@ -63,6 +63,15 @@ impl Maintenance {
         }
     }
 
+    /// Takes out what a peer said when it left, if it did.
+    fn departure_of(&mut self, peer: Peer) -> Option<Departure> {
+        let departures = &mut self.departures;
+        let at = departures
+            .iter()
+            .position(|departure| departure.peer.id == peer.id)?;
+        Some(departures.remove(at))
+    }
+
     pub(super) fn departed(&mut self, departure: Departure) {
         if self.departures.len() < limits::DELAYED {
             self.departures.push(departure);
@@ -141,8 +150,12 @@ impl Node {
 
     fn heard(&mut self, heard: Heard, net: &mut impl Network) {
         match heard {
-            Heard::Undecided => {}
+            // A ring of one has nobody else to turn to: ask who notified it again.
+            Heard::Undecided => self.maintenance.due |= self.neighbours.successors().is_empty(),
             Heard::Successor(dead, None) => {
+                if let Some(departure) = self.maintenance.departure_of(dead) {
+                    return self.apply_departure(departure, net);
+                }
                 self.presume_dead(dead, net);
                 match self.neighbours.successor_silent() {
                     Some(next) => {

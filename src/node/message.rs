@@ -195,6 +195,25 @@ const fn hello_size(hello: &Hello) -> usize {
 }
 
 impl Message {
+    /// The length of the list of peers that it carries, if any. No correct node sends one longer
+    /// than [`super::limits::SUCCESSORS`].
+    pub(super) fn longest_list(&self) -> usize {
+        match self {
+            Message::Reply { reply, .. } => match reply {
+                Reply::Neighbours { successors, .. } | Reply::Covered(successors) => {
+                    successors.len()
+                }
+                Reply::Closer(peers) => peers.len(),
+                _ => 0,
+            },
+            Message::Request {
+                request: Request::Leaving { successors, .. },
+                ..
+            } => successors.len(),
+            _ => 0,
+        }
+    }
+
     /// How many bytes the message takes in its wire format (postcard), without frame and
     /// transport: what a world that passes values instead of bytes counts as traffic.
     #[must_use]

@@ -287,6 +287,9 @@ impl Node {
         if from.id == self.me().id {
             return net.emit(Event::Ignored(from, Ignored::Oneself));
         }
+        if message.longest_list() > usize::from(limits::SUCCESSORS) {
+            return net.emit(Event::Ignored(from, Ignored::Full));
+        }
         match message {
             Message::Request { id, request } => self.handle_request(from, id, request, net),
             Message::Reply { id, reply } => {
@@ -404,11 +407,23 @@ impl Node {
         match joined {
             Joined::Member(neighbours) => {
                 // It would hear of the newcomer from its successor, but only after a period; the
-                // newcomer's keys should not depend on that successor's life until then.
-                net.send(neighbours.predecessor(), Message::Introduce(self.me()));
+                // newcomer's keys should not depend on that successor's life until then. A ring
+                // of one is that successor, and would only be asked while it asks.
+                if neighbours.predecessor() != neighbours.successor() {
+                    net.send(neighbours.predecessor(), Message::Introduce(self.me()));
+                }
                 self.become_member(neighbours, net);
             }
-            Joined::Found => self.found(net),
+            Joined::Found => {
+                // Others may found one at the same time: remembered, they are probed, and reunion
+                // makes one ring of all.
+                if let Standing::Joining(join) = &self.standing {
+                    for peer in join.contacts().to_vec() {
+                        self.remember(peer);
+                    }
+                }
+                self.found(net);
+            }
             Joined::Refused(peer, refusal) => {
                 net.emit(Event::Refused(peer, refusal));
                 self.poll_standing(None, net);

@@ -110,7 +110,7 @@ pub enum Ignored {
     Unfit,
     /// It claims to come from this very node.
     Oneself,
-    /// A table it needs is full.
+    /// A table it needs is full, or it carries a longer list than any node may have.
     Full,
 }
 

@@ -116,6 +116,10 @@ impl Join {
         }
     }
 
+    pub(in crate::node) fn contacts(&self) -> &[Peer] {
+        &self.contacts
+    }
+
     /// Begins a new round after the pause.
     pub(in crate::node) fn start_again(&mut self) {
         if matches!(self.stage, Stage::Waiting) {

@@ -107,6 +107,18 @@ fn both_neighbours_know_a_newcomer_long_before_any_period_is_over() {
 }
 
 #[test]
+fn a_ring_of_one_and_who_joins_it_do_not_hold_each_other_up() {
+    let mut world = World::new(Config {
+        stabilize_every: NEVER,
+        ..config(3)
+    });
+    world.start(10, 1, Input::Found);
+    world.start(150, 1, Input::Join(vec![peer(10)]));
+    world.run(SECOND);
+    world.assert_ideal(&[10, 150]);
+}
+
+#[test]
 fn a_joiner_introduces_itself_and_stabilizes_at_once() {
     let mut joiner = Bench::outside(20);
     joiner.handle(Input::Join(peers(&[90])));

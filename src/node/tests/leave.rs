@@ -107,20 +107,30 @@ fn a_leaver_tells_its_neighbours_and_waits_for_them_but_not_for_ever() {
 }
 
 #[test]
-fn leaving_ends_the_look_ups_of_its_clients() {
+fn a_leaver_lets_the_look_ups_of_its_clients_end_and_takes_no_new_ones() {
     let mut bench = Bench::member(20, 10, &[30, 40]);
-    for token in 1..=3 {
-        bench.look_up(token, peer(100).id);
-    }
-    bench.sent();
+    bench.look_up(1, peer(25).id);
+    let (owner, number, _) = bench.question();
     bench.handle(Input::Leave);
     for (to, number, _) in bench.asked() {
         bench.reply(to, number, Reply::Noted);
     }
-    let stopped = |token| (token, Err(LookupError::Stopped));
-    assert_eq!(bench.ended(), [stopped(1), stopped(2), stopped(3)]);
-    bench.look_up(4, peer(100).id);
-    assert_eq!(bench.ended(), [(4, Err(LookupError::NotMember))]);
+    bench.look_up(2, peer(100).id);
+    assert_eq!(bench.ended(), [(2, Err(LookupError::NotMember))]);
+    assert!(!bench.net.events.contains(&Event::Left));
+    bench.reply(owner, number, Reply::Owner);
+    let [
+        Event::Lookup {
+            token: 1,
+            result: Ok(found),
+            ..
+        },
+        Event::Left,
+    ] = bench.net.take_events()[..]
+    else {
+        panic!("the look-up ends, and then it leaves")
+    };
+    assert_eq!(found.owner, peer(30));
 }
 
 #[test]
@@ -197,6 +207,25 @@ fn two_neighbours_may_leave_at_the_same_instant() {
     world.run(SECOND * 10);
     world.assert_ideal(&[10, 180, 240]);
     assert_eq!((left(&world, 60), left(&world, 120)), (1, 1));
+}
+
+#[test]
+fn when_both_others_leave_a_ring_of_three_one_after_the_other_the_last_is_a_ring_of_one() {
+    for pair in [[120, 200]] {
+        let mut world = World::ideal(config(3), &[10, 120, 200]);
+        world.input(pair[0], Input::Leave);
+        world.input(pair[1], Input::Leave);
+        world.run(SECOND / 100 * 2);
+        assert_eq!((left(&world, 120), left(&world, 200)), (1, 1));
+        world.kill(&pair);
+        world.run(SECOND * 10);
+        assert_eq!(
+            world.count(|event| *event == Event::Stranded),
+            0,
+            "{pair:?}"
+        );
+        world.assert_ideal(&[10]);
+    }
 }
 
 #[test]

@@ -127,6 +127,21 @@ fn a_joiner_keeps_no_more_contacts_than_there_is_room_for() {
 }
 
 #[test]
+fn a_list_that_is_longer_than_any_node_may_have_fills_no_look_up() {
+    let mut bench = Bench::member(20, 10, &[30]);
+    bench.look_up(1, peer(35).id);
+    let (to, number, _) = bench.question();
+    assert_eq!(to, 30);
+    bench.reply(30, number, Reply::Covered(forged(&crowd())));
+    let most = limits::LOOKUP_CANDIDATES + usize::from(limits::SUCCESSORS) + 16;
+    assert!(
+        peers_held(&bench) <= most,
+        "it holds {} peers",
+        peers_held(&bench)
+    );
+}
+
+#[test]
 fn nearer_nodes_in_any_number_fill_no_look_up() {
     let mut bench = Bench::member(20, 10, &[30]);
     bench.look_up(1, Id::ZERO);
@@ -142,13 +157,32 @@ fn nearer_nodes_in_any_number_fill_no_look_up() {
 }
 
 #[test]
+fn a_departure_with_a_list_longer_than_any_node_may_have_is_not_kept_whole() {
+    let mut bench = Bench::member(20, 10, &[30]);
+    bench.begin_step();
+    bench.ask(
+        60,
+        Request::Leaving {
+            predecessor: peer(5),
+            successors: forged(&crowd()),
+        },
+    );
+    let most = usize::from(limits::SUCCESSORS) + 16;
+    assert!(
+        peers_held(&bench) <= most,
+        "it holds {} peers",
+        peers_held(&bench)
+    );
+}
+
+#[test]
 fn the_own_list_is_never_longer_than_configured_nor_out_of_order() {
     let mut bench = Bench::member(20, 10, &[30]);
     let number = bench.begin_step();
     // The bench itself asserts order and length after every input.
     let long = Reply::Neighbours {
         predecessor: peer(20),
-        successors: forged(&crowd()),
+        successors: forged(&crowd()[..usize::from(limits::SUCCESSORS)]),
     };
     bench.reply(30, number, long);
     assert_eq!(bench.node.neighbours().successors().len(), 3);

@@ -153,3 +153,45 @@ fn many_ways_out_and_back_in_leave_one_timer_of_each_kind() {
         assert_eq!(world.running(place, Timer::Fingers), 1);
     }
 }
+
+#[test]
+fn it_asks_those_it_only_remembers_the_nearest_ahead_first() {
+    let mut bench = Bench::member(20, 10, &[30]);
+    let number = bench.begin_step();
+    bench.handle(Input::Remember(vec![peer(99), peer(200), peer(60)]));
+    bench.late(number);
+    bench.late(number);
+    let mut order = Vec::new();
+    bench.sent();
+    for number in number + 1..number + 4 {
+        bench.late(number);
+        bench.late(number);
+        order.extend(bench.asked().last().map(|(to, _, _)| *to));
+    }
+    assert_eq!(order, [60, 99, 200]);
+    bench.reply(200, number + 4, neighbours(200, 180, &[230]));
+    let (to, number, _) = bench.question();
+    assert_eq!(to, 180);
+    bench.late(number);
+    bench.late(number);
+    assert!(bench.node.is_member());
+    assert_eq!(around(&bench.node), (10, vec![200, 230]));
+}
+
+#[test]
+fn giving_up_a_join_and_beginning_anew_leaves_one_timer() {
+    // The world itself asserts it after every input.
+    let mut world = World::new(config(3));
+    world.start(10, 1, Input::Join(vec![peer(200)]));
+    for _ in 0..20 {
+        // The pauses have grown longer than a round of greetings takes.
+        world.run(SECOND * 5);
+        world.input(10, Input::Leave);
+        world.input(10, Input::Join(vec![peer(200)]));
+    }
+    world.run(SECOND * 3);
+    assert!(!world.node(10).is_member());
+    world.start(200, 1, Input::Found);
+    world.run(SECOND * 10);
+    world.assert_ideal(&[10, 200]);
+}
