@@ -7,6 +7,7 @@ mod coming_back;
 mod lookups;
 mod machines;
 mod network;
+mod open;
 mod overlaps;
 mod random;
 mod selectors;
