@@ -67,6 +67,12 @@ fn perform(
     for part in 1..=PARTS {
         // In this order nothing overflows, and the last part ends exactly at the end.
         let end = (u128::from(length) * u128::from(part) / u128::from(PARTS)) as u64;
+        // What is due at the very end belongs to the run.
+        let end = if part == PARTS {
+            end.saturating_add(1)
+        } else {
+            end
+        };
         world.run_until(start + end, &mut judge);
         if meter.is_time_to_tell() {
             progress(&Progress {

@@ -107,10 +107,13 @@ impl World {
         let mut key = [0; 20];
         self.workload.fill(&mut key);
         let key = Id::from_bytes(key);
-        let awake = (0..TRIES).find_map(|_| {
-            let number = self.members.pick(&mut self.workload)?;
-            (self.hosts[number as usize].paused == 0).then_some(number)
-        });
+        // One number, whoever sleeps: a pause does not shift the look-ups.
+        let members = self.members.all();
+        let first = self.workload.below(members.len() as u64) as usize;
+        let round = members[first..].iter().chain(&members[..first]).copied();
+        let awake = round
+            .into_iter()
+            .find(|&number| self.hosts[number as usize].paused == 0);
         let Some(asker) = awake else { return };
         let lookup = self.lookups.open(OpenLookup {
             asker,
@@ -169,13 +172,16 @@ impl World {
     pub(super) fn enter(&mut self, number: u32, watcher: &mut impl Watcher) {
         self.boot(number);
         let mut contacts = Vec::new();
+        // Who was there before has a side already.
+        if self.hosts[number as usize].node.incarnation() == 1 {
+            let contact = self.members.pick(&mut self.contacts);
+            self.stand_with(number, contact, watcher);
+            contacts.extend(contact);
+        }
         for _ in 0..TRIES {
             let Some(contact) = self.members.pick(&mut self.contacts) else {
                 break;
             };
-            if contacts.is_empty() {
-                self.stand_with(number, contact, watcher);
-            }
             if self.reaches(number, contact) && !contacts.contains(&contact) {
                 contacts.push(contact);
             }
@@ -187,6 +193,10 @@ impl World {
         if contacts.is_empty() {
             let first = self.hosts.len().min(CONTACTS + 1) as u32;
             contacts.extend((0..first).filter(|&other| other != number));
+        }
+        // The only one there is can't wait for others: it is told to found, as at the start.
+        if contacts.is_empty() {
+            return self.order(number, Input::Found, "found", watcher);
         }
         let peers = contacts
             .iter()

@@ -124,10 +124,25 @@ impl World {
     /// are kept; what it knew of the ring never is.
     fn restart(&mut self, number: u32, disk: Disk, watcher: &mut impl Watcher) {
         let host = &self.hosts[number as usize];
-        if host.up {
+        let remembered = host.node.remembered().collect();
+        if host.up && host.node.is_member() {
             return;
         }
-        let remembered = host.node.remembered().collect();
+        if host.up {
+            // Still on its way out, or in: its process is replaced.
+            let cause = Cause::Order {
+                node: number,
+                kind: "restart",
+            };
+            self.take_down(
+                number,
+                Moment {
+                    now: self.wire.now,
+                    cause,
+                },
+                watcher,
+            );
+        }
         self.enter(number, watcher);
         if disk == Disk::Kept {
             self.order(number, Input::Remember(remembered), "remember", watcher);
@@ -189,25 +204,40 @@ impl World {
         watcher.sides(at, sides.as_deref());
     }
 
-    /// A newcomer is on the side of the contact it joins through.
-    pub(super) fn stand_with(&mut self, number: u32, contact: u32, watcher: &mut impl Watcher) {
-        let mut new = false;
+    /// A newcomer is on the side of the contact it joins through, or on that of those nobody
+    /// named if it finds none.
+    pub(super) fn stand_with(
+        &mut self,
+        number: u32,
+        contact: Option<u32>,
+        watcher: &mut impl Watcher,
+    ) {
+        let mut split = false;
         for (_, cut) in &mut self.wire.cuts {
             if let Cut::Partition(parts) = cut {
-                while parts.len() <= number as usize {
-                    parts.push(parts[contact as usize]);
-                    new = true;
+                split = true;
+                if let Some(contact) = contact {
+                    parts[number as usize] = parts[contact as usize];
                 }
             }
         }
-        if new {
-            self.tell_sides(
-                Cause::Order {
-                    node: number,
-                    kind: "join",
-                },
-                watcher,
-            );
+        if split {
+            let cause = Cause::Order {
+                node: number,
+                kind: "join",
+            };
+            self.tell_sides(cause, watcher);
+        }
+    }
+
+    /// A new machine, which no partition has named, stands with the rest.
+    pub(super) fn stand_with_the_rest(&mut self) {
+        for (index, cut) in &mut self.wire.cuts {
+            if let Cut::Partition(parts) = cut {
+                let effect = self.faults.iter().find(|effect| effect.index == *index);
+                let groups = effect.map_or(1, |effect| effect.groups.len());
+                parts.push(groups as u32 - 1);
+            }
         }
     }
 

@@ -442,6 +442,7 @@ impl World {
             backlog: Vec::new(),
         });
         self.wire.nodes = number + 1;
+        self.stand_with_the_rest();
         number
     }
 

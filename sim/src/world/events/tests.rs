@@ -6,8 +6,8 @@
 mod coming_back;
 mod lookups;
 mod machines;
+mod mended;
 mod network;
-mod open;
 mod overlaps;
 mod random;
 mod selectors;
