@@ -12,6 +12,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use cuerda::node::{Event, Input, Message, Network, Node, Reply, Request, RequestId, Timer};
 use cuerda::ring::{Id, Peer};
+use cuerda_sim::report::metric_paths;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
 use cuerda_sim::world::{Nobody, SECOND};
@@ -51,7 +52,7 @@ impl Last {
 /// a thousand in a second.
 fn quiet_world() -> World {
     let text = include_str!("../scenarios/speed/10k.toml");
-    let mut scenario = Scenario::parse("10k.toml", text, &[], &Overrides::default())
+    let mut scenario = Scenario::parse("10k.toml", text, &metric_paths(), &Overrides::default())
         .expect("scenarios that are shipped are right");
     scenario.node.stabilize_every = Duration::from_secs(100 * 3600);
     scenario.node.fix_fingers_every = Duration::from_secs(1000 * 3600);

@@ -15,7 +15,7 @@
 //!
 //! Before anything is measured, all four must yield the same order.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -26,12 +26,39 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// An entry of the three alternatives; the order of its fields is its order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An entry of the three alternatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Item {
     time: u64,
     sequence: u64,
     value: u64,
+}
+
+impl Item {
+    /// One number to compare, without a branch that nobody can predict.
+    const fn rank(&self) -> u128 {
+        ((self.time as u128) << 64) | self.sequence as u128
+    }
+}
+
+impl Ord for Item {
+    fn cmp(&self, other: &Item) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Item {
+    fn partial_cmp(&self, other: &Item) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    fn lt(&self, other: &Item) -> bool {
+        self.rank() < other.rank()
+    }
+
+    fn le(&self, other: &Item) -> bool {
+        self.rank() <= other.rank()
+    }
 }
 
 const _: () = assert!(size_of::<Item>() == 24);
@@ -93,6 +120,18 @@ struct Quaternary {
     pushed: u64,
 }
 
+impl Quaternary {
+    fn least_child(&self, at: usize) -> Option<usize> {
+        let first = 4 * at + 1;
+        if let Some([a, b, c, d]) = self.heap.get(first..first + 4) {
+            let (left, l) = if b < a { (1, b) } else { (0, a) };
+            let (right, r) = if d < c { (3, d) } else { (2, c) };
+            return Some(first + if r < l { right } else { left });
+        }
+        (first..self.heap.len()).min_by_key(|&child| self.heap[child].rank())
+    }
+}
+
 impl Pending for Quaternary {
     fn new(_: f64) -> Quaternary {
         Quaternary::default()
@@ -119,15 +158,15 @@ impl Pending for Quaternary {
         let Some(&first) = self.heap.first() else {
             return Some((last.time, last.value as u32));
         };
+        // Down to a leaf without a look at the last one, which belongs near the leaves anyway.
         let mut at = 0;
-        loop {
-            let children = 4 * at + 1..(4 * at + 5).min(self.heap.len());
-            let least = children.min_by_key(|&child| self.heap[child]);
-            match least.filter(|&child| self.heap[child] < last) {
-                Some(child) => self.heap[at] = self.heap[child],
-                None => break,
-            }
-            at = least.expect("it was compared");
+        while let Some(child) = self.least_child(at) {
+            self.heap[at] = self.heap[child];
+            at = child;
+        }
+        while at > 0 && last < self.heap[(at - 1) / 4] {
+            self.heap[at] = self.heap[(at - 1) / 4];
+            at = (at - 1) / 4;
         }
         self.heap[at] = last;
         Some((first.time, first.value as u32))

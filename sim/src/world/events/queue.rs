@@ -118,8 +118,9 @@ impl Queue {
     /// An empty queue, tuned for about this many events in a simulated second.
     #[must_use]
     pub fn new(events_per_second: f64) -> Queue {
-        // About eight events a slot: few enough to sort in the cache, enough to skip no slots.
-        let width = 8.0e9 / events_per_second.max(1.0);
+        // Some twenty events a slot: few enough to sort in the cache, and as many as it takes for
+        // `World::fetch_ahead` to wait for the memory of all of them together.
+        let width = 32.0e9 / events_per_second.max(1.0);
         let shift = libm::log2(width) as u32;
         Queue {
             shift: shift.clamp(8, 24),
@@ -134,7 +135,7 @@ impl Queue {
 
     /// How many events are pending.
     #[cfg(test)]
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn pending(&self) -> usize {
         self.count
     }
 
@@ -283,7 +284,7 @@ mod tests {
                     now = entry.time;
                 }
                 prop_assert!(heap.peek().is_none_or(|Reverse((time, _))| *time >= end));
-                prop_assert_eq!(queue.len(), heap.len());
+                prop_assert_eq!(queue.pending(), heap.len());
                 now = now.max(end);
             }
         }
