@@ -38,12 +38,13 @@ pub(crate) fn snapshots(all: &[String], scenarios: &[&str]) -> Vec<Complaint> {
 }
 
 /// Promised commands that the README or the gate does not hold: each is the only one of its kind
-/// in the code block of the README with its number, and the gate runs it.
+/// in the shell block of the README with its number, and the gate runs it.
 pub(crate) fn commands(promised: &[&str], readme: &str, gate: &str) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut blocks = Vec::new();
     for (number, part) in readme.split("```").enumerate() {
-        if number % 2 == 1 {
+        // Commands stand in shell blocks; drawings and output in others.
+        if number % 2 == 1 && (part.starts_with("sh\n") || part.starts_with("console\n")) {
             let lines = part.lines().skip(1);
             blocks.push(
                 lines
@@ -57,7 +58,7 @@ pub(crate) fn commands(promised: &[&str], readme: &str, gate: &str) -> Vec<Compl
         let first = block.and_then(|lines| lines.iter().find(|line| line.starts_with("cargo ")));
         if first != Some(command) {
             let why = format!(
-                "the first command of code block {} must be `{command}`",
+                "the first command of shell block {} must be `{command}`",
                 number + 1
             );
             complaints.push(Complaint::new("README.md", 1, why));

@@ -22,7 +22,6 @@ use cuerda::ring::Peer;
 use super::queue::Queue;
 use super::wire::{Port, address};
 use super::{Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World, kind};
-use crate::report::metric_paths;
 use crate::scenario::{Overrides, Scenario};
 
 const MILLISECOND: Time = SECOND / 1000;
@@ -37,7 +36,7 @@ fn scenario(nodes: u32, rest: &str) -> Scenario {
          stabilize_every = \"1s\"\nfix_fingers_every = \"5s\"\nrequest_timeout = \"200ms\"\n\
          found_after = \"5s\"\n[network]\nlatency = {{ fixed = \"20ms\" }}\n{rest}"
     );
-    let read = Scenario::parse("mine.toml", &text, &metric_paths(), &Overrides::default());
+    let read = Scenario::parse("mine.toml", &text, &[], &Overrides::default());
     read.unwrap_or_else(|wrong| panic!("{wrong:?}"))
 }
 

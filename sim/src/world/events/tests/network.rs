@@ -8,12 +8,7 @@ const SENT: usize = 20_000;
 fn delays(network: &str) -> Vec<Time> {
     let scenario = scenario(2, "");
     let latency = format!("duration = \"1s\"\n[ring]\nnodes = 2\n[network]\n{network}");
-    let read = Scenario::parse(
-        "mine.toml",
-        &latency,
-        &metric_paths(),
-        &Overrides::default(),
-    );
+    let read = Scenario::parse("mine.toml", &latency, &[], &Overrides::default());
     let network = read.unwrap().network;
     let world = World::new(
         &Arc::new(Scenario {
