@@ -34,5 +34,6 @@
 //! fingers and look-ups; graceful leaving; finding a way back when all successors are silent;
 //! and the reunion of two rings after a partition.
 
+pub mod host;
 pub mod node;
 pub mod ring;

@@ -39,6 +39,8 @@ pub use error::LookupError;
 pub use message::{Hello, Message, PROTOCOL_VERSION, Refusal, Reply, Request, RequestId};
 pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
 
+use serde::{Deserialize, Serialize};
+
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
 use ask::{Ask, Settled};
 use errands::Errands;
@@ -67,7 +69,7 @@ use rtt::RoundTrips;
 pub struct Node {
     neighbours: Neighbours,
     maintenance: Maintenance,
-    standing: Standing,
+    standing: Phase,
     round_trips: RoundTrips,
     incarnation: u32,
     next_request: u32,
@@ -80,9 +82,25 @@ pub struct Node {
     remembered: Remembered,
 }
 
-/// Where the node stands towards the ring.
+/// Where a node stands towards the ring, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It belongs to none, and has not been told to join one.
+    Outside,
+    /// It is on the way in.
+    Joining,
+    /// It belongs to a ring: it answers questions about it and may own keys.
+    Member,
+    /// Its successors fell silent; it is on the way back.
+    Stranded,
+    /// It is saying good-bye.
+    Leaving,
+}
+
+/// The same, with the operation that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Standing {
+enum Phase {
     Outside,
     Joining(Box<Join>),
     Member,
@@ -91,13 +109,13 @@ enum Standing {
     Leaving(Box<Leave>),
 }
 
-impl Standing {
+impl Phase {
     fn awaits(&self, number: u32) -> Option<Peer> {
         match self {
-            Standing::Joining(join) => join.awaits(number),
-            Standing::Stranded(retreat) => retreat.awaits(number),
-            Standing::Leaving(leave) => leave.awaits(number),
-            Standing::Outside | Standing::Member => None,
+            Phase::Joining(join) => join.awaits(number),
+            Phase::Stranded(retreat) => retreat.awaits(number),
+            Phase::Leaving(leave) => leave.awaits(number),
+            Phase::Outside | Phase::Member => None,
         }
     }
 }
@@ -139,7 +157,7 @@ impl Node {
         Node {
             neighbours: Neighbours::alone(me, config.successors),
             maintenance: Maintenance::default(),
-            standing: Standing::Outside,
+            standing: Phase::Outside,
             round_trips: RoundTrips::default(),
             incarnation,
             next_request: 0,
@@ -167,7 +185,7 @@ impl Node {
         let mut node = Node::new(neighbours.me(), config, incarnation);
         node.neighbours = neighbours;
         node.fingers = fingers;
-        node.standing = Standing::Member;
+        node.standing = Phase::Member;
         node
     }
 
@@ -180,7 +198,19 @@ impl Node {
     /// Whether it belongs to a ring: it answers questions about it and may own keys.
     #[must_use]
     pub const fn is_member(&self) -> bool {
-        matches!(self.standing, Standing::Member)
+        matches!(self.standing, Phase::Member)
+    }
+
+    /// Where it stands towards the ring.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        match self.standing {
+            Phase::Outside => Standing::Outside,
+            Phase::Joining(_) => Standing::Joining,
+            Phase::Member => Standing::Member,
+            Phase::Stranded(_) => Standing::Stranded,
+            Phase::Leaving(_) => Standing::Leaving,
+        }
     }
 
     /// Predecessor and successors. They mean something only for a member.
@@ -332,7 +362,7 @@ impl Node {
             }
             Timer::Join => {
                 self.armed.join = false;
-                if let Standing::Joining(join) = &mut self.standing {
+                if let Phase::Joining(join) = &mut self.standing {
                     join.start_again();
                     self.poll_standing(None, net);
                 }
@@ -363,43 +393,43 @@ impl Node {
     fn poll_standing(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) -> bool {
         let mut ask = asking!(self, net, settled);
         match &mut self.standing {
-            Standing::Joining(join) => {
+            Phase::Joining(join) => {
                 if let Poll::Ready(joined) = join.poll(&mut ask) {
                     self.joined(joined, net);
                 }
             }
-            Standing::Stranded(retreat) => {
+            Phase::Stranded(retreat) => {
                 if let Poll::Ready(found) = retreat.poll(&mut ask) {
                     self.retreated(found, net);
                 }
             }
-            Standing::Leaving(leave) => {
+            Phase::Leaving(leave) => {
                 if leave.poll(&mut ask).is_ready() {
                     self.leave_when_idle(net);
                 }
             }
-            Standing::Outside | Standing::Member => {}
+            Phase::Outside | Phase::Member => {}
         }
         true
     }
 
     fn found(&mut self, net: &mut impl Network) {
-        if matches!(self.standing, Standing::Outside | Standing::Joining(_)) {
+        if matches!(self.standing, Phase::Outside | Phase::Joining(_)) {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
         }
     }
 
     fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
         match &mut self.standing {
-            Standing::Joining(join) => join.add_contacts(contacts),
-            Standing::Outside => self.start_joining(contacts, net),
-            Standing::Member | Standing::Stranded(_) | Standing::Leaving(_) => {}
+            Phase::Joining(join) => join.add_contacts(contacts),
+            Phase::Outside => self.start_joining(contacts, net),
+            Phase::Member | Phase::Stranded(_) | Phase::Leaving(_) => {}
         }
     }
 
     fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
         let join = Join::new(self.me(), self.hello(), &self.config, contacts);
-        self.standing = Standing::Joining(Box::new(join));
+        self.standing = Phase::Joining(Box::new(join));
         self.poll_standing(None, net);
     }
 
@@ -417,7 +447,7 @@ impl Node {
             Joined::Found => {
                 // Others may found one at the same time: remembered, they are probed, and reunion
                 // makes one ring of all.
-                if let Standing::Joining(join) = &self.standing {
+                if let Phase::Joining(join) = &self.standing {
                     for peer in join.contacts().to_vec() {
                         self.remember(peer);
                     }
@@ -438,7 +468,7 @@ impl Node {
 
     fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network) {
         self.neighbours = neighbours;
-        self.standing = Standing::Member;
+        self.standing = Phase::Member;
         // A joiner stabilizes and notifies at once.
         self.hurry = limits::HURRIED_ROUNDS;
         self.maintenance = Maintenance::default();
@@ -466,22 +496,22 @@ impl Node {
 
     fn leave(&mut self, net: &mut impl Network) {
         match self.standing {
-            Standing::Leaving(_) => {}
-            Standing::Member => {
+            Phase::Leaving(_) => {}
+            Phase::Member => {
                 self.refuse_delayed(net);
                 // A step that went on could notify those who are told now, or strand the leaver.
                 self.maintenance = Maintenance::default();
                 let leave = Leave::new(&self.neighbours, self.config.attempts);
-                self.standing = Standing::Leaving(Box::new(leave));
+                self.standing = Phase::Leaving(Box::new(leave));
                 self.poll_standing(None, net);
             }
-            Standing::Outside | Standing::Joining(_) | Standing::Stranded(_) => self.left(net),
+            Phase::Outside | Phase::Joining(_) | Phase::Stranded(_) => self.left(net),
         }
     }
 
     /// Goes, if all that should know do, and no client waits for an answer any more.
     fn leave_when_idle(&mut self, net: &mut impl Network) {
-        if let Standing::Leaving(leave) = &self.standing
+        if let Phase::Leaving(leave) = &self.standing
             && leave.is_done()
             && !self.errands.has_clients()
         {
@@ -490,7 +520,7 @@ impl Node {
     }
 
     fn left(&mut self, net: &mut impl Network) {
-        self.standing = Standing::Outside;
+        self.standing = Phase::Outside;
         self.maintenance = Maintenance::default();
         self.stop_errands(net);
         net.emit(Event::Left);
@@ -502,7 +532,7 @@ impl Node {
         self.refuse_delayed(net);
         self.maintenance = Maintenance::default();
         let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
-        self.standing = Standing::Stranded(Box::new(retreat));
+        self.standing = Phase::Stranded(Box::new(retreat));
         self.poll_standing(None, net);
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::Id;
 
@@ -12,7 +12,9 @@ use super::Id;
 /// IPv4 addresses are kept in their IPv6-mapped form and shown as IPv4; scope and flow of IPv6
 /// addresses are left out, since they mean nothing to another machine. [`SocketAddr`] would
 /// cost 32 bytes in each of the millions of entries that a large simulated ring holds.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// It is written as `10.0.0.7:4000` for people, and as 18 bytes on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     ip: [u8; 16],
     /// The most significant byte first. Not a number, so that every peer takes the same room on
@@ -31,6 +33,28 @@ impl Address {
     #[must_use]
     pub const fn port(self) -> u16 {
         u16::from_be_bytes(self.port)
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.ip, self.port).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            let address: SocketAddr = text.parse().map_err(D::Error::custom)?;
+            Ok(address.into())
+        } else {
+            <([u8; 16], [u8; 2])>::deserialize(deserializer).map(|(ip, port)| Address { ip, port })
+        }
     }
 }
 

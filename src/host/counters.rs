@@ -1,0 +1,86 @@
+//! What a host counts, so that what goes wrong can be told.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Numbers that only grow. Whoever holds a [`super::Handle`] can read them.
+        #[derive(Debug, Default)]
+        pub struct Counters { $($(#[doc = $doc])+ pub $name: AtomicU64,)+ }
+
+        impl Counters {
+            /// Each counter's name, what it counts, and its value.
+            #[must_use]
+            pub fn all(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((
+                    stringify!($name),
+                    concat!($($doc),+).trim_ascii(),
+                    self.$name.load(Relaxed),
+                ),)+]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Letters given to connections.
+    letters_sent,
+    /// Letters that came in.
+    letters_received,
+    /// Bytes of frames written.
+    bytes_sent,
+    /// Bytes of frames read.
+    bytes_received,
+    /// Letters lost here: a queue was full, or nobody could be reached.
+    letters_dropped,
+    /// Letters to a peer whose address turned out to be somebody else's.
+    letters_misdirected,
+    /// Connections opened to others.
+    connections_opened,
+    /// Connections accepted that proved who they are.
+    connections_accepted,
+    /// Connections from outside that did not prove in time who they are.
+    handshakes_failed,
+    /// Connections from outside closed before they proved anything, to make room for others.
+    handshakes_displaced,
+    /// Connections refused: another cluster or version, or a key or secret that is not admitted.
+    connections_refused,
+    /// Connections that could not be opened.
+    dials_failed,
+    /// Connections closed because a frame could not be read.
+    frames_malformed,
+    /// Connections closed because the peer did not read.
+    connections_stalled,
+    /// Connections closed because a reply did not come.
+    connections_distrusted,
+    /// Connections closed because nobody used them.
+    connections_idle,
+    /// Connections closed to make room for others.
+    connections_displaced,
+    /// Requests whose reply did not come in time.
+    requests_timed_out,
+    /// Messages that no correct node would send now.
+    messages_ignored,
+    /// Peers that did not fit, or for which this node did not fit.
+    peers_refused,
+    /// Peers presumed dead.
+    peers_presumed_dead,
+    /// Times that all successors fell silent.
+    stranded,
+    /// Look-ups that clients asked for.
+    lookups,
+    /// Look-ups that named nobody.
+    lookups_failed,
+}
+
+impl Counters {
+    /// Adds one.
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// Adds many.
+    pub(crate) fn add_many(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Relaxed);
+    }
+}

@@ -1,0 +1,159 @@
+//! What travels on a connection: frames.
+//!
+//! ```text
+//!   ┌────────────────┬─────────┬──────────────────────┐
+//!   │ length, 4 bytes│ version │ postcard of a Frame  │   length counts what follows it,
+//!   │ big-endian     │ 1 byte  │                      │   at most limits::FRAME
+//!   └────────────────┴─────────┴──────────────────────┘
+//! ```
+//!
+//! Inside TLS, both ends first send one [`Frame::Opening`], at the same time. Then come letters
+//! both ways, many questions under way at once, until one end closes the connection.
+//!
+//! ```text
+//!   A ── Opening ─▶ B      who I am, where I listen, which cluster; the proof of the secret
+//!   A ◀─ Opening ── B
+//!   A ── Letter ──▶ B      a message from one of my nodes to one of yours
+//!   A ◀─ Letter ─── B
+//! ```
+
+use bytes::{Buf, BufMut, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use super::limits;
+use crate::node::Message;
+use crate::ring::{Address, Id, Peer};
+
+/// The version of the framing and of [`Frame`]; the protocol's own is in the openings.
+pub const FRAME_VERSION: u8 = 1;
+
+/// Everything that is sent. Variants are numbered by their place: new ones go to the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Frame {
+    /// The first frame in each direction.
+    Opening(Opening),
+    /// A message between two nodes.
+    Letter(Letter),
+    /// To a bootstrap node: these nodes are alive. Answered by [`Frame::Known`].
+    Register(Vec<Registered>),
+    /// From a bootstrap node: a few nodes that are alive, the asking process's own left out.
+    Known(Vec<Registered>),
+}
+
+/// Who opens a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// [`crate::node::PROTOCOL_VERSION`].
+    pub protocol: u16,
+    /// The hash of the cluster's name.
+    pub cluster: Id,
+    /// The Ed25519 public key, which TLS has proved; without TLS it is just claimed.
+    pub public_key: [u8; 32],
+    /// Where this process listens.
+    pub address: Address,
+    /// How many nodes it hosts: their ids are made of the public key and 0, 1, …
+    /// 0 means a bootstrap node.
+    pub nodes: u8,
+    /// Counts its starts.
+    pub incarnation: u32,
+    /// Where the cluster has a secret: the proof of knowing it, bound to this connection.
+    pub proof: Option<[u8; 32]>,
+}
+
+impl Opening {
+    /// The ids of the nodes behind this connection, by their index.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Id> {
+        (0..self.nodes.min(limits::VIRTUAL_NODES))
+            .map(|index| Id::of_node(&self.public_key, index))
+            .collect()
+    }
+}
+
+/// A message with the indices of the nodes it goes between.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Letter {
+    /// Which of the sender's nodes sent it.
+    pub from: u8,
+    /// Which of the receiver's nodes it is for.
+    pub to: u8,
+    /// What it says.
+    pub message: Message,
+}
+
+/// What a bootstrap node knows of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Which.
+    pub peer: Peer,
+    /// Whether it belongs to a ring.
+    pub member: bool,
+}
+
+/// Why bytes are no frame. The connection they came on can't be used any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The length prefix asks for more than any frame may have.
+    #[error("a frame of {0} bytes, more than the {most} allowed", most = limits::FRAME)]
+    TooLong(u32),
+    /// Too short to hold anything.
+    #[error("an empty frame")]
+    Empty,
+    /// Another version of the framing.
+    #[error("a frame of version {0}, not {FRAME_VERSION}; run the same release on all nodes")]
+    Version(u8),
+    /// Not what postcard would have written.
+    #[error("a frame that can't be read: {0}")]
+    Unreadable(postcard::Error),
+}
+
+impl Frame {
+    /// Appends the frame to a buffer. False, and nothing appended, if it is longer than
+    /// [`limits::FRAME`].
+    pub fn encode(&self, buffer: &mut BytesMut) -> bool {
+        let start = buffer.len();
+        buffer.put_u32(0);
+        buffer.put_u8(FRAME_VERSION);
+        let written = postcard::to_io(self, buffer.writer()).is_ok();
+        let length = buffer.len() - start - 4;
+        if !written || length > limits::FRAME {
+            buffer.truncate(start);
+            return false;
+        }
+        let length = u32::try_from(length).expect("a frame's limit fits 32 bits");
+        buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        true
+    }
+
+    /// Takes the first frame out of a buffer; `None` if it has not come in whole yet.
+    ///
+    /// Nothing is reserved for a frame before it is there, whatever its prefix promises.
+    ///
+    /// # Errors
+    /// If what stands there can't become a frame.
+    pub fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        let Some(prefix) = buffer.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*prefix);
+        if length as usize > limits::FRAME {
+            return Err(FrameError::TooLong(length));
+        }
+        if buffer.len() - 4 < length as usize {
+            return Ok(None);
+        }
+        buffer.advance(4);
+        let body = buffer.split_to(length as usize);
+        let (&version, body) = body.split_first().ok_or(FrameError::Empty)?;
+        if version != FRAME_VERSION {
+            return Err(FrameError::Version(version));
+        }
+        match postcard::take_from_bytes(body) {
+            Ok((frame, [])) => Ok(Some(frame)),
+            Ok(_) => Err(FrameError::Unreadable(
+                postcard::Error::DeserializeBadEncoding,
+            )),
+            Err(error) => Err(FrameError::Unreadable(error)),
+        }
+    }
+}

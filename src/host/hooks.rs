@@ -1,0 +1,58 @@
+//! What a harness may see of a host, and do to it.
+
+use std::future::Future;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::frame::Letter;
+use crate::node::{Event, Node};
+use crate::ring::Peer;
+
+/// Watches a host and disturbs it: the harness's way in. A deployed host has [`NoHooks`].
+///
+/// All methods are called by the one task that owns the nodes, between two inputs.
+pub trait Hooks: Send + 'static {
+    /// Awaited before each batch of inputs; as long as it does not end, the host stands still
+    /// as a stopped process does.
+    fn gate(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// A letter is about to be given to a connection.
+    fn fate(&mut self, _to: Peer, _letter: &Letter) -> Fate {
+        Fate::Pass
+    }
+
+    /// A letter has come in from this peer and is about to be handled by `node`.
+    fn delivered(&mut self, _node: &Node, _from: Peer, _letter: &Letter) {}
+
+    /// The node told this while it handled an input.
+    fn told(&mut self, _node: &Node, _event: &Event) {}
+
+    /// Wall clock in milliseconds since 1970.
+    fn wall_clock(&self) -> u64 {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the host is what hands time over"
+        )]
+        let now = SystemTime::now();
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What becomes of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sent.
+    Pass,
+    /// It is lost.
+    Drop,
+    /// It is sent twice.
+    Double,
+}
+
+/// Sees nothing, does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHooks;
+
+impl Hooks for NoHooks {}

@@ -1,0 +1,43 @@
+//! All bounds of a host in one place. What goes beyond is dropped or closed, and counted.
+
+use std::time::Duration;
+
+/// The longest frame, in bytes.
+pub const FRAME: usize = 64 * 1024;
+/// Nodes that one process can host.
+pub const VIRTUAL_NODES: u8 = 64;
+/// Open connections. When one more comes, the one that was used longest ago is closed.
+pub const CONNECTIONS: usize = 512;
+/// Connections from outside that have not proved who they are. When one more comes, the
+/// oldest of them is closed: a flood of silent ones does not lock honest ones out for long.
+pub const HANDSHAKES: usize = 64;
+/// How long a connection may take to prove who it is.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Frames that wait to be written to one peer. More are lost, as on any network.
+pub const OUTGOING: usize = 256;
+/// Bytes that wait to be written to one peer, above which no more frames are taken.
+pub const UNWRITTEN: usize = 256 * 1024;
+/// How long a peer may refuse to read before its connection is closed.
+pub const STALLED: Duration = Duration::from_secs(10);
+/// Frames from all peers that wait to be handled. Then they are not read any more.
+pub const INBOX: usize = 1024;
+/// Calls of clients that wait to be handled.
+pub const CALLS: usize = 1024;
+/// Letters that wait for a connection to one address.
+pub const DIALING: usize = 64;
+/// Addresses being dialled, or waited for, at a time.
+pub const DIALS: usize = 256;
+/// The first wait after a failed dial, doubled each time.
+pub const BACK_OFF: Duration = Duration::from_millis(100);
+/// The longest wait after a failed dial.
+pub const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+/// Nodes that a bootstrap node knows.
+pub const REGISTERED: usize = 4096;
+/// Nodes that a bootstrap node names to one that asks.
+pub const NAMED: usize = 8;
+/// How long a bootstrap node remembers one it has not heard from.
+pub const REGISTERED_FOR: Duration = Duration::from_secs(30);
+/// How often a node tells a bootstrap node that it is alive.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Members that a walk round the ring visits at most.
+pub const WALK: usize = 10_000;

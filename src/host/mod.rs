@@ -1,0 +1,57 @@
+//! Hosts: nodes on sockets.
+//!
+//! One task, the driver, owns the nodes of a process. It takes a batch of inputs, lets the
+//! nodes handle them, and then releases what they sent. Around it stand one task for each
+//! connection, which turns frames into letters and back, one that accepts connections, and one
+//! that seeks members to join.
+//!
+//! ```text
+//!   handle.rs ─▶ driver.rs ◀─▶ connection.rs ◀─▶ tls.rs ◀─▶ sockets.rs
+//!                 │ links.rs    which connection leads to whom
+//!                 │ timers.rs   what is due when
+//!                 │ trace.rs    the way a look-up took
+//!                 └ seeds.rs    whom to join;  bootstrap.rs  who knows whom to join
+//! ```
+//!
+//! The same driver runs on the operating system's sockets and on a simulator's, which is why it
+//! takes its [`Sockets`], its randomness and its wall clock from outside, and knows time only by
+//! tokio's clock. It never blocks, and nothing in it is unbounded: see [`limits`].
+//!
+//! # Who may come in
+//!
+//! Connections are TLS 1.3 with raw public keys (RFC 7250): each end proves its Ed25519 key, and
+//! a node's id is the hash of that key, so nobody can take another's place on the circle. Who
+//! belongs to the cluster at all is said by an [`Admission`]: a list of keys, or a secret. A
+//! secret keeps strangers out, but whoever holds it can make as many keys as he likes, and so
+//! choose places on the circle; a list of keys does not let him.
+
+mod admission;
+mod connection;
+mod counters;
+mod driver;
+mod frame;
+mod handle;
+mod hooks;
+mod identity;
+pub mod limits;
+mod links;
+mod listener;
+mod seeds;
+mod settings;
+mod sockets;
+mod status;
+mod timers;
+mod tls;
+mod trace;
+mod walk;
+
+pub use admission::{Admission, AdmissionError, Secret};
+pub use counters::Counters;
+pub use driver::{Ended, Host, StartError};
+pub use frame::{FRAME_VERSION, Frame, FrameError, Letter, Opening, Registered};
+pub use handle::Handle;
+pub use hooks::{Fate, Hooks, NoHooks};
+pub use identity::{Identity, IdentityError};
+pub use settings::{Begin, Security, Settings};
+pub use sockets::{Sockets, Tcp};
+pub use status::{Answer, CallError, FingerRow, Hop, NodeStatus, Status, Visited, Walk};

@@ -1,0 +1,69 @@
+//! What a host is started with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::admission::Admission;
+use super::identity::Identity;
+use crate::node::{Config, Node};
+
+/// Everything a host must be told before it starts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The nodes' own settings; [valid](Config::validate).
+    pub node: Arc<Config>,
+    /// Its key, from which its nodes' ids are derived.
+    pub identity: Identity,
+    /// Which keys and secrets it admits.
+    pub admission: Admission,
+    /// How connections are secured.
+    pub security: Security,
+    /// Where it listens. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where others reach it, if not at the address it listens on. Port 0 means the port it
+    /// listens on.
+    pub advertise: Option<SocketAddr>,
+    /// How many nodes it hosts, 1 to [`super::limits::VIRTUAL_NODES`].
+    pub virtual_nodes: u8,
+    /// Counts its starts: must be greater at each.
+    pub incarnation: u32,
+    /// How it begins.
+    pub begin: Begin,
+    /// A connection that nobody has used for so long is closed. Default: five minutes.
+    pub idle_after: Duration,
+    /// How long opening a connection may take, the handshake included. Default: 2 s.
+    pub connect_timeout: Duration,
+    /// Where jitter and back-off come from; nothing secret is made of it.
+    pub seed: [u8; 32],
+}
+
+/// How a host's nodes come into a ring.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// They found one: the first node does, the others join it.
+    Found,
+    /// They join through a member or a bootstrap node at one of these `host:port`.
+    Join(Vec<String>),
+    /// They are members already, with these tables: for experiments.
+    Resume(Vec<Node>),
+    /// They wait for [`super::Handle::order`].
+    Wait,
+}
+
+/// How connections are secured.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// TLS 1.3, both ends proving their keys.
+    Tls(Arc<rustls::crypto::CryptoProvider>),
+    /// Not at all: keys and ids are whatever the other end says. For experiments.
+    None,
+}
+
+impl Security {
+    /// TLS with the operating system's randomness.
+    #[must_use]
+    pub fn tls() -> Security {
+        Security::Tls(Arc::new(rustls::crypto::ring::default_provider()))
+    }
+}

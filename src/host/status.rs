@@ -1,0 +1,154 @@
+//! What a host tells about itself: one model for the command line, JSON, the control interface
+//! and the metrics.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{LookupError, Standing};
+use crate::ring::{Id, Peer};
+
+/// A process and its nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The release.
+    pub release: String,
+    /// [`crate::node::PROTOCOL_VERSION`].
+    pub protocol: u16,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The Ed25519 public key, in hexadecimal.
+    pub public_key: String,
+    /// Where other nodes reach it.
+    pub address: String,
+    /// Counts its starts.
+    pub incarnation: u32,
+    /// Seconds since it started.
+    pub uptime_s: f64,
+    /// Whether connections are secured by TLS.
+    pub secure: bool,
+    /// Open connections to other processes.
+    pub connections: usize,
+    /// What it waits for, in words; absent when it waits for nothing.
+    pub waiting_for: Option<String>,
+    /// Its nodes; one, unless it hosts virtual nodes.
+    pub nodes: Vec<NodeStatus>,
+}
+
+impl Status {
+    /// Whether all nodes belong to a ring.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.nodes
+            .iter()
+            .all(|node| node.standing == Standing::Member)
+    }
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Its place on the circle.
+    pub id: Id,
+    /// Where it stands towards the ring.
+    pub standing: Standing,
+    /// Who is before it. Itself in a ring of one.
+    pub predecessor: Peer,
+    /// Who comes after it, the nearest first.
+    pub successors: Vec<Peer>,
+    /// How long the list is when it is full: r.
+    pub successors_wanted: u8,
+    /// How many different fingers it has.
+    pub fingers: usize,
+    /// Peers presumed dead that it goes on probing.
+    pub remembered: Vec<Peer>,
+}
+
+/// A row of a finger table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FingerRow {
+    /// The finger is for the point 2^exponent after the node.
+    pub exponent: u8,
+    /// That point.
+    pub start: Id,
+    /// Its owner, as far as the node knows.
+    pub owner: Peer,
+}
+
+/// What a look-up of a client found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The place looked for.
+    pub key: Id,
+    /// Its owner.
+    pub owner: Peer,
+    /// Nodes contacted that answered.
+    pub hops: u32,
+    /// Nodes that did not answer in time.
+    pub timeouts: u32,
+    /// How long it took.
+    pub took: Duration,
+    /// Every node asked, in order; empty unless a trace was wanted.
+    pub trace: Vec<Hop>,
+}
+
+/// A question of a look-up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hop {
+    /// Who was asked.
+    pub peer: Peer,
+    /// When, since the look-up began.
+    pub asked_after: Duration,
+    /// How long the reply took; absent if it did not come in time.
+    pub took: Option<Duration>,
+    /// What it was, in a word: `covered`, `closer`, `owner`, …; `silence`.
+    pub reply: String,
+}
+
+/// A member as a walk round the ring finds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Visited {
+    /// Which.
+    pub peer: Peer,
+    /// Who it says is before it; absent if it did not answer.
+    pub predecessor: Option<Peer>,
+    /// The successors it lists.
+    pub successors: Vec<Peer>,
+    /// What is wrong with its tables, as far as the walk can tell; empty if nothing.
+    pub faults: Vec<String>,
+}
+
+/// The ring as a walk finds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Walk {
+    /// The members in the order of the circle, beginning with the node asked.
+    pub members: Vec<Visited>,
+    /// Whether the walk came back to where it began.
+    pub closed: bool,
+    /// Whether every successor list and predecessor is what it would be in an ideal ring of
+    /// these members.
+    pub ideal: bool,
+}
+
+/// Why a call of a client failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The node answered, with an error.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// No answer in time.
+    #[error("no answer within {0:?}; ask `cuerda status` whether the node is a member of a ring")]
+    TimedOut(Duration),
+    /// The host has stopped.
+    #[error("the node has stopped; start it again with `cuerda node run`")]
+    Stopped,
+    /// Too many calls wait already.
+    #[error("{most} calls wait already; try again later", most = super::limits::CALLS)]
+    Busy,
+    /// The peer asked did not answer.
+    #[error("{0} did not answer; try again when the ring has repaired itself")]
+    Silent(Peer),
+    /// New keys or secrets could not be read.
+    #[error("{0}")]
+    Admission(String),
+}

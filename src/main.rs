@@ -1,0 +1,3 @@
+//! The program `cuerda`.
+
+fn main() {}
