@@ -1,0 +1,181 @@
+//! The command line: one file per command, all of the same shape (`Args`, `run` that takes
+//! them, and `shown`, the result in words).
+//!
+//! Commands about a running node ask its control interface over HTTP; nothing here reaches into
+//! a node by another way.
+
+mod completions;
+mod config;
+mod output;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use config::Diagnostic;
+use output::Output;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  bad usage or configuration
+  3  no such key
+  4  nobody reachable, or the node is no member of a ring
+  5  partly done";
+
+/// A Chord distributed hash table.
+#[derive(Debug, Parser)]
+#[command(name = "cuerda", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON document on stdout, for errors too
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing but what was asked for; the exit code says the rest
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more; twice, still more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Args),
+    Completions(completions::Args),
+    Version(version::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Unreachable = 4,
+    Partly = 5,
+}
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    /// The kind of failure in one word, for programs.
+    code: String,
+    message: String,
+    /// The next thing to try.
+    hint: String,
+    /// Mistakes in the configuration, to be shown in place of the message.
+    diagnostic: Option<Box<Diagnostic>>,
+}
+
+impl Failure {
+    fn new(exit: Exit, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure {
+            exit,
+            code: code.to_owned(),
+            message: message.into(),
+            hint: hint.into(),
+            diagnostic: None,
+        }
+    }
+
+    /// It was tried and did not work.
+    fn failed(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::new(Exit::Failed, "failed", message, hint)
+    }
+
+    /// What was asked can't be done.
+    fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, "usage", message, hint)
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Failure {
+        Failure {
+            diagnostic: Some(Box::new(diagnostic.clone())),
+            ..Failure::new(Exit::Usage, "configuration", diagnostic.to_string(), "")
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
+    let output = Output {
+        json: cli.json,
+        quiet: cli.quiet,
+        verbose: cli.verbose,
+    };
+    let outcome = match cli.command {
+        Command::Config(args) => config::run(args, output),
+        Command::Completions(args) => completions::run(args, output),
+        Command::Version(args) => version::run(args, output),
+    };
+    let exit = outcome.unwrap_or_else(|failure| {
+        output::print_failure(&failure, output);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Help, or words about a command line that makes no sense.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let message = error.kind().as_str().unwrap_or("bad usage");
+        let failure = Failure::usage(message, error.to_string());
+        let quiet = true;
+        output::print_failure(
+            &failure,
+            Output {
+                json,
+                quiet,
+                verbose: 0,
+            },
+        );
+    }
+    // With stderr gone, nobody is left to tell.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    } as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn exit_codes_are_as_documented() {
+        for exit in [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::Unreachable,
+            Exit::Partly,
+        ] {
+            assert!(
+                EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)),
+                "{exit:?}"
+            );
+        }
+    }
+}
