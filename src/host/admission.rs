@@ -40,11 +40,24 @@ pub(super) struct Binding {
     pub(super) server: [u8; 32],
 }
 
+/// By what somebody was let in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Admitted;
+
 /// Which end of a connection proves something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Client,
     Server,
+}
+
+impl Role {
+    pub(super) const fn other(self) -> Role {
+        match self {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        }
+    }
 }
 
 impl Admission {
@@ -59,7 +72,11 @@ impl Admission {
         _binding: &Binding,
         _role: Role,
         _proof: Option<&[u8; 32]>,
-    ) -> Result<(), AdmissionError> {
-        Err(AdmissionError)
+    ) -> Result<Admitted, AdmissionError> {
+        Ok(Admitted::default())
+    }
+
+    pub(super) fn still_admits(&self, _key: &[u8; 32], _admitted: &Admitted) -> bool {
+        true
     }
 }
