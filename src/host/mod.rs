@@ -29,6 +29,7 @@ mod admission;
 mod connection;
 mod counters;
 mod driver;
+mod file;
 mod frame;
 mod handle;
 mod hooks;
