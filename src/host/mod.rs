@@ -32,6 +32,7 @@ mod driver;
 mod file;
 mod frame;
 mod handle;
+mod hex;
 mod hooks;
 mod identity;
 pub mod limits;
