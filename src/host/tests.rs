@@ -32,8 +32,16 @@ pub(super) fn settings(seed: u8, begin: Begin) -> Settings {
     }
 }
 
+fn logs() {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
+}
+
 /// Starts a host as a task of its own.
 pub(super) async fn start(settings: Settings) -> (Handle, String) {
+    logs();
     let (host, handle) = Host::bind(Tcp, NoHooks, settings).await.unwrap();
     let address = host.address().to_string();
     tokio::spawn(host.run());
