@@ -4,14 +4,25 @@
 //! Commands about a running node ask its control interface over HTTP; nothing here reaches into
 //! a node by another way.
 
+mod client;
 mod completions;
 mod config;
+mod fingers;
+mod health;
+mod key;
+mod leave;
+mod lookup;
 mod output;
+mod reload;
+mod ring;
+mod status;
 mod version;
+mod who;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cuerda::http::control::Check;
 
 use config::Diagnostic;
 use output::Output;
@@ -44,6 +55,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Status(status::Args),
+    Ring(ring::Args),
+    Lookup(lookup::Args),
+    Who(who::Args),
+    Fingers(fingers::Args),
+    Health(health::Args),
+    Reload(reload::Args),
+    Leave(leave::Args),
     Config(config::Args),
     Completions(completions::Args),
     Version(version::Args),
@@ -71,6 +90,8 @@ pub(crate) struct Failure {
     hint: String,
     /// Mistakes in the configuration, to be shown in place of the message.
     diagnostic: Option<Box<Diagnostic>>,
+    /// What a node that is not ready has checked.
+    checks: Vec<Check>,
 }
 
 impl Failure {
@@ -81,6 +102,7 @@ impl Failure {
             message: message.into(),
             hint: hint.into(),
             diagnostic: None,
+            checks: Vec::new(),
         }
     }
 
@@ -116,6 +138,14 @@ pub(crate) fn main() -> ExitCode {
         verbose: cli.verbose,
     };
     let outcome = match cli.command {
+        Command::Status(args) => status::run(args, output),
+        Command::Ring(args) => ring::run(args, output),
+        Command::Lookup(args) => lookup::run(args, output),
+        Command::Who(args) => who::run(args, output),
+        Command::Fingers(args) => fingers::run(args, output),
+        Command::Health(args) => health::run(args, output),
+        Command::Reload(args) => reload::run(args, output),
+        Command::Leave(args) => leave::run(args, output),
         Command::Config(args) => config::run(args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Version(args) => version::run(args, output),

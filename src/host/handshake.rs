@@ -139,7 +139,10 @@ impl Door {
                     client,
                     server,
                 };
-                (Either::Left(secured.stream), Some((secured.public_key, binding)))
+                (
+                    Either::Left(secured.stream),
+                    Some((secured.public_key, binding)),
+                )
             }
         };
         let admission = self.admission();

@@ -86,7 +86,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     fn refused(&self, from: SocketAddr, error: &Refused) {
         match error {
-            Refused::Admission(_) | Refused::Version(_) | Refused::Cluster | Refused::AnotherKey => {
+            Refused::Admission(_)
+            | Refused::Version(_)
+            | Refused::Cluster
+            | Refused::AnotherKey => {
                 Counters::add(&self.counters.connections_refused);
                 tracing::warn!(%from, "refused a connection: {error}");
             }

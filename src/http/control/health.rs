@@ -115,7 +115,7 @@ fn member(status: &Status) -> Check {
         return check("member", true, true, "the node belongs to a ring");
     }
     let waits = match &status.waiting_for {
-        Some(reason) => format!(": it waits for {reason}"),
+        Some(reason) => format!(": {reason}"),
         None => String::new(),
     };
     let all = status.nodes.len();
@@ -241,7 +241,7 @@ pub(super) mod tests {
         let mut two = status();
         two.nodes.push(two.nodes[0].clone());
         two.nodes[1].standing = Standing::Joining;
-        two.waiting_for = Some("a member to answer".to_owned());
+        two.waiting_for = Some("waiting for a member to answer".to_owned());
         let problem = Health::of(&two, false).problem();
         insta::assert_snapshot!(serde_json::to_string_pretty(&problem).unwrap());
     }
