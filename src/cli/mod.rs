@@ -4,22 +4,31 @@
 //! Commands about a running node ask its control interface over HTTP; nothing here reaches into
 //! a node by another way.
 
+mod admission;
 mod client;
 mod completions;
 mod config;
+mod demo;
 mod fingers;
 mod health;
+mod keeper;
 mod key;
 mod leave;
+mod logging;
 mod lookup;
+mod node;
 mod output;
 mod reload;
 mod ring;
+mod service;
+mod signals;
 mod status;
 mod version;
 mod who;
 
+use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use cuerda::http::control::Check;
@@ -55,6 +64,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Node(node::Args),
     Status(status::Args),
     Ring(ring::Args),
     Lookup(lookup::Args),
@@ -63,6 +73,7 @@ enum Command {
     Health(health::Args),
     Reload(reload::Args),
     Leave(leave::Args),
+    Demo(demo::Args),
     Config(config::Args),
     Completions(completions::Args),
     Version(version::Args),
@@ -138,6 +149,7 @@ pub(crate) fn main() -> ExitCode {
         verbose: cli.verbose,
     };
     let outcome = match cli.command {
+        Command::Node(args) => node::run(args, output),
         Command::Status(args) => status::run(args, output),
         Command::Ring(args) => ring::run(args, output),
         Command::Lookup(args) => lookup::run(args, output),
@@ -146,6 +158,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Health(args) => health::run(args, output),
         Command::Reload(args) => reload::run(args, output),
         Command::Leave(args) => leave::run(args, output),
+        Command::Demo(args) => demo::run(args, output),
         Command::Config(args) => config::run(args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Version(args) => version::run(args, output),
@@ -155,6 +168,31 @@ pub(crate) fn main() -> ExitCode {
         failure.exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// Runs a node's tasks on this thread. What they leave behind is not waited for: a name that is
+/// still being resolved must not hold up the end of the process.
+fn in_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime
+        .map_err(|error| Failure::failed(format!("can't start: {error}"), "are files left?"))?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    outcome
+}
+
+/// Randomness for a host's jitter and back-off.
+fn seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| {
+        Failure::failed(
+            format!("the system gives no randomness: {error}"),
+            "try again",
+        )
+    })?;
+    Ok(seed)
 }
 
 /// Help, or words about a command line that makes no sense.

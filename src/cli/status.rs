@@ -117,7 +117,7 @@ pub(super) mod tests {
         }
     }
 
-    fn status(standing: Standing, successors: &[u8]) -> Status {
+    pub(crate) fn status(standing: Standing, successors: &[u8]) -> Status {
         Status {
             release: "0.0.0".to_owned(),
             protocol: 1,

@@ -35,7 +35,7 @@ fn shown(found: &Holders) -> String {
             peer.address.to_string(),
         ]
     });
-    let table = output::table(["", "id", "address"], rows.collect());
+    let table = output::table(["role", "id", "address"], rows.collect());
     let key = key::words(found.name.as_deref(), found.key);
     let holders = count(found.holders.len(), "process", "processes");
     let short = if found.holders.len() < found.wanted {

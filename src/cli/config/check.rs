@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::diagnostic::{Diagnostic, Problem, Wrong};
 use super::kind::Value;
-use super::layers::Settings;
+use super::layers::{Origin, Settings};
 
 /// A node's configuration, as the program works with it.
 #[derive(Clone, Debug)]
@@ -32,6 +32,10 @@ pub(crate) struct Config {
     pub(crate) on_terminate: OnTerminate,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
+    /// If nobody chose where to listen and the port is taken, any will do.
+    pub(crate) listen_may_move: bool,
+    /// The same for `control`.
+    pub(crate) control_may_move: bool,
 }
 
 /// What a polite signal does.
@@ -129,6 +133,8 @@ fn typed(settings: &Settings) -> Config {
             Some("json") => LogFormat::Json,
             _ => LogFormat::Auto,
         },
+        listen_may_move: settings.get("listen").origin == Origin::Dev,
+        control_may_move: settings.get("control").origin == Origin::Dev,
     }
 }
 

@@ -15,13 +15,6 @@ pub(crate) struct Flags {
     pub(super) given: Vec<(&'static Key, String)>,
 }
 
-impl Flags {
-    /// Whether this setting stands on the command line.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.given.iter().any(|(key, _)| key.name == name)
-    }
-}
-
 impl clap::Args for Flags {
     fn augment_args(command: Command) -> Command {
         let config = Arg::new("config")

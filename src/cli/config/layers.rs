@@ -82,8 +82,13 @@ impl Settings {
     }
 }
 
-/// What `--dev` has instead of some defaults: an identity that is thrown away.
-const DEV: &[(&str, Option<&str>)] = &[("data", None)];
+/// What `--dev` has instead of some defaults: an identity that is thrown away, and ports that
+/// are replaced by free ones if they are taken.
+const DEV: &[(&str, Option<&str>)] = &[
+    ("data", None),
+    ("listen", Some("127.0.0.1:4000")),
+    ("control", Some("127.0.0.1:4080")),
+];
 
 /// Puts the layers together.
 pub(super) fn settings(given: &Given) -> Result<Settings, Diagnostic> {
