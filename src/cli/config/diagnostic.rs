@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -40,14 +40,14 @@ pub(super) struct Source {
 /// A part of such a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    source: Rc<Source>,
+    source: Arc<Source>,
     span: Range<usize>,
 }
 
 impl Place {
     /// These bytes of the text, or as many of them as can be underlined: whole characters of
     /// one line, and the end of the last line instead of the end of the file.
-    pub(super) fn new(source: &Rc<Source>, span: Range<usize>) -> Place {
+    pub(super) fn new(source: &Arc<Source>, span: Range<usize>) -> Place {
         let text = &source.text;
         let whole = |mut at: usize| {
             while !text.is_char_boundary(at) {
@@ -60,7 +60,7 @@ impl Place {
         let line = text[start..].lines().next().map_or(0, str::len);
         let end = whole(span.end.clamp(start, start + line));
         Place {
-            source: Rc::clone(source),
+            source: Arc::clone(source),
             span: start..end,
         }
     }
@@ -71,7 +71,7 @@ impl Place {
             name: name.to_owned(),
             text: format!("{before}{marked}"),
         };
-        Place::new(&Rc::new(source), before.len()..before.len() + marked.len())
+        Place::new(&Arc::new(source), before.len()..before.len() + marked.len())
     }
 
     /// The line, counted from 1.
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str, span: Range<usize>) -> (Place, Diagnostic) {
-        let source = Rc::new(Source {
+        let source = Arc::new(Source {
             name: "a.toml".to_owned(),
             text: text.to_owned(),
         });

@@ -4,7 +4,7 @@
 //! read the file and the environment.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
@@ -105,7 +105,7 @@ pub(super) fn settings(given: &Given) -> Result<Settings, Diagnostic> {
     };
 
     if let Some((path, text)) = &given.file {
-        let source = Rc::new(Source {
+        let source = Arc::new(Source {
             name: path.clone(),
             text: text.clone(),
         });
@@ -158,7 +158,7 @@ fn default(key: &'static Key, dev: bool) -> Setting {
 }
 
 /// What the file says.
-fn file(source: &Rc<Source>, problems: &mut Vec<Problem>) -> Vec<(&'static Key, Value, Place)> {
+fn file(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Vec<(&'static Key, Value, Place)> {
     let table = match DeTable::parse(&source.text) {
         Ok(table) => table,
         Err(error) => {
