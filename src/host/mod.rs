@@ -26,6 +26,7 @@
 //! choose places on the circle; a list of keys does not let him.
 
 mod admission;
+mod bootstrap;
 mod connection;
 mod counters;
 mod driver;
@@ -51,6 +52,7 @@ mod trace;
 mod walk;
 
 pub use admission::{Admission, AdmissionError, Secret};
+pub use bootstrap::Bootstrap;
 pub use counters::Counters;
 pub use driver::{Ended, Host, StartError};
 pub use frame::{FRAME_VERSION, Frame, FrameError, Letter, Opening, Registered};

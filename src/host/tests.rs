@@ -1,5 +1,6 @@
 //! Whole hosts on loopback sockets.
 
+mod bootstrap;
 mod ring;
 
 use std::net::{Ipv4Addr, SocketAddr};
