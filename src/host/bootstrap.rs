@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +17,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::driver::StartError;
-use super::frame::{Frame, Opening, Registered};
+use super::frame::{Frame, Known, Opening, Registered, Registration};
 use super::handshake::{Door, Refused};
 use super::limits;
 use super::settings::{Security, Settings};
@@ -44,6 +45,7 @@ struct Desk {
 /// Who has registered.
 #[derive(Debug)]
 struct Table {
+    since: Instant,
     known: BTreeMap<Id, (Registered, Instant)>,
     random: ChaCha8Rng,
 }
@@ -72,6 +74,7 @@ impl<S: Sockets> Bootstrap<S> {
             proof: None,
         };
         let table = Table {
+            since: Instant::now(),
             known: BTreeMap::new(),
             random: ChaCha8Rng::from_seed(settings.seed),
         };
@@ -142,9 +145,10 @@ impl Desk {
                 return Ok(());
             }
         };
-        let named = self.table().register(&proven.opening, &registered, Instant::now());
+        let (opening, now) = (&proven.opening, Instant::now());
+        let known = self.table().register(opening, &registered, now);
         let mut buffer = BytesMut::new();
-        Frame::Known(named).encode(&mut buffer);
+        Frame::Known(known).encode(&mut buffer);
         let sent = async {
             proven.channel.write_all(&buffer).await?;
             proven.channel.shutdown().await
@@ -160,16 +164,13 @@ impl Desk {
 impl Table {
     /// Enters the nodes of a process, as far as they are its own, and names a few others:
     /// members if there are any.
-    fn register(
-        &mut self,
-        opening: &Opening,
-        registered: &[Registered],
-        now: Instant,
-    ) -> Vec<Registered> {
+    fn register(&mut self, opening: &Opening, registration: &Registration, now: Instant) -> Known {
+        let every = Duration::from_millis(registration.every_ms.into());
         self.known.retain(|_, (_, until)| *until > now);
         let own = opening.ids();
-        let until = now + limits::REGISTERED_FOR;
-        for one in registered.iter().filter(|one| own.contains(&one.peer.id)) {
+        let until = now + (every * 3).min(limits::REGISTERED_FOR);
+        let nodes = registration.nodes.iter();
+        for one in nodes.filter(|one| own.contains(&one.peer.id)) {
             let id = one.peer.id;
             if self.known.len() < limits::REGISTERED || self.known.contains_key(&id) {
                 if !self.known.contains_key(&id) {
@@ -197,7 +198,10 @@ impl Table {
             others.swap(at, other as usize);
         }
         others.truncate(limits::NAMED);
-        others
+        Known {
+            nodes: others,
+            complete: now - self.since >= every * 2,
+        }
     }
 }
 
@@ -229,43 +233,60 @@ mod tests {
 
     fn table() -> Table {
         Table {
+            since: Instant::now(),
             known: BTreeMap::new(),
             random: ChaCha8Rng::from_seed([1; 32]),
         }
+    }
+
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn register(table: &mut Table, one: &Opening, nodes: &[Registered], now: Instant) -> Known {
+        let registration = Registration {
+            nodes: nodes.to_vec(),
+            every_ms: 10_000,
+        };
+        table.register(one, &registration, now)
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_names_members_and_else_those_that_want_to_be() {
         let (mut table, now) = (table(), Instant::now());
         let [one, two, three] = [1, 2, 3].map(opening);
-        assert!(
-            table
-                .register(&one, &[registered(&one, false)], now)
-                .is_empty()
-        );
-        let named = table.register(&two, &[registered(&two, false)], now);
-        assert_eq!(named, [registered(&one, false)]);
-        table.register(&one, &[registered(&one, true)], now);
-        let named = table.register(&three, &[registered(&three, false)], now);
-        assert_eq!(named, [registered(&one, true)]);
+        let known = register(&mut table, &one, &[registered(&one, false)], now);
+        assert!(known.nodes.is_empty());
+        let known = register(&mut table, &two, &[registered(&two, false)], now);
+        assert_eq!(known.nodes, [registered(&one, false)]);
+        register(&mut table, &one, &[registered(&one, true)], now);
+        let known = register(&mut table, &three, &[registered(&three, false)], now);
+        assert_eq!(known.nodes, [registered(&one, true)]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_not_heard_from_is_forgotten() {
         let (mut table, now) = (table(), Instant::now());
         let [one, two] = [1, 2].map(opening);
-        table.register(&one, &[registered(&one, true)], now);
-        let later = now + limits::REGISTERED_FOR;
-        let named = table.register(&two, &[registered(&two, false)], later);
-        assert!(named.is_empty());
+        register(&mut table, &one, &[registered(&one, true)], now);
+        let known = register(&mut table, &two, &[], now + EVERY * 2);
+        assert_eq!(known.nodes.len(), 1);
+        let known = register(&mut table, &two, &[], now + EVERY * 3);
+        assert!(known.nodes.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_registers_for_others() {
         let (mut table, now) = (table(), Instant::now());
         let [one, two] = [1, 2].map(opening);
-        table.register(&one, &[registered(&two, true)], now);
+        register(&mut table, &one, &[registered(&two, true)], now);
         assert!(table.known.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn just_started_it_says_that_it_may_not_know_all() {
+        let (mut table, now) = (table(), Instant::now());
+        let one = opening(1);
+        assert!(!register(&mut table, &one, &[], now + EVERY).complete);
+        assert!(register(&mut table, &one, &[], now + EVERY * 2).complete);
     }
 
     #[tokio::test(start_paused = true)]
@@ -273,12 +294,12 @@ mod tests {
         let (mut table, now) = (table(), Instant::now());
         for seed in 1..=100 {
             let one = opening(seed);
-            table.register(&one, &[registered(&one, true)], now);
+            register(&mut table, &one, &[registered(&one, true)], now);
         }
         let me = opening(101);
-        let named = table.register(&me, &[], now);
+        let named = register(&mut table, &me, &[], now).nodes;
         assert_eq!(named.len(), limits::NAMED);
-        let again = table.register(&me, &[], now);
+        let again = register(&mut table, &me, &[], now).nodes;
         assert_ne!(named, again, "not always the same");
     }
 }

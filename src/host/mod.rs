@@ -57,7 +57,9 @@ pub use bootstrap::Bootstrap;
 pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
 pub use driver::{Ended, Host, StartError};
-pub use frame::{FRAME_VERSION, Frame, FrameError, Letter, Opening, Registered};
+pub use frame::{
+    FRAME_VERSION, Frame, FrameError, Known, Letter, Opening, Registered, Registration,
+};
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
 pub use identity::{Identity, IdentityError};

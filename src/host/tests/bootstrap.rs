@@ -38,7 +38,10 @@ async fn nodes_that_know_only_the_bootstrap_node_form_one_ring_and_outlive_it() 
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(waiting.contains(&address.to_string()), "{waiting}");
-    assert_ne!(late.status().await.unwrap().nodes[0].standing, Standing::Member);
+    assert_ne!(
+        late.status().await.unwrap().nodes[0].standing,
+        Standing::Member
+    );
     until_ideal(&handles[0], 5).await;
     // Another one at the same address serves as well, as soon as members have registered.
     let (_, serving) = bootstrap(address).await;
@@ -62,7 +65,10 @@ async fn seeds_that_all_start_at_once_form_one_ring() {
     let ports: Vec<std::net::TcpListener> = (0..4)
         .map(|_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
         .collect();
-    let addresses: Vec<SocketAddr> = ports.iter().map(|port| port.local_addr().unwrap()).collect();
+    let addresses: Vec<SocketAddr> = ports
+        .iter()
+        .map(|port| port.local_addr().unwrap())
+        .collect();
     drop(ports);
     let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let mut handles = Vec::new();
