@@ -29,8 +29,6 @@ pub(super) struct Proven<S> {
     pub(super) opening: Opening,
     /// By what the other end was let in.
     pub(super) admitted: Admitted,
-    /// Whether this end dialled.
-    pub(super) dialled: bool,
 }
 
 /// Why a connection did not come about.
@@ -177,7 +175,6 @@ impl Door {
             rest,
             opening: theirs,
             admitted,
-            dialled: role == Role::Client,
         })
     }
 

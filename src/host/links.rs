@@ -85,10 +85,6 @@ impl Links {
         self.links.len()
     }
 
-    pub(super) fn get(&self, serial: u64) -> Option<&Link> {
-        self.links.get(&serial)
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Link)> {
         self.links.iter().map(|(serial, link)| (*serial, link))
     }

@@ -1,5 +1,6 @@
 //! Whole hosts on loopback sockets.
 
+mod bootstrap;
 mod ring;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,7 +21,7 @@ pub(super) fn settings(seed: u8, begin: Begin) -> Settings {
         node: Arc::new(config),
         identity: Identity::from_seed([seed; 32]),
         admission: Admission::default(),
-        security: Security::None,
+        security: Security::tls(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         advertise: None,
         virtual_nodes: 1,
@@ -28,6 +29,7 @@ pub(super) fn settings(seed: u8, begin: Begin) -> Settings {
         begin,
         idle_after: Duration::from_secs(300),
         connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_millis(200),
         seed: [seed; 32],
     }
 }

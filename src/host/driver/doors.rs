@@ -63,7 +63,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// bug, and nobody should have to find it in a log.
     pub(super) fn done(&mut self, done: Result<Done<S::Stream>, JoinError>) {
         match done {
-            Ok(Done::Carried(serial, _)) => {
+            Ok(Done::Carried(serial)) => {
                 self.carried -= 1;
                 self.links.close(serial);
             }
@@ -155,13 +155,17 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let inbox = Inbox { serial, letters };
         self.carried += 1;
         self.tasks.spawn(async move {
-            let closed = connection::carry(channel, rest, receiver, inbox, counters).await;
-            Done::Carried(serial, closed)
+            connection::carry(channel, rest, receiver, inbox, counters).await;
+            Done::Carried(serial)
         });
     }
 
     /// The seeker has found something out.
     pub(super) fn heard(&mut self, news: News<S::Stream>) {
+        // Whoever is on the way out does not come in again.
+        if self.clients.is_leaving() {
+            return;
+        }
         match news {
             News::Met(address, proven) => {
                 let opening = proven.opening.clone();
@@ -173,6 +177,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 self.join(ids.map(|id| Peer { id, address }).collect());
             }
             News::Contacts(peers) => self.join(peers),
+            News::Member(peer) => {
+                for node in self.indices() {
+                    self.hand(node, Input::Remember(vec![peer]));
+                }
+            }
             News::Alone => self.found(),
             News::WaitingFor(what) => self.waiting_for = what,
         }
