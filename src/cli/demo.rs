@@ -118,6 +118,7 @@ async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
         },
         idle_after: Duration::from_secs(300),
         connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_secs(10),
         seed: seed()?,
     };
     let places = Places {

@@ -5,6 +5,7 @@
 //! a node by another way.
 
 mod admission;
+mod bootstrap;
 mod client;
 mod completions;
 mod config;
@@ -22,6 +23,7 @@ mod reload;
 mod ring;
 mod service;
 mod signals;
+mod start;
 mod status;
 mod version;
 mod who;
@@ -74,6 +76,7 @@ enum Command {
     Reload(reload::Args),
     Leave(leave::Args),
     Demo(demo::Args),
+    Bootstrap(bootstrap::Args),
     Config(config::Args),
     Completions(completions::Args),
     Version(version::Args),
@@ -158,6 +161,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Health(args) => health::run(args, output),
         Command::Reload(args) => reload::run(args, output),
         Command::Leave(args) => leave::run(args, output),
+        Command::Bootstrap(args) => bootstrap::run(args, output),
         Command::Demo(args) => demo::run(args, output),
         Command::Config(args) => config::run(args, output),
         Command::Completions(args) => completions::run(args, output),

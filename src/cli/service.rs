@@ -136,13 +136,19 @@ async fn host(settings: Settings, may_move: bool) -> Result<(Host<Tcp, NoHooks>,
         };
         bound = Host::bind(Tcp, NoHooks, settings).await;
     }
-    bound.map_err(|error| match error {
-        StartError::Listen(at, error) => Failure::failed(
-            format!("can't listen on {at}: {error}"),
-            "choose another address with --listen, or stop who uses this one",
-        ),
-        error => Failure::new(Exit::Usage, "configuration", error.to_string(), ""),
-    })
+    bound.map_err(Failure::from)
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Failure {
+        match error {
+            StartError::Listen(at, error) => Failure::failed(
+                format!("can't listen on {at}: {error}"),
+                "choose another address with --listen, or stop who uses this one",
+            ),
+            error => Failure::new(Exit::Usage, "configuration", error.to_string(), ""),
+        }
+    }
 }
 
 /// The same address with a free port.

@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) virtual_nodes: u8,
     pub(crate) connect_timeout: Duration,
     pub(crate) idle_after: Duration,
+    pub(crate) heartbeat: Duration,
     pub(crate) on_terminate: OnTerminate,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
@@ -123,6 +124,7 @@ fn typed(settings: &Settings) -> Config {
         virtual_nodes: count("virtual_nodes"),
         connect_timeout: time("connect_timeout"),
         idle_after: time("idle_after"),
+        heartbeat: time("heartbeat"),
         on_terminate: match text("on_terminate").as_deref() {
             Some("pause") => OnTerminate::Pause,
             _ => OnTerminate::Leave,
@@ -243,6 +245,7 @@ fn others(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     for (name, time) in [
         ("connect_timeout", config.connect_timeout),
         ("idle_after", config.idle_after),
+        ("heartbeat", config.heartbeat),
     ] {
         if time < node::limits::SHORTEST {
             let message = format!("`{name}` must be at least {:?}", node::limits::SHORTEST);

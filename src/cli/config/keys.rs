@@ -196,6 +196,12 @@ pub(super) const KEYS: &[Key] = &[
         "A connection that nobody has used for so long is closed",
     ),
     row(
+        "heartbeat",
+        Kind::Duration,
+        Some("10s"),
+        "How often a bootstrap node is told that this process is alive",
+    ),
+    row(
         "on_terminate",
         Kind::Word(&["leave", "pause"]),
         Some("leave"),

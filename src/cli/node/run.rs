@@ -4,12 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda::host::{
-    Begin, DataDirectory, Ended, Identity, Opened, Security, Settings, Sockets as _, Tcp,
-};
+use cuerda::host::Ended;
 use cuerda::http::control::Reload;
 use cuerda::node::Input;
-use cuerda::ring::Peer;
 use serde_json::json;
 use tokio::time::{error::Elapsed, timeout};
 
@@ -18,7 +15,8 @@ use crate::cli::keeper::Keeper;
 use crate::cli::output::{self, Output};
 use crate::cli::service::{Places, Service};
 use crate::cli::signals::{Asked, Signals};
-use crate::cli::{Exit, Failure, admission, in_runtime, logging, seed};
+use crate::cli::start::{Prepared, prepare};
+use crate::cli::{Exit, Failure, admission, in_runtime, logging};
 
 /// How long leaving may take. With what follows it stays below the ten seconds after which
 /// container engines kill.
@@ -168,46 +166,19 @@ fn shown(service: &Service, output: Output) -> String {
 }
 
 async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Failure> {
-    let admission = admission::at_start(config)?;
-    let advertise = match &config.advertise {
-        Some(name) => Some(resolve(name).await?),
-        None => None,
-    };
-    let (directory, opened) = open(config)?;
-    if config.insecure {
-        tracing::warn!(
-            "INSECURE: connections are neither encrypted nor proved, and anybody who reaches {} \
-             can take any place in the ring; for experiments only",
-            config.listen
-        );
-    }
-    let peers = opened.peers;
-    let returns = config.join.is_empty() && !peers.is_empty();
-    let settings = Settings {
-        node: Arc::new(config.node.clone()),
-        identity: opened.identity,
-        admission,
-        security: if config.insecure {
-            Security::None
-        } else {
-            Security::tls()
-        },
-        listen: config.listen,
-        advertise,
-        virtual_nodes: config.virtual_nodes,
-        incarnation: opened.incarnation,
-        begin: begin(&config.join, &peers),
-        idle_after: config.idle_after,
-        connect_timeout: config.connect_timeout,
-        seed: seed()?,
-    };
+    let Prepared {
+        settings,
+        directory,
+        peers,
+    } = prepare(config).await?;
+    let (virtual_nodes, incarnation) = (settings.virtual_nodes, settings.incarnation);
     let places = Places {
         control: config.control,
         listen_may_move: config.listen_may_move,
         control_may_move: config.control_may_move,
     };
     let service = Service::start(settings, places, reload).await?;
-    for node in 0..config.virtual_nodes {
+    for node in 0..virtual_nodes {
         // Should there be no room, they are still among those to join.
         let _ = service.handle.order(node, Input::Remember(peers.clone()));
     }
@@ -215,9 +186,10 @@ async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Fai
         address = %service.address,
         control = %service.control,
         id = %service.ids[0],
-        incarnation = opened.incarnation,
+        incarnation,
         "the node listens"
     );
+    let returns = config.join.is_empty() && !peers.is_empty();
     let keeper = Keeper {
         handle: service.handle.clone(),
         directory,
@@ -225,66 +197,6 @@ async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Fai
         stopping: service.stopping(),
     };
     Ok((service, keeper))
-}
-
-/// Whom to join: those named, then those known from before. Who has neither founds a ring. Who
-/// was told nobody but knew some goes back to them, for they may hold it for a member still.
-fn begin(join: &[String], peers: &[Peer]) -> Begin {
-    let known = peers.iter().map(|peer| peer.address.to_string());
-    let all: Vec<String> = join.iter().cloned().chain(known).collect();
-    if all.is_empty() {
-        Begin::Found
-    } else {
-        Begin::Join(all)
-    }
-}
-
-/// The key and what else is kept; a node without a data directory has a new key each time.
-fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
-    let Some(path) = &config.data else {
-        let identity = Identity::generate()
-            .map_err(|error| Failure::failed(error.to_string(), "try again"))?;
-        let opened = Opened {
-            identity,
-            created: true,
-            incarnation: 1,
-            peers: Vec::new(),
-        };
-        return Ok((None, opened));
-    };
-    let (directory, opened) = DataDirectory::open(path)
-        .map_err(|error| Failure::new(Exit::Failed, "data_directory", error.to_string(), ""))?;
-    if opened.created {
-        tracing::info!(data = %path.display(), "a new key was made for this node");
-    }
-    Ok((Some(directory), opened))
-}
-
-/// The one address of a name.
-async fn resolve(name: &str) -> Result<SocketAddr, Failure> {
-    let mut found = Tcp.resolve(name).await.map_err(|error| {
-        Failure::usage(
-            format!("`advertise` is {name}, which has no address: {error}"),
-            "write a name that resolves here, or an address",
-        )
-    })?;
-    found.dedup();
-    match found.as_slice() {
-        [address] => Ok(*address),
-        addresses => {
-            let listed: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-            Err(Failure::usage(
-                format!(
-                    "`advertise` is {name}, which has {} addresses",
-                    addresses.len()
-                ),
-                format!(
-                    "choose one: --advertise {}",
-                    listed.join(" or --advertise ")
-                ),
-            ))
-        }
-    }
 }
 
 async fn read_again(service: &Service, reload: &Reload) {
@@ -298,26 +210,5 @@ async fn read_again(service: &Service, reload: &Reload) {
     match service.handle.admit(admission).await {
         Ok(closed) => tracing::info!(closed, "keys and secrets were read again"),
         Err(error) => tracing::error!("keys and secrets stay as they were: {error}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::status::tests::peer;
-
-    #[test]
-    fn whoever_is_named_comes_before_whoever_was_known() {
-        let named = ["a.example:4000".to_owned()];
-        let names = |begin| match begin {
-            Begin::Join(names) => names,
-            _ => Vec::new(),
-        };
-        assert!(matches!(begin(&[], &[]), Begin::Found));
-        assert_eq!(names(begin(&[], &[peer(1)])), ["10.0.0.1:4000"]);
-        assert_eq!(
-            names(begin(&named, &[peer(1)])),
-            ["a.example:4000", "10.0.0.1:4000"]
-        );
     }
 }

@@ -217,3 +217,6 @@ async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
     let media_type = HeaderValue::from_static(metrics::MEDIA_TYPE);
     Ok(([(header::CONTENT_TYPE, media_type)], page).into_response())
 }
+
+#[cfg(test)]
+mod tests;
