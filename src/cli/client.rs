@@ -25,6 +25,7 @@ pub(crate) struct Target {
     #[arg(
         long,
         env = "CUERDA_CONTROL",
+        hide_env_values = true,
         value_name = "ADDRESS:PORT",
         default_value = "127.0.0.1:4080"
     )]

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{Exit, Failure};
 
 /// How long the control interface may take to close.
-const CLOSING: Duration = Duration::from_millis(1500);
+pub(crate) const CLOSING: Duration = Duration::from_millis(1500);
 
 /// Where a host and its control interface listen.
 #[derive(Clone, Copy, Debug)]
