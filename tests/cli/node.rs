@@ -154,14 +154,16 @@ fn a_second_signal_ends_a_node_at_once_with_1() {
 fn a_paused_node_stops_without_leaving_and_comes_back_as_itself() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
+    // Two that stay: a node whose only neighbour is gone has lost its ring.
     let first = Running::node(&[]);
     let join = first.address();
+    let _second = Running::node(&["--join", &join]);
     let kept = |more: &[&str]| {
         let data = ["--data", text(&data), "--on-terminate", "pause"];
         Running::node(&[&data[..], more].concat())
     };
     let mut node = kept(&["--join", &join]);
-    first.ring_of(2);
+    first.ring_of(3);
     let in_use = cuerda(&["node", "run", "--dev", "--data", text(&data)]);
     assert_eq!(in_use.status.code(), Some(1));
     assert!(
@@ -176,7 +178,7 @@ fn a_paused_node_stops_without_leaving_and_comes_back_as_itself() {
     // Told nobody to join, it goes back to whom it knew.
     let again = kept(&[]);
     assert_eq!(again.id(), node.id());
-    first.ring_of(2);
+    first.ring_of(3);
     assert_eq!(again.ask(&["status"], 0)["incarnation"], 2);
 }
 
