@@ -103,14 +103,17 @@ fn nodes_join_and_one_that_is_terminated_has_left_for_the_others() {
 #[test]
 fn a_process_with_several_nodes_holds_a_key_once_and_leaves_with_all_of_them() {
     let first = Running::node(&[]);
-    let mut several = Running::node(&["--join", &first.address(), "--virtual-nodes", "3"]);
-    first.ring_of(4);
+    let join = first.address();
+    let _second = Running::node(&["--join", &join]);
+    let mut several = Running::node(&["--join", &join, "--virtual-nodes", "3"]);
+    first.ring_of(5);
     let who = first.ask(&["who", "a song"], 0);
-    assert_eq!(who["holders"].as_array().map(Vec::len), Some(2), "{who}");
+    let holders = who["holders"].as_array().map(Vec::len);
+    assert_eq!(holders, Some(3), "three processes of five nodes: {who}");
     assert_eq!(several.ask(&["fingers", "--node", "2"], 0)["node"], 2);
     several.signal(Signal::SIGTERM);
     assert_eq!(several.end().0, Some(0));
-    first.ring_of(1);
+    first.ring_of(2);
 }
 
 /// A ring of two whose second member stands still: whoever leaves waits for it.
