@@ -5,6 +5,7 @@
 //! a node by another way.
 
 mod admission;
+mod bench;
 mod bootstrap;
 mod client;
 mod completions;
@@ -76,6 +77,7 @@ enum Command {
     Reload(reload::Args),
     Leave(leave::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
     Bootstrap(bootstrap::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -163,6 +165,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Leave(args) => leave::run(args, output),
         Command::Bootstrap(args) => bootstrap::run(args, output),
         Command::Demo(args) => demo::run(args, output),
+        Command::Bench(args) => bench::run(args, output),
         Command::Config(args) => config::run(args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Version(args) => version::run(args, output),

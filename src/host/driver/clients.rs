@@ -176,7 +176,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         clients.next_ask = clients.next_ask.wrapping_add(1);
         let number = clients.next_ask;
         clients.asks.insert(number, (to, returns));
-        let patience = self.settings.node.request_timeout_max;
+        // A reply that follows a `Busy` takes longer than others.
+        let config = &self.settings.node;
+        let patience = (config.request_timeout * 2).min(config.request_timeout_max);
         self.timers.set(self.now + patience, Due::Ask(number));
         let id = RequestId {
             incarnation: INCARNATION,
