@@ -235,7 +235,7 @@ fn only_who_knows_the_secret_comes_in_and_it_can_be_read_again() {
 }
 
 #[test]
-fn a_taken_port_is_named_unless_any_will_do() {
+fn a_taken_port_that_was_asked_for_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let at = taken.local_addr().expect("it has one").to_string();
     for flag in ["--listen", "--control"] {

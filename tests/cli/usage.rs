@@ -15,6 +15,8 @@ const COMMANDS: &[&str] = &[
     "reload",
     "leave",
     "demo",
+    "bench",
+    "bench lookup",
     "bootstrap",
     "bootstrap run",
     "config",
