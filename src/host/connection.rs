@@ -197,3 +197,6 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         let _ = tokio::time::timeout(limits::FAREWELL, farewell).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,21 +144,17 @@ impl Links {
         {
             self.dialled.remove(&address);
         }
-        let same = |other: &&u64| self.links[other].opening.public_key == link.opening.public_key;
-        let other = self.links.keys().rev().find(same).copied();
         for (index, id) in (0_u8..).zip(&link.ids) {
-            if self
-                .by_id
-                .get(id)
-                .is_some_and(|(known, _)| *known == serial)
-            {
-                // At another time it may have hosted fewer nodes.
-                let has = |other: &u64| self.links[other].ids.len() > usize::from(index);
-                match other.filter(has) {
-                    Some(other) => self.by_id.insert(*id, (other, index)),
-                    None => self.by_id.remove(id),
-                };
+            if self.by_id.get(id).is_none_or(|(known, _)| *known != serial) {
+                continue;
             }
+            // Another connection of the same process may be of a time when it hosted fewer nodes.
+            let proves = |other: &Link| other.ids.get(usize::from(index)) == Some(id);
+            let mut others = self.links.iter().rev();
+            match others.find(|(_, other)| proves(other)) {
+                Some((other, _)) => self.by_id.insert(*id, (*other, index)),
+                None => self.by_id.remove(id),
+            };
         }
         Some(link)
     }
@@ -313,3 +309,6 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

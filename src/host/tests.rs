@@ -1,7 +1,11 @@
 //! Whole hosts on loopback sockets.
 
 mod bootstrap;
+mod hostile;
+mod memory;
+mod patience;
 mod ring;
+mod stranger;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
