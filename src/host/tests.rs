@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod hostile;
+mod intruder;
 mod memory;
 mod patience;
 mod ring;
