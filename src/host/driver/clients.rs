@@ -83,19 +83,19 @@ impl Clients {
         let _ = open.returns.send(answer);
     }
 
-    /// A reply to a client's question. `Busy` is none: the real one follows.
-    pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) {
-        if *reply == Reply::Busy
-            || self
-                .asks
-                .get(&number)
-                .is_none_or(|(to, _)| to.id != from.id)
-        {
-            return;
+    /// A reply to a client's question; false if nobody asked this peer. `Busy` is none: the
+    /// real one follows.
+    pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) -> bool {
+        let asked = |(to, _): &(Peer, _)| to.id == from.id;
+        if !self.asks.get(&number).is_some_and(asked) {
+            return false;
         }
-        if let Some((_, returns)) = self.asks.remove(&number) {
+        if *reply != Reply::Busy
+            && let Some((_, returns)) = self.asks.remove(&number)
+        {
             let _ = returns.send(Some(reply.clone()));
         }
+        true
     }
 
     /// The time for a reply is over.

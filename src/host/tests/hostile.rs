@@ -1,0 +1,367 @@
+//! What anybody who can connect may do to a host, on real sockets: it closes what is no good,
+//! counts it, and goes on answering the look-ups of its ring.
+
+use bytes::{BufMut, BytesMut};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::net::TcpStream;
+
+use super::stranger::*;
+use super::*;
+use crate::host::{FRAME_VERSION, Frame, limits};
+use crate::node::{Message, PROTOCOL_VERSION, Reply, Request, RequestId};
+use crate::ring::{Id, Peer};
+
+/// Settings for a slow machine. Longer time-outs would slow the ring down: while nodes wait for
+/// each other in a circle, only time-outs free them.
+fn patient(seed: u8, begin: Begin, security: &Security) -> Settings {
+    let mut settings = settings(seed, begin);
+    let mut config = (*settings.node).clone();
+    config.request_timeout = Duration::from_secs(1);
+    config.request_timeout_max = Duration::from_secs(30);
+    settings.node = Arc::new(config);
+    settings.connect_timeout = Duration::from_secs(60);
+    settings.security = security.clone();
+    settings
+}
+
+/// A ring of three, whose first host is the victim; and a client of it.
+async fn victim(security: &Security) -> (Vec<Handle>, SocketAddr, Client) {
+    let (first, address) = start(patient(1, Begin::Found, security)).await;
+    let mut handles = vec![first];
+    for seed in 2..=3 {
+        let begin = Begin::Join(vec![address.clone()]);
+        handles.push(start(patient(seed, begin, security)).await.0);
+    }
+    until_ideal(&handles[0], 3).await;
+    let client = Client::begin(&handles[0]).await;
+    (handles, address.parse().unwrap(), client)
+}
+
+fn both() -> [Security; 2] {
+    [Security::tls(), Security::None]
+}
+
+/// Bytes that begin no frame, whatever comes after them.
+fn bad_bytes() -> Vec<Vec<u8>> {
+    let mut noise = vec![0; 5000];
+    ChaCha8Rng::from_seed([9; 32]).fill_bytes(&mut noise);
+    noise[0] |= 1;
+    // A right length, then noise.
+    let mut framed = BytesMut::new();
+    framed.put_u32(1000);
+    framed.put_u8(FRAME_VERSION);
+    framed.put_u8(200);
+    framed.put_slice(&noise[..998]);
+    let mut other_version = encoded(&question(1, Request::Ping)).to_vec();
+    other_version[4] = FRAME_VERSION + 1;
+    let mut longer = encoded(&question(1, Request::Ping)).to_vec();
+    longer[3] += 1;
+    longer.push(0);
+    vec![
+        noise,
+        framed.to_vec(),
+        other_version,
+        longer,
+        // Four GiB less one, announced.
+        vec![0xff; 4],
+        (limits::FRAME as u32 + 1).to_be_bytes().to_vec(),
+        // Nothing, announced.
+        vec![0; 4],
+    ]
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_frames_cost_who_sends_them_the_connection() {
+    for security in both() {
+        let (handles, address, client) = victim(&security).await;
+        let stranger = Stranger::new(50, &security);
+        let bad = bad_bytes();
+        for bytes in &bad {
+            // In the place of the opening, and after it.
+            let mut line = stranger.connect(&Tcp, address).await.0;
+            let _ = line.send_bytes(bytes).await;
+            line.until_closed().await;
+            let mut line = stranger.call(&Tcp, address).await;
+            let _ = line.send_bytes(bytes).await;
+            line.until_closed().await;
+        }
+        let bad = bad.len() as u64;
+        until_counted(&handles[0], "handshakes_failed", bad).await;
+        until_counted(&handles[0], "frames_malformed", bad).await;
+        client.end().await;
+        assert_eq!(count(&handles[0], "handshakes_failed"), bad);
+        assert_eq!(count(&handles[0], "frames_malformed"), bad);
+        assert_eq!(count(&handles[0], "connections_accepted"), bad + 2);
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_breaks_off_is_forgotten() {
+    for security in both() {
+        let (handles, address, client) = victim(&security).await;
+        let stranger = Stranger::new(50, &security);
+        let whole = encoded(&question(1, Request::Ping));
+        let before = count(&handles[0], "letters_received");
+        for length in 1..whole.len() {
+            let mut line = stranger.call(&Tcp, address).await;
+            line.send_bytes(&whole[..length]).await.unwrap();
+            line.channel.shutdown().await.unwrap();
+            line.until_closed().await;
+        }
+        let accepted = whole.len() as u64 - 1 + 2;
+        until_counted(&handles[0], "connections_accepted", accepted).await;
+        client.end().await;
+        // Only members are still connected, and nothing was made of the pieces.
+        for _ in 0..1000 {
+            if handles[0].status().await.unwrap().connections == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(handles[0].status().await.unwrap().connections, 2);
+        assert_eq!(count(&handles[0], "frames_malformed"), 0);
+        assert_eq!(count(&handles[0], "messages_ignored"), 0);
+        assert!(count(&handles[0], "letters_received") > before);
+    }
+}
+
+/// The first bytes that a TLS client sends.
+async fn client_hello() -> Vec<u8> {
+    let (near, mut far) = duplex(64 * 1024);
+    let stranger = tokio::spawn(async move {
+        let key = Identity::from_seed([50; 32]);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = crate::host::tls::Tls::new(&key, &provider).unwrap();
+        let _ = tls.connect(near).await;
+    });
+    let mut hello = vec![0; 4096];
+    let length = far.read(&mut hello).await.unwrap();
+    stranger.abort();
+    hello.truncate(length);
+    hello
+}
+
+/// As many file descriptors as the system lets this process have, at least so many.
+fn need_files(least: u64) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let wanted = soft.max(least);
+    assert!(wanted <= hard, "this test needs {least} open files");
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_silent_connections_at_once_keep_nobody_out() {
+    need_files(4096);
+    let (handles, address, client) = victim(&Security::tls()).await;
+    let hello = client_hello().await;
+    let mut silent = Vec::new();
+    for number in 0..1000_usize {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Some say nothing, some begin, and some stop before the last byte. Some are already
+        // displaced.
+        let said = [0, hello.len() / 2, hello.len() - 1][number % 3];
+        let _ = stream.write_all(&hello[..said]).await;
+        silent.push(stream);
+    }
+    // Only so many are held.
+    let displaced = 1000 - limits::HANDSHAKES as u64;
+    until_counted(&handles[0], "handshakes_displaced", displaced).await;
+    client.end().await;
+    let begin = Begin::Join(vec![address.to_string()]);
+    let late = start(patient(4, begin, &Security::tls())).await.0;
+    until_ideal(&late, 4).await;
+    drop(silent);
+    assert!(count(&handles[0], "handshakes_displaced") <= 1001);
+}
+
+#[tokio::test]
+async fn who_connects_again_and_again_displaces_only_himself() {
+    for security in both() {
+        let (handles, address, client) = victim(&security).await;
+        let mut stranger = Stranger::new(50, &security);
+        let mut lines = Vec::new();
+        for number in 0..100 {
+            stranger.opening.incarnation = number;
+            lines.push(stranger.call(&Tcp, address).await);
+        }
+        let surplus = 100 - limits::CONNECTIONS_PER_KEY as u64;
+        until_counted(&handles[0], "connections_displaced", surplus).await;
+        for line in &mut lines[..surplus as usize] {
+            line.until_closed().await;
+        }
+        let most = limits::CONNECTIONS_PER_KEY + 2;
+        assert_eq!(handles[0].status().await.unwrap().connections, most);
+        // The last one still serves.
+        let last = lines.last_mut().unwrap();
+        last.send(&question(1, Request::Ping)).await.unwrap();
+        assert!(matches!(last.message().await, Message::Reply { .. }));
+        client.end().await;
+        assert_eq!(count(&handles[0], "connections_displaced"), surplus);
+    }
+}
+
+#[tokio::test]
+async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
+    for security in both() {
+        let (handles, address, client) = victim(&security).await;
+        let mut line = Stranger::new(50, &security).call(&Tcp, address).await;
+        let ignored = |least| until_counted(&handles[0], "messages_ignored", least);
+        // Replies that nobody asked for: to a client of the host, to the node, to an earlier one.
+        for incarnation in [0, 1, 7] {
+            for number in 0..20 {
+                let id = RequestId {
+                    incarnation,
+                    number,
+                };
+                let reply = Reply::Pong;
+                line.send(&letter(0, 0, Message::Reply { id, reply }))
+                    .await
+                    .unwrap();
+            }
+        }
+        ignored(60).await;
+        // From and to nodes that don't exist.
+        for (from, to) in [(1, 0), (0, 1), (255, 0), (0, 255), (64, 64)] {
+            line.send(&letter(from, to, Message::Notify)).await.unwrap();
+        }
+        ignored(65).await;
+        client.end().await;
+        assert_eq!(count(&handles[0], "messages_ignored"), 65);
+        // That was rude, and no reason to close.
+        line.send(&question(3, Request::Ping)).await.unwrap();
+        let pong = Message::Reply {
+            id: RequestId {
+                incarnation: 1,
+                number: 3,
+            },
+            reply: Reply::Pong,
+        };
+        assert_eq!(line.message().await, pong);
+    }
+}
+
+#[tokio::test]
+async fn a_second_opening_and_words_for_bootstrap_nodes_end_the_connection() {
+    for security in both() {
+        let (handles, address, client) = victim(&security).await;
+        let stranger = Stranger::new(50, &security);
+        let registration = crate::host::Registration {
+            nodes: Vec::new(),
+            every_ms: 1,
+        };
+        for frame in [
+            Frame::Opening(stranger.opening.clone()),
+            Frame::Register(registration),
+        ] {
+            let mut line = stranger.call(&Tcp, address).await;
+            line.send(&frame).await.unwrap();
+            line.until_closed().await;
+            // Before the opening neither.
+            let mut line = stranger.connect(&Tcp, address).await.0;
+            line.send(&question(1, Request::Ping)).await.unwrap();
+            line.until_closed().await;
+        }
+        until_counted(&handles[0], "frames_malformed", 2).await;
+        until_counted(&handles[0], "handshakes_failed", 2).await;
+        client.end().await;
+        assert_eq!(count(&handles[0], "frames_malformed"), 2);
+    }
+}
+
+#[tokio::test]
+async fn openings_that_do_not_fit_are_refused() {
+    let (handles, address, client) = victim(&Security::tls()).await;
+    let mends: [fn(&mut crate::host::Opening); 3] = [
+        |opening| opening.protocol = PROTOCOL_VERSION + 1,
+        |opening| opening.cluster = Id::of_key(b"another"),
+        |opening| opening.public_key = Identity::from_seed([2; 32]).public_key(),
+    ];
+    for mend in mends {
+        let mut stranger = Stranger::new(50, &Security::tls());
+        mend(&mut stranger.opening);
+        stranger.call(&Tcp, address).await.until_closed().await;
+    }
+    until_counted(&handles[0], "connections_refused", 3).await;
+    // Who hosts no node, or the host itself, is no way to anybody.
+    let mut stranger = Stranger::new(50, &Security::tls());
+    stranger.opening.nodes = 0;
+    stranger.call(&Tcp, address).await.until_closed().await;
+    let oneself = Stranger::new(1, &Security::tls());
+    oneself.call(&Tcp, address).await.until_closed().await;
+    client.end().await;
+    assert_eq!(count(&handles[0], "connections_refused"), 3);
+    assert_eq!(count(&handles[0], "handshakes_failed"), 0);
+}
+
+#[tokio::test]
+async fn nobody_draws_anothers_messages_by_claiming_its_address() {
+    let security = Security::tls();
+    let (handles, address, client) = victim(&security).await;
+    // A ring of its own, to which the victim is not connected.
+    let (other, _) = start(patient(7, Begin::Found, &security)).await;
+    let meant = first_node(&other).await;
+    let mut claimer = Stranger::new(50, &security);
+    claimer.opening.address = meant.address;
+    let mut line = claimer.call(&Tcp, address).await;
+    line.send(&question(1, Request::Ping)).await.unwrap();
+    assert!(matches!(line.message().await, Message::Reply { .. }));
+    let asker = handles[0].with_timeout(Duration::from_secs(120));
+    assert_eq!(asker.ask(meant, Request::Ping).await.unwrap(), Reply::Pong);
+    assert_eq!(count(&other, "letters_received"), 1);
+    // What is for the claimer himself reaches him; it is the first letter that does.
+    let himself = asker.ask(claimer.peer(), Request::Neighbours);
+    let answer = async {
+        let Message::Request { id, request } = line.message().await else {
+            panic!("a request was to come");
+        };
+        assert_eq!(request, Request::Neighbours);
+        let reply = Reply::NotMember;
+        let _ = line.send(&letter(0, 0, Message::Reply { id, reply })).await;
+    };
+    assert_eq!(tokio::join!(himself, answer).0.unwrap(), Reply::NotMember);
+    client.end().await;
+    assert_eq!(count(&handles[0], "letters_misdirected"), 0);
+    assert_eq!(count(&other, "letters_received"), 1);
+}
+
+#[tokio::test]
+async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
+    let mut host = settings(1, Begin::Found);
+    host.connect_timeout = Duration::from_secs(60);
+    let (asker, _) = start(host).await;
+    let (other, _) = start(settings(7, Begin::Found)).await;
+    let there = first_node(&other).await;
+    let made_up = Peer {
+        id: Id::of_key(b"nobody"),
+        ..there
+    };
+    for _ in 0..3 {
+        let asker = asker.with_timeout(Duration::from_secs(120));
+        asker.ask(made_up, Request::Ping).await.unwrap_err();
+    }
+    until_counted(&asker, "letters_misdirected", 3).await;
+    assert_eq!(count(&other, "letters_received"), 0);
+    // It was dialled once, and who does live there is reached by the same connection.
+    assert_eq!(asker.ask(there, Request::Ping).await.unwrap(), Reply::Pong);
+    assert_eq!(count(&asker, "connections_opened"), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_leads_nowhere_is_left_alone_for_a_while() {
+    let (asker, address) = start(settings(1, Begin::Found)).await;
+    let made_up = Peer {
+        id: Id::of_key(b"nobody"),
+        address: address.parse::<SocketAddr>().unwrap().into(),
+    };
+    let asked = (0..50).map(|_| asker.ask(made_up, Request::Ping));
+    for answer in futures_util::future::join_all(asked).await {
+        answer.unwrap_err();
+    }
+    // All waited for the first attempt, or were lost with it.
+    until_counted(&asker, "letters_misdirected", 1).await;
+    assert_eq!(count(&asker, "connections_opened"), 0);
+    assert!(count(&asker, "connections_accepted") <= 2);
+}
