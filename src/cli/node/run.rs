@@ -31,7 +31,8 @@ const _: () = assert!(LEAVING.as_millis() + SAVING.as_millis() + CLOSING.as_mill
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Every setting can also stand in the file, or in the environment as CUERDA_ and its name; see
-`cuerda config reference`. Flags win over the environment, which wins over the file.
+`cuerda config reference`. Flags win over the environment, which wins over the file. Paths are
+seen from the working directory.
 
 SIGTERM or Ctrl-C: leave the ring and end with 0, within 8 seconds. A second one: end at once,
 with 1. SIGHUP: read keys and secrets again.")]
