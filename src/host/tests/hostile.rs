@@ -403,20 +403,3 @@ async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
     assert_eq!(asker.ask(there, Request::Ping).await.unwrap(), Reply::Pong);
     assert_eq!(count(&asker, "connections_opened"), 1);
 }
-
-#[tokio::test]
-async fn an_address_that_leads_nowhere_is_left_alone_for_a_while() {
-    let (asker, address) = start(settings(1, Begin::Found)).await;
-    let made_up = Peer {
-        id: Id::of_key(b"nobody"),
-        address: address.parse::<SocketAddr>().unwrap().into(),
-    };
-    let asked = (0..50).map(|_| asker.ask(made_up, Request::Ping));
-    for answer in futures_util::future::join_all(asked).await {
-        answer.unwrap_err();
-    }
-    // All waited for the first attempt, or were lost with it.
-    until_counted(&asker, "letters_misdirected", 1).await;
-    assert_eq!(count(&asker, "connections_opened"), 0);
-    assert!(count(&asker, "connections_accepted") <= 2);
-}

@@ -330,6 +330,39 @@ async fn an_address_where_nobody_is_is_tried_less_and_less_often() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_that_leads_to_oneself_or_to_no_node_is_left_alone_for_a_while() {
+    for security in both() {
+        let net = Memory::default();
+        let (asker, oneself) = net.start(secured(1, Begin::Found, &security)).await;
+        let (mut nobody, listener) = listening(&net, &security).await;
+        nobody.opening.nodes = 0;
+        let address = nobody.opening.address.into();
+        let net_there = net.clone();
+        let answering = tokio::spawn(async move {
+            loop {
+                let (stream, _) = net_there.accept(&listener).await.unwrap();
+                nobody.answer(stream).await;
+            }
+        });
+        for at in [oneself, address] {
+            let made_up = Peer {
+                address: at.into(),
+                ..stranger_at(1)
+            };
+            let impatient = asker.with_timeout(Duration::from_millis(10));
+            for _ in 0..1000 {
+                let _ = impatient.ask(made_up, Request::Ping).await;
+            }
+            let calls = net.calls(at).len();
+            assert!((5..=20).contains(&calls), "{calls} times in ten seconds");
+        }
+        assert!(count(&asker, "letters_misdirected") > 0);
+        assert_eq!(count(&asker, "connections_opened"), 0);
+        answering.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn members_do_not_connect_again_and_again_to_those_they_joined_through() {
     let net = Memory::default();
     let (handles, address, client) = victim(&net, &Security::None).await;
