@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -37,9 +38,14 @@ impl Memory {
         calls.map(|(_, at)| *at).collect()
     }
 
-    /// Starts a host in this network.
-    pub(super) async fn start(&self, settings: Settings) -> (Handle, SocketAddr) {
+    /// Starts a host in this network. Its periods are made longer: no time passes on the way of
+    /// a message here, and nodes whose steps of stabilization all begin in the same instant wait
+    /// for each other in a circle, until their time-outs are over.
+    pub(super) async fn start(&self, mut settings: Settings) -> (Handle, SocketAddr) {
         logs();
+        let mut config = (*settings.node).clone();
+        config.stabilize_every = Duration::from_secs(5);
+        settings.node = Arc::new(config);
         let (host, handle) = Host::bind(self.clone(), NoHooks, settings).await.unwrap();
         let address = host.address();
         tokio::spawn(host.run());
