@@ -174,6 +174,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             self.take(woken);
             self.take_more();
             self.take_timers();
+            self.leave_next();
             self.release();
             self.tell_standing();
         }

@@ -13,7 +13,7 @@ use crate::host::sockets::Sockets;
 use crate::host::status::{Answer, FingerRow, Hop, NodeStatus, Status};
 use crate::host::timers::Due;
 use crate::node::{
-    Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId,
+    Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Standing,
 };
 use crate::ring::{BITS, Id, Peer};
 
@@ -133,15 +133,27 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             }
             Call::Leave(returns) => {
                 self.clients.leaving.get_or_insert_default().push(returns);
-                for node in self.indices() {
-                    self.hand(node, Input::Leave);
-                }
+                self.leave_next();
             }
             Call::Stop(returns) => self.clients.stopping = Some(returns),
             Call::Admit(admission, returns) => {
                 let closed = self.admit_by(admission);
                 let _ = returns.send(closed);
             }
+        }
+    }
+
+    /// Lets the next node leave, once the one before has: told all at once, a neighbour could
+    /// take one that is leaving too for its new successor.
+    pub(super) fn leave_next(&mut self) {
+        let standing = |node: &u8| self.nodes[usize::from(*node)].standing();
+        let leaving = |node: &u8| standing(node) == Standing::Leaving;
+        if !self.clients.is_leaving() || self.indices().any(|node| leaving(&node)) {
+            return;
+        }
+        let inside = |node: &u8| standing(node) != Standing::Outside;
+        if let Some(next) = self.indices().find(inside) {
+            self.hand(next, Input::Leave);
         }
     }
 
