@@ -381,25 +381,3 @@ async fn nobody_draws_anothers_messages_by_claiming_its_address() {
     assert_eq!(count(&handles[0], "letters_misdirected"), 0);
     assert_eq!(count(&other, "letters_received"), 1);
 }
-
-#[tokio::test]
-async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
-    let mut host = settings(1, Begin::Found);
-    host.connect_timeout = Duration::from_secs(60);
-    let (asker, _) = start(host).await;
-    let (other, _) = start(settings(7, Begin::Found)).await;
-    let there = first_node(&other).await;
-    let made_up = Peer {
-        id: Id::of_key(b"nobody"),
-        ..there
-    };
-    for _ in 0..3 {
-        let asker = asker.with_timeout(Duration::from_secs(120));
-        asker.ask(made_up, Request::Ping).await.unwrap_err();
-    }
-    until_counted(&asker, "letters_misdirected", 3).await;
-    assert_eq!(count(&other, "letters_received"), 0);
-    // It was dialled once, and who does live there is reached by the same connection.
-    assert_eq!(asker.ask(there, Request::Ping).await.unwrap(), Reply::Pong);
-    assert_eq!(count(&asker, "connections_opened"), 1);
-}

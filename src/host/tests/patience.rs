@@ -374,3 +374,24 @@ async fn members_do_not_connect_again_and_again_to_those_they_joined_through() {
     assert!(handles[0].status().await.unwrap().connections <= 4);
     client.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
+    let net = Memory::default();
+    let (asker, _) = net.start(settings(1, Begin::Found)).await;
+    let (other, _) = net.start(settings(7, Begin::Found)).await;
+    let there = first_node(&other).await;
+    let made_up = Peer {
+        id: crate::ring::Id::of_key(b"nobody"),
+        ..there
+    };
+    for _ in 0..3 {
+        let asker = asker.with_timeout(Duration::from_secs(120));
+        asker.ask(made_up, Request::Ping).await.unwrap_err();
+    }
+    until_counted(&asker, "letters_misdirected", 3).await;
+    assert_eq!(count(&other, "letters_received"), 0);
+    // It was dialled once, and who does live there is reached by the same connection.
+    assert_eq!(asker.ask(there, Request::Ping).await.unwrap(), Reply::Pong);
+    assert_eq!(count(&asker, "connections_opened"), 1);
+}
