@@ -105,6 +105,11 @@ impl Question {
         self.number != 0 && self.number == number
     }
 
+    /// Whether the peer has said that it is busy, and will answer later.
+    pub(super) const fn is_put_off(&self) -> bool {
+        self.waits.is_some()
+    }
+
     /// Asks, if it has not yet; else looks whether what came in settles it.
     pub(super) fn poll<N: Network>(
         &mut self,

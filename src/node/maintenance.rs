@@ -82,6 +82,10 @@ impl Maintenance {
 impl Node {
     /// Starts what is waiting, as long as no step is under way.
     pub(super) fn maintain(&mut self, net: &mut impl Network) {
+        if self.is_in_the_way() {
+            self.maintenance.step = Step::None;
+            self.heard(Heard::Undecided, net);
+        }
         while self.is_member() && !self.maintenance.is_busy() {
             self.answer_delayed(net);
             if !self.maintenance.departures.is_empty() {
@@ -96,6 +100,22 @@ impl Node {
             } else {
                 return;
             }
+        }
+    }
+
+    /// Whether its step waits for a peer with a lower id, that is in a step too, while others
+    /// wait for this one.
+    ///
+    /// Members that all stabilize at the same moment wait for each other all round the circle.
+    /// In such a round somebody always waits for a lower id; that one gives its step up, which
+    /// has changed nothing yet, and the others end theirs one after the other.
+    fn is_in_the_way(&self) -> bool {
+        let Maintenance { step, delayed, .. } = &self.maintenance;
+        match step {
+            Step::Stabilizing(stabilize) if !delayed.is_empty() => stabilize
+                .put_off_by()
+                .is_some_and(|other| other.id < self.me().id),
+            _ => false,
         }
     }
 

@@ -58,6 +58,11 @@ impl Stabilize {
         self.question.awaits(number).then_some(self.question.to)
     }
 
+    /// Who lets this step wait, in the middle of a step of its own.
+    pub(in crate::node) fn put_off_by(&self) -> Option<Peer> {
+        self.question.is_put_off().then_some(self.question.to)
+    }
+
     pub(in crate::node) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Heard> {
         let to = self.question.to;
         let heard = match ready!(self.question.poll(ask, || Request::Neighbours)) {

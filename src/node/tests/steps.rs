@@ -86,7 +86,8 @@ fn a_circle_of_nodes_that_ask_each_other_at_the_same_instant_does_not_deadlock()
         world.input(place, Input::Remember(vec![]));
         assert!(world.node(place).maintenance.is_busy());
     }
-    world.run(SECOND * 2);
+    // Far less than a time-out: nobody waits for one.
+    world.run(SECOND / 4);
     for &place in &ring {
         assert!(
             !world.node(place).maintenance.is_busy(),
@@ -98,6 +99,29 @@ fn a_circle_of_nodes_that_ask_each_other_at_the_same_instant_does_not_deadlock()
         0
     );
     world.assert_ideal(&ring);
+}
+
+#[test]
+fn who_waits_for_a_lower_id_and_is_waited_for_gives_way() {
+    let mut bench = Bench::member(40, 30, &[10, 20]);
+    let number = bench.begin_step();
+    bench.reply(10, number, Reply::Busy);
+    assert!(bench.node.maintenance.is_busy(), "nobody waits for it");
+    bench.ask(30, Request::Neighbours);
+    assert!(!bench.node.maintenance.is_busy());
+    assert_eq!(
+        bench.replied(),
+        [(30, Reply::Busy), (30, neighbours(40, 30, &[10, 20]))]
+    );
+
+    let mut bench = Bench::member(20, 10, &[30, 40]);
+    let number = bench.begin_step();
+    bench.ask(10, Request::Neighbours);
+    bench.reply(30, number, Reply::Busy);
+    assert!(
+        bench.node.maintenance.is_busy(),
+        "a higher id is waited for"
+    );
 }
 
 #[test]
