@@ -1,3 +1,5 @@
+//! Who is let in and who is not, and what a proof is bound to.
+
 use std::fs;
 
 use super::*;

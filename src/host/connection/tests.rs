@@ -1,3 +1,5 @@
+//! One connection, with a pipe in memory for the channel.
+
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Data directories that are new, known, damaged and in use.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

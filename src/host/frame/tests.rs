@@ -1,3 +1,5 @@
+//! Frames there and back, and bytes that are none.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Keys that are made, kept, refused and hidden.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

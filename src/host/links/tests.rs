@@ -1,3 +1,5 @@
+//! Which connection leads to whom, whatever comes and goes.
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Rings whose nodes know nobody but a bootstrap node, or each other's addresses.
+
 use super::*;
 use crate::host::Bootstrap;
 use crate::node::Standing;

@@ -1,3 +1,5 @@
+//! Rings that form, are asked, and are left.
+
 use super::*;
 use crate::ring::{Id, Peer};
 

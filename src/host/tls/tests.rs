@@ -1,3 +1,5 @@
+//! Handshakes that succeed, and all those that must not.
+
 use std::time::Duration;
 
 use rustls::client::ResolvesClientCert;
