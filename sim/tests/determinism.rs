@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cuerda_sim::report::metric_paths;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
-use cuerda_sim::world::{Nobody, SECOND, Time};
+use cuerda_sim::world::{Nobody, SECOND, Time, World as _};
 use serde_json::Value;
 
 /// Something of everything that draws random numbers, but for faults.

@@ -13,8 +13,9 @@ use crate::check::property::Property;
 use crate::check::ring::{Change, RingChecker};
 use crate::report::{Ring, Violation};
 use crate::scenario::Scenario;
-use crate::world::events::World;
-use crate::world::{Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, nanoseconds};
+use crate::world::{
+    Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World, nanoseconds,
+};
 
 /// As many violations are described; all are counted.
 const DESCRIBED: usize = 20;
@@ -55,7 +56,7 @@ struct RingWatch {
 impl<'a, 'b> Judge<'a, 'b> {
     pub(super) fn new(
         scenario: &Scenario,
-        world: &World,
+        world: &impl World,
         listener: Option<&'a mut Listener<'b>>,
     ) -> Judge<'a, 'b> {
         let checks = scenario.checks;

@@ -14,9 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::report::{Report, Verdict};
-use crate::scenario::Scenario;
-use crate::world::events::World;
-use crate::world::nanoseconds;
+use crate::scenario::{self, Scenario};
+use crate::world::{World, events, nanoseconds};
 use cost::Meter;
 use judge::Judge;
 
@@ -60,8 +59,21 @@ fn perform(
     listener: Option<&mut Listener<'_>>,
 ) -> Report {
     let scenario = Arc::new(scenario.clone());
-    let mut world = World::new(&scenario, scenario.seed);
-    let mut judge = Judge::new(&scenario, &world, listener);
+    match scenario.world {
+        scenario::World::Events => {
+            let world = events::World::new(&scenario, scenario.seed);
+            perform_in(world, &scenario, progress, listener)
+        }
+    }
+}
+
+fn perform_in<W: World>(
+    mut world: W,
+    scenario: &Scenario,
+    progress: &mut dyn FnMut(&Progress),
+    listener: Option<&mut Listener<'_>>,
+) -> Report {
+    let mut judge = Judge::new(scenario, &world, listener);
     let (start, length) = (world.origin(), nanoseconds(scenario.duration));
     let mut meter = Meter::start();
     for part in 1..=PARTS {
@@ -88,7 +100,7 @@ fn perform(
     let (ring, violations, grave) = judge.ring(now);
     Report {
         scenario: scenario.name.clone(),
-        world: "events".to_owned(),
+        world: W::NAME.to_owned(),
         seed: scenario.seed,
         nodes: scenario.nodes,
         verdict: if grave == 0 {

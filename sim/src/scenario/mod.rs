@@ -31,6 +31,9 @@ pub use parse::Overrides;
 /// The most nodes that a scenario can start with, or that one fault can make join.
 pub const MOST_NODES: u32 = 10_000_000;
 
+/// The most nodes that fit the `turmoil` world at any time, those that join included.
+pub const TURMOIL_NODES: u32 = 64;
+
 /// A checked scenario: every value is in range and every time lies within the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {

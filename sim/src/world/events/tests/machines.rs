@@ -1,7 +1,7 @@
 //! Nodes that stop, and nodes that stand still.
 
 use super::*;
-use crate::world::events::wire;
+use crate::world::number_of;
 
 const CRASH: &str = "nodes = \"n3\"";
 
@@ -203,7 +203,7 @@ fn the_presumption_of_death_is_told_with_the_truth() {
     let mut told = std::collections::BTreeMap::new();
     for (_, seen) in &log.0 {
         if let Seen::Told(_, Event::PresumedDead(peer), about) = seen {
-            let number = wire::number(peer.address).unwrap();
+            let number = number_of(peer.address).unwrap();
             *told.entry((number, about.unwrap())).or_insert(0) += 1;
         }
     }
