@@ -20,6 +20,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod turmoil;
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub use parse::Overrides;
 /// The most nodes that a scenario can start with, or that one fault can make join.
 pub const MOST_NODES: u32 = 10_000_000;
 
-/// The most nodes that fit the `turmoil` world at any time, those that join included.
+/// The most machines that fit the `turmoil` world, those of newcomers included.
 pub const TURMOIL_NODES: u32 = 64;
 
 /// A checked scenario: every value is in range and every time lies within the run.
@@ -72,6 +73,8 @@ pub struct Scenario {
 pub enum World {
     /// The discrete-event engine.
     Events,
+    /// The whole program, down to its bytes, on simulated sockets.
+    Turmoil,
 }
 
 /// Which checkers watch a run.
@@ -101,6 +104,9 @@ pub struct Network {
     pub loss: f64,
     /// The share that arrives twice, 0 to 1.
     pub duplicate: f64,
+    /// How far time goes at once in the `turmoil` world; whole milliseconds, at least one. The
+    /// `events` world has no steps.
+    pub tick: Duration,
 }
 
 /// How long a message is under way.
@@ -225,7 +231,9 @@ pub enum FaultKind {
 pub enum Disk {
     /// It is found again: the identity, and the peers remembered.
     Kept,
-    /// It is lost: the node comes back under its identity and knows nothing else.
+    /// It is lost: the node comes back knowing nothing. In the `turmoil` world its key lay there
+    /// too, so that it comes back under another identity; in the `events` world nobody proves
+    /// a key, and it keeps its own.
     Lost,
 }
 
