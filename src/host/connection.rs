@@ -1,1 +1,211 @@
-//! stub
+//! One connection: frames in, frames out, until one end has enough.
+//!
+//! It knows nobody but the driver. It stops reading while the driver has too much to do, and
+//! stops taking frames while the peer does not read; what it can't take is lost before it gets
+//! here.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::counters::Counters;
+use super::frame::{Frame, Letter};
+use super::limits;
+
+/// The least room to read into.
+const READ: usize = 4096;
+
+/// Why a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// The driver has no more use for it.
+    Here,
+    /// The other end closed it, or it broke.
+    There,
+    /// It sent something that is no letter.
+    Malformed,
+    /// It does not read.
+    Stalled,
+}
+
+/// Where letters that come in go, with the number of the connection they came by.
+#[derive(Clone, Debug)]
+pub(super) struct Inbox {
+    pub(super) serial: u64,
+    pub(super) letters: mpsc::Sender<(u64, Letter)>,
+}
+
+/// One connection's buffers and halves.
+struct Connection<T> {
+    reader: ReadHalf<T>,
+    writer: WriteHalf<T>,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+    /// Something is written that may still be in a buffer of the channel.
+    unflushed: bool,
+    /// By when the peer must have read something.
+    deadline: Option<Instant>,
+    counters: Arc<Counters>,
+}
+
+/// Carries frames until the connection ends. Dropping the sender of `frames` closes it, after
+/// what is in it has been written.
+pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
+    channel: T,
+    rest: BytesMut,
+    mut frames: mpsc::Receiver<Frame>,
+    inbox: Inbox,
+    counters: Arc<Counters>,
+) -> Closed {
+    let (reader, writer) = tokio::io::split(channel);
+    let mut connection = Connection {
+        reader,
+        writer,
+        incoming: rest,
+        outgoing: BytesMut::new(),
+        unflushed: false,
+        deadline: None,
+        counters,
+    };
+    let mut batch = Vec::new();
+    if let Some(closed) = connection.pass_on(&inbox).await {
+        return closed;
+    }
+    loop {
+        let writing = connection.is_writing();
+        if writing && connection.deadline.is_none() {
+            connection.deadline = Some(Instant::now() + limits::STALLED);
+        }
+        let deadline = connection.deadline.unwrap_or_else(Instant::now);
+        let room = connection.outgoing.len() < limits::UNWRITTEN;
+        let Connection {
+            reader,
+            writer,
+            incoming,
+            outgoing,
+            unflushed,
+            counters,
+            ..
+        } = &mut connection;
+        let step = tokio::select! {
+            biased;
+            taken = frames.recv_many(&mut batch, 64), if room => Step::Taken(taken),
+            written = tokio::time::timeout_at(deadline, write(writer, outgoing, unflushed)),
+                if writing => match written {
+                    Ok(Ok(())) => Step::Written,
+                    Ok(Err(_)) => return Closed::There,
+                    Err(_) => {
+                        Counters::add(&counters.connections_stalled);
+                        return Closed::Stalled;
+                    }
+                },
+            read = read(reader, incoming, &counters.bytes_received) => match read {
+                Ok(0) | Err(_) => return Closed::There,
+                Ok(_) => Step::Read,
+            },
+        };
+        match step {
+            Step::Taken(0) => {
+                connection.say_farewell().await;
+                return Closed::Here;
+            }
+            Step::Taken(_) => {
+                let before = connection.outgoing.len();
+                for frame in batch.drain(..) {
+                    frame.encode(&mut connection.outgoing);
+                }
+                let encoded = connection.outgoing.len() - before;
+                Counters::add_many(&connection.counters.bytes_sent, encoded as u64);
+            }
+            Step::Written => connection.deadline = None,
+            Step::Read => {
+                if let Some(closed) = connection.pass_on(&inbox).await {
+                    return closed;
+                }
+            }
+        }
+    }
+}
+
+enum Step {
+    Taken(usize),
+    Written,
+    Read,
+}
+
+/// Writes as much as the channel takes now. Cut off, nothing is lost: the buffer says what is
+/// left.
+async fn write<T: AsyncWrite>(
+    writer: &mut WriteHalf<T>,
+    outgoing: &mut BytesMut,
+    unflushed: &mut bool,
+) -> std::io::Result<()> {
+    if !outgoing.is_empty() {
+        *unflushed = true;
+        writer.write_buf(outgoing).await?;
+    }
+    if outgoing.is_empty() {
+        writer.flush().await?;
+        *unflushed = false;
+    }
+    Ok(())
+}
+
+async fn read<T: AsyncRead>(
+    reader: &mut ReadHalf<T>,
+    incoming: &mut BytesMut,
+    count: &AtomicU64,
+) -> std::io::Result<usize> {
+    incoming.reserve(READ);
+    let read = reader.read_buf(incoming).await?;
+    Counters::add_many(count, read as u64);
+    Ok(read)
+}
+
+impl<T: AsyncRead + AsyncWrite> Connection<T> {
+    fn is_writing(&self) -> bool {
+        self.unflushed || !self.outgoing.is_empty()
+    }
+
+    /// Gives the letters that have come in to the driver.
+    async fn pass_on(&mut self, inbox: &Inbox) -> Option<Closed> {
+        loop {
+            match Frame::decode(&mut self.incoming) {
+                Ok(None) => return None,
+                Ok(Some(Frame::Letter(letter))) => {
+                    let Inbox { serial, letters } = inbox;
+                    if letters.send((*serial, letter)).await.is_err() {
+                        return Some(Closed::Here);
+                    }
+                }
+                Ok(Some(other)) => {
+                    tracing::debug!(?other, "closed a connection: an unexpected frame");
+                    Counters::add(&self.counters.frames_malformed);
+                    return Some(Closed::Malformed);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "closed a connection");
+                    Counters::add(&self.counters.frames_malformed);
+                    return Some(Closed::Malformed);
+                }
+            }
+        }
+    }
+
+    async fn say_farewell(&mut self) {
+        let farewell = async {
+            while self.is_writing() {
+                let (writer, outgoing) = (&mut self.writer, &mut self.outgoing);
+                if write(writer, outgoing, &mut self.unflushed).await.is_err() {
+                    return;
+                }
+            }
+            let _ = self.writer.shutdown().await;
+        };
+        let _ = tokio::time::timeout(limits::FAREWELL, farewell).await;
+    }
+}

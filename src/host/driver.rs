@@ -1,13 +1,121 @@
-//! stub
-use super::handle::Handle;
-use super::{Hooks, Settings, Sockets};
+//! The driver: the one task that owns the nodes of a process.
+//!
+//! It waits for something to happen, then takes whatever has come in, a bounded batch of each
+//! kind, and lets the nodes handle it; only then it releases what they sent. Nothing it does
+//! waits for a peer, a client or a disk; each of these has a queue that may be full.
+
+mod begin;
+mod clients;
+mod doors;
+mod letters;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-/// A host that listens and is about to run.
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::connection::Closed;
+use super::counters::Counters;
+use super::frame::Letter;
+use super::handle::{Call, Handle};
+use super::handshake::{Door, Proven, Refused};
+use super::hooks::Hooks;
+use super::limits;
+use super::links::Links;
+use super::port::{Outbox, Port};
+use super::seeds::News;
+use super::settings::Settings;
+use super::sockets::Sockets;
+use super::timers::{Due, Timers};
+use super::trace::Traces;
+use crate::node::{Event, Input, Message, Node, Standing, Timer};
+use crate::ring::Address;
+use clients::Clients;
+
+pub use begin::StartError;
+
+/// Letters handled in one batch.
+const LETTERS: usize = 256;
+/// Of everything else, as many are handled in one batch.
+const OTHERS: usize = 16;
+/// How often connections are looked through for those that nobody uses.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Nodes on sockets: listens, and is about to run.
+///
+/// Dropped while it runs, it is as if the process had been killed.
 #[derive(Debug)]
-pub struct Host<S, H> {
+pub struct Host<S: Sockets, H: Hooks> {
     sockets: S,
     hooks: H,
+    settings: Settings,
+    listener: S::Listener,
+    door: Door,
+    address: SocketAddr,
+    nodes: Vec<Node>,
+    links: Links,
+    timers: Timers,
+    random: ChaCha8Rng,
+    outbox: Outbox,
+    /// Messages between nodes of this host: sender, receiver, message.
+    local: VecDeque<(u8, u8, Message)>,
+    requests: BTreeMap<(u8, u32), Sent>,
+    clients: Clients,
+    traces: Traces,
+    inbox: Queue<(u64, Letter)>,
+    calls: Queue<Call>,
+    news: Queue<News<S::Stream>>,
+    tasks: JoinSet<Done<S::Stream>>,
+    /// How many of them carry a connection.
+    carried: usize,
+    /// Connections from outside that have not proved who they are, the oldest first.
+    handshakes: VecDeque<(u64, AbortHandle)>,
+    /// No connection is accepted before this, since the last attempt failed.
+    accept_after: Option<Instant>,
+    member: watch::Sender<bool>,
+    waiting_for: Option<String>,
+    counters: Arc<Counters>,
+    started: Instant,
+    now: Instant,
 }
+
+/// Both ends of a queue: as long as the driver lives it is not closed.
+#[derive(Debug)]
+struct Queue<T> {
+    sender: mpsc::Sender<T>,
+    receiver: mpsc::Receiver<T>,
+}
+
+impl<T> Queue<T> {
+    fn new(room: usize) -> Queue<T> {
+        let (sender, receiver) = mpsc::channel(room);
+        Queue { sender, receiver }
+    }
+}
+
+/// A request given to a connection, whose reply has not come.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    by: u64,
+    at: Instant,
+    /// It was sent before, under the same number: nobody knows which of the two a reply is to.
+    again: bool,
+}
+
+/// How one of the driver's tasks ended.
+#[derive(Debug)]
+enum Done<T> {
+    Carried(u64, Closed),
+    Dialled(Address, Result<Box<Proven<T>>, Refused>),
+    Accepted(u64, SocketAddr, Result<Box<Proven<T>>, Refused>),
+    Sought,
+}
+
 /// How a host ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -16,34 +124,256 @@ pub enum Ended {
     /// It was told to stop without leaving.
     Stopped,
 }
-/// Why a host can't start.
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct StartError;
+
+/// What the driver waited for.
+enum Woken<S: Sockets> {
+    Call(Option<Call>),
+    Letter(Option<(u64, Letter)>),
+    Done(Option<Result<Done<S::Stream>, tokio::task::JoinError>>),
+    News(Option<News<S::Stream>>),
+    Accepted(std::io::Result<(S::Stream, SocketAddr)>),
+    Time,
+}
+
 impl<S: Sockets, H: Hooks> Host<S, H> {
-    /// Listens, and makes the nodes.
-    ///
-    /// # Errors
-    /// If the address can't be listened on, or the settings don't fit.
-    pub async fn bind(
-        sockets: S,
-        hooks: H,
-        _settings: Settings,
-    ) -> Result<(Host<S, H>, Handle), StartError> {
-        let _ = Host { sockets, hooks };
-        Err(StartError)
-    }
     /// Where others reach it.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([0, 0, 0, 0], 0))
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
-    /// Runs until its nodes have left, or all is lost. Dropped, it is as if the process was
-    /// killed.
+
+    /// A handle to it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        let counters = Arc::clone(&self.counters);
+        Handle::new(self.calls.sender.clone(), counters, Handle::TIMEOUT)
+    }
+
+    /// Runs until its nodes have left or it is told to stop.
     ///
     /// # Panics
     /// If one of its own tasks did.
-    pub async fn run(self) -> Ended {
-        Ended::Stopped
+    pub async fn run(mut self) -> Ended {
+        self.now = Instant::now();
+        self.begin();
+        self.release();
+        let mut sleep = Box::pin(sleep_until(self.now));
+        loop {
+            if let Some(ended) = self.ended() {
+                self.finish().await;
+                return ended;
+            }
+            self.hooks.gate().await;
+            let woken = self.wait(&mut sleep).await;
+            // Whoever stands still does not notice what has woken him.
+            self.hooks.gate().await;
+            self.now = Instant::now();
+            self.take(woken);
+            self.take_more();
+            self.take_timers();
+            self.release();
+            self.tell_standing();
+        }
+    }
+
+    async fn wait(&mut self, sleep: &mut std::pin::Pin<Box<Sleep>>) -> Woken<S> {
+        if !self.local.is_empty() {
+            return Woken::Time;
+        }
+        // There is always a next timer: the sweep.
+        if let Some(next) = self.timers.next()
+            && sleep.deadline() != next
+        {
+            sleep.as_mut().reset(next);
+        }
+        let accepting = self.accept_after.is_none();
+        tokio::select! {
+            biased;
+            call = self.calls.receiver.recv() => Woken::Call(call),
+            letter = self.inbox.receiver.recv() => Woken::Letter(letter),
+            done = self.tasks.join_next(), if !self.tasks.is_empty() => Woken::Done(done),
+            news = self.news.receiver.recv() => Woken::News(news),
+            accepted = self.sockets.accept(&self.listener), if accepting => {
+                Woken::Accepted(accepted)
+            }
+            () = sleep.as_mut() => Woken::Time,
+        }
+    }
+
+    fn take(&mut self, woken: Woken<S>) {
+        match woken {
+            Woken::Call(Some(call)) => self.called(call),
+            Woken::Letter(Some((by, letter))) => self.letter_came(by, letter),
+            Woken::Done(Some(done)) => self.done(done),
+            Woken::News(Some(news)) => self.heard(news),
+            Woken::Accepted(accepted) => self.accepted(accepted),
+            Woken::Call(None)
+            | Woken::Letter(None)
+            | Woken::Done(None)
+            | Woken::News(None)
+            | Woken::Time => {}
+        }
+    }
+
+    /// Takes what else is there, a bounded number of each kind, so that none starves another.
+    fn take_more(&mut self) {
+        for _ in 0..LETTERS {
+            let Some((from, to, message)) = self.local.pop_front() else {
+                break;
+            };
+            self.message_came(self.nodes[usize::from(from)].me(), to, message);
+        }
+        for _ in 0..LETTERS {
+            let Ok((by, letter)) = self.inbox.receiver.try_recv() else {
+                break;
+            };
+            self.letter_came(by, letter);
+        }
+        for _ in 0..LETTERS {
+            let Ok(call) = self.calls.receiver.try_recv() else {
+                break;
+            };
+            self.called(call);
+        }
+        for _ in 0..OTHERS {
+            let Some(done) = self.tasks.try_join_next() else {
+                break;
+            };
+            self.done(done);
+        }
+        if let Ok(news) = self.news.receiver.try_recv() {
+            self.heard(news);
+        }
+    }
+
+    fn take_timers(&mut self) {
+        while let Some(due) = self.timers.take(self.now) {
+            match due {
+                Due::Node(node, timer) => {
+                    if let Timer::Request(number) = timer {
+                        self.no_reply(node, number);
+                    }
+                    self.hand(node, Input::Timer(timer));
+                }
+                Due::Dial(address) => {
+                    if self.links.dial_planned(address) {
+                        self.dial(address);
+                    }
+                }
+                Due::Ask(number) => self.clients.give_up(number),
+                Due::Sweep => {
+                    self.sweep();
+                    self.timers.set(self.now + SWEEP, Due::Sweep);
+                }
+            }
+        }
+    }
+
+    /// Lets a node handle an input, and looks after what it tells. What it sends stays in the
+    /// outbox.
+    fn hand(&mut self, node: u8, input: Input) {
+        let traced = match &input {
+            _ if self.traces.is_empty() => None,
+            Input::Lookup { token, .. } => Some(*token),
+            Input::Message {
+                message: Message::Reply { id, .. },
+                ..
+            } => self.traces.of_request(node, id.number),
+            Input::Timer(Timer::Request(number)) => self.traces.of_request(node, *number),
+            _ => None,
+        };
+        let before = self.outbox.sent.len();
+        let at = usize::from(node);
+        let mut port = Port {
+            node,
+            now: self.now,
+            wall_clock: self.hooks.wall_clock(),
+            outbox: &mut self.outbox,
+            timers: &mut self.timers,
+            random: &mut self.random,
+        };
+        self.nodes[at].handle(input, &mut port);
+        if let Some(token) = traced {
+            for (node, to, message) in &self.outbox.sent[before..] {
+                self.traces.sent(token, *node, *to, message, self.now);
+            }
+        }
+        for event in std::mem::take(&mut self.outbox.events) {
+            self.hooks.told(&self.nodes[at], &event);
+            self.told(node, event);
+        }
+    }
+
+    fn told(&mut self, node: u8, event: Event) {
+        let me = self.nodes[usize::from(node)].me();
+        match event {
+            Event::Lookup {
+                token,
+                result,
+                timeouts,
+            } => {
+                let trace = self.traces.end(token);
+                if result.is_err() {
+                    Counters::add(&self.counters.lookups_failed);
+                }
+                self.clients
+                    .looked_up(token, result, timeouts, trace, self.now);
+            }
+            Event::Joined => tracing::info!(node = %me, "belongs to the ring"),
+            Event::Left => tracing::info!(node = %me, "has left the ring"),
+            Event::Stranded => {
+                Counters::add(&self.counters.stranded);
+                tracing::warn!(node = %me, "all successors are silent; looking for a way back");
+            }
+            Event::PresumedDead(peer) => {
+                Counters::add(&self.counters.peers_presumed_dead);
+                tracing::info!(node = %me, %peer, "presumed dead");
+            }
+            Event::Refused(peer, refusal) => {
+                Counters::add(&self.counters.peers_refused);
+                tracing::warn!(node = %me, %peer, "does not fit: {refusal}");
+            }
+            Event::Ignored(peer, why) => {
+                Counters::add(&self.counters.messages_ignored);
+                tracing::debug!(node = %me, %peer, ?why, "ignored a message");
+            }
+            Event::NeighboursChanged => {
+                tracing::debug!(node = %me, "has other neighbours");
+            }
+        }
+    }
+
+    fn tell_standing(&mut self) {
+        let member = self.nodes.iter().all(Node::is_member);
+        self.member.send_if_modified(|known| {
+            let changed = *known != member;
+            *known = member;
+            changed
+        });
+        if member {
+            self.waiting_for = None;
+        }
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        if self.clients.is_stopping() {
+            return Some(Ended::Stopped);
+        }
+        let outside = |node: &Node| node.standing() == Standing::Outside;
+        (self.clients.is_leaving() && self.nodes.iter().all(outside)).then_some(Ended::Left)
+    }
+
+    /// Lets the connections write what they have, and tells who waits for the end.
+    async fn finish(&mut self) {
+        self.links.close_all();
+        let flushed = async {
+            while self.carried > 0
+                && let Some(done) = self.tasks.join_next().await
+            {
+                self.carried -= usize::from(matches!(done, Ok(Done::Carried(..))));
+            }
+        };
+        let _ = tokio::time::timeout(limits::FAREWELL, flushed).await;
+        self.clients.has_ended();
     }
 }

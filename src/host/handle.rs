@@ -42,10 +42,14 @@ pub(super) enum Call {
     Status(Returns<Status>),
     Fingers(u8, Returns<Vec<FingerRow>>),
     Leave(Returns<()>),
+    Stop(Returns<()>),
     Admit(Admission, Returns<usize>),
 }
 
 impl Handle {
+    /// How long a call may take, unless [`Handle::with_timeout`] says otherwise.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
     pub(super) const fn new(
         calls: mpsc::Sender<Call>,
         counters: Arc<Counters>,
@@ -172,6 +176,15 @@ impl Handle {
     /// If it has not in time.
     pub async fn leave(&self) -> Result<(), CallError> {
         self.call(Call::Leave).await
+    }
+
+    /// Makes the host stop without leaving: to the ring it is as if it had crashed. Done when it
+    /// has.
+    ///
+    /// # Errors
+    /// If it has not in time.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        self.call(Call::Stop).await
     }
 
     /// Replaces the keys and secrets it admits by, while it runs; connections that these would

@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::frame::Letter;
-use crate::node::{Event, Node};
+use crate::node::{Event, Message, Node};
 use crate::ring::Peer;
 
 /// Watches a host and disturbs it: the harness's way in. A deployed host has [`NoHooks`].
@@ -17,13 +16,13 @@ pub trait Hooks: Send + 'static {
         std::future::ready(())
     }
 
-    /// A letter is about to be given to a connection.
-    fn fate(&mut self, _to: Peer, _letter: &Letter) -> Fate {
+    /// `node` has sent a message to a peer, and it is about to be given to a connection.
+    fn fate(&mut self, _node: &Node, _to: Peer, _message: &Message) -> Fate {
         Fate::Pass
     }
 
-    /// A letter has come in from this peer and is about to be handled by `node`.
-    fn delivered(&mut self, _node: &Node, _from: Peer, _letter: &Letter) {}
+    /// A message has come in from a peer and is about to be handled by `node`.
+    fn delivered(&mut self, _node: &Node, _from: Peer, _message: &Message) {}
 
     /// The node told this while it handled an input.
     fn told(&mut self, _node: &Node, _event: &Event) {}
@@ -40,7 +39,7 @@ pub trait Hooks: Send + 'static {
     }
 }
 
-/// What becomes of a letter.
+/// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It is sent.

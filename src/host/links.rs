@@ -1,1 +1,275 @@
-//! stub
+//! Which connection leads to whom, and which address is being dialled.
+//!
+//! A table without I/O: the driver does what it says. A node is found by its id, which the
+//! other end has proved, and never by the address it claims; so nobody can draw another's
+//! messages to himself.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::admission::Admitted;
+use super::frame::{Frame, Letter, Opening};
+use super::limits;
+use crate::node::Message;
+use crate::ring::{Address, Id, Peer};
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) opening: Opening,
+    pub(super) admitted: Admitted,
+    pub(super) ids: Vec<Id>,
+    /// The address that this end dialled, if it did.
+    dialled: Option<Address>,
+    frames: mpsc::Sender<Frame>,
+    used: Instant,
+}
+
+/// An address that is not connected.
+#[derive(Debug, Default)]
+struct Dial {
+    state: State,
+    failures: u32,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Idle,
+    /// An attempt is under way.
+    Dialling,
+    /// An attempt failed; the next one not before this.
+    Resting(Instant),
+    /// The same, and somebody waits for it.
+    Planned,
+}
+
+/// A message that waits for a connection.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) from: u8,
+    pub(super) to: Peer,
+    pub(super) message: Message,
+}
+
+/// What becomes of a message that no connection is there for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It waits; dial this address now.
+    Dial(Address),
+    /// It waits; dial this address then.
+    DialAt(Address, Instant),
+    /// It waits for a dial that is under way, or planned.
+    More,
+    /// It is lost: the address is known to be somebody else's.
+    Misdirected,
+    /// It is lost: too many wait already.
+    Full,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: BTreeMap<u64, Link>,
+    by_id: BTreeMap<Id, (u64, u8)>,
+    dialled: BTreeMap<Address, u64>,
+    dials: BTreeMap<Address, Dial>,
+    next: u64,
+}
+
+impl Links {
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(super) fn get(&self, serial: u64) -> Option<&Link> {
+        self.links.get(&serial)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Link)> {
+        self.links.iter().map(|(serial, link)| (*serial, link))
+    }
+
+    /// The number of a connection to come.
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Enters a new connection.
+    ///
+    /// Both ends may have dialled at the same time. Then they agree on the connection dialled
+    /// by the lower key, and the other one is no longer written to; nobody uses it, so it is
+    /// closed. If one end has started again, or dialled a second time, it knows better.
+    pub(super) fn open(&mut self, serial: u64, link: Link, mine: &[u8; 32]) {
+        let theirs = link.opening.public_key;
+        let dialler = |link: &Link| if link.dialled.is_some() { *mine } else { theirs };
+        let earlier = link.ids.first().and_then(|id| self.by_id.get(id));
+        let earlier = earlier.and_then(|(earlier, _)| self.links.get(earlier));
+        let stays = earlier.is_some_and(|earlier| {
+            earlier.opening.incarnation == link.opening.incarnation
+                && earlier.dialled.is_some() != link.dialled.is_some()
+                && dialler(earlier) < dialler(&link)
+        });
+        if let Some(address) = link.dialled {
+            self.dialled.insert(address, serial);
+        }
+        for (index, &id) in (0..).zip(&link.ids) {
+            if stays {
+                self.by_id.entry(id).or_insert((serial, index));
+            } else {
+                self.by_id.insert(id, (serial, index));
+            }
+        }
+        self.links.insert(serial, link);
+    }
+
+    /// Takes all connections out.
+    pub(super) fn close_all(&mut self) {
+        self.links.clear();
+        self.by_id.clear();
+        self.dialled.clear();
+    }
+
+    /// Takes a connection out, and looks whether another leads to the same nodes.
+    pub(super) fn close(&mut self, serial: u64) -> Option<Link> {
+        let link = self.links.remove(&serial)?;
+        if let Some(address) = link.dialled
+            && self.dialled.get(&address) == Some(&serial)
+        {
+            self.dialled.remove(&address);
+        }
+        let same = |other: &&u64| self.links[other].opening.public_key == link.opening.public_key;
+        let other = self.links.keys().rev().find(same).copied();
+        for (index, id) in (0..).zip(&link.ids) {
+            if self.by_id.get(id).is_some_and(|(known, _)| *known == serial) {
+                match other {
+                    Some(other) => self.by_id.insert(*id, (other, index)),
+                    None => self.by_id.remove(id),
+                };
+            }
+        }
+        Some(link)
+    }
+
+    /// The connection that leads to a node, and the node's index there.
+    pub(super) fn find(&self, id: Id) -> Option<(u64, u8)> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Gives a letter to a connection; false if it takes no more.
+    pub(super) fn send(&mut self, serial: u64, letter: Letter, now: Instant) -> bool {
+        self.links.get_mut(&serial).is_some_and(|link| {
+            link.used = now;
+            link.frames.try_send(Frame::Letter(letter)).is_ok()
+        })
+    }
+
+    /// A letter came in by this connection.
+    pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link> {
+        let link = self.links.get_mut(&serial)?;
+        link.used = now;
+        Some(link)
+    }
+
+    /// Keeps a message until there is a connection.
+    pub(super) fn wait(&mut self, waiting: Waiting, now: Instant) -> Wait {
+        let address = waiting.to.address;
+        if self.dialled.contains_key(&address) {
+            return Wait::Misdirected;
+        }
+        if self.dials.len() >= limits::DIALS && !self.dials.contains_key(&address) {
+            return Wait::Full;
+        }
+        let dial = self.dials.entry(address).or_default();
+        if dial.waiting.len() >= limits::DIALING {
+            return Wait::Full;
+        }
+        dial.waiting.push_back(waiting);
+        match dial.state {
+            State::Idle => {
+                dial.state = State::Dialling;
+                Wait::Dial(address)
+            }
+            State::Resting(until) if until > now => {
+                dial.state = State::Planned;
+                Wait::DialAt(address, until)
+            }
+            State::Resting(_) => {
+                dial.state = State::Dialling;
+                Wait::Dial(address)
+            }
+            State::Dialling | State::Planned => Wait::More,
+        }
+    }
+
+    /// The time has come to dial an address again. False if that is no longer wanted.
+    pub(super) fn dial_planned(&mut self, address: Address) -> bool {
+        let planned = self.dials.get_mut(&address);
+        planned.is_some_and(|dial| {
+            let planned = dial.state == State::Planned;
+            if planned {
+                dial.state = State::Dialling;
+            }
+            planned
+        })
+    }
+
+    /// An address could not be dialled: what waited is lost, and the address is left alone
+    /// for a time that doubles from failure to failure. `jitter` between 0 and 1 shortens it by
+    /// up to a half. Says how many messages were lost.
+    pub(super) fn dial_failed(&mut self, address: Address, now: Instant, jitter: f64) -> usize {
+        let dial = self.dials.entry(address).or_default();
+        let rest = limits::BACK_OFF * 2_u32.saturating_pow(dial.failures.min(16));
+        let rest = rest.min(limits::BACK_OFF_MAX).mul_f64(1.0 - jitter / 2.0);
+        dial.failures = dial.failures.saturating_add(1);
+        dial.state = State::Resting(now + rest);
+        std::mem::take(&mut dial.waiting).len()
+    }
+
+    /// An address was dialled: what waited for it.
+    pub(super) fn dial_succeeded(&mut self, address: Address) -> VecDeque<Waiting> {
+        let dial = self.dials.remove(&address);
+        dial.map(|dial| dial.waiting).unwrap_or_default()
+    }
+
+    /// Forgets addresses that were left alone for long, and names the connections that nobody
+    /// has used for `idle`.
+    pub(super) fn sweep(&mut self, now: Instant, idle: Duration) -> Vec<u64> {
+        self.dials.retain(|_, dial| match dial.state {
+            State::Resting(until) => now < until + limits::BACK_OFF_MAX * 8,
+            State::Idle => false,
+            State::Dialling | State::Planned => true,
+        });
+        let unused = |(_, link): &(u64, &Link)| link.used + idle <= now;
+        self.iter().filter(unused).map(|(serial, _)| serial).collect()
+    }
+
+    /// The connection that was used longest ago.
+    pub(super) fn stalest(&self) -> Option<u64> {
+        let stalest = self.iter().min_by_key(|(serial, link)| (link.used, *serial));
+        stalest.map(|(serial, _)| serial)
+    }
+}
+
+impl Link {
+    pub(super) fn new(
+        opening: Opening,
+        admitted: Admitted,
+        dialled: Option<Address>,
+        frames: mpsc::Sender<Frame>,
+        now: Instant,
+    ) -> Link {
+        Link {
+            ids: opening.ids(),
+            opening,
+            admitted,
+            dialled,
+            frames,
+            used: now,
+        }
+    }
+}

@@ -1,1 +1,228 @@
-//! stub
+//! Whom to join: finds members by the addresses that a node was given.
+//!
+//! An address may be that of a member, or of a bootstrap node that knows members. Attempts are
+//! repeated, less and less often, until the nodes belong to a ring; with a bootstrap node, the
+//! seeker goes on telling it that they are alive.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rand_chacha::ChaCha8Rng;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::frame::{Frame, Registered};
+use super::handshake::{Door, Proven, Refused};
+use super::limits;
+use super::port::fraction;
+use super::sockets::Sockets;
+use crate::ring::Peer;
+
+/// The first wait between two rounds, and the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// What the seeker tells the driver.
+#[derive(Debug)]
+pub(super) enum News<T> {
+    /// A process answered at this address; here is the connection to it.
+    Met(SocketAddr, Box<Proven<T>>),
+    /// A bootstrap node says that these are alive.
+    Contacts(Vec<Peer>),
+    /// A bootstrap node has known of nobody else for long: somebody must be the first.
+    Alone,
+    /// What is waited for, in words.
+    WaitingFor(Option<String>),
+}
+
+/// Seeks members to join.
+#[derive(Debug)]
+pub(super) struct Seeker<S: Sockets> {
+    pub(super) sockets: S,
+    pub(super) door: Door,
+    /// `host:port` of members and bootstrap nodes.
+    pub(super) names: Vec<String>,
+    /// How long one attempt may take.
+    pub(super) patience: Duration,
+    pub(super) found_after: Duration,
+    pub(super) news: mpsc::Sender<News<S::Stream>>,
+    /// Whether the nodes belong to a ring.
+    pub(super) member: watch::Receiver<bool>,
+    pub(super) random: ChaCha8Rng,
+}
+
+/// What one round found.
+#[derive(Debug, Default)]
+struct Round {
+    met: bool,
+    /// Bootstrap nodes that answered, and whether one named anybody.
+    bootstraps: usize,
+    named: bool,
+    troubles: Vec<String>,
+}
+
+impl<S: Sockets> Seeker<S> {
+    /// Never ends, as long as there is a bootstrap node to tell; else when the driver is gone.
+    pub(super) async fn seek(mut self) {
+        let mut pause = PAUSE;
+        let mut alone_since = None;
+        loop {
+            let member = *self.member.borrow_and_update();
+            let round = self.round(member).await;
+            let now = Instant::now();
+            if member {
+                alone_since = None;
+            } else if round.bootstraps > 0 && !round.met && !round.named {
+                let since = *alone_since.get_or_insert(now);
+                if now - since >= self.found_after && self.tell(News::Alone).await.is_err() {
+                    return;
+                }
+            } else {
+                alone_since = None;
+            }
+            let waiting_for = (!member).then(|| self.waiting_for(&round));
+            if let Some(words) = &waiting_for {
+                tracing::info!("{words}");
+            }
+            if self.tell(News::WaitingFor(waiting_for)).await.is_err() {
+                return;
+            }
+            let wait = if member {
+                pause = PAUSE;
+                limits::HEARTBEAT
+            } else {
+                let wait = pause;
+                pause = (pause * 2).min(PAUSE_MAX);
+                wait
+            };
+            let wait = wait.mul_f64(1.0 - fraction(&mut self.random) / 2.0);
+            tokio::select! {
+                biased;
+                changed = self.member.changed() => if changed.is_err() {
+                    return;
+                },
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn tell(&self, news: News<S::Stream>) -> Result<(), ()> {
+        self.news.send(news).await.map_err(|_| ())
+    }
+
+    fn waiting_for(&self, round: &Round) -> String {
+        if round.met || round.named {
+            return "waiting for a member to let this node in".to_owned();
+        }
+        if round.bootstraps > 0 {
+            return format!(
+                "waiting for other nodes to register with the bootstrap node; founds a ring after \
+                 {:?} alone",
+                self.found_after
+            );
+        }
+        if round.troubles.is_empty() {
+            return "waiting for somebody else to join: all the addresses given are this node's \
+                    own; to found a ring, leave `join` out"
+                .to_owned();
+        }
+        format!("waiting for a member to answer: {}", round.troubles.join("; "))
+    }
+
+    /// Tries all addresses once. Of members only those that don't belong to a ring need more
+    /// than the bootstrap nodes.
+    async fn round(&mut self, member: bool) -> Round {
+        let mut round = Round::default();
+        for name in self.names.clone() {
+            let addresses = match self.sockets.resolve(&name).await {
+                Ok(addresses) => addresses,
+                Err(error) => {
+                    round.troubles.push(format!("{name}: {error}"));
+                    continue;
+                }
+            };
+            for address in addresses.into_iter().take(limits::NAMED) {
+                match self.door.dial(&self.sockets, address, self.patience).await {
+                    Ok(proven) => self.met(address, proven, member, &mut round).await,
+                    Err(error) => round.troubles.push(format!("{name}: {error}")),
+                }
+            }
+        }
+        round
+    }
+
+    async fn met(
+        &self,
+        address: SocketAddr,
+        proven: Proven<S::Stream>,
+        member: bool,
+        round: &mut Round,
+    ) {
+        if proven.opening.public_key == self.door.opening.public_key {
+            return;
+        }
+        if proven.opening.nodes > 0 {
+            round.met = true;
+            let _ = self.tell(News::Met(address, Box::new(proven))).await;
+            return;
+        }
+        round.bootstraps += 1;
+        let exchanged = tokio::time::timeout(self.patience, self.register(proven, member)).await;
+        match exchanged.unwrap_or(Err(Refused::TooSlow(self.patience))) {
+            Ok(known) => {
+                round.named |= !known.is_empty();
+                if !member && !known.is_empty() {
+                    let _ = self.tell(News::Contacts(candidates(&known))).await;
+                }
+            }
+            Err(error) => round.troubles.push(format!("{address}: {error}")),
+        }
+    }
+
+    /// Tells a bootstrap node that these nodes are alive, and hears of others.
+    async fn register(
+        &self,
+        mut proven: Proven<S::Stream>,
+        member: bool,
+    ) -> Result<Vec<Registered>, Refused> {
+        let opening = &self.door.opening;
+        let peers = opening.ids().into_iter().map(|id| Registered {
+            peer: Peer {
+                id,
+                address: opening.address,
+            },
+            member,
+        });
+        let mut buffer = BytesMut::new();
+        Frame::Register(peers.collect()).encode(&mut buffer);
+        let sent = async {
+            proven.channel.write_all(&buffer).await?;
+            proven.channel.flush().await
+        };
+        sent.await.map_err(Refused::Unreachable)?;
+        loop {
+            match Frame::decode(&mut proven.rest)? {
+                Some(Frame::Known(known)) => return Ok(known),
+                Some(_) => return Err(Refused::Unopened),
+                None => {}
+            }
+            let read = proven.channel.read_buf(&mut proven.rest).await;
+            if read.map_err(Refused::Unreachable)? == 0 {
+                return Err(Refused::Mute);
+            }
+        }
+    }
+}
+
+/// Members, if any are known; else those that want to become members, like this node: one of
+/// them will found a ring.
+fn candidates(known: &[Registered]) -> Vec<Peer> {
+    let any_member = known.iter().any(|one| one.member);
+    known
+        .iter()
+        .filter(|one| one.member || !any_member)
+        .map(|one| one.peer)
+        .collect()
+}

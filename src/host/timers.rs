@@ -1,1 +1,70 @@
-//! stub
+//! What is due when: one heap for the timers of all nodes, and of the driver itself.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tokio::time::Instant;
+
+use crate::node::Timer;
+use crate::ring::Address;
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// A node's own timer.
+    Node(u8, Timer),
+    /// The next attempt to reach this address.
+    Dial(Address),
+    /// A client's question to a peer, by its number, has waited long enough.
+    Ask(u32),
+    /// Time to look for connections that nobody uses.
+    Sweep,
+}
+
+/// The heap. Of two timers due at the same instant, the one set first comes first.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+    set: u64,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Instant, due: Due) {
+        self.set += 1;
+        self.heap.push(Reverse((at, self.set, due)));
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Takes out the next one, if it is due by now.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Due> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((.., due))| due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn they_come_in_the_order_of_their_times_and_then_of_their_setting() {
+        let (mut timers, now) = (Timers::default(), Instant::now());
+        let later = now + Duration::from_secs(1);
+        timers.set(later, Due::Sweep);
+        timers.set(now, Due::Node(1, Timer::Fingers));
+        timers.set(now, Due::Node(0, Timer::Stabilize));
+        assert_eq!(timers.next(), Some(now));
+        assert_eq!(timers.take(now), Some(Due::Node(1, Timer::Fingers)));
+        assert_eq!(timers.take(now), Some(Due::Node(0, Timer::Stabilize)));
+        assert_eq!(timers.take(now), None);
+        assert_eq!(timers.take(later), Some(Due::Sweep));
+        assert_eq!(timers.next(), None);
+    }
+}

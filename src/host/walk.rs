@@ -1,10 +1,149 @@
-//! stub
+//! A walk round the ring, from successor to successor: what an operator sees of it.
+//!
+//! It asks each member for its neighbours, as any node could. The ring changes meanwhile; what
+//! it shows is a photograph with a long exposure.
+
+use std::collections::BTreeSet;
+
 use super::handle::Handle;
-use super::status::{CallError, Walk};
+use super::status::{CallError, NodeStatus, Visited, Walk};
+use crate::node::{LookupError, Reply, Request, Standing};
 use crate::ring::{Id, Peer};
-pub(super) async fn walk(_: &Handle, _: usize) -> Result<Walk, CallError> {
-    Err(CallError::Stopped)
+
+pub(super) async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
+    let status = handle.status().await?;
+    let own = |id: Id| status.nodes.iter().find(|node| node.id == id);
+    let first = status.nodes.iter().find(|node| node.standing == Standing::Member);
+    let first = first.ok_or(LookupError::NotMember)?;
+    let address = first_address(&status.address);
+    let mut peer = Peer {
+        id: first.id,
+        address: address.unwrap_or(first.predecessor.address),
+    };
+    let (mut members, mut seen, mut closed) = (Vec::new(), BTreeSet::new(), false);
+    let mut alternatives: Vec<Peer> = Vec::new();
+    while members.len() < most {
+        if !seen.insert(peer.id) {
+            closed = peer.id == first.id;
+            break;
+        }
+        let tables = match own(peer.id) {
+            Some(node) => Some((node.predecessor, node.successors.clone())),
+            None => neighbours(handle, peer).await?,
+        };
+        let visited = match tables {
+            Some((predecessor, successors)) => {
+                alternatives.clone_from(&successors);
+                Visited {
+                    peer,
+                    predecessor: Some(predecessor),
+                    successors,
+                    faults: Vec::new(),
+                }
+            }
+            None => Visited {
+                peer,
+                predecessor: None,
+                successors: Vec::new(),
+                faults: vec!["does not answer".to_owned()],
+            },
+        };
+        members.push(visited);
+        // Beyond a silent member the walk goes on by the list of the last one that answered.
+        let next = alternatives.iter().find(|next| next.id != peer.id);
+        let Some(&next) = next else {
+            closed = members.len() == 1;
+            break;
+        };
+        alternatives.retain(|other| other.id != next.id);
+        peer = next;
+    }
+    let room = usize::from(first.successors_wanted);
+    let ideal = closed && judge(&mut members, room);
+    Ok(Walk {
+        members,
+        closed,
+        ideal,
+    })
 }
-pub(super) async fn holders(_: &Handle, _: Id, _: usize) -> Result<Vec<Peer>, CallError> {
-    Err(CallError::Stopped)
+
+fn first_address(text: &str) -> Option<crate::ring::Address> {
+    text.parse::<std::net::SocketAddr>().ok().map(Into::into)
+}
+
+/// What a peer says of its neighbours; `None` if it does not answer, or is no member.
+async fn neighbours(handle: &Handle, peer: Peer) -> Result<Option<(Peer, Vec<Peer>)>, CallError> {
+    match handle.ask(peer, Request::Neighbours).await {
+        Ok(Reply::Neighbours {
+            predecessor,
+            successors,
+        }) => Ok(Some((predecessor, successors.to_vec()))),
+        Ok(_) | Err(CallError::Silent(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes down what differs from the ideal ring of these members; true if nothing does.
+fn judge(members: &mut [Visited], room: usize) -> bool {
+    let ids: Vec<Id> = members.iter().map(|visited| visited.peer.id).collect();
+    let count = ids.len();
+    for (at, visited) in members.iter_mut().enumerate() {
+        if visited.predecessor.is_none() {
+            continue;
+        }
+        let before = ids[(at + count - 1) % count];
+        if visited.predecessor.is_some_and(|predecessor| predecessor.id != before) {
+            visited.faults.push(format!("its predecessor should be {before:.8}"));
+        }
+        let right: Vec<Id> = (1..=room.min(count - 1))
+            .map(|step| ids[(at + step) % count])
+            .collect();
+        let listed: Vec<Id> = visited.successors.iter().map(|peer| peer.id).collect();
+        // Alone, a node is its own successor.
+        if count > 1 && listed != right {
+            let wrong = listed.iter().zip(&right).position(|(one, other)| one != other);
+            let at = wrong.unwrap_or(listed.len().min(right.len()));
+            visited.faults.push(match right.get(at) {
+                Some(id) => format!("its successor {} should be {id:.8}", at + 1),
+                None => format!("it lists {} successors, not {}", listed.len(), right.len()),
+            });
+        }
+    }
+    members.iter().all(|visited| visited.faults.is_empty())
+}
+
+/// The owner of a key and the next members after it, each of another process.
+pub(super) async fn holders(
+    handle: &Handle,
+    key: Id,
+    count: usize,
+) -> Result<Vec<Peer>, CallError> {
+    let owner = handle.lookup(key).await?.owner;
+    let status = handle.status().await?;
+    let own = |id: Id| -> Option<&NodeStatus> { status.nodes.iter().find(|node| node.id == id) };
+    let mut holders = vec![owner];
+    let mut last = owner;
+    // Every list names at least one member beyond the last one, or the circle has come round.
+    while holders.len() < count {
+        let successors = match own(last.id) {
+            Some(node) => node.successors.clone(),
+            None => {
+                let tables = neighbours(handle, last).await?;
+                tables.ok_or(CallError::Silent(last))?.1
+            }
+        };
+        let Some(&end) = successors.last() else { break };
+        for peer in &successors {
+            let new = holders.iter().all(|holder| holder.address != peer.address);
+            if new && holders.len() < count {
+                holders.push(*peer);
+            }
+        }
+        let round = end.id == owner.id || owner.id.is_between(last.id, end.id);
+        if round || end.id == last.id {
+            break;
+        }
+        last = end;
+    }
+    Ok(holders)
 }

@@ -1,0 +1,186 @@
+//! How a host comes up.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Done, Host, Queue, SWEEP};
+use crate::host::counters::Counters;
+use crate::host::driver::clients::Clients;
+use crate::host::frame::Opening;
+use crate::host::handle::Handle;
+use crate::host::handshake::Door;
+use crate::host::hooks::Hooks;
+use crate::host::limits;
+use crate::host::links::Links;
+use crate::host::port::Outbox;
+use crate::host::seeds::Seeker;
+use crate::host::settings::{Begin, Security, Settings};
+use crate::host::sockets::Sockets;
+use crate::host::timers::{Due, Timers};
+use crate::host::tls::Tls;
+use crate::host::trace::Traces;
+use crate::node::{ConfigError, Input, Node, PROTOCOL_VERSION};
+use crate::ring::{Id, Peer};
+
+/// Why a host can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address can't be listened on.
+    #[error("can't listen on {0}: {1}; choose another address, or stop who uses it")]
+    Listen(SocketAddr, io::Error),
+    /// Others could not reach it at this address.
+    #[error(
+        "nobody can reach a node at {0}; say where others reach it by `advertise`, as in \
+         `--advertise 192.0.2.7:4000`"
+    )]
+    Advertise(SocketAddr),
+    /// A setting is out of range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// More virtual nodes than a process may host, or none.
+    #[error("a process hosts 1 to {most} nodes, not {0}", most = limits::VIRTUAL_NODES)]
+    VirtualNodes(u8),
+    /// The key can't be used for TLS.
+    #[error("the key can't be used for TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl<S: Sockets, H: Hooks> Host<S, H> {
+    /// Listens, and makes the nodes. Nothing is sent before [`Host::run`].
+    ///
+    /// # Errors
+    /// If the address can't be listened on, or the settings don't fit.
+    pub async fn bind(
+        sockets: S,
+        hooks: H,
+        settings: Settings,
+    ) -> Result<(Host<S, H>, Handle), StartError> {
+        settings.node.validate()?;
+        if !(1..=limits::VIRTUAL_NODES).contains(&settings.virtual_nodes) {
+            return Err(StartError::VirtualNodes(settings.virtual_nodes));
+        }
+        let tls = match &settings.security {
+            Security::None => None,
+            Security::Tls(provider) => Some(Tls::new(&settings.identity, provider)?),
+        };
+        let listening = sockets.listen(settings.listen).await;
+        let (listener, bound) =
+            listening.map_err(|error| StartError::Listen(settings.listen, error))?;
+        let mut address = settings.advertise.unwrap_or(bound);
+        if address.port() == 0 {
+            address.set_port(bound.port());
+        }
+        if address.ip().is_unspecified() {
+            return Err(StartError::Advertise(address));
+        }
+        let opening = Opening {
+            protocol: PROTOCOL_VERSION,
+            cluster: Id::of_key(settings.node.cluster.as_bytes()),
+            public_key: settings.identity.public_key(),
+            address: address.into(),
+            nodes: settings.virtual_nodes,
+            incarnation: settings.incarnation,
+            proof: None,
+        };
+        let nodes = match &settings.begin {
+            Begin::Resume(nodes) => nodes.clone(),
+            _ => (0..settings.virtual_nodes)
+                .map(|index| {
+                    let me = Peer {
+                        id: settings.identity.id(index),
+                        address: address.into(),
+                    };
+                    Node::new(me, Arc::clone(&settings.node), settings.incarnation)
+                })
+                .collect(),
+        };
+        let now = Instant::now();
+        let host = Host {
+            door: Door::new(tls, opening, settings.admission.clone()),
+            random: ChaCha8Rng::from_seed(settings.seed),
+            sockets,
+            hooks,
+            settings,
+            listener,
+            address,
+            nodes,
+            links: Links::default(),
+            timers: Timers::default(),
+            outbox: Outbox::default(),
+            local: VecDeque::new(),
+            requests: BTreeMap::new(),
+            clients: Clients::default(),
+            traces: Traces::default(),
+            inbox: Queue::new(limits::INBOX),
+            calls: Queue::new(limits::CALLS),
+            news: Queue::new(limits::NEWS),
+            tasks: JoinSet::new(),
+            carried: 0,
+            handshakes: VecDeque::new(),
+            accept_after: None,
+            member: watch::Sender::new(false),
+            waiting_for: None,
+            counters: Arc::new(Counters::default()),
+            started: now,
+            now,
+        };
+        let handle = host.handle();
+        Ok((host, handle))
+    }
+
+    /// Gives the nodes their first orders.
+    pub(super) fn begin(&mut self) {
+        self.timers.set(self.now + SWEEP, Due::Sweep);
+        match self.settings.begin.clone() {
+            Begin::Wait => {}
+            Begin::Resume(_) => {
+                for node in self.indices() {
+                    self.hand(node, Input::Resume);
+                }
+            }
+            Begin::Found => self.found(),
+            Begin::Join(names) => {
+                let seeker = Seeker {
+                    sockets: self.sockets.clone(),
+                    door: self.door.clone(),
+                    names,
+                    patience: self.settings.connect_timeout,
+                    found_after: self.settings.node.found_after,
+                    news: self.news.sender.clone(),
+                    member: self.member.subscribe(),
+                    random: ChaCha8Rng::from_rng(&mut self.random),
+                };
+                self.tasks.spawn(async move {
+                    seeker.seek().await;
+                    Done::Sought
+                });
+            }
+        }
+    }
+
+    /// The first node founds a ring, the others join it.
+    pub(super) fn found(&mut self) {
+        let first = self.nodes[0].me();
+        for node in self.indices() {
+            let input = if node == 0 {
+                Input::Found
+            } else {
+                Input::Join(vec![first])
+            };
+            self.hand(node, input);
+        }
+    }
+
+    /// The indices of its nodes.
+    pub(super) fn indices(&self) -> std::ops::Range<u8> {
+        0..u8::try_from(self.nodes.len()).expect("a process hosts at most 64 nodes")
+    }
+}

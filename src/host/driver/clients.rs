@@ -1,0 +1,229 @@
+//! What clients of the host have asked, and not yet been told.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::Host;
+use crate::host::counters::Counters;
+use crate::host::handle::{Call, Returns};
+use crate::host::hooks::Hooks;
+use crate::host::sockets::Sockets;
+use crate::host::status::{Answer, FingerRow, Hop, NodeStatus, Status};
+use crate::host::timers::Due;
+use crate::node::{
+    Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId,
+};
+use crate::ring::{BITS, Id, Peer};
+
+/// The incarnation in the ids of requests that the host asks for its clients. Nodes count
+/// their starts from one, so that no reply can be taken for one to a node.
+pub(super) const INCARNATION: u32 = 0;
+
+/// Tokens from here on are the host's own; those below are for harnesses.
+const FIRST_TOKEN: u64 = 1 << 63;
+
+/// Open calls of clients.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    lookups: BTreeMap<u64, OpenLookup>,
+    next_lookup: u64,
+    asks: BTreeMap<u32, (Peer, Returns<Option<Reply>>)>,
+    next_ask: u32,
+    /// Who waits for the host to leave.
+    leaving: Option<Vec<Returns<()>>>,
+    stopping: Option<Returns<()>>,
+}
+
+#[derive(Debug)]
+struct OpenLookup {
+    key: Id,
+    began: Instant,
+    returns: Returns<Result<Answer, LookupError>>,
+}
+
+impl Clients {
+    pub(super) const fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    pub(super) const fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
+    }
+
+    /// Tells who waited for the end that it has come.
+    pub(super) fn has_ended(&mut self) {
+        let leaving = self.leaving.take().unwrap_or_default();
+        for returns in leaving.into_iter().chain(self.stopping.take()) {
+            // Whoever asked may be gone.
+            let _ = returns.send(());
+        }
+    }
+
+    pub(super) fn looked_up(
+        &mut self,
+        token: u64,
+        result: Result<Found, LookupError>,
+        timeouts: u32,
+        trace: Vec<Hop>,
+        now: Instant,
+    ) {
+        let Some(open) = self.lookups.remove(&token) else {
+            return;
+        };
+        let answer = result.map(|found| Answer {
+            key: open.key,
+            owner: found.owner,
+            hops: found.hops,
+            timeouts,
+            took: now - open.began,
+            trace,
+        });
+        let _ = open.returns.send(answer);
+    }
+
+    /// A reply to a client's question. `Busy` is none: the real one follows.
+    pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) {
+        if *reply == Reply::Busy || self.asks.get(&number).is_none_or(|(to, _)| to.id != from.id) {
+            return;
+        }
+        if let Some((_, returns)) = self.asks.remove(&number) {
+            let _ = returns.send(Some(reply.clone()));
+        }
+    }
+
+    /// The time for a reply is over.
+    pub(super) fn give_up(&mut self, number: u32) {
+        if let Some((_, returns)) = self.asks.remove(&number) {
+            let _ = returns.send(None);
+        }
+    }
+}
+
+impl<S: Sockets, H: Hooks> Host<S, H> {
+    pub(super) fn called(&mut self, call: Call) {
+        match call {
+            Call::Order(node, input) => {
+                if usize::from(node) < self.nodes.len() {
+                    self.hand(node, input);
+                }
+            }
+            Call::Lookup {
+                key,
+                traced,
+                returns,
+            } => self.look_up(key, traced, returns),
+            Call::Ask {
+                to,
+                request,
+                returns,
+            } => self.ask(to, request, returns),
+            Call::Status(returns) => {
+                let _ = returns.send(self.status());
+            }
+            Call::Fingers(node, returns) => {
+                let node = self.nodes.get(usize::from(node));
+                let _ = returns.send(node.map(finger_rows).unwrap_or_default());
+            }
+            Call::Leave(returns) => {
+                self.clients.leaving.get_or_insert_default().push(returns);
+                for node in self.indices() {
+                    self.hand(node, Input::Leave);
+                }
+            }
+            Call::Stop(returns) => self.clients.stopping = Some(returns),
+            Call::Admit(admission, returns) => {
+                let closed = self.admit_by(admission);
+                let _ = returns.send(closed);
+            }
+        }
+    }
+
+    fn look_up(&mut self, key: Id, traced: bool, returns: Returns<Result<Answer, LookupError>>) {
+        Counters::add(&self.counters.lookups);
+        let clients = &mut self.clients;
+        clients.next_lookup += 1;
+        let token = FIRST_TOKEN | clients.next_lookup;
+        let open = OpenLookup {
+            key,
+            began: self.now,
+            returns,
+        };
+        clients.lookups.insert(token, open);
+        if traced {
+            self.traces.begin(token, key, self.now);
+        }
+        self.hand(self.nearest(key), Input::Lookup { token, key });
+    }
+
+    /// The node of this host that has the shortest way to a key: the last member before it.
+    fn nearest(&self, key: Id) -> u8 {
+        let members = self.indices();
+        let members = members.filter(|&node| self.nodes[usize::from(node)].is_member());
+        let nearest =
+            members.min_by_key(|&node| self.nodes[usize::from(node)].me().id.distance_to(key));
+        nearest.unwrap_or(0)
+    }
+
+    fn ask(&mut self, to: Peer, request: Request, returns: Returns<Option<Reply>>) {
+        let clients = &mut self.clients;
+        clients.next_ask = clients.next_ask.wrapping_add(1);
+        let number = clients.next_ask;
+        clients.asks.insert(number, (to, returns));
+        let patience = self.settings.node.request_timeout_max;
+        self.timers.set(self.now + patience, Due::Ask(number));
+        let id = RequestId {
+            incarnation: INCARNATION,
+            number,
+        };
+        let message = Message::Request { id, request };
+        self.outbox.sent.push((0, to, message));
+    }
+
+    fn status(&self) -> Status {
+        let settings = &self.settings;
+        Status {
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL_VERSION,
+            cluster: settings.node.cluster.clone(),
+            public_key: hexadecimal(&settings.identity.public_key()),
+            address: self.address.to_string(),
+            incarnation: settings.incarnation,
+            uptime_s: (self.now - self.started).as_secs_f64(),
+            secure: self.door.tls.is_some(),
+            connections: self.links.len(),
+            waiting_for: self.waiting_for.clone(),
+            nodes: self.nodes.iter().map(node_status).collect(),
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn node_status(node: &Node) -> NodeStatus {
+    let neighbours = node.neighbours();
+    NodeStatus {
+        id: node.me().id,
+        standing: node.standing(),
+        predecessor: neighbours.predecessor(),
+        successors: neighbours.successors().to_vec(),
+        successors_wanted: node.config().successors,
+        fingers: node.fingers().entries().len(),
+        remembered: node.remembered().collect(),
+    }
+}
+
+/// Every row of the table that is known, exponents of one owner not repeated.
+fn finger_rows(node: &Node) -> Vec<FingerRow> {
+    let me = node.me().id;
+    let entries = node.fingers().entries().iter();
+    let rows = entries.filter(|finger| finger.exponent < BITS);
+    rows.map(|finger| FingerRow {
+        exponent: finger.exponent,
+        start: me.plus_power(finger.exponent),
+        owner: finger.peer,
+    })
+    .collect()
+}

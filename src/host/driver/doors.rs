@@ -1,0 +1,211 @@
+//! Connections that come about and end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinError;
+
+use super::{Done, Host};
+use crate::host::admission::Admission;
+use crate::host::connection::{self, Inbox};
+use crate::host::counters::Counters;
+use crate::host::handshake::{Proven, Refused};
+use crate::host::hooks::Hooks;
+use crate::host::limits;
+use crate::host::links::Link;
+use crate::host::port::fraction;
+use crate::host::seeds::News;
+use crate::host::sockets::Sockets;
+use crate::node::Input;
+use crate::ring::{Address, Peer};
+
+/// How long no connection is accepted after accepting one has failed: most often the process
+/// has no file descriptor left, and trying at once would fail again.
+const ACCEPT_AFTER: Duration = Duration::from_millis(100);
+
+impl<S: Sockets, H: Hooks> Host<S, H> {
+    pub(super) fn accepted(&mut self, accepted: io::Result<(S::Stream, SocketAddr)>) {
+        let (stream, from) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "can't accept a connection");
+                self.accept_after = Some(self.now + ACCEPT_AFTER);
+                return;
+            }
+        };
+        if self.handshakes.len() >= limits::HANDSHAKES
+            && let Some((_, oldest)) = self.handshakes.pop_front()
+        {
+            oldest.abort();
+            Counters::add(&self.counters.handshakes_displaced);
+        }
+        let (door, serial) = (self.door.clone(), self.links.next_serial());
+        let task = self.tasks.spawn(async move {
+            let proven = door.accept(stream, limits::HANDSHAKE).await;
+            Done::Accepted(serial, from, proven.map(Box::new))
+        });
+        self.handshakes.push_back((serial, task));
+    }
+
+    pub(super) fn dial(&mut self, address: Address) {
+        let (sockets, door) = (self.sockets.clone(), self.door.clone());
+        let patience = self.settings.connect_timeout;
+        self.tasks.spawn(async move {
+            let proven = door.dial(&sockets, address.into(), patience).await;
+            Done::Dialled(address, proven.map(Box::new))
+        });
+    }
+
+    /// One of the driver's own tasks has ended. If it panicked, so does the driver: that is a
+    /// bug, and nobody should have to find it in a log.
+    pub(super) fn done(&mut self, done: Result<Done<S::Stream>, JoinError>) {
+        match done {
+            Ok(Done::Carried(serial, _)) => {
+                self.carried -= 1;
+                self.links.close(serial);
+            }
+            Ok(Done::Dialled(address, proven)) => self.dialled(address, proven),
+            Ok(Done::Accepted(serial, from, proven)) => {
+                self.handshakes.retain(|(other, _)| *other != serial);
+                match proven {
+                    Ok(proven) => {
+                        Counters::add(&self.counters.connections_accepted);
+                        self.open(*proven, None);
+                    }
+                    Err(error) => self.refused(from, &error),
+                }
+            }
+            Ok(Done::Sought) => {}
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {}
+        }
+    }
+
+    fn refused(&self, from: SocketAddr, error: &Refused) {
+        match error {
+            Refused::Admission(_) | Refused::Version(_) | Refused::Cluster | Refused::AnotherKey => {
+                Counters::add(&self.counters.connections_refused);
+                tracing::warn!(%from, "refused a connection: {error}");
+            }
+            _ => {
+                Counters::add(&self.counters.handshakes_failed);
+                tracing::debug!(%from, "a connection came to nothing: {error}");
+            }
+        }
+    }
+
+    fn dialled(&mut self, address: Address, proven: Result<Box<Proven<S::Stream>>, Refused>) {
+        match proven {
+            Ok(proven) => {
+                let waiting = self.links.dial_succeeded(address);
+                self.open(*proven, Some(address));
+                for message in waiting {
+                    // Whoever answered there may be somebody else than was meant.
+                    if self.links.find(message.to.id).is_some() {
+                        self.post(message);
+                    } else {
+                        Counters::add(&self.counters.letters_misdirected);
+                    }
+                }
+            }
+            Err(error) => {
+                Counters::add(&self.counters.dials_failed);
+                tracing::debug!(%address, "can't connect: {error}");
+                let jitter = fraction(&mut self.random);
+                let lost = self.links.dial_failed(address, self.now, jitter);
+                Counters::add_many(&self.counters.letters_dropped, lost as u64);
+            }
+        }
+    }
+
+    /// Begins to use a connection whose other end has proved who it is.
+    fn open(&mut self, proven: Proven<S::Stream>, dialled: Option<Address>) {
+        let Proven {
+            channel,
+            rest,
+            opening,
+            admitted,
+            ..
+        } = proven;
+        let mine = self.door.opening.public_key;
+        // A way to oneself, or to one who hosts no node, leads nowhere.
+        if opening.public_key == mine || opening.nodes == 0 {
+            return;
+        }
+        if dialled.is_some() {
+            Counters::add(&self.counters.connections_opened);
+        }
+        if self.links.len() >= limits::CONNECTIONS
+            && let Some(stalest) = self.links.stalest()
+        {
+            self.links.close(stalest);
+            Counters::add(&self.counters.connections_displaced);
+        }
+        let serial = self.links.next_serial();
+        let (frames, receiver) = mpsc::channel(limits::OUTGOING);
+        let link = Link::new(opening, admitted, dialled, frames, self.now);
+        self.links.open(serial, link, &mine);
+        let (counters, letters) = (Arc::clone(&self.counters), self.inbox.sender.clone());
+        let inbox = Inbox { serial, letters };
+        self.carried += 1;
+        self.tasks.spawn(async move {
+            let closed = connection::carry(channel, rest, receiver, inbox, counters).await;
+            Done::Carried(serial, closed)
+        });
+    }
+
+    /// The seeker has found something out.
+    pub(super) fn heard(&mut self, news: News<S::Stream>) {
+        match news {
+            News::Met(address, proven) => {
+                let opening = proven.opening.clone();
+                let dialled = Address::from(address);
+                self.links.dial_succeeded(dialled);
+                self.open(*proven, Some(dialled));
+                let ids = opening.ids().into_iter();
+                let address = opening.address;
+                self.join(ids.map(|id| Peer { id, address }).collect());
+            }
+            News::Contacts(peers) => self.join(peers),
+            News::Alone => self.found(),
+            News::WaitingFor(what) => self.waiting_for = what,
+        }
+    }
+
+    fn join(&mut self, peers: Vec<Peer>) {
+        for node in self.indices() {
+            self.hand(node, Input::Join(peers.clone()));
+        }
+    }
+
+    /// Closes connections that nobody uses, and looks whether accepting may go on.
+    pub(super) fn sweep(&mut self) {
+        if self.accept_after.is_some_and(|after| after <= self.now) {
+            self.accept_after = None;
+        }
+        for serial in self.links.sweep(self.now, self.settings.idle_after) {
+            self.links.close(serial);
+            Counters::add(&self.counters.connections_idle);
+        }
+    }
+
+    /// Closes the connections that these keys and secrets would not have let in.
+    pub(super) fn admit_by(&mut self, admission: Admission) -> usize {
+        let stays = |link: &Link| admission.still_admits(&link.opening.public_key, &link.admitted);
+        let gone: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| !stays(link))
+            .map(|(serial, _)| serial)
+            .collect();
+        for &serial in &gone {
+            self.links.close(serial);
+            Counters::add(&self.counters.connections_refused);
+        }
+        self.door.admit_by(admission);
+        gone.len()
+    }
+}

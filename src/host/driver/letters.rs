@@ -1,0 +1,131 @@
+//! Messages that come in and go out.
+
+use super::{Host, Sent};
+use crate::host::counters::Counters;
+use crate::host::frame::Letter;
+use crate::host::hooks::{Fate, Hooks};
+use crate::host::links::{Wait, Waiting};
+use crate::host::sockets::Sockets;
+use crate::host::timers::Due;
+use crate::node::{Input, Message};
+use crate::ring::Peer;
+
+impl<S: Sockets, H: Hooks> Host<S, H> {
+    /// A letter came in by a connection.
+    pub(super) fn letter_came(&mut self, by: u64, letter: Letter) {
+        // What came by a connection that is closed by now is as good as lost.
+        let Some(link) = self.links.used(by, self.now) else {
+            return;
+        };
+        Counters::add(&self.counters.letters_received);
+        let sender = link.ids.get(usize::from(letter.from));
+        let (Some(&id), true) = (sender, usize::from(letter.to) < self.nodes.len()) else {
+            return Counters::add(&self.counters.messages_ignored);
+        };
+        let from = Peer {
+            id,
+            address: link.opening.address,
+        };
+        self.message_came(from, letter.to, letter.message);
+    }
+
+    /// A message came in, from outside or from another node of this host.
+    pub(super) fn message_came(&mut self, from: Peer, to: u8, message: Message) {
+        self.hooks
+            .delivered(&self.nodes[usize::from(to)], from, &message);
+        let mut took = None;
+        if let Message::Reply { id, reply } = &message {
+            if id.incarnation == super::clients::INCARNATION {
+                return self.clients.replied(id.number, from, reply);
+            }
+            if !self.traces.is_empty() {
+                self.traces.replied(to, *id, from, reply, self.now);
+            }
+            if let Some(sent) = self.requests.remove(&(to, id.number)) {
+                took = (!sent.again).then(|| self.now - sent.at);
+            }
+        }
+        let input = Input::Message {
+            from,
+            message,
+            took,
+        };
+        self.hand(to, input);
+    }
+
+    /// The time for a reply is over. If there was none, the connection that the request went by
+    /// may be one that swallows everything: it is not used again.
+    pub(super) fn no_reply(&mut self, node: u8, number: u32) {
+        let Some(sent) = self.requests.remove(&(node, number)) else {
+            return;
+        };
+        Counters::add(&self.counters.requests_timed_out);
+        if let Some(link) = self.links.close(sent.by) {
+            Counters::add(&self.counters.connections_distrusted);
+            tracing::debug!(peer = %link.opening.address, "closed a connection: no reply in time");
+        }
+    }
+
+    /// Sends what the nodes have handed over in this batch.
+    pub(super) fn release(&mut self) {
+        for (from, to, message) in std::mem::take(&mut self.outbox.sent) {
+            let same = self.nodes.iter().position(|node| node.me().id == to.id);
+            if let Some(index) = same {
+                self.local.push_back((from, index as u8, message));
+                continue;
+            }
+            match self
+                .hooks
+                .fate(&self.nodes[usize::from(from)], to, &message)
+            {
+                Fate::Drop => Counters::add(&self.counters.letters_dropped),
+                Fate::Pass => self.post(Waiting { from, to, message }),
+                Fate::Double => {
+                    let again = message.clone();
+                    self.post(Waiting { from, to, message });
+                    self.post(Waiting {
+                        from,
+                        to,
+                        message: again,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Gives a message to the connection that leads to its receiver, or lets it wait for one.
+    pub(super) fn post(&mut self, waiting: Waiting) {
+        let Some((by, index)) = self.links.find(waiting.to.id) else {
+            return self.post_later(waiting);
+        };
+        let Waiting { from, message, .. } = waiting;
+        let request = match &message {
+            Message::Request { id, .. } => Some((from, id.number)),
+            _ => None,
+        };
+        let letter = Letter {
+            from,
+            to: index,
+            message,
+        };
+        if !self.links.send(by, letter, self.now) {
+            return Counters::add(&self.counters.letters_dropped);
+        }
+        Counters::add(&self.counters.letters_sent);
+        if let Some(request) = request {
+            let again = self.requests.contains_key(&request);
+            let at = self.now;
+            self.requests.insert(request, Sent { by, at, again });
+        }
+    }
+
+    fn post_later(&mut self, waiting: Waiting) {
+        match self.links.wait(waiting, self.now) {
+            Wait::Dial(address) => self.dial(address),
+            Wait::DialAt(address, at) => self.timers.set(at, Due::Dial(address)),
+            Wait::More => {}
+            Wait::Misdirected => Counters::add(&self.counters.letters_misdirected),
+            Wait::Full => Counters::add(&self.counters.letters_dropped),
+        }
+    }
+}

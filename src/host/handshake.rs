@@ -1,0 +1,203 @@
+//! How a connection begins: TLS, the two openings, and the decision whether to go on.
+//!
+//! Nothing that has not passed here reaches the driver.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsStream;
+use tokio_util::either::Either;
+
+use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
+use super::frame::{Frame, FrameError, Opening};
+use super::sockets::Sockets;
+use super::tls::Tls;
+
+/// The bytes of a connection, secured or not.
+pub(super) type Channel<S> = Either<TlsStream<S>, S>;
+
+/// A connection whose other end has proved who it is.
+#[derive(Debug)]
+pub(super) struct Proven<S> {
+    pub(super) channel: Channel<S>,
+    /// What came in after the opening.
+    pub(super) rest: BytesMut,
+    pub(super) opening: Opening,
+    /// By what the other end was let in.
+    pub(super) admitted: Admitted,
+    /// Whether this end dialled.
+    pub(super) dialled: bool,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("{0}")]
+    Unreachable(io::Error),
+    #[error("it did not answer within {0:?}")]
+    TooSlow(Duration),
+    #[error("TLS failed: {0}; is it a node of this cluster, with TLS switched on?")]
+    Tls(io::Error),
+    #[error(
+        "it closed the connection without introducing itself; perhaps it does not admit this \
+         node's key or secret: its log says why"
+    )]
+    Mute,
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+    #[error("it sent something else before its opening")]
+    Unopened,
+    #[error("it claims another public key than it proved")]
+    AnotherKey,
+    #[error("it speaks version {0} of the protocol; run the same release on all nodes")]
+    Version(u16),
+    #[error("it belongs to another cluster; check the cluster's name on both")]
+    Cluster,
+    #[error("{0}")]
+    Admission(#[from] AdmissionError),
+}
+
+/// What a process shows and asks at its door.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) tls: Option<Tls>,
+    /// Its own opening, but for the proof.
+    pub(super) opening: Opening,
+    admission: Arc<Mutex<Arc<Admission>>>,
+}
+
+impl Door {
+    pub(super) fn new(tls: Option<Tls>, opening: Opening, admission: Admission) -> Door {
+        Door {
+            tls,
+            opening,
+            admission: Arc::new(Mutex::new(Arc::new(admission))),
+        }
+    }
+
+    /// The keys and secrets in force.
+    pub(super) fn admission(&self) -> Arc<Admission> {
+        let admission = self.admission.lock();
+        Arc::clone(&admission.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the keys and secrets.
+    pub(super) fn admit_by(&self, admission: Admission) {
+        let place = self.admission.lock();
+        *place.unwrap_or_else(PoisonError::into_inner) = Arc::new(admission);
+    }
+
+    /// Connects to an address and finds out who is there.
+    pub(super) async fn dial<S: Sockets>(
+        &self,
+        sockets: &S,
+        to: SocketAddr,
+        patience: Duration,
+    ) -> Result<Proven<S::Stream>, Refused> {
+        let dialled = async {
+            let stream = sockets.connect(to).await.map_err(Refused::Unreachable)?;
+            self.enter(stream, Role::Client).await
+        };
+        let dialled = tokio::time::timeout(patience, dialled).await;
+        dialled.unwrap_or(Err(Refused::TooSlow(patience)))
+    }
+
+    /// Finds out who has connected.
+    pub(super) async fn accept<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: T,
+        patience: Duration,
+    ) -> Result<Proven<T>, Refused> {
+        let accepted = tokio::time::timeout(patience, self.enter(stream, Role::Server)).await;
+        accepted.unwrap_or(Err(Refused::TooSlow(patience)))
+    }
+
+    async fn enter<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: T,
+        role: Role,
+    ) -> Result<Proven<T>, Refused> {
+        let (mut channel, proved) = match &self.tls {
+            None => (Either::Right(stream), None),
+            Some(tls) => {
+                let secured = match role {
+                    Role::Client => tls.connect(stream).await,
+                    Role::Server => tls.accept(stream).await,
+                };
+                let secured = secured.map_err(Refused::Tls)?;
+                let mine = self.opening.public_key;
+                let (client, server) = match role {
+                    Role::Client => (mine, secured.public_key),
+                    Role::Server => (secured.public_key, mine),
+                };
+                let binding = Binding {
+                    exporter: secured.exporter,
+                    client,
+                    server,
+                };
+                (Either::Left(secured.stream), Some((secured.public_key, binding)))
+            }
+        };
+        let admission = self.admission();
+        let mut opening = self.opening.clone();
+        if let Some((_, binding)) = &proved {
+            opening.proof = admission.proof(binding, role);
+        }
+        let mut buffer = BytesMut::new();
+        Frame::Opening(opening).encode(&mut buffer);
+        let sent = async {
+            channel.write_all(&buffer).await?;
+            channel.flush().await
+        };
+        sent.await.map_err(Refused::Unreachable)?;
+        let mut rest = BytesMut::with_capacity(512);
+        let theirs = loop {
+            match Frame::decode(&mut rest)? {
+                Some(Frame::Opening(theirs)) => break theirs,
+                Some(_) => return Err(Refused::Unopened),
+                None => {}
+            }
+            match channel.read_buf(&mut rest).await {
+                Ok(0) => return Err(Refused::Mute),
+                Ok(_) => {}
+                // A reset here is how most systems tell that the other end did not like us.
+                Err(_) => return Err(Refused::Mute),
+            }
+        };
+        let admitted = self.judge(&admission, &theirs, proved, role.other())?;
+        Ok(Proven {
+            channel,
+            rest,
+            opening: theirs,
+            admitted,
+            dialled: role == Role::Client,
+        })
+    }
+
+    /// Whether the other end may come in.
+    fn judge(
+        &self,
+        admission: &Admission,
+        theirs: &Opening,
+        proved: Option<([u8; 32], Binding)>,
+        role: Role,
+    ) -> Result<Admitted, Refused> {
+        if theirs.protocol != self.opening.protocol {
+            return Err(Refused::Version(theirs.protocol));
+        }
+        if theirs.cluster != self.opening.cluster {
+            return Err(Refused::Cluster);
+        }
+        let Some((public_key, binding)) = proved else {
+            return Ok(Admitted::default());
+        };
+        if theirs.public_key != public_key {
+            return Err(Refused::AnotherKey);
+        }
+        Ok(admission.check(&binding, role, theirs.proof.as_ref())?)
+    }
+}

@@ -1,0 +1,87 @@
+//! A node's view of the host while it handles an input.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+use tokio::time::Instant;
+
+use super::timers::{Due, Timers};
+use crate::node::{Event, Message, Network, Timer};
+use crate::ring::Peer;
+
+/// What the nodes of a host have sent and told in this batch, not yet released.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Which node sent what to whom.
+    pub(super) sent: Vec<(u8, Peer, Message)>,
+    /// What the node that is handling an input told.
+    pub(super) events: Vec<Event>,
+}
+
+pub(super) struct Port<'a> {
+    pub(super) node: u8,
+    pub(super) now: Instant,
+    pub(super) wall_clock: u64,
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) timers: &'a mut Timers,
+    pub(super) random: &'a mut ChaCha8Rng,
+}
+
+impl Network for Port<'_> {
+    fn send(&mut self, to: Peer, message: Message) {
+        self.outbox.sent.push((self.node, to, message));
+    }
+
+    fn set_timer(&mut self, timer: Timer, after: Range<Duration>) {
+        let delay = between(self.random, after);
+        self.timers
+            .set(self.now + delay, Due::Node(self.node, timer));
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outbox.events.push(event);
+    }
+
+    fn wall_clock(&self) -> u64 {
+        self.wall_clock
+    }
+}
+
+/// A duration drawn evenly from a range; its start if it is empty.
+fn between(random: &mut ChaCha8Rng, range: Range<Duration>) -> Duration {
+    let width = range.end.saturating_sub(range.start).as_nanos();
+    let width = u64::try_from(width).unwrap_or(u64::MAX);
+    if width == 0 {
+        return range.start;
+    }
+    // The high half of the product is even enough: a width is far below 2^64.
+    let drawn = (u128::from(random.next_u64()) * u128::from(width)) >> 64;
+    range.start + Duration::from_nanos(drawn as u64)
+}
+
+/// A number from 0 to 1, 1 left out.
+pub(super) fn fraction(random: &mut ChaCha8Rng) -> f64 {
+    (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_core::SeedableRng;
+
+    #[test]
+    fn delays_are_drawn_from_the_whole_range() {
+        let mut random = ChaCha8Rng::from_seed([7; 32]);
+        let range = Duration::from_millis(500)..Duration::from_millis(1500);
+        let drawn: Vec<Duration> = (0..1000)
+            .map(|_| between(&mut random, range.clone()))
+            .collect();
+        assert!(drawn.iter().all(|delay| range.contains(delay)));
+        let mean = drawn.iter().sum::<Duration>() / 1000;
+        assert!((950..1050).contains(&mean.as_millis()), "{mean:?}");
+        let fixed = Duration::from_secs(1);
+        assert_eq!(between(&mut random, fixed..fixed), fixed);
+    }
+}
