@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::report::{Report, Verdict};
 use crate::scenario::{self, Scenario};
-use crate::world::{World, events, nanoseconds};
+use crate::world::{World, events, nanoseconds, turmoil};
 use cost::Meter;
 use judge::Judge;
 
@@ -62,6 +62,10 @@ fn perform(
     match scenario.world {
         scenario::World::Events => {
             let world = events::World::new(&scenario, scenario.seed);
+            perform_in(world, &scenario, progress, listener)
+        }
+        scenario::World::Turmoil => {
+            let world = turmoil::World::new(&scenario, scenario.seed);
             perform_in(world, &scenario, progress, listener)
         }
     }

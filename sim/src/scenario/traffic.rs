@@ -46,7 +46,7 @@ pub(super) fn network(
 }
 
 /// The longest step: what is shorter than a step is rounded up to it.
-const LONGEST_TICK: Duration = Duration::from_millis(100);
+const LONGEST_TICK: Duration = Duration::from_millis(10);
 
 fn tick(entry: &Entry, problems: &mut Problems) -> Result<Duration, Reported> {
     let tick = entry.duration(problems)?;
@@ -55,7 +55,7 @@ fn tick(entry: &Entry, problems: &mut Problems) -> Result<Duration, Reported> {
         return Err(entry.wrong(
             problems,
             "the `turmoil` world can't go in such steps",
-            "a tick is a whole number of milliseconds from \"1ms\" to \"100ms\"",
+            "a tick is a whole number of milliseconds from \"1ms\" to \"10ms\"",
         ));
     }
     Ok(tick)

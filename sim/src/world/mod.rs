@@ -9,6 +9,7 @@ pub mod events;
 mod names;
 mod random;
 mod script;
+pub mod turmoil;
 
 use std::fmt;
 
