@@ -19,19 +19,6 @@ use super::limits;
 /// The least room to read into.
 const READ: usize = 4096;
 
-/// Why a connection ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Closed {
-    /// The driver has no more use for it.
-    Here,
-    /// The other end closed it, or it broke.
-    There,
-    /// It sent something that is no letter.
-    Malformed,
-    /// It does not read.
-    Stalled,
-}
-
 /// Where letters that come in go, with the number of the connection they came by.
 #[derive(Clone, Debug)]
 pub(super) struct Inbox {
@@ -60,7 +47,7 @@ pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
     mut frames: mpsc::Receiver<Frame>,
     inbox: Inbox,
     counters: Arc<Counters>,
-) -> Closed {
+) {
     let (reader, writer) = tokio::io::split(channel);
     let mut connection = Connection {
         reader,
@@ -72,8 +59,8 @@ pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
         counters,
     };
     let mut batch = Vec::new();
-    if let Some(closed) = connection.pass_on(&inbox).await {
-        return closed;
+    if !connection.pass_on(&inbox).await {
+        return;
     }
     loop {
         let writing = connection.is_writing();
@@ -97,21 +84,20 @@ pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
             written = tokio::time::timeout_at(deadline, write(writer, outgoing, unflushed)),
                 if writing => match written {
                     Ok(Ok(())) => Step::Written,
-                    Ok(Err(_)) => return Closed::There,
+                    Ok(Err(_)) => return,
                     Err(_) => {
                         Counters::add(&counters.connections_stalled);
-                        return Closed::Stalled;
+                        return;
                     }
                 },
             read = read(reader, incoming, &counters.bytes_received) => match read {
-                Ok(0) | Err(_) => return Closed::There,
+                Ok(0) | Err(_) => return,
                 Ok(_) => Step::Read,
             },
         };
         match step {
             Step::Taken(0) => {
-                connection.say_farewell().await;
-                return Closed::Here;
+                return connection.say_farewell().await;
             }
             Step::Taken(_) => {
                 let before = connection.outgoing.len();
@@ -123,8 +109,8 @@ pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
             }
             Step::Written => connection.deadline = None,
             Step::Read => {
-                if let Some(closed) = connection.pass_on(&inbox).await {
-                    return closed;
+                if !connection.pass_on(&inbox).await {
+                    return;
                 }
             }
         }
@@ -171,26 +157,26 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         self.unflushed || !self.outgoing.is_empty()
     }
 
-    /// Gives the letters that have come in to the driver.
-    async fn pass_on(&mut self, inbox: &Inbox) -> Option<Closed> {
+    /// Gives the letters that have come in to the driver. False if the connection has ended.
+    async fn pass_on(&mut self, inbox: &Inbox) -> bool {
         loop {
             match Frame::decode(&mut self.incoming) {
-                Ok(None) => return None,
+                Ok(None) => return true,
                 Ok(Some(Frame::Letter(letter))) => {
                     let Inbox { serial, letters } = inbox;
                     if letters.send((*serial, letter)).await.is_err() {
-                        return Some(Closed::Here);
+                        return false;
                     }
                 }
                 Ok(Some(other)) => {
                     tracing::debug!(?other, "closed a connection: an unexpected frame");
                     Counters::add(&self.counters.frames_malformed);
-                    return Some(Closed::Malformed);
+                    return false;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "closed a connection");
                     Counters::add(&self.counters.frames_malformed);
-                    return Some(Closed::Malformed);
+                    return false;
                 }
             }
         }

@@ -19,7 +19,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::Closed;
 use super::counters::Counters;
 use super::frame::Letter;
 use super::handle::{Call, Handle};
@@ -64,7 +63,8 @@ pub struct Host<S: Sockets, H: Hooks> {
     outbox: Outbox,
     /// Messages between nodes of this host: sender, receiver, message.
     local: VecDeque<(u8, u8, Message)>,
-    requests: BTreeMap<(u8, u32), Sent>,
+    /// By who asks, a node or (`None`) a client, and the request's number.
+    requests: BTreeMap<(Option<u8>, u32), Sent>,
     clients: Clients,
     traces: Traces,
     inbox: Queue<(u64, Letter)>,
@@ -110,7 +110,7 @@ struct Sent {
 /// How one of the driver's tasks ended.
 #[derive(Debug)]
 enum Done<T> {
-    Carried(u64, Closed),
+    Carried(u64),
     Dialled(Address, Result<Box<Proven<T>>, Refused>),
     Accepted(u64, SocketAddr, Result<Box<Proven<T>>, Refused>),
     Sought,
@@ -251,7 +251,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             match due {
                 Due::Node(node, timer) => {
                     if let Timer::Request(number) = timer {
-                        self.no_reply(node, number);
+                        self.no_reply(Some(node), number);
                     }
                     self.hand(node, Input::Timer(timer));
                 }
@@ -260,7 +260,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                         self.dial(address);
                     }
                 }
-                Due::Ask(number) => self.clients.give_up(number),
+                Due::Ask(number) => {
+                    self.no_reply(None, number);
+                    self.clients.give_up(number);
+                }
                 Due::Sweep => {
                     self.sweep();
                     self.timers.set(self.now + SWEEP, Due::Sweep);

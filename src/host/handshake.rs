@@ -29,8 +29,6 @@ pub(super) struct Proven<S> {
     pub(super) opening: Opening,
     /// By what the other end was let in.
     pub(super) admitted: Admitted,
-    /// Whether this end dialled.
-    pub(super) dialled: bool,
 }
 
 /// Why a connection did not come about.
@@ -139,7 +137,10 @@ impl Door {
                     client,
                     server,
                 };
-                (Either::Left(secured.stream), Some((secured.public_key, binding)))
+                (
+                    Either::Left(secured.stream),
+                    Some((secured.public_key, binding)),
+                )
             }
         };
         let admission = self.admission();
@@ -174,7 +175,6 @@ impl Door {
             rest,
             opening: theirs,
             admitted,
-            dialled: role == Role::Client,
         })
     }
 

@@ -85,10 +85,6 @@ impl Links {
         self.links.len()
     }
 
-    pub(super) fn get(&self, serial: u64) -> Option<&Link> {
-        self.links.get(&serial)
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Link)> {
         self.links.iter().map(|(serial, link)| (*serial, link))
     }
@@ -106,7 +102,13 @@ impl Links {
     /// closed. If one end has started again, or dialled a second time, it knows better.
     pub(super) fn open(&mut self, serial: u64, link: Link, mine: &[u8; 32]) {
         let theirs = link.opening.public_key;
-        let dialler = |link: &Link| if link.dialled.is_some() { *mine } else { theirs };
+        let dialler = |link: &Link| {
+            if link.dialled.is_some() {
+                *mine
+            } else {
+                theirs
+            }
+        };
         let earlier = link.ids.first().and_then(|id| self.by_id.get(id));
         let earlier = earlier.and_then(|(earlier, _)| self.links.get(earlier));
         let stays = earlier.is_some_and(|earlier| {
@@ -145,7 +147,11 @@ impl Links {
         let same = |other: &&u64| self.links[other].opening.public_key == link.opening.public_key;
         let other = self.links.keys().rev().find(same).copied();
         for (index, id) in (0..).zip(&link.ids) {
-            if self.by_id.get(id).is_some_and(|(known, _)| *known == serial) {
+            if self
+                .by_id
+                .get(id)
+                .is_some_and(|(known, _)| *known == serial)
+            {
                 match other {
                     Some(other) => self.by_id.insert(*id, (other, index)),
                     None => self.by_id.remove(id),
@@ -245,12 +251,17 @@ impl Links {
             State::Dialling | State::Planned => true,
         });
         let unused = |(_, link): &(u64, &Link)| link.used + idle <= now;
-        self.iter().filter(unused).map(|(serial, _)| serial).collect()
+        self.iter()
+            .filter(unused)
+            .map(|(serial, _)| serial)
+            .collect()
     }
 
     /// The connection that was used longest ago.
     pub(super) fn stalest(&self) -> Option<u64> {
-        let stalest = self.iter().min_by_key(|(serial, link)| (link.used, *serial));
+        let stalest = self
+            .iter()
+            .min_by_key(|(serial, link)| (link.used, *serial));
         stalest.map(|(serial, _)| serial)
     }
 }

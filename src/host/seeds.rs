@@ -128,7 +128,10 @@ impl<S: Sockets> Seeker<S> {
                     own; to found a ring, leave `join` out"
                 .to_owned();
         }
-        format!("waiting for a member to answer: {}", round.troubles.join("; "))
+        format!(
+            "waiting for a member to answer: {}",
+            round.troubles.join("; ")
+        )
     }
 
     /// Tries all addresses once. Of members only those that don't belong to a ring need more

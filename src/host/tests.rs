@@ -20,7 +20,7 @@ pub(super) fn settings(seed: u8, begin: Begin) -> Settings {
         node: Arc::new(config),
         identity: Identity::from_seed([seed; 32]),
         admission: Admission::default(),
-        security: Security::None,
+        security: Security::tls(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         advertise: None,
         virtual_nodes: 1,

@@ -69,7 +69,14 @@ impl Traces {
     }
 
     /// A reply to one of its questions came.
-    pub(super) fn replied(&mut self, node: u8, id: RequestId, from: Peer, reply: &Reply, now: Instant) {
+    pub(super) fn replied(
+        &mut self,
+        node: u8,
+        id: RequestId,
+        from: Peer,
+        reply: &Reply,
+        now: Instant,
+    ) {
         let token = self.of_request(node, id.number);
         let trace = token.and_then(|token| self.open.get_mut(&token));
         let Some(trace) = trace else { return };
@@ -83,7 +90,10 @@ impl Traces {
     /// The look-up has ended.
     pub(super) fn end(&mut self, token: u64) -> Vec<Hop> {
         self.requests.retain(|_, other| *other != token);
-        self.open.remove(&token).map(|trace| trace.hops).unwrap_or_default()
+        self.open
+            .remove(&token)
+            .map(|trace| trace.hops)
+            .unwrap_or_default()
     }
 }
 

@@ -13,7 +13,10 @@ use crate::ring::{Id, Peer};
 pub(super) async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
     let status = handle.status().await?;
     let own = |id: Id| status.nodes.iter().find(|node| node.id == id);
-    let first = status.nodes.iter().find(|node| node.standing == Standing::Member);
+    let first = status
+        .nodes
+        .iter()
+        .find(|node| node.standing == Standing::Member);
     let first = first.ok_or(LookupError::NotMember)?;
     let address = first_address(&status.address);
     let mut peer = Peer {
@@ -92,8 +95,13 @@ fn judge(members: &mut [Visited], room: usize) -> bool {
             continue;
         }
         let before = ids[(at + count - 1) % count];
-        if visited.predecessor.is_some_and(|predecessor| predecessor.id != before) {
-            visited.faults.push(format!("its predecessor should be {before:.8}"));
+        if visited
+            .predecessor
+            .is_some_and(|predecessor| predecessor.id != before)
+        {
+            visited
+                .faults
+                .push(format!("its predecessor should be {before:.8}"));
         }
         let right: Vec<Id> = (1..=room.min(count - 1))
             .map(|step| ids[(at + step) % count])
@@ -101,7 +109,10 @@ fn judge(members: &mut [Visited], room: usize) -> bool {
         let listed: Vec<Id> = visited.successors.iter().map(|peer| peer.id).collect();
         // Alone, a node is its own successor.
         if count > 1 && listed != right {
-            let wrong = listed.iter().zip(&right).position(|(one, other)| one != other);
+            let wrong = listed
+                .iter()
+                .zip(&right)
+                .position(|(one, other)| one != other);
             let at = wrong.unwrap_or(listed.len().min(right.len()));
             visited.faults.push(match right.get(at) {
                 Some(id) => format!("its successor {} should be {id:.8}", at + 1),

@@ -84,7 +84,12 @@ impl Clients {
 
     /// A reply to a client's question. `Busy` is none: the real one follows.
     pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) {
-        if *reply == Reply::Busy || self.asks.get(&number).is_none_or(|(to, _)| to.id != from.id) {
+        if *reply == Reply::Busy
+            || self
+                .asks
+                .get(&number)
+                .is_none_or(|(to, _)| to.id != from.id)
+        {
             return;
         }
         if let Some((_, returns)) = self.asks.remove(&number) {

@@ -63,7 +63,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// bug, and nobody should have to find it in a log.
     pub(super) fn done(&mut self, done: Result<Done<S::Stream>, JoinError>) {
         match done {
-            Ok(Done::Carried(serial, _)) => {
+            Ok(Done::Carried(serial)) => {
                 self.carried -= 1;
                 self.links.close(serial);
             }
@@ -86,7 +86,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     fn refused(&self, from: SocketAddr, error: &Refused) {
         match error {
-            Refused::Admission(_) | Refused::Version(_) | Refused::Cluster | Refused::AnotherKey => {
+            Refused::Admission(_)
+            | Refused::Version(_)
+            | Refused::Cluster
+            | Refused::AnotherKey => {
                 Counters::add(&self.counters.connections_refused);
                 tracing::warn!(%from, "refused a connection: {error}");
             }
@@ -152,13 +155,17 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let inbox = Inbox { serial, letters };
         self.carried += 1;
         self.tasks.spawn(async move {
-            let closed = connection::carry(channel, rest, receiver, inbox, counters).await;
-            Done::Carried(serial, closed)
+            connection::carry(channel, rest, receiver, inbox, counters).await;
+            Done::Carried(serial)
         });
     }
 
     /// The seeker has found something out.
     pub(super) fn heard(&mut self, news: News<S::Stream>) {
+        // Whoever is on the way out does not come in again.
+        if self.clients.is_leaving() {
+            return;
+        }
         match news {
             News::Met(address, proven) => {
                 let opening = proven.opening.clone();

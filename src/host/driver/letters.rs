@@ -1,5 +1,6 @@
 //! Messages that come in and go out.
 
+use super::clients::INCARNATION;
 use super::{Host, Sent};
 use crate::host::counters::Counters;
 use crate::host::frame::Letter;
@@ -7,8 +8,13 @@ use crate::host::hooks::{Fate, Hooks};
 use crate::host::links::{Wait, Waiting};
 use crate::host::sockets::Sockets;
 use crate::host::timers::Due;
-use crate::node::{Input, Message};
+use crate::node::{Input, Message, RequestId};
 use crate::ring::Peer;
+
+/// Who asks the request with this id: one of the nodes, or a client of the host.
+fn asker(node: u8, id: RequestId) -> Option<u8> {
+    (id.incarnation != INCARNATION).then_some(node)
+}
 
 impl<S: Sockets, H: Hooks> Host<S, H> {
     /// A letter came in by a connection.
@@ -35,14 +41,15 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             .delivered(&self.nodes[usize::from(to)], from, &message);
         let mut took = None;
         if let Message::Reply { id, reply } = &message {
-            if id.incarnation == super::clients::INCARNATION {
+            let asker = asker(to, *id);
+            if let Some(sent) = self.requests.remove(&(asker, id.number)) {
+                took = (!sent.again).then(|| self.now - sent.at);
+            }
+            if asker.is_none() {
                 return self.clients.replied(id.number, from, reply);
             }
             if !self.traces.is_empty() {
                 self.traces.replied(to, *id, from, reply, self.now);
-            }
-            if let Some(sent) = self.requests.remove(&(to, id.number)) {
-                took = (!sent.again).then(|| self.now - sent.at);
             }
         }
         let input = Input::Message {
@@ -55,8 +62,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     /// The time for a reply is over. If there was none, the connection that the request went by
     /// may be one that swallows everything: it is not used again.
-    pub(super) fn no_reply(&mut self, node: u8, number: u32) {
-        let Some(sent) = self.requests.remove(&(node, number)) else {
+    pub(super) fn no_reply(&mut self, asker: Option<u8>, number: u32) {
+        let Some(sent) = self.requests.remove(&(asker, number)) else {
             return;
         };
         Counters::add(&self.counters.requests_timed_out);
@@ -100,7 +107,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         };
         let Waiting { from, message, .. } = waiting;
         let request = match &message {
-            Message::Request { id, .. } => Some((from, id.number)),
+            Message::Request { id, .. } => Some((asker(from, *id), id.number)),
             _ => None,
         };
         let letter = Letter {
