@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const FRAME: usize = 64 * 1024;
 /// Nodes that one process can host.
 pub const VIRTUAL_NODES: u8 = 64;
+/// Peers that a process remembers on disk across its restarts.
+pub const PEERS_KEPT: usize = 64;
 /// Open connections. When one more comes, the one that was used longest ago is closed.
 pub const CONNECTIONS: usize = 512;
 /// Connections from outside that have not proved who they are. When one more comes, the

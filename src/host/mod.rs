@@ -28,6 +28,7 @@
 mod admission;
 mod connection;
 mod counters;
+mod data;
 mod driver;
 mod file;
 mod frame;
@@ -52,6 +53,7 @@ mod walk;
 
 pub use admission::{Admission, AdmissionError, Secret};
 pub use counters::Counters;
+pub use data::{DataDirectory, DataError, Opened};
 pub use driver::{Ended, Host, StartError};
 pub use frame::{FRAME_VERSION, Frame, FrameError, Letter, Opening, Registered};
 pub use handle::Handle;

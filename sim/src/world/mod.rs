@@ -4,6 +4,7 @@
 //! scenario says. It judges nothing. Whoever wants to know is a [`Watcher`], called at once for
 //! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
 
+pub mod deterministic_tls;
 mod digest;
 pub mod events;
 mod names;

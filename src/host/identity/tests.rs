@@ -81,17 +81,24 @@ fn a_key_that_openssl_made_is_read() {
 }
 
 #[test]
-fn two_that_make_a_key_at_once_agree_on_one() {
+fn all_that_make_a_key_at_once_agree_on_one() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("identity.pem");
-    // The other one comes between the look and the write.
-    assert!(Identity::load(&file).unwrap().is_none());
-    let (first, _) = Identity::load_or_create(&file).unwrap();
-    let mine = Identity::generate().unwrap();
-    let error = file::create(&file, mine.pem().as_bytes()).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-    let (kept, new) = Identity::load_or_create(&file).unwrap();
-    assert_eq!((kept.public_key(), new), (first.public_key(), false));
+    for round in 0..20 {
+        let file = folder.path().join(format!("{round}.pem"));
+        let make = || Identity::load_or_create(&file).unwrap();
+        let made: Vec<(Identity, bool)> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().unwrap();
+            threads.into_iter().map(join).collect()
+        });
+        let (kept, _) = Identity::load_or_create(&file).unwrap();
+        for (identity, _) in &made {
+            assert_eq!(identity.public_key(), kept.public_key());
+        }
+        assert_eq!(made.iter().filter(|(_, new)| *new).count(), 1);
+    }
+    // Nothing but the keys is left.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 20);
 }
 
 #[test]

@@ -230,7 +230,7 @@ async fn a_client_without_a_key_is_refused() {
     let resolvers: [Arc<dyn ResolvesClientCert>; 2] = [Arc::new(Empty), Arc::new(Ordinary)];
     for resolver in resolvers {
         let keyless = odd(honest_key(3), |client, _| {
-            client.client_auth_cert_resolver = resolver
+            client.client_auth_cert_resolver = resolver;
         });
         let (connected, accepted) = meet(&keyless, &tls(1)).await;
         accepted.expect_err("no key");

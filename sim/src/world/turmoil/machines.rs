@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use cuerda::host::Begin;
+use cuerda::host::{Begin, Security};
 use cuerda::node::{Input, Node};
 use cuerda::ring::{Id, Peer};
 
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
+use crate::world::deterministic_tls::provider;
 use crate::world::script::{Machines, Script, cuts::Cuts, public};
 use crate::world::{Digest, Time, Watcher, address_of};
 
@@ -83,8 +84,9 @@ impl World {
             net.changed();
             epoch
         };
-        let mut jitter = [0; 32];
+        let (mut jitter, mut tls) = ([0; 32], [0; 32]);
         self.jitter.fill(&mut jitter);
+        self.jitter.fill(&mut tls);
         let machine = &mut self.machines[number as usize];
         machine.slot.plan(Start {
             number,
@@ -94,7 +96,7 @@ impl World {
             jitter,
             begin,
             config: Arc::clone(&self.config),
-            security: self.security.clone(),
+            security: Security::Tls(provider(tls)),
         });
         machine.node = node;
         machine.handled = None;

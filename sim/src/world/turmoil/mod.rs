@@ -48,7 +48,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
-use cuerda::host::{Ended, Frame, Letter, Security};
+use cuerda::host::{Ended, Frame, Letter};
 use cuerda::node::{Config, Event, Node};
 
 use super::script::{self, Script};
@@ -64,9 +64,9 @@ pub struct World {
     sim: turmoil::Sim<'static>,
     net: Shared,
     machines: Vec<Machine>,
-    security: Security,
-    /// The jitter of the programs, and the keys of machines that lost theirs.
+    /// Where the programs' own randomness comes from, that of TLS included.
     jitter: Random,
+    /// Keys of machines that lost theirs.
     keys: Random,
     tick: Time,
     now: Time,
@@ -109,11 +109,6 @@ impl World {
     /// If the scenario has no node.
     #[must_use]
     pub fn new(scenario: &Arc<Scenario>, seed: u64) -> World {
-        World::with_security(scenario, seed, Security::tls())
-    }
-
-    /// The same with connections secured so.
-    fn with_security(scenario: &Arc<Scenario>, seed: u64, security: Security) -> World {
         assert!(scenario.nodes > 0, "a world has a node");
         let tick = scenario.network.tick;
         let mut builder = turmoil::Builder::new();
@@ -133,7 +128,6 @@ impl World {
             sim: builder.build(),
             net: Shared::new(scenario, seed),
             machines: Vec::new(),
-            security,
             jitter: Random::new(seed, Purpose::Timers),
             keys: Random::new(seed, Purpose::Keys),
             tick: nanoseconds(tick),
