@@ -130,6 +130,17 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
+    /// The world could not go on.
+    pub(super) fn broken(&self, now: Time, why: &str) -> Violation {
+        Violation {
+            at_s: self.tally.seconds(now),
+            check: "world".to_owned(),
+            detail: why.to_owned(),
+            node: None,
+            cause: Cause::End.to_string(),
+        }
+    }
+
     /// The ring's part of the report, the violations described, and how many there were.
     pub(super) fn ring(&mut self, now: Time) -> (Ring, Vec<Violation>, u64) {
         self.look(

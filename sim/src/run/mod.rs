@@ -90,6 +90,9 @@ fn perform_in<W: World>(
             end
         };
         world.run_until(start + end, &mut judge);
+        if world.broken().is_some() {
+            break;
+        }
         if meter.is_time_to_tell() {
             progress(&Progress {
                 simulated: Duration::from_nanos(end),
@@ -101,7 +104,11 @@ fn perform_in<W: World>(
     }
     let cost = meter.stop(world.handled());
     let now = world.now();
-    let (ring, violations, grave) = judge.ring(now);
+    let (ring, mut violations, mut grave) = judge.ring(now);
+    if let Some(why) = world.broken() {
+        grave += 1;
+        violations.insert(0, judge.broken(now, why));
+    }
     Report {
         scenario: scenario.name.clone(),
         world: W::NAME.to_owned(),
