@@ -95,7 +95,7 @@ fn timers_of_an_earlier_start_are_void() {
 
 #[test]
 fn the_clients_of_a_crashed_node_hear_nothing() {
-    let busy = "[[workload]]\nkind = \"lookup\"\nrate = \"200/s\"\nuntil = \"15s\"\n";
+    let busy = "[[workload]]\nkind = \"lookup\"\nrate = \"1000/s\"\nuntil = \"15s\"\n";
     let crash = fault("crash", "10s", "5s", CRASH);
     let (mut world, mut log) = (world(8, &format!("{busy}{crash}")), Log::default());
     world.go_on(9.999_999, &mut log);
