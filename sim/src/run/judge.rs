@@ -408,7 +408,7 @@ impl Watcher for Judge<'_, '_> {
 fn disturbance(kind: &str) -> Option<&'static str> {
     match kind {
         "partition" => Some(PARTITION),
-        "pause" | "slow" | "loss" | "one_way" => Some(SUSPICION),
+        "pause" | "slow" | "loss" | "one_way" | "reset" => Some(SUSPICION),
         _ => None,
     }
 }

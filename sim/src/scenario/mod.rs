@@ -207,6 +207,14 @@ pub enum FaultKind {
         /// The share, 0 to 1.
         share: f64,
     },
+    /// Connections of the nodes, and those that they open meanwhile, are reset when some bytes
+    /// have gone through. The `events` world has no connections, and nothing happens there.
+    Reset {
+        /// Which.
+        nodes: Selector,
+        /// Each connection lets so many more bytes through, TLS included.
+        after: u64,
+    },
     /// The nodes' wall clocks are off.
     Skew {
         /// Which.

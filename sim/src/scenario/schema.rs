@@ -39,6 +39,7 @@ pub(super) const FAULTS: &[(&str, &[&str])] = &[
     ("one_way", &["from", "to"]),
     ("slow", &["nodes", "extra"]),
     ("loss", &["nodes", "share"]),
+    ("reset", &["nodes", "after"]),
     ("skew", &["nodes", "by"]),
     ("leave", &["nodes"]),
     ("join", &["count"]),

@@ -242,6 +242,10 @@ fn every_key_is_read_as_it_says() {
             nodes: share(0.1),
             share: 0.5,
         },
+        FaultKind::Reset {
+            nodes: Selector::Count(2),
+            after: 1000,
+        },
         FaultKind::Skew {
             nodes: node(5),
             by_ms: -1500,

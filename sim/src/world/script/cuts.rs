@@ -13,6 +13,8 @@ pub(in crate::world) enum Cut {
     Slow(Vec<bool>, Time),
     /// Nodes whose messages are lost, and which share.
     Loss(Vec<bool>, f64),
+    /// Nodes whose connections are reset, and after how many bytes.
+    Reset(Vec<bool>, u64),
 }
 
 /// All of them, by the index of the fault. They add up.
@@ -28,11 +30,11 @@ impl Cuts {
         self.0.is_empty()
     }
 
-    pub(super) fn begin(&mut self, index: usize, cut: Cut) {
+    pub(in crate::world) fn begin(&mut self, index: usize, cut: Cut) {
         self.0.push((index, cut));
     }
 
-    pub(super) fn end(&mut self, index: usize) {
+    pub(in crate::world) fn end(&mut self, index: usize) {
         self.0.retain(|(other, _)| *other != index);
     }
 
@@ -76,6 +78,8 @@ impl Cuts {
                         return None;
                     }
                 }
+                // Messages travel without connections here.
+                Cut::Reset(..) => {}
             }
         }
         Some(extra)
@@ -87,7 +91,7 @@ impl Cuts {
         self.0.iter().any(|(_, cut)| match cut {
             Cut::Partition(parts) => parts.get(from) != parts.get(to),
             Cut::OneWay(senders, receivers) => holds(senders, from) && holds(receivers, to),
-            Cut::Slow(..) | Cut::Loss(..) => false,
+            Cut::Slow(..) | Cut::Loss(..) | Cut::Reset(..) => false,
         })
     }
 
@@ -112,6 +116,18 @@ impl Cuts {
             }
             _ => false,
         })
+    }
+
+    /// After how many bytes a connection between two nodes is reset, if it is.
+    pub(in crate::world) fn reset(&self, one: u32, other: u32) -> Option<u64> {
+        let resets = self.0.iter().filter_map(|(_, cut)| match cut {
+            Cut::Reset(nodes, after) => {
+                let concerned = holds(nodes, one as usize) || holds(nodes, other as usize);
+                concerned.then_some(*after)
+            }
+            _ => None,
+        });
+        resets.min()
     }
 
     /// Whether no partition lies between two nodes.

@@ -18,6 +18,7 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
         | FaultKind::Pause { nodes }
         | FaultKind::Slow { nodes, .. }
         | FaultKind::Loss { nodes, .. }
+        | FaultKind::Reset { nodes, .. }
         | FaultKind::Skew { nodes, .. }
         | FaultKind::Leave { nodes } => vec![select(world, nodes)],
         FaultKind::OneWay { from, to } => vec![select(world, from), select(world, to)],
@@ -61,6 +62,10 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
         FaultKind::Loss { share, .. } => {
             let loss = Cut::Loss(set(world, &first), share);
             cut(world, index, loss, watcher);
+        }
+        FaultKind::Reset { after, .. } => {
+            let reset = Cut::Reset(set(world, &first), after);
+            cut(world, index, reset, watcher);
         }
         FaultKind::Skew { by_ms, .. } => {
             for number in first {
@@ -111,7 +116,8 @@ pub(super) fn end(world: &mut impl Machines, index: usize, watcher: &mut impl Wa
         FaultKind::Partition { .. }
         | FaultKind::OneWay { .. }
         | FaultKind::Slow { .. }
-        | FaultKind::Loss { .. } => mend(world, index, watcher),
+        | FaultKind::Loss { .. }
+        | FaultKind::Reset { .. } => mend(world, index, watcher),
         FaultKind::Skew { by_ms, .. } => {
             for number in first {
                 world.skew(number, by_ms.saturating_neg());
@@ -247,6 +253,7 @@ const fn kind_name(kind: &FaultKind) -> &'static str {
         FaultKind::OneWay { .. } => "one_way",
         FaultKind::Slow { .. } => "slow",
         FaultKind::Loss { .. } => "loss",
+        FaultKind::Reset { .. } => "reset",
         FaultKind::Skew { .. } => "skew",
         FaultKind::Leave { .. } => "leave",
         FaultKind::Join { .. } => "join",

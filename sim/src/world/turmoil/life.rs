@@ -65,7 +65,10 @@ impl Slot {
         self.with(|inside| match (&inside.handle, input) {
             (Some(_), Input::Leave) => {
                 // Asked twice, it leaves once.
-                inside.leave.take().is_none_or(|leave| leave.send(()).is_ok())
+                inside
+                    .leave
+                    .take()
+                    .is_none_or(|leave| leave.send(()).is_ok())
             }
             (Some(handle), input) => handle.order(0, input),
             (None, input) => {

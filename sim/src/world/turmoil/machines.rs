@@ -222,6 +222,7 @@ impl Machines for World {
     fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
         let mut net = self.net.lock();
         let done = act(&mut net.cuts);
+        net.apply_resets();
         net.changed();
         done
     }

@@ -52,7 +52,9 @@ use cuerda::host::{Ended, Frame, Letter};
 use cuerda::node::{Config, Event, Node};
 
 use super::script::{self, Script};
-use super::{Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Time, Watcher, name_of, nanoseconds};
+use super::{
+    Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Time, Watcher, name_of, nanoseconds,
+};
 use crate::scenario::Scenario;
 use life::Slot;
 use net::{Shared, Told, What};
@@ -210,7 +212,8 @@ impl World {
                 watcher.handling(self.handled, now, &|| {
                     format!("n{from} -> n{number}: {message:?}")
                 });
-                self.digest.add(now, u64::from(from) << 32 | u64::from(number));
+                self.digest
+                    .add(now, u64::from(from) << 32 | u64::from(number));
                 let (from, to) = (0, 0);
                 self.digest_frame(&Frame::Letter(Letter { from, to, message }));
             }
@@ -227,7 +230,9 @@ impl World {
                 script::pass_on(self, number, Event::Left, at, watcher);
             }
             What::Ended(Ended::Stopped) => {
-                self.breaks(format!("the program on n{number} stopped, and nobody told it to"));
+                self.breaks(format!(
+                    "the program on n{number} stopped, and nobody told it to"
+                ));
             }
             What::Failed(error) => {
                 self.breaks(format!("the program on n{number} could not start: {error}"));

@@ -6,8 +6,9 @@
 //! by the [sockets](super::sockets): so faults add up, and a cut is silence and not a refusal.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -16,7 +17,7 @@ use cuerda::node::{Event, Message, Node};
 
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::cuts::Cuts;
-use crate::world::{EPOCH_MS, Purpose, Random, Time, nanoseconds};
+use crate::world::{EPOCH_MS, Purpose, Random, Time, nanoseconds, number_of};
 
 /// The network, as machines and the world hold it. A world has one thread, so nobody ever waits
 /// for the lock.
@@ -131,6 +132,23 @@ impl Shared {
         })
         .await;
     }
+
+    /// Does this, but stands still as long as this machine sleeps.
+    pub(super) async fn awake<T>(&self, number: u32, work: impl Future<Output = T>) -> T {
+        let ticket = self.lock().ticket();
+        let _clean = Clean(self, ticket);
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let mut net = self.lock();
+            if net.is_paused(number) {
+                net.wait(ticket, context.waker());
+                return Poll::Pending;
+            }
+            drop(net);
+            work.as_mut().poll(context)
+        })
+        .await
+    }
 }
 
 struct Clean<'a>(&'a Shared, u64);
@@ -139,6 +157,11 @@ impl Drop for Clean<'_> {
     fn drop(&mut self) {
         self.0.lock().forget(self.1);
     }
+}
+
+/// The machine with this address, whatever the port.
+pub(super) fn number_of_ip(address: SocketAddr) -> Option<u32> {
+    number_of(SocketAddr::new(address.ip(), 4000).into())
 }
 
 /// Simulated time, on whichever machine this is asked.
@@ -236,6 +259,7 @@ impl Net {
 
     pub(super) fn connected(&mut self, ends: Ends) {
         self.connections.entry(ends).or_default().ends += 1;
+        self.apply_resets();
     }
 
     pub(super) fn disconnected(&mut self, ends: Ends) {
@@ -247,16 +271,14 @@ impl Net {
         }
     }
 
-    /// Resets the connections for which this holds, given both their ends, when `after` more
-    /// bytes have gone through in one direction.
-    pub(super) fn doom(&mut self, after: u64, concerned: impl Fn(&Ends) -> bool) {
+    /// Dooms the connections that the faults in force reset, and spares the others.
+    pub(super) fn apply_resets(&mut self) {
         for (ends, connection) in &mut self.connections {
-            if concerned(ends) {
-                connection.doomed = Some(after);
-                connection.reset |= after == 0;
-            }
+            let [one, other] = [ends.0, ends.1].map(|end| number_of_ip(end).unwrap_or(u32::MAX));
+            let after = self.cuts.reset(one, other);
+            connection.doomed = after.map(|after| connection.doomed.unwrap_or(after));
+            connection.reset |= connection.doomed == Some(0);
         }
-        self.changed();
     }
 
     pub(super) fn is_reset(&self, ends: &Ends) -> bool {

@@ -13,7 +13,7 @@ use cuerda::host::Sockets;
 use tokio::time::sleep;
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::net::{Shared, now};
+use super::net::{Net, Shared, now, number_of_ip};
 use super::stream::Stream;
 use crate::world::{Time, number_of};
 
@@ -26,7 +26,7 @@ pub(super) struct Plugs {
 }
 
 impl Plugs {
-    fn is_open(&self, other: u32) -> impl Fn(&super::net::Net) -> bool + use<> {
+    fn is_open(&self, other: u32) -> impl Fn(&Net) -> bool + use<> {
         let me = self.number;
         move |net| {
             net.is_up(other)
@@ -63,8 +63,8 @@ impl Sockets for Plugs {
     }
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(Stream, SocketAddr)> {
-        self.net.until(|net| !net.is_paused(self.number)).await;
-        let (inner, from) = listener.accept().await?;
+        // Given up half-way, it has taken nothing out of the queue.
+        let (inner, from) = self.net.awake(self.number, listener.accept()).await?;
         let other = number_of_ip(from).ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok((self.stream(inner, other, false)?, from))
     }
@@ -75,11 +75,13 @@ impl Sockets for Plugs {
             return std::future::pending().await;
         };
         self.net.until(self.is_open(other)).await;
-        let answered = {
+        let (arrived, answered) = {
             let mut net = self.net.lock();
-            let way = net.latency(self.number, other);
-            now() + way + net.latency(other, self.number)
+            let arrived = now() + net.latency(self.number, other);
+            (arrived, arrived + net.latency(other, self.number))
         };
+        self.wait_until(arrived).await;
+        self.net.until(self.is_open(other)).await;
         let connected = TcpStream::connect(to).await;
         let stream = connected.and_then(|inner| self.stream(inner, other, true));
         self.wait_until(answered).await;
@@ -92,9 +94,4 @@ impl Sockets for Plugs {
         let address = name.parse().map_err(|_| io::ErrorKind::NotFound)?;
         Ok(vec![address])
     }
-}
-
-/// The machine with this address, whatever the port.
-fn number_of_ip(address: SocketAddr) -> Option<u32> {
-    number_of(SocketAddr::new(address.ip(), 4000).into())
 }

@@ -174,8 +174,7 @@ impl Stream {
     fn resent(&mut self) -> Option<Time> {
         if self.swallowed > 0 && self.reset_at.is_none() {
             let mut net = self.net.lock();
-            let open =
-                !net.cuts.block(self.me, self.peer) && !net.cuts.block(self.peer, self.me);
+            let open = !net.cuts.block(self.me, self.peer) && !net.cuts.block(self.peer, self.me);
             if open && net.is_up(self.peer) {
                 let back = net.latency(self.me, self.peer) + net.latency(self.peer, self.me);
                 self.reset_at = Some(now() + back);
@@ -275,9 +274,7 @@ impl AsyncRead for Stream {
                 return Poll::Pending;
             }
             return match (this.held.is_empty(), this.end) {
-                (true, End::Reset(_)) => {
-                    Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
-                }
+                (true, End::Reset(_)) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
                 (true, _) => Poll::Ready(Ok(())),
                 (false, _) => {
                     this.deliver(buffer);
