@@ -35,5 +35,6 @@
 //! and the reunion of two rings after a partition.
 
 pub mod host;
+pub mod http;
 pub mod node;
 pub mod ring;

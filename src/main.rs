@@ -1,3 +1,11 @@
-//! The program `cuerda`.
+//! The program `cuerda`. It parses, dispatches and turns outcomes into exit codes; what each
+//! command does is in a file of its own.
 
-fn main() {}
+mod cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

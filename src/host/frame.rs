@@ -34,10 +34,29 @@ pub enum Frame {
     Opening(Opening),
     /// A message between two nodes.
     Letter(Letter),
-    /// To a bootstrap node: these nodes are alive. Answered by [`Frame::Known`].
-    Register(Vec<Registered>),
-    /// From a bootstrap node: a few nodes that are alive, the asking process's own left out.
-    Known(Vec<Registered>),
+    /// To a bootstrap node. Answered by [`Frame::Known`].
+    Register(Registration),
+    /// From a bootstrap node.
+    Known(Known),
+}
+
+/// A process tells a bootstrap node that it is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Its nodes.
+    pub nodes: Vec<Registered>,
+    /// How often it says so, in milliseconds: after three times as long it may be forgotten.
+    pub every_ms: u32,
+}
+
+/// What a bootstrap node answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// A few nodes that are alive, the asking process's own left out.
+    pub nodes: Vec<Registered>,
+    /// Whether it has run for long enough to have heard of all that are alive. Before that,
+    /// naming nobody means nothing.
+    pub complete: bool,
 }
 
 /// Who opens a connection.

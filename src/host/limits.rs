@@ -41,9 +41,7 @@ pub const BACK_OFF_MAX: Duration = Duration::from_secs(2);
 pub const REGISTERED: usize = 4096;
 /// Nodes that a bootstrap node names to one that asks.
 pub const NAMED: usize = 8;
-/// How long a bootstrap node remembers one it has not heard from.
-pub const REGISTERED_FOR: Duration = Duration::from_secs(30);
-/// How often a node tells a bootstrap node that it is alive.
-pub const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The longest that a bootstrap node remembers one it has not heard from.
+pub const REGISTERED_FOR: Duration = Duration::from_secs(300);
 /// Members that a walk round the ring visits at most.
 pub const WALK: usize = 10_000;

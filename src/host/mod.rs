@@ -26,6 +26,7 @@
 //! choose places on the circle; a list of keys does not let him.
 
 mod admission;
+mod bootstrap;
 mod connection;
 mod counters;
 mod data;
@@ -52,10 +53,13 @@ mod trace;
 mod walk;
 
 pub use admission::{Admission, AdmissionError, Secret};
+pub use bootstrap::Bootstrap;
 pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
 pub use driver::{Ended, Host, StartError};
-pub use frame::{FRAME_VERSION, Frame, FrameError, Letter, Opening, Registered};
+pub use frame::{
+    FRAME_VERSION, Frame, FrameError, Known, Letter, Opening, Registered, Registration,
+};
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
 pub use identity::{Identity, IdentityError};

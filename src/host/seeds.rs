@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::frame::{Frame, Registered};
+use super::frame::{Frame, Known, Registered, Registration};
 use super::handshake::{Door, Proven, Refused};
 use super::limits;
 use super::port::fraction;
@@ -31,6 +31,8 @@ pub(super) enum News<T> {
     Met(SocketAddr, Box<Proven<T>>),
     /// A bootstrap node says that these are alive.
     Contacts(Vec<Peer>),
+    /// A bootstrap node says that this member is alive. It should belong to the same ring.
+    Member(Peer),
     /// A bootstrap node has known of nobody else for long: somebody must be the first.
     Alone,
     /// What is waited for, in words.
@@ -47,6 +49,8 @@ pub(super) struct Seeker<S: Sockets> {
     /// How long one attempt may take.
     pub(super) patience: Duration,
     pub(super) found_after: Duration,
+    /// How often a bootstrap node is told that these nodes are alive.
+    pub(super) heartbeat: Duration,
     pub(super) news: mpsc::Sender<News<S::Stream>>,
     /// Whether the nodes belong to a ring.
     pub(super) member: watch::Receiver<bool>,
@@ -57,9 +61,11 @@ pub(super) struct Seeker<S: Sockets> {
 #[derive(Debug, Default)]
 struct Round {
     met: bool,
-    /// Bootstrap nodes that answered, and whether one named anybody.
-    bootstraps: usize,
+    /// Whether a bootstrap node answered, and whether one named anybody.
+    bootstrap: bool,
     named: bool,
+    /// Whether one that has heard of all that are alive named nobody.
+    alone: bool,
     troubles: Vec<String>,
 }
 
@@ -74,7 +80,7 @@ impl<S: Sockets> Seeker<S> {
             let now = Instant::now();
             if member {
                 alone_since = None;
-            } else if round.bootstraps > 0 && !round.met && !round.named {
+            } else if round.alone && !round.met && !round.named {
                 let since = *alone_since.get_or_insert(now);
                 if now - since >= self.found_after && self.tell(News::Alone).await.is_err() {
                     return;
@@ -91,7 +97,7 @@ impl<S: Sockets> Seeker<S> {
             }
             let wait = if member {
                 pause = PAUSE;
-                limits::HEARTBEAT
+                self.heartbeat
             } else {
                 let wait = pause;
                 pause = (pause * 2).min(PAUSE_MAX);
@@ -116,7 +122,7 @@ impl<S: Sockets> Seeker<S> {
         if round.met || round.named {
             return "waiting for a member to let this node in".to_owned();
         }
-        if round.bootstraps > 0 {
+        if round.bootstrap {
             return format!(
                 "waiting for other nodes to register with the bootstrap node; founds a ring after \
                  {:?} alone",
@@ -171,14 +177,21 @@ impl<S: Sockets> Seeker<S> {
             let _ = self.tell(News::Met(address, Box::new(proven))).await;
             return;
         }
-        round.bootstraps += 1;
+        round.bootstrap = true;
         let exchanged = tokio::time::timeout(self.patience, self.register(proven, member)).await;
         match exchanged.unwrap_or(Err(Refused::TooSlow(self.patience))) {
             Ok(known) => {
-                round.named |= !known.is_empty();
-                if !member && !known.is_empty() {
-                    let _ = self.tell(News::Contacts(candidates(&known))).await;
-                }
+                let nodes = &known.nodes;
+                round.named |= !nodes.is_empty();
+                round.alone |= nodes.is_empty() && known.complete;
+                let news = match nodes.first() {
+                    None => return,
+                    // In the same ring, it costs one question. In another, the rings must meet.
+                    Some(one) if member && one.member => News::Member(one.peer),
+                    Some(_) if member => return,
+                    Some(_) => News::Contacts(nodes.iter().map(|one| one.peer).collect()),
+                };
+                let _ = self.tell(news).await;
             }
             Err(error) => round.troubles.push(format!("{address}: {error}")),
         }
@@ -189,7 +202,7 @@ impl<S: Sockets> Seeker<S> {
         &self,
         mut proven: Proven<S::Stream>,
         member: bool,
-    ) -> Result<Vec<Registered>, Refused> {
+    ) -> Result<Known, Refused> {
         let opening = &self.door.opening;
         let peers = opening.ids().into_iter().map(|id| Registered {
             peer: Peer {
@@ -199,7 +212,11 @@ impl<S: Sockets> Seeker<S> {
             member,
         });
         let mut buffer = BytesMut::new();
-        Frame::Register(peers.collect()).encode(&mut buffer);
+        let registration = Registration {
+            nodes: peers.collect(),
+            every_ms: u32::try_from(self.heartbeat.as_millis()).unwrap_or(u32::MAX),
+        };
+        Frame::Register(registration).encode(&mut buffer);
         let sent = async {
             proven.channel.write_all(&buffer).await?;
             proven.channel.flush().await
@@ -217,15 +234,4 @@ impl<S: Sockets> Seeker<S> {
             }
         }
     }
-}
-
-/// Members, if any are known; else those that want to become members, like this node: one of
-/// them will found a ring.
-fn candidates(known: &[Registered]) -> Vec<Peer> {
-    let any_member = known.iter().any(|one| one.member);
-    known
-        .iter()
-        .filter(|one| one.member || !any_member)
-        .map(|one| one.peer)
-        .collect()
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub idle_after: Duration,
     /// How long opening a connection may take, the handshake included. Default: 2 s.
     pub connect_timeout: Duration,
+    /// How often a bootstrap node is told that this process is alive. Default: 10 s.
+    pub heartbeat: Duration,
     /// Where jitter and back-off come from; nothing secret is made of it.
     pub seed: [u8; 32],
 }

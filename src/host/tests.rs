@@ -1,5 +1,6 @@
 //! Whole hosts on loopback sockets.
 
+mod bootstrap;
 mod ring;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,6 +29,7 @@ pub(super) fn settings(seed: u8, begin: Begin) -> Settings {
         begin,
         idle_after: Duration::from_secs(300),
         connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_millis(200),
         seed: [seed; 32],
     }
 }

@@ -26,6 +26,7 @@ mod network;
 mod op;
 mod remembered;
 mod rtt;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +39,7 @@ pub use config::{Config, ConfigError};
 pub use error::LookupError;
 pub use message::{Hello, Message, PROTOCOL_VERSION, Refusal, Reply, Request, RequestId};
 pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
-
-use serde::{Deserialize, Serialize};
+pub use standing::Standing;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
 use ask::{Ask, Settled};
@@ -48,6 +48,7 @@ use maintenance::Maintenance;
 use op::{Join, Joined, Leave, Retreat};
 use remembered::Remembered;
 use rtt::RoundTrips;
+use standing::Phase;
 
 /// A Chord node as a plain value.
 ///
@@ -80,44 +81,6 @@ pub struct Node {
     fingers: Fingers,
     errands: Errands,
     remembered: Remembered,
-}
-
-/// Where a node stands towards the ring, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// It belongs to none, and has not been told to join one.
-    Outside,
-    /// It is on the way in.
-    Joining,
-    /// It belongs to a ring: it answers questions about it and may own keys.
-    Member,
-    /// Its successors fell silent; it is on the way back.
-    Stranded,
-    /// It is saying good-bye.
-    Leaving,
-}
-
-/// The same, with the operation that is under way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Outside,
-    Joining(Box<Join>),
-    Member,
-    /// Its successors fell silent; it is on the way back.
-    Stranded(Box<Retreat>),
-    Leaving(Box<Leave>),
-}
-
-impl Phase {
-    fn awaits(&self, number: u32) -> Option<Peer> {
-        match self {
-            Phase::Joining(join) => join.awaits(number),
-            Phase::Stranded(retreat) => retreat.awaits(number),
-            Phase::Leaving(leave) => leave.awaits(number),
-            Phase::Outside | Phase::Member => None,
-        }
-    }
 }
 
 /// Which of the periodic timers are under way, so that none ever runs twice.

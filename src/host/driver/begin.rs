@@ -154,6 +154,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                     names,
                     patience: self.settings.connect_timeout,
                     found_after: self.settings.node.found_after,
+                    heartbeat: self.settings.heartbeat,
                     news: self.news.sender.clone(),
                     member: self.member.subscribe(),
                     random: ChaCha8Rng::from_rng(&mut self.random),

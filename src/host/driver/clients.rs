@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Host;
 use crate::host::counters::Counters;
 use crate::host::handle::{Call, Returns};
+use crate::host::hex;
 use crate::host::hooks::Hooks;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Answer, FingerRow, Hop, NodeStatus, Status};
@@ -175,7 +176,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         clients.next_ask = clients.next_ask.wrapping_add(1);
         let number = clients.next_ask;
         clients.asks.insert(number, (to, returns));
-        let patience = self.settings.node.request_timeout_max;
+        // A reply that follows a `Busy` takes longer than others.
+        let config = &self.settings.node;
+        let patience = (config.request_timeout * 2).min(config.request_timeout_max);
         self.timers.set(self.now + patience, Due::Ask(number));
         let id = RequestId {
             incarnation: INCARNATION,
@@ -191,7 +194,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: PROTOCOL_VERSION,
             cluster: settings.node.cluster.clone(),
-            public_key: hexadecimal(&settings.identity.public_key()),
+            public_key: hex::encode(&settings.identity.public_key()),
             address: self.address.to_string(),
             incarnation: settings.incarnation,
             uptime_s: (self.now - self.started).as_secs_f64(),
@@ -201,10 +204,6 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             nodes: self.nodes.iter().map(node_status).collect(),
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn node_status(node: &Node) -> NodeStatus {

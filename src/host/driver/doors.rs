@@ -177,6 +177,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 self.join(ids.map(|id| Peer { id, address }).collect());
             }
             News::Contacts(peers) => self.join(peers),
+            News::Member(peer) => {
+                for node in self.indices() {
+                    self.hand(node, Input::Remember(vec![peer]));
+                }
+            }
             News::Alone => self.found(),
             News::WaitingFor(what) => self.waiting_for = what,
         }

@@ -1,0 +1,228 @@
+//! Asks a running node over its control interface.
+//!
+//! Every question ends within `--timeout`. What went wrong is told apart: nobody answers, the
+//! node answers with a problem, or what answers is no node.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use cuerda::http::Problem;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::{Response, StatusCode};
+
+use super::{Exit, Failure};
+
+/// The longest answer that is read; a walk round a ring of ten thousand takes some 20 MiB.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Which node is asked, and how patiently.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Target {
+    /// Where the node answers commands
+    #[arg(
+        long,
+        env = "CUERDA_CONTROL",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:4080"
+    )]
+    pub(crate) control: String,
+    /// How long to wait for the answer
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = humantime::parse_duration
+    )]
+    pub(crate) timeout: Duration,
+}
+
+/// What a node answered: as it came, and as a value.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    pub(crate) document: Value,
+    pub(crate) value: T,
+}
+
+impl Target {
+    /// Asks for something.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+        let agent = self.agent();
+        self.answer(agent.get(self.url(path)?).call())
+    }
+
+    /// Asks to do something.
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+        let agent = self.agent();
+        self.answer(agent.post(self.url(path)?).send_empty())
+    }
+
+    fn agent(&self) -> Agent {
+        let config = Agent::config_builder()
+            .timeout_global(Some(self.timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // The node is asked, and nobody in its name.
+            .proxy(None)
+            .build();
+        config.into()
+    }
+
+    fn url(&self, path: &str) -> Result<String, Failure> {
+        let given = self.control.trim();
+        let authority = given.strip_prefix("http://").unwrap_or(given);
+        let authority = authority.trim_end_matches('/');
+        let wrong = authority.is_empty()
+            || authority.contains("://")
+            || authority.contains(['/', '@', '?', '#', ' ']);
+        if wrong {
+            return Err(Failure::usage(
+                format!("{given:?} is no address of a control interface"),
+                "write --control 127.0.0.1:4080, or what the node calls `control`",
+            ));
+        }
+        // What a node listens on, given by its own variable, may be all addresses.
+        let authority = match authority.parse::<SocketAddr>() {
+            Ok(mut address) if address.ip().is_unspecified() => {
+                address.set_ip(match address {
+                    SocketAddr::V4(_) => [127, 0, 0, 1].into(),
+                    SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+                });
+                address.to_string()
+            }
+            _ => authority.to_owned(),
+        };
+        Ok(format!("http://{authority}{path}"))
+    }
+
+    fn answer<T: DeserializeOwned>(
+        &self,
+        called: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Answer<T>, Failure> {
+        let mut response = called.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        let text = body
+            .read_to_string()
+            .map_err(|error| self.unreachable(&error))?;
+        if status != StatusCode::OK {
+            return Err(match serde_json::from_str(&text) {
+                Ok(problem) => refused(problem),
+                Err(_) => self.no_node(&format!("it says {status}")),
+            });
+        }
+        let document: Value =
+            serde_json::from_str(&text).map_err(|error| self.no_node(&error.to_string()))?;
+        let value = serde_json::from_value(document.clone())
+            .map_err(|error| self.no_node(&error.to_string()))?;
+        Ok(Answer { document, value })
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let at = &self.control;
+        let (message, hint) = match error {
+            ureq::Error::Timeout(_) => (
+                format!("the node at {at} does not answer within {:?}", self.timeout),
+                "wait longer with --timeout 30s, or look into the node's log",
+            ),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => (
+                format!("no node answers at {at}"),
+                "start one with `cuerda node run`, or say where it answers with --control",
+            ),
+            error => (
+                format!("can't reach a node at {at}: {error}"),
+                "say where it answers with --control",
+            ),
+        };
+        Failure::new(Exit::Unreachable, "unreachable", message, hint)
+    }
+
+    fn no_node(&self, why: &str) -> Failure {
+        Failure::new(
+            Exit::Failed,
+            "not_a_node",
+            format!(
+                "what answers at {} is no node of this release: {why}",
+                self.control
+            ),
+            "is --control the node's control interface, and of the same release?",
+        )
+    }
+}
+
+/// A problem told by the node.
+fn refused(problem: Problem) -> Failure {
+    let exit = match problem.code.as_str() {
+        "not_member" | "no_route" | "fell_out" | "timed_out" | "stopped" | "peer_silent" => {
+            Exit::Unreachable
+        }
+        // The reason is among the checks: a node outside a ring is told from one that is ill.
+        "not_ready" => {
+            let outside = |name: &str| name == "member";
+            let mut checks = problem.checks.iter();
+            match checks.any(|check| !check.ok && outside(&check.name)) {
+                true => Exit::Unreachable,
+                false => Exit::Failed,
+            }
+        }
+        "bad_request" | "no_such_node" => Exit::Usage,
+        "no_such_key" => Exit::NotFound,
+        _ => Exit::Failed,
+    };
+    Failure {
+        checks: problem.checks,
+        ..Failure::new(exit, &problem.code, problem.detail, problem.hint)
+    }
+}
+
+/// A name as a part of a path: all but plain letters and digits percent-encoded.
+pub(crate) fn encoded(name: &str) -> String {
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            // A name of dots alone would be taken for a step up.
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(control: &str) -> Option<String> {
+        let target = Target {
+            control: control.to_owned(),
+            timeout: Duration::from_secs(1),
+        };
+        target.url("/v1/status").ok()
+    }
+
+    #[test]
+    fn addresses_are_taken_in_several_forms() {
+        for (control, authority) in [
+            ("127.0.0.1:4080", "127.0.0.1:4080"),
+            ("http://node1.example:4080/", "node1.example:4080"),
+            ("[::1]:4080", "[::1]:4080"),
+            ("0.0.0.0:4080", "127.0.0.1:4080"),
+            ("[::]:4080", "[::1]:4080"),
+        ] {
+            assert_eq!(url(control), Some(format!("http://{authority}/v1/status")));
+        }
+        for control in ["", "https://a:1", "a:1/v1", "user@a:1", "a b"] {
+            assert_eq!(url(control), None, "{control}");
+        }
+    }
+
+    #[test]
+    fn names_stay_one_part_of_the_path() {
+        assert_eq!(encoded("plain-Name_1"), "plain-Name_1");
+        assert_eq!(encoded("../a b/ä?#%"), "%2E%2E%2Fa%20b%2F%C3%A4%3F%23%25");
+    }
+}

@@ -1,0 +1,264 @@
+//! From settings that are each well-formed to a configuration that holds together.
+//!
+//! What no setting shows alone is checked here, and pointed at where it was said.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cuerda::node;
+use tracing_subscriber::EnvFilter;
+
+use super::diagnostic::{Diagnostic, Problem, Wrong};
+use super::kind::Value;
+use super::layers::{Origin, Settings};
+
+/// A node's configuration, as the program works with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) advertise: Option<String>,
+    pub(crate) control: SocketAddr,
+    pub(crate) join: Vec<String>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) secret_file: Option<PathBuf>,
+    pub(crate) admit_keys_file: Option<PathBuf>,
+    pub(crate) revoked_keys_file: Option<PathBuf>,
+    pub(crate) insecure: bool,
+    pub(crate) node: node::Config,
+    pub(crate) virtual_nodes: u8,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) idle_after: Duration,
+    pub(crate) heartbeat: Duration,
+    pub(crate) on_terminate: OnTerminate,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+    /// If nobody chose where to listen and the port is taken, any will do.
+    pub(crate) listen_may_move: bool,
+    /// The same for `control`.
+    pub(crate) control_may_move: bool,
+}
+
+/// What a polite signal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnTerminate {
+    /// Leave the ring, then stop.
+    Leave,
+    /// Stop.
+    Pause,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// A JSON object for each event.
+    Json,
+}
+
+/// Reads the settings one by one and then holds them against each other.
+pub(super) fn config(settings: &Settings) -> Result<Config, Diagnostic> {
+    let config = typed(settings);
+    let mut problems = Vec::new();
+    node(settings, &config.node, &mut problems);
+    addresses(settings, &config, &mut problems);
+    security(settings, &config, &mut problems);
+    others(settings, &config, &mut problems);
+    Diagnostic::unless_empty(problems)?;
+    Ok(config)
+}
+
+fn typed(settings: &Settings) -> Config {
+    let value = |name| settings.get(name).value.clone();
+    let text = |name| match value(name) {
+        Some(Value::Text(text)) => Some(text),
+        _ => None,
+    };
+    let path = |name| match value(name) {
+        Some(Value::Path(path)) => Some(path),
+        _ => None,
+    };
+    let given = "the table has a default for it, of the kind asked for";
+    let socket = |name| match value(name) {
+        Some(Value::Socket(address)) => Some(address).expect(given),
+        _ => None.expect(given),
+    };
+    let count = |name| match value(name) {
+        Some(Value::Count(number)) => Some(number).expect(given),
+        _ => None.expect(given),
+    };
+    let some_time = |name| match value(name) {
+        Some(Value::Duration(duration)) => Some(duration),
+        _ => None,
+    };
+    let time = |name| some_time(name).expect(given);
+    Config {
+        listen: socket("listen"),
+        advertise: text("advertise"),
+        control: socket("control"),
+        join: match value("join") {
+            Some(Value::Places(places)) => places,
+            _ => Vec::new(),
+        },
+        data: path("data"),
+        secret_file: path("secret_file"),
+        admit_keys_file: path("admit_keys_file"),
+        revoked_keys_file: path("revoked_keys_file"),
+        insecure: value("insecure") == Some(Value::Switch(true)),
+        node: node::Config {
+            cluster: text("cluster").expect(given),
+            successors: count("successors"),
+            replicas: count("replicas"),
+            stabilize_every: time("stabilize_every"),
+            fix_fingers_every: time("fix_fingers_every"),
+            request_timeout: time("request_timeout"),
+            request_timeout_max: time("request_timeout_max"),
+            attempts: count("attempts"),
+            remembered: count("remembered"),
+            probe_every_max: some_time("probe_every_max"),
+            found_after: time("found_after"),
+        },
+        virtual_nodes: count("virtual_nodes"),
+        connect_timeout: time("connect_timeout"),
+        idle_after: time("idle_after"),
+        heartbeat: time("heartbeat"),
+        on_terminate: match text("on_terminate").as_deref() {
+            Some("pause") => OnTerminate::Pause,
+            _ => OnTerminate::Leave,
+        },
+        log: text("log").expect(given),
+        log_format: match text("log_format").as_deref() {
+            Some("human") => LogFormat::Human,
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Auto,
+        },
+        listen_may_move: settings.get("listen").origin == Origin::Dev,
+        control_may_move: settings.get("control").origin == Origin::Dev,
+    }
+}
+
+/// Reports a problem of the first of these settings that somebody has set.
+fn report(settings: &Settings, names: &[&str], wrong: Wrong, problems: &mut Vec<Problem>) {
+    let mut places = names.iter().map(|name| settings.get(name).place.clone());
+    problems.push(Problem::new(places.find_map(|place| place), wrong));
+}
+
+fn node(settings: &Settings, config: &node::Config, problems: &mut Vec<Problem>) {
+    let Err(error) = config.validate() else {
+        return;
+    };
+    // The other setting of the pair, where this one does not go with it.
+    let said = error.to_string();
+    let (other, message, help) = match error.key {
+        "replicas" if config.replicas > config.successors => (
+            "successors",
+            format!(
+                "`replicas` is {}, more than the {} successors",
+                config.replicas, config.successors
+            ),
+            "records are kept on successors: raise `successors` or lower `replicas`",
+        ),
+        "request_timeout_max" => (
+            "request_timeout",
+            said,
+            "raise `request_timeout_max` or lower `request_timeout`",
+        ),
+        key => (key, said, "leave it out for the default"),
+    };
+    let wrong = Wrong::new(message, help);
+    report(settings, &[error.key, other], wrong, problems);
+}
+
+fn addresses(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
+    let listen = config.listen;
+    if listen.ip().is_unspecified() && config.advertise.is_none() {
+        let message =
+            format!("{listen} is every address of this machine, and none to be reached at");
+        let help = format!(
+            "say where others reach this node: --advertise {}, or `advertise` in the file",
+            candidates(listen).join(" or --advertise ")
+        );
+        report(settings, &["listen"], Wrong::new(message, help), problems);
+    }
+    if config.control == listen && listen.port() != 0 {
+        let wrong = Wrong::new(
+            format!("`control` and `listen` are both {listen}"),
+            "give them two ports",
+        );
+        report(settings, &["control", "listen"], wrong, problems);
+    }
+}
+
+/// Addresses that this machine sends from, with the port; what to write, if there is none.
+fn candidates(listen: SocketAddr) -> Vec<String> {
+    // Nothing is sent: connecting a UDP socket only chooses the address to send from. These are
+    // addresses for documentation, which nobody has.
+    let routes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let mut found = Vec::new();
+    for (any, to) in routes {
+        let socket = UdpSocket::bind(any).and_then(|socket| {
+            socket.connect(to)?;
+            socket.local_addr()
+        });
+        let usable = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified();
+        if let Ok(ip) = socket.map(|address| address.ip())
+            && usable(&ip)
+        {
+            found.push(SocketAddr::new(ip, listen.port()).to_string());
+        }
+    }
+    if found.is_empty() {
+        found.push(format!("HOST:{}", listen.port()));
+    }
+    found
+}
+
+fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
+    let open = config.admit_keys_file.is_none() && config.secret_file.is_none();
+    if open && !config.insecure && !config.listen.ip().is_loopback() {
+        let wrong = Wrong::new(
+            format!("anybody who reaches {} could join the ring", config.listen),
+            "say who may: --secret-file FILE or --admit-keys-file FILE; or listen on 127.0.0.1; \
+             or, for an experiment, add --insecure",
+        );
+        report(settings, &["listen"], wrong, problems);
+    }
+    let lists = ["secret_file", "admit_keys_file", "revoked_keys_file"];
+    let listed = lists
+        .into_iter()
+        .find(|name| settings.get(name).value.is_some());
+    if let Some(name) = listed.filter(|_| config.insecure) {
+        let wrong = Wrong::new(
+            format!(
+                "`insecure` believes whatever others claim to be, so `{name}` keeps nobody out"
+            ),
+            format!("take `insecure` away, or `{name}`"),
+        );
+        report(settings, &["insecure"], wrong, problems);
+    }
+}
+
+fn others(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
+    for (name, time) in [
+        ("connect_timeout", config.connect_timeout),
+        ("idle_after", config.idle_after),
+        ("heartbeat", config.heartbeat),
+    ] {
+        if time < node::limits::SHORTEST {
+            let message = format!("`{name}` must be at least {:?}", node::limits::SHORTEST);
+            let wrong = Wrong::new(message, "leave it out for the default");
+            report(settings, &[name], wrong, problems);
+        }
+    }
+    if let Err(error) = EnvFilter::try_new(&config.log) {
+        let wrong = Wrong::new(
+            format!("`log` can't be read: {error}"),
+            "write a level (error, warn, info, debug or trace) or a filter such as \
+             \"info,cuerda::host=debug\"",
+        );
+        report(settings, &["log"], wrong, problems);
+    }
+}

@@ -1,0 +1,210 @@
+//! `demo`: a ring of several nodes in this process, to look around in.
+//!
+//! The nodes are real ones: each has its own key, its own port and its own control interface,
+//! and talks to the others over TLS on loopback. Only the process is shared.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cuerda::host::{Admission, Begin, Handle, Identity, Security, Settings};
+use cuerda::node::Config;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::output::{self, Output};
+use super::service::{Places, Service};
+use super::signals::Signals;
+use super::{Exit, Failure, in_runtime, seed};
+
+/// How long the ring may take to become what it should be.
+const FORMING: Duration = Duration::from_secs(30);
+/// How often one looks whether it is.
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
+/// Any free port of this machine.
+const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Run a ring of several nodes in one process, to look around in
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The nodes listen on free ports of 127.0.0.1 and keep nothing on disk. They stabilize every
+second, so that what is broken is mended while one watches. Ctrl-C ends them all.")]
+pub(crate) struct Args {
+    /// How many nodes
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u8).range(1..=64)
+    )]
+    nodes: u8,
+}
+
+/// Runs it.
+pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    in_runtime(demo(args, output))
+}
+
+async fn demo(args: Args, output: Output) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen()?;
+    let forming = async {
+        let mut services = Vec::new();
+        for _ in 0..args.nodes {
+            let first = services.first().map(|first: &Service| first.address);
+            services.push(start(first).await?);
+        }
+        let ideal = timeout(FORMING, ideal(&services[0].handle, services.len())).await;
+        Ok::<_, Failure>((services, ideal.is_ok()))
+    };
+    let (services, ideal) = tokio::select! {
+        biased;
+        () = signals.stop() => return Ok(Exit::Done),
+        formed = forming => formed?,
+    };
+    let nodes: Vec<Node> = services.iter().map(Node::of).collect();
+    if output.json {
+        output::print_json(&json!({ "ideal": ideal, "nodes": nodes }))?;
+    } else {
+        output::print(&shown(&nodes, ideal))?;
+    }
+    // A node that is told to leave ends alone; the others go on.
+    let mut running = JoinSet::new();
+    for mut service in services {
+        running.spawn(async move {
+            let ended = service.ended().await;
+            service.close().await;
+            ended.map(|_| ())
+        });
+    }
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.stop() => return Ok(Exit::Done),
+            ended = running.join_next() => match ended {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(failure))) => return Err(failure),
+                Some(Err(error)) => {
+                    let hint = "this is a bug; please report it";
+                    return Err(Failure::failed(format!("a node broke: {error}"), hint));
+                }
+                None => return Ok(Exit::Done),
+            },
+        }
+    }
+}
+
+/// A node that founds a ring, or joins the one at this address.
+async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
+    let identity =
+        Identity::generate().map_err(|error| Failure::failed(error.to_string(), "try again"))?;
+    let settings = Settings {
+        node: Arc::new(Config {
+            cluster: "demo".to_owned(),
+            stabilize_every: Duration::from_secs(1),
+            fix_fingers_every: Duration::from_secs(2),
+            ..Config::default()
+        }),
+        identity,
+        admission: Admission::open(),
+        security: Security::tls(),
+        listen: ANYWHERE,
+        advertise: None,
+        virtual_nodes: 1,
+        incarnation: 1,
+        begin: match first {
+            None => Begin::Found,
+            Some(first) => Begin::Join(vec![first.to_string()]),
+        },
+        idle_after: Duration::from_secs(300),
+        connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_secs(10),
+        seed: seed()?,
+    };
+    let places = Places {
+        control: ANYWHERE,
+        listen_may_move: false,
+        control_may_move: false,
+    };
+    let reload = Arc::new(|| Ok(Admission::open()));
+    Service::start(settings, places, reload).await
+}
+
+/// Done when a walk finds so many members, and all their tables as they should be.
+async fn ideal(handle: &Handle, members: usize) {
+    loop {
+        let walk = handle.walk(members + 1).await;
+        if walk.is_ok_and(|walk| walk.closed && walk.ideal && walk.members.len() == members) {
+            return;
+        }
+        sleep(LOOKS_EVERY).await;
+    }
+}
+
+/// A node of the demonstration.
+#[derive(Debug, serde::Serialize)]
+struct Node {
+    id: String,
+    address: SocketAddr,
+    control: SocketAddr,
+}
+
+impl Node {
+    fn of(service: &Service) -> Node {
+        Node {
+            id: service.ids[0].to_string(),
+            address: service.address,
+            control: service.control,
+        }
+    }
+}
+
+fn shown(nodes: &[Node], ideal: bool) -> String {
+    let row = |node: &Node| {
+        [
+            node.id[..8].to_owned(),
+            node.address.to_string(),
+            node.control.to_string(),
+        ]
+    };
+    let mut sorted: Vec<&Node> = nodes.iter().collect();
+    sorted.sort_by(|one, other| one.id.cmp(&other.id));
+    let rows = sorted.into_iter().map(row).collect();
+    let table = output::table(["id", "address", "control"], rows);
+    let verdict = if ideal {
+        "the ring is ideal"
+    } else {
+        "the ring is still forming"
+    };
+    let (first, last) = (nodes[0].control, nodes[nodes.len() - 1].control);
+    format!(
+        "{table}
+{}; {verdict}. In another terminal try
+  cuerda status --control {first}
+  cuerda ring --control {first}
+  cuerda lookup song --trace --control {first}
+  cuerda who song --control {first}
+  cuerda leave --control {last}
+Ctrl-C ends them all.
+",
+        output::count(nodes.len(), "node", "nodes")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_stand_in_the_order_of_the_circle_above_what_to_try() {
+        let node = |id: &str, port| Node {
+            id: id.repeat(5),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            control: SocketAddr::from(([127, 0, 0, 1], port + 1)),
+        };
+        insta::assert_snapshot!(shown(
+            &[node("b000000b", 5000), node("a000000a", 6000)],
+            true
+        ));
+    }
+}

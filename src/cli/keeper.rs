@@ -1,0 +1,142 @@
+//! Looks after a running host: keeps the peers it knows on disk, so that it finds its ring again
+//! after a restart, and lets a node that finds nobody of them found a ring anew.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cuerda::host::{CallError, DataDirectory, Handle, Status};
+use cuerda::node::Input;
+use cuerda::ring::{Id, Peer};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// How often it looks.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// How often it saves.
+const SAVES_EVERY: Duration = Duration::from_secs(30);
+
+/// Looks after one host until it stops.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) handle: Handle,
+    /// Where peers are kept; a throw-away node keeps none.
+    pub(crate) directory: Option<DataDirectory>,
+    /// The node was told nobody to join and tries those it knew before: if it reaches none of
+    /// them for so long, it founds a ring.
+    pub(crate) founds_after: Option<Duration>,
+    /// Whether the process has begun to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Keeper {
+    /// Ends when the host has stopped or the process stops; peers are saved then.
+    pub(crate) async fn keep(mut self) {
+        let mut looks = interval(LOOKS_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let started = Instant::now();
+        let mut save_at = started + SAVES_EVERY;
+        let mut known = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.stopping.wait_for(|stopping| *stopping) => break,
+                _ = looks.tick() => {}
+            }
+            let status = match self.handle.with_timeout(LOOKS_EVERY).status().await {
+                Ok(status) => status,
+                Err(CallError::Stopped) => break,
+                Err(error) => {
+                    tracing::warn!("the node does not tell how it is: {error}");
+                    continue;
+                }
+            };
+            self.found(&status, started);
+            let peers = peers(&status);
+            // Who knows nobody any more needs those it knew all the more.
+            if !peers.is_empty() {
+                known = peers;
+            }
+            if Instant::now() >= save_at {
+                save_at = Instant::now() + SAVES_EVERY;
+                self.save(&known).await;
+            }
+        }
+        self.save(&known).await;
+    }
+
+    /// Founds a ring if it is time.
+    fn found(&mut self, status: &Status, started: Instant) {
+        let Some(after) = self.founds_after else {
+            return;
+        };
+        if status.is_member() || status.connections > 0 {
+            self.founds_after = None;
+        } else if started.elapsed() >= after {
+            self.founds_after = None;
+            tracing::info!(
+                "none of the peers known from before answered within {after:?}: founding a ring"
+            );
+            // Should there be no room, the next start tries again.
+            let _ = self.handle.order(0, Input::Found);
+        }
+    }
+
+    async fn save(&mut self, peers: &[Peer]) {
+        if peers.is_empty() {
+            return;
+        }
+        let Some(mut directory) = self.directory.take() else {
+            return;
+        };
+        let peers = peers.to_vec();
+        let saved = spawn_blocking(move || {
+            let saved = directory.save_peers(&peers);
+            (directory, saved)
+        });
+        match saved.await {
+            Ok((directory, saved)) => {
+                self.directory = Some(directory);
+                if let Err(error) = saved {
+                    tracing::warn!("known peers are not saved: {error}");
+                }
+            }
+            Err(error) => tracing::error!("saving peers broke: {error}"),
+        }
+    }
+}
+
+/// Whom the host knows beside itself: neighbours first, then those presumed dead.
+fn peers(status: &Status) -> Vec<Peer> {
+    let own: BTreeSet<Id> = status.nodes.iter().map(|node| node.id).collect();
+    let neighbours = status
+        .nodes
+        .iter()
+        .flat_map(|node| node.successors.iter().chain([&node.predecessor]));
+    let remembered = status.nodes.iter().flat_map(|node| &node.remembered);
+    let mut seen = own;
+    neighbours
+        .chain(remembered)
+        .filter(|peer| seen.insert(peer.id))
+        .copied()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::status::tests::{peer, status};
+    use super::*;
+    use cuerda::node::Standing;
+
+    #[test]
+    fn everybody_else_is_kept_once_and_neighbours_first() {
+        let mut known = status(Standing::Member, &[20, 30]);
+        known.nodes[0].remembered = vec![peer(60), peer(20)];
+        known.nodes[0].predecessor = peer(90);
+        let mut second = known.nodes[0].clone();
+        second.id = peer(30).id;
+        second.successors = vec![peer(40), peer(10)];
+        known.nodes.push(second);
+        assert_eq!(peers(&known), [20, 90, 40, 60].map(peer));
+    }
+}

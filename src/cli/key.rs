@@ -1,0 +1,53 @@
+//! A key on the command line: a name, or a place on the circle.
+
+use super::client::encoded;
+
+/// Which key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Key {
+    /// The key's name; with --id its place, 40 hexadecimal digits
+    key: String,
+    /// KEY is a place on the circle, not a name
+    #[arg(long)]
+    id: bool,
+}
+
+impl Key {
+    /// The path of a question about it, with more parameters.
+    pub(crate) fn path(&self, question: &str, more: &[&str]) -> String {
+        let id = if self.id { Some("id=true") } else { None };
+        let parameters: Vec<&str> = id.into_iter().chain(more.iter().copied()).collect();
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        format!(
+            "/v1/{question}/{}{mark}{}",
+            encoded(&self.key),
+            parameters.join("&")
+        )
+    }
+}
+
+/// A key in words: its name, if it has one, and its place.
+pub(crate) fn words(name: Option<&str>, place: cuerda::ring::Id) -> String {
+    match name {
+        Some(name) => format!("{name:?} ({place:.8})"),
+        None => place.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_part_of_the_path() {
+        let key = |key: &str, id| Key {
+            key: key.to_owned(),
+            id,
+        };
+        assert_eq!(key("a/b", false).path("who", &[]), "/v1/who/a%2Fb");
+        assert_eq!(
+            key("00", true).path("lookup", &["trace=true"]),
+            "/v1/lookup/00?id=true&trace=true"
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! `leave`: makes a node leave the ring and stop.
+
+use cuerda::http::control::Left;
+
+use super::client::Target;
+use super::output::{self, Output};
+use super::{Exit, Failure};
+
+/// Make the node leave the ring and stop
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Tells the node, and waits until it has left.
+pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    let answer = args.target.post::<Left>("/v1/leave")?;
+    if output.json {
+        output::print_json(&answer.document)?;
+    } else if !output.quiet {
+        output::print(shown())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn shown() -> &'static str {
+    "the node has left the ring and stops; its data directory stays as it is\n"
+}

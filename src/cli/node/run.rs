@@ -1,0 +1,214 @@
+//! `node run`: a node, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cuerda::host::Ended;
+use cuerda::http::control::Reload;
+use cuerda::node::Input;
+use serde_json::json;
+use tokio::time::{error::Elapsed, timeout};
+
+use crate::cli::config::{self, Config, Flags, OnTerminate};
+use crate::cli::keeper::Keeper;
+use crate::cli::output::{self, Output};
+use crate::cli::service::{Places, Service};
+use crate::cli::signals::{Asked, Signals};
+use crate::cli::start::{Prepared, prepare};
+use crate::cli::{Exit, Failure, admission, in_runtime, logging};
+
+/// How long leaving may take. With what follows it stays below the ten seconds after which
+/// container engines kill.
+const LEAVING: Duration = Duration::from_secs(5);
+/// How long the last peers may take to reach the disk.
+const SAVING: Duration = Duration::from_millis(500);
+
+/// Run a node until it is told to stop
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Every setting can also stand in the file, or in the environment as CUERDA_ and its name; see
+`cuerda config reference`. Flags win over the environment, which wins over the file.
+
+SIGTERM or Ctrl-C: leave the ring and end with 0, within 8 seconds. A second one: end at once,
+with 1. SIGHUP: read keys and secrets again.")]
+pub(crate) struct Args {
+    /// A node to try things with: its key is thrown away, a taken port is replaced by a free
+    /// one, and the file in /etc is not read
+    #[arg(long)]
+    dev: bool,
+    #[command(flatten)]
+    flags: Box<Flags>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    let config = config::load(&args.flags, args.dev)?;
+    logging::start(&config, output);
+    for warning in config::doubtful_variables() {
+        tracing::warn!("{warning}");
+    }
+    in_runtime(serve(config, output))
+}
+
+async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen()?;
+    let reload = admission::reload(&config);
+    let (mut service, keeper) = tokio::select! {
+        biased;
+        () = signals.stop() => return Ok(Exit::Done),
+        started = start(&config, Arc::clone(&reload)) => started?,
+    };
+    let keeper = tokio::spawn(keeper.keep());
+    output::print(&shown(&service, output))?;
+
+    let ended = loop {
+        tokio::select! {
+            biased;
+            asked = signals.next() => match asked {
+                Asked::Stop => break None,
+                Asked::Reload => read_again(&service, &reload).await,
+            },
+            ended = service.ended() => break Some(ended?),
+        }
+    };
+    service.stops();
+    let ended = match ended {
+        Some(ended) => Some(ended),
+        None => {
+            let stopped = timeout(LEAVING, stop(&mut service, config.on_terminate));
+            tokio::select! {
+                biased;
+                () = signals.stop() => {
+                    return Err(Failure::failed(
+                        "stopped at once by a second signal",
+                        "with one signal the node leaves the ring first",
+                    ));
+                }
+                stopped = stopped => stopped.unwrap_or_else(|Elapsed { .. }| {
+                    tracing::warn!("stopped before the node had left the ring");
+                    None
+                }),
+            }
+        }
+    };
+    let last = async {
+        if timeout(SAVING, keeper).await.is_err() {
+            tracing::warn!("the last known peers were not saved in time");
+        }
+        service.close().await;
+    };
+    tokio::select! {
+        biased;
+        () = signals.stop() => {}
+        () = last => {}
+    }
+    let how = match ended {
+        Some(Ended::Left) => "left",
+        Some(Ended::Stopped) => "stopped",
+        None => "killed",
+    };
+    tracing::info!(how, "the node has stopped");
+    if output.json {
+        output::print_json(&json!({ "event": "stopped", "how": how }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Makes the node stop, politely. `None` if it did not.
+async fn stop(service: &mut Service, on_terminate: OnTerminate) -> Option<Ended> {
+    let handle = service.handle.with_timeout(LEAVING);
+    let told = match on_terminate {
+        OnTerminate::Leave => {
+            tracing::info!("leaving the ring");
+            handle.leave().await
+        }
+        OnTerminate::Pause => {
+            tracing::info!("stopping without leaving the ring");
+            handle.stop().await
+        }
+    };
+    if let Err(error) = told {
+        tracing::warn!("{error}");
+    }
+    service.ended().await.ok()
+}
+
+/// Where this node listens, for whoever started it.
+fn shown(service: &Service, output: Output) -> String {
+    let Service {
+        address,
+        control,
+        ids,
+        ..
+    } = service;
+    if output.json {
+        let ready = json!({
+            "event": "listening", "address": address, "control": control, "ids": ids,
+        });
+        return format!("{ready}\n");
+    }
+    if output.quiet {
+        return String::new();
+    }
+    let ids: Vec<String> = ids.iter().map(|id| format!("{id:.8}")).collect();
+    let usual = SocketAddr::from(([127, 0, 0, 1], 4080));
+    let target = if *control == usual {
+        String::new()
+    } else {
+        format!(" --control {control}")
+    };
+    format!(
+        "node {} listens on {address} and answers commands on {control}\n\
+         try `cuerda status{target}`; Ctrl-C makes it leave\n",
+        ids.join(", ")
+    )
+}
+
+async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Failure> {
+    let Prepared {
+        settings,
+        directory,
+        peers,
+    } = prepare(config).await?;
+    let (virtual_nodes, incarnation) = (settings.virtual_nodes, settings.incarnation);
+    let places = Places {
+        control: config.control,
+        listen_may_move: config.listen_may_move,
+        control_may_move: config.control_may_move,
+    };
+    let service = Service::start(settings, places, reload).await?;
+    for node in 0..virtual_nodes {
+        // Should there be no room, they are still among those to join.
+        let _ = service.handle.order(node, Input::Remember(peers.clone()));
+    }
+    tracing::info!(
+        address = %service.address,
+        control = %service.control,
+        id = %service.ids[0],
+        incarnation,
+        "the node listens"
+    );
+    let returns = config.join.is_empty() && !peers.is_empty();
+    let keeper = Keeper {
+        handle: service.handle.clone(),
+        directory,
+        founds_after: returns.then_some(config.node.found_after),
+        stopping: service.stopping(),
+    };
+    Ok((service, keeper))
+}
+
+async fn read_again(service: &Service, reload: &Reload) {
+    let admission = match reload() {
+        Ok(admission) => admission,
+        Err(error) => {
+            tracing::error!("keys and secrets stay as they were: {error}");
+            return;
+        }
+    };
+    match service.handle.admit(admission).await {
+        Ok(closed) => tracing::info!(closed, "keys and secrets were read again"),
+        Err(error) => tracing::error!("keys and secrets stay as they were: {error}"),
+    }
+}

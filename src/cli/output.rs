@@ -1,0 +1,171 @@
+//! How results and failures are shown: to people, and with `--json` to programs.
+//!
+//! Results go to stdout and all else to stderr. Nothing here knows what a result means.
+
+use std::io::{ErrorKind, IsTerminal, Write as _};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+use serde_json::json;
+
+use super::Failure;
+use super::config::Diagnostic;
+
+/// What the command line says about the form of the output.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Output {
+    /// One JSON document on stdout instead of words.
+    pub(crate) json: bool,
+    /// Nothing that was not asked for.
+    pub(crate) quiet: bool,
+    /// More than usual; counts.
+    pub(crate) verbose: u8,
+}
+
+/// Writes to stdout. A reader that went away (`| head`) is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(
+            format!("can't write the result: {error}"),
+            "is the disk full?",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The same with a line of JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(value).map_err(|error| {
+        Failure::failed(
+            format!("can't write the result as JSON: {error}"),
+            "leave --json out",
+        )
+    })?;
+    print(&format!("{line}\n"))
+}
+
+/// Tells why there is no result.
+pub(crate) fn print_failure(failure: &Failure, output: Output) {
+    if output.json {
+        let problems = failure.diagnostic.as_deref().map(Diagnostic::for_programs);
+        // Whoever reads JSON gets an answer in JSON, also when there is none.
+        let mut answer = json!({
+            "error": failure.message,
+            "code": failure.code,
+            "hint": failure.hint,
+            "exit_code": failure.exit as u8,
+        });
+        if let Some(problems) = problems {
+            answer["problems"] = json!(problems);
+        }
+        // With stdout gone too, nobody is left to tell.
+        let _ = print_json(&answer);
+    }
+    if output.quiet {
+        return;
+    }
+    match &failure.diagnostic {
+        Some(diagnostic) => eprintln!("{}", diagnostic.render(colours(&std::io::stderr()))),
+        None => {
+            eprintln!("error: {}", harmless(&failure.message));
+            if !failure.hint.is_empty() {
+                eprintln!("help: {}", harmless(&failure.hint));
+            }
+        }
+    }
+}
+
+/// Whether the reader of this stream sees colours: on a terminal that has them, unless told not
+/// to (<https://no-color.org>).
+pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
+    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stream.is_terminal() && unset("NO_COLOR") && !dumb
+}
+
+/// Text from elsewhere without what would steer a terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
+        .collect()
+}
+
+/// A table without lines between its cells.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(head);
+    for row in rows {
+        table.add_row(row.map(|cell| harmless(&cell)));
+    }
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| {
+            line.strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    lines.join("\n") + "\n"
+}
+
+/// Milliseconds with as many digits as a person wants of them.
+pub(crate) fn milliseconds(time: f64) -> String {
+    match time {
+        0.0 => "0 ms".to_owned(),
+        _ if time < 10.0 => format!("{time:.2} ms"),
+        _ if time < 10_000.0 => format!("{time:.0} ms"),
+        _ => format!("{:.1} s", time / 1000.0),
+    }
+}
+
+/// Seconds in the units one would say them in: `42 s`, `3 min 20 s`, `5 h 2 min`, `12 d 3 h`.
+pub(crate) fn uptime(seconds: f64) -> String {
+    let seconds = seconds as u64;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match () {
+        () if minutes == 0 => format!("{seconds} s"),
+        () if hours == 0 => format!("{minutes} min {} s", seconds % 60),
+        () if days == 0 => format!("{hours} h {} min", minutes % 60),
+        () => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// `1 node`, `2 nodes`.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_do() {
+        assert_eq!(uptime(42.9), "42 s");
+        assert_eq!(uptime(200.0), "3 min 20 s");
+        assert_eq!(uptime(18_120.0), "5 h 2 min");
+        assert_eq!(uptime(1_047_600.0), "12 d 3 h");
+        assert_eq!(milliseconds(0.0712), "0.07 ms");
+        assert_eq!(milliseconds(72.4), "72 ms");
+        assert_eq!(milliseconds(12_345.0), "12.3 s");
+    }
+
+    #[test]
+    fn tables_stand_in_columns_and_steer_no_terminal() {
+        let rows = vec![
+            ["a".to_owned(), "one\u{1b}[31m".to_owned()],
+            ["longer".to_owned(), "2".to_owned()],
+        ];
+        assert_eq!(
+            table(["id", "what"], rows),
+            "id      what\na       one\u{fffd}[31m\nlonger  2\n"
+        );
+    }
+}

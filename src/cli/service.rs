@@ -1,0 +1,158 @@
+//! A host with its control interface, as two tasks: what `node run` runs one of and `demo`
+//! several.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use cuerda::host::{Ended, Handle, Host, NoHooks, Settings, StartError, Tcp};
+use cuerda::http::Server;
+use cuerda::http::control::{self, Control, Reload};
+use cuerda::ring::Id;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::{Exit, Failure};
+
+/// How long the control interface may take to close.
+const CLOSING: Duration = Duration::from_millis(1500);
+
+/// Where a host and its control interface listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    /// Where commands are answered.
+    pub(crate) control: SocketAddr,
+    /// If the host's address is taken, a free port will do.
+    pub(crate) listen_may_move: bool,
+    /// The same for the control interface.
+    pub(crate) control_may_move: bool,
+}
+
+/// A host that runs.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) handle: Handle,
+    /// Where others reach it.
+    pub(crate) address: SocketAddr,
+    /// Where commands are answered.
+    pub(crate) control: SocketAddr,
+    /// The places of its nodes.
+    pub(crate) ids: Vec<Id>,
+    host: JoinHandle<Ended>,
+    http: JoinHandle<()>,
+    stopping: watch::Sender<bool>,
+    close: oneshot::Sender<()>,
+}
+
+impl Service {
+    /// Listens, and starts both tasks.
+    pub(crate) async fn start(
+        settings: Settings,
+        places: Places,
+        reload: Reload,
+    ) -> Result<Service, Failure> {
+        let ids = (0..settings.virtual_nodes).map(|node| settings.identity.id(node));
+        let ids = ids.collect();
+        let replicas = settings.node.replicas;
+        // First the control interface: nobody joins a node that then does not start.
+        let server = bind(places).await?;
+        let control = server.address();
+        let (host, handle) = host(settings, places.listen_may_move).await?;
+        let address = host.address();
+        let stopping = watch::Sender::new(false);
+        let (close, closed) = oneshot::channel();
+        let router = control::router(Control {
+            handle: handle.clone(),
+            replicas,
+            stopping: stopping.subscribe(),
+            reload,
+        });
+        Ok(Service {
+            handle,
+            address,
+            control,
+            ids,
+            host: tokio::spawn(host.run()),
+            http: tokio::spawn(server.run(router, async {
+                // Dropped means closed.
+                let _ = closed.await;
+            })),
+            stopping,
+            close,
+        })
+    }
+
+    /// How the host ended, once it has. Can be dropped and called again before that.
+    pub(crate) async fn ended(&mut self) -> Result<Ended, Failure> {
+        (&mut self.host).await.map_err(|error| {
+            Failure::failed(
+                format!("the node's own task broke: {error}"),
+                "this is a bug; please report it with the log",
+            )
+        })
+    }
+
+    /// Whether the process has begun to stop; follows what [`Service::stops`] says.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// From now on the node is not ready.
+    pub(crate) fn stops(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Closes the control interface once open requests are answered, and kills the host if it
+    /// still runs.
+    pub(crate) async fn close(self) {
+        self.stops();
+        self.host.abort();
+        drop(self.close);
+        // It has a shorter patience of its own.
+        let _ = timeout(CLOSING, self.http).await;
+    }
+}
+
+async fn bind(places: Places) -> Result<Server<Tcp>, Failure> {
+    let mut bound = Server::bind(Tcp, places.control).await;
+    if bound.is_err() && places.control_may_move {
+        bound = Server::bind(Tcp, anywhere(places.control)).await;
+    }
+    bound.map_err(|error| {
+        Failure::failed(
+            format!("can't answer commands at {}: {error}", places.control),
+            "choose another port with --control, as in --control 127.0.0.1:0 for a free one",
+        )
+    })
+}
+
+async fn host(settings: Settings, may_move: bool) -> Result<(Host<Tcp, NoHooks>, Handle), Failure> {
+    let listen = settings.listen;
+    let mut bound = Host::bind(Tcp, NoHooks, settings.clone()).await;
+    if may_move && matches!(bound, Err(StartError::Listen(..))) {
+        let settings = Settings {
+            listen: anywhere(listen),
+            ..settings
+        };
+        bound = Host::bind(Tcp, NoHooks, settings).await;
+    }
+    bound.map_err(Failure::from)
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Failure {
+        match error {
+            StartError::Listen(at, error) => Failure::failed(
+                format!("can't listen on {at}: {error}"),
+                "choose another address with --listen, or stop who uses this one",
+            ),
+            error => Failure::new(Exit::Usage, "configuration", error.to_string(), ""),
+        }
+    }
+}
+
+/// The same address with a free port.
+fn anywhere(mut address: SocketAddr) -> SocketAddr {
+    address.set_port(0);
+    address
+}

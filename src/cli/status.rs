@@ -1,0 +1,158 @@
+//! `status`: where a node stands, who is beside it, what it waits for and what to try next.
+
+use cuerda::host::{NodeStatus, Status};
+use cuerda::node::Standing;
+use cuerda::ring::Peer;
+
+use super::client::Target;
+use super::output::{self, Output, count, harmless};
+use super::{Exit, Failure};
+
+/// Tell where the node stands and what it waits for
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Asks the node.
+pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    let answer = args.target.get::<Status>("/v1/status")?;
+    if output.json {
+        output::print_json(&answer.document)?;
+    } else {
+        output::print(&shown(&answer.value))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn shown(status: &Status) -> String {
+    let mut lines = Vec::new();
+    for node in &status.nodes {
+        lines.push(format!(
+            "node {:.8} at {} {}",
+            node.id,
+            harmless(&status.address),
+            standing(node, &harmless(&status.cluster))
+        ));
+        if node.standing == Standing::Member && !node.successors.is_empty() {
+            lines.push(format!("  predecessor  {}", node.predecessor));
+            lines.push(format!(
+                "  successors   {}  ({} of {})",
+                peers(&node.successors),
+                node.successors.len(),
+                node.successors_wanted
+            ));
+            lines.push(format!("  fingers      {} different", node.fingers));
+        }
+        if !node.remembered.is_empty() {
+            lines.push(format!(
+                "  presumed dead, still probed: {}",
+                peers(&node.remembered)
+            ));
+        }
+    }
+    if let Some(reason) = &status.waiting_for {
+        lines.push(harmless(reason));
+    }
+    let secured = if status.secure {
+        "secured by TLS"
+    } else {
+        "NOT SECURED: anybody can claim any place"
+    };
+    lines.push(format!(
+        "{} to others, {secured}; up for {}, start number {}",
+        count(status.connections, "connection", "connections"),
+        output::uptime(status.uptime_s),
+        status.incarnation
+    ));
+    lines.push(format!("next: {}", next(status)));
+    lines.join("\n") + "\n"
+}
+
+fn standing(node: &NodeStatus, cluster: &str) -> String {
+    match node.standing {
+        Standing::Outside => "belongs to no ring".to_owned(),
+        Standing::Joining => format!("is joining the ring `{cluster}`"),
+        Standing::Member if node.successors.is_empty() => {
+            format!("is the whole ring `{cluster}`")
+        }
+        Standing::Member => format!("is a member of the ring `{cluster}`"),
+        Standing::Stranded => "has lost the ring and is on the way back".to_owned(),
+        Standing::Leaving => "is leaving the ring".to_owned(),
+    }
+}
+
+/// The first few of them.
+fn peers(peers: &[Peer]) -> String {
+    const SHOWN: usize = 3;
+    let mut words: Vec<String> = peers.iter().take(SHOWN).map(Peer::to_string).collect();
+    if peers.len() > SHOWN {
+        words.push(format!("{} more", peers.len() - SHOWN));
+    }
+    words.join(", ")
+}
+
+fn next(status: &Status) -> String {
+    let address = harmless(&status.address);
+    let alone = |node: &NodeStatus| node.successors.is_empty();
+    if !status.is_member() {
+        "`cuerda health` once it waits for nothing; the log says what it tries".to_owned()
+    } else if status.nodes.iter().all(alone) {
+        format!("others join by `cuerda node run --join {address}`")
+    } else {
+        "`cuerda ring` walks round the ring; `cuerda lookup KEY --trace` finds an owner".to_owned()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use cuerda::ring::Id;
+
+    pub(crate) fn peer(place: u8) -> Peer {
+        Peer {
+            id: Id::from_high(u64::from(place) << 56),
+            address: std::net::SocketAddr::from(([10, 0, 0, place], 4000)).into(),
+        }
+    }
+
+    pub(crate) fn status(standing: Standing, successors: &[u8]) -> Status {
+        Status {
+            release: "0.0.0".to_owned(),
+            protocol: 1,
+            cluster: "cuerda".to_owned(),
+            public_key: "00".repeat(32),
+            address: "10.0.0.10:4000".to_owned(),
+            incarnation: 3,
+            uptime_s: 125.0,
+            secure: true,
+            connections: 2,
+            waiting_for: None,
+            nodes: vec![NodeStatus {
+                id: peer(10).id,
+                standing,
+                predecessor: peer(90),
+                successors: successors.iter().map(|&place| peer(place)).collect(),
+                successors_wanted: 8,
+                fingers: 4,
+                remembered: Vec::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn it_begins_with_the_standing_and_ends_with_a_next_step() {
+        let mut joining = status(Standing::Joining, &[]);
+        joining.waiting_for = Some("waiting for a member to answer".to_owned());
+        let mut bare = status(Standing::Member, &[20, 30, 40, 50, 90]);
+        bare.secure = false;
+        bare.nodes[0].remembered = vec![peer(60)];
+        let all = [
+            shown(&joining),
+            shown(&status(Standing::Member, &[])),
+            shown(&bare),
+        ];
+        insta::assert_snapshot!(all.join("\n"));
+    }
+}

@@ -1,0 +1,305 @@
+//! A bootstrap node: knows who is alive, so that newcomers need to know nobody but it.
+//!
+//! It takes no part in the ring and stores nothing on disk. Nodes register with it and go on
+//! doing so; whoever has not for a while is forgotten. A ring outlives its bootstrap node:
+//! nobody but newcomers asks it anything.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::driver::StartError;
+use super::frame::{Frame, Known, Opening, Registered, Registration};
+use super::handshake::{Door, Refused};
+use super::limits;
+use super::settings::{Security, Settings};
+use super::sockets::Sockets;
+use super::tls::Tls;
+use crate::node::PROTOCOL_VERSION;
+use crate::ring::{Id, Peer};
+
+/// A bootstrap node that listens and is about to run.
+#[derive(Debug)]
+pub struct Bootstrap<S: Sockets> {
+    sockets: S,
+    listener: S::Listener,
+    address: SocketAddr,
+    desk: Desk,
+}
+
+/// What every connection needs.
+#[derive(Clone, Debug)]
+struct Desk {
+    door: Door,
+    table: Arc<Mutex<Table>>,
+}
+
+/// Who has registered.
+#[derive(Debug)]
+struct Table {
+    since: Instant,
+    known: BTreeMap<Id, (Registered, Instant)>,
+    random: ChaCha8Rng,
+}
+
+impl<S: Sockets> Bootstrap<S> {
+    /// Listens. Of the settings, those about the nodes themselves don't matter, but for the
+    /// cluster's name.
+    ///
+    /// # Errors
+    /// If the address can't be listened on, or the settings don't fit.
+    pub async fn bind(sockets: S, settings: Settings) -> Result<Bootstrap<S>, StartError> {
+        let tls = match &settings.security {
+            Security::None => None,
+            Security::Tls(provider) => Some(Tls::new(&settings.identity, provider)?),
+        };
+        let listening = sockets.listen(settings.listen).await;
+        let (listener, address) =
+            listening.map_err(|error| StartError::Listen(settings.listen, error))?;
+        let opening = Opening {
+            protocol: PROTOCOL_VERSION,
+            cluster: Id::of_key(settings.node.cluster.as_bytes()),
+            public_key: settings.identity.public_key(),
+            address: settings.advertise.unwrap_or(address).into(),
+            nodes: 0,
+            incarnation: settings.incarnation,
+            proof: None,
+        };
+        let table = Table {
+            since: Instant::now(),
+            known: BTreeMap::new(),
+            random: ChaCha8Rng::from_seed(settings.seed),
+        };
+        Ok(Bootstrap {
+            sockets,
+            listener,
+            address,
+            desk: Desk {
+                door: Door::new(tls, opening, settings.admission),
+                table: Arc::new(Mutex::new(table)),
+            },
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves for ever.
+    pub async fn run(self) {
+        let mut tasks = JoinSet::new();
+        let mut open: VecDeque<AbortHandle> = VecDeque::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(_) = tasks.join_next() => open.retain(|task| !task.is_finished()),
+                accepted = self.sockets.accept(&self.listener) => {
+                    let Ok((stream, from)) = accepted else {
+                        tokio::time::sleep(limits::BACK_OFF).await;
+                        continue;
+                    };
+                    if open.len() >= limits::HANDSHAKES
+                        && let Some(oldest) = open.pop_front()
+                    {
+                        oldest.abort();
+                    }
+                    let desk = self.desk.clone();
+                    open.push_back(tasks.spawn(async move { desk.serve(stream, from).await }));
+                }
+            }
+        }
+    }
+}
+
+impl Desk {
+    async fn serve<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T, from: SocketAddr) {
+        let served = tokio::time::timeout(limits::HANDSHAKE, self.register(stream)).await;
+        match served.unwrap_or(Err(Refused::TooSlow(limits::HANDSHAKE))) {
+            Ok(()) => {}
+            Err(error) => tracing::info!(%from, "a connection came to nothing: {error}"),
+        }
+    }
+
+    /// One node, one registration, one answer.
+    async fn register<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<(), Refused> {
+        let mut proven = self.door.accept(stream, limits::HANDSHAKE).await?;
+        let registered = loop {
+            match Frame::decode(&mut proven.rest)? {
+                Some(Frame::Register(registered)) => break registered,
+                Some(_) => return Err(Refused::Unopened),
+                None => {}
+            }
+            let read = proven.channel.read_buf(&mut proven.rest).await;
+            if read.map_err(Refused::Unreachable)? == 0 {
+                // A node that looks for its own kind, and has seen that this is not one.
+                return Ok(());
+            }
+        };
+        let (opening, now) = (&proven.opening, Instant::now());
+        let known = self.table().register(opening, &registered, now);
+        let mut buffer = BytesMut::new();
+        Frame::Known(known).encode(&mut buffer);
+        let sent = async {
+            proven.channel.write_all(&buffer).await?;
+            proven.channel.shutdown().await
+        };
+        sent.await.map_err(Refused::Unreachable)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Enters the nodes of a process, as far as they are its own, and names a few others:
+    /// members if there are any.
+    fn register(&mut self, opening: &Opening, registration: &Registration, now: Instant) -> Known {
+        let every = Duration::from_millis(registration.every_ms.into());
+        self.known.retain(|_, (_, until)| *until > now);
+        let own = opening.ids();
+        let until = now + (every * 3).min(limits::REGISTERED_FOR);
+        let nodes = registration.nodes.iter();
+        for one in nodes.filter(|one| own.contains(&one.peer.id)) {
+            let id = one.peer.id;
+            if self.known.len() < limits::REGISTERED || self.known.contains_key(&id) {
+                if !self.known.contains_key(&id) {
+                    tracing::info!(peer = %one.peer, "registered");
+                }
+                let peer = Peer {
+                    id,
+                    address: opening.address,
+                };
+                let member = one.member;
+                self.known.insert(id, (Registered { peer, member }, until));
+            }
+        }
+        let mut others: Vec<Registered> = self
+            .known
+            .values()
+            .map(|(one, _)| *one)
+            .filter(|one| !own.contains(&one.peer.id))
+            .collect();
+        if others.iter().any(|one| one.member) {
+            others.retain(|one| one.member);
+        }
+        for at in (1..others.len()).rev() {
+            let other = self.random.next_u64() % (at as u64 + 1);
+            others.swap(at, other as usize);
+        }
+        others.truncate(limits::NAMED);
+        Known {
+            nodes: others,
+            complete: now - self.since >= every * 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Identity;
+
+    fn opening(seed: u8) -> Opening {
+        let address = format!("127.0.0.{seed}:4000");
+        Opening {
+            protocol: PROTOCOL_VERSION,
+            cluster: Id::ZERO,
+            public_key: Identity::from_seed([seed; 32]).public_key(),
+            address: address.parse::<SocketAddr>().unwrap().into(),
+            nodes: 1,
+            incarnation: 1,
+            proof: None,
+        }
+    }
+
+    fn registered(opening: &Opening, member: bool) -> Registered {
+        let peer = Peer {
+            id: opening.ids()[0],
+            address: opening.address,
+        };
+        Registered { peer, member }
+    }
+
+    fn table() -> Table {
+        Table {
+            since: Instant::now(),
+            known: BTreeMap::new(),
+            random: ChaCha8Rng::from_seed([1; 32]),
+        }
+    }
+
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn register(table: &mut Table, one: &Opening, nodes: &[Registered], now: Instant) -> Known {
+        let registration = Registration {
+            nodes: nodes.to_vec(),
+            every_ms: 10_000,
+        };
+        table.register(one, &registration, now)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_names_members_and_else_those_that_want_to_be() {
+        let (mut table, now) = (table(), Instant::now());
+        let [one, two, three] = [1, 2, 3].map(opening);
+        let known = register(&mut table, &one, &[registered(&one, false)], now);
+        assert!(known.nodes.is_empty());
+        let known = register(&mut table, &two, &[registered(&two, false)], now);
+        assert_eq!(known.nodes, [registered(&one, false)]);
+        register(&mut table, &one, &[registered(&one, true)], now);
+        let known = register(&mut table, &three, &[registered(&three, false)], now);
+        assert_eq!(known.nodes, [registered(&one, true)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_heard_from_is_forgotten() {
+        let (mut table, now) = (table(), Instant::now());
+        let [one, two] = [1, 2].map(opening);
+        register(&mut table, &one, &[registered(&one, true)], now);
+        let known = register(&mut table, &two, &[], now + EVERY * 2);
+        assert_eq!(known.nodes.len(), 1);
+        let known = register(&mut table, &two, &[], now + EVERY * 3);
+        assert!(known.nodes.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_registers_for_others() {
+        let (mut table, now) = (table(), Instant::now());
+        let [one, two] = [1, 2].map(opening);
+        register(&mut table, &one, &[registered(&two, true)], now);
+        assert!(table.known.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn just_started_it_says_that_it_may_not_know_all() {
+        let (mut table, now) = (table(), Instant::now());
+        let one = opening(1);
+        assert!(!register(&mut table, &one, &[], now + EVERY).complete);
+        assert!(register(&mut table, &one, &[], now + EVERY * 2).complete);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_names_a_few_of_many() {
+        let (mut table, now) = (table(), Instant::now());
+        for seed in 1..=100 {
+            let one = opening(seed);
+            register(&mut table, &one, &[registered(&one, true)], now);
+        }
+        let me = opening(101);
+        let named = register(&mut table, &me, &[], now).nodes;
+        assert_eq!(named.len(), limits::NAMED);
+        let again = register(&mut table, &me, &[], now).nodes;
+        assert_ne!(named, again, "not always the same");
+    }
+}

@@ -1,0 +1,248 @@
+//! Whether a node can do its work, judged from what it tells about itself. A pure function.
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::host::{NodeStatus, Status};
+use crate::http::Problem;
+use crate::node::Standing;
+
+/// How a node is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wellbeing {
+    /// All checks hold.
+    Healthy,
+    /// It does its work, but a check that it can do without does not hold.
+    Degraded,
+    /// It can't do its work.
+    Unhealthy,
+}
+
+/// How a node is, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// In a word.
+    pub status: Wellbeing,
+    /// What was checked.
+    pub checks: Vec<Check>,
+}
+
+/// One thing that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Which.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// Whether the node can't do its work without.
+    pub required: bool,
+    /// What was found.
+    pub detail: String,
+}
+
+impl Health {
+    /// Judges a node; `stopping` once its process has begun to stop.
+    #[must_use]
+    pub fn of(status: &Status, stopping: bool) -> Health {
+        let checks = vec![
+            running(stopping),
+            member(status),
+            successors(status),
+            full_list(status),
+        ];
+        let fails = |required| {
+            checks
+                .iter()
+                .any(|check| !check.ok && check.required == required)
+        };
+        let status = match (fails(true), fails(false)) {
+            (true, _) => Wellbeing::Unhealthy,
+            (false, true) => Wellbeing::Degraded,
+            (false, false) => Wellbeing::Healthy,
+        };
+        Health { status, checks }
+    }
+
+    /// The same as a problem, for a node that is not ready.
+    #[must_use]
+    pub fn problem(self) -> Problem {
+        let failed: Vec<&str> = self
+            .checks
+            .iter()
+            .filter(|check| check.required && !check.ok)
+            .map(|check| check.detail.as_str())
+            .collect();
+        let detail = failed.join("; ");
+        Problem {
+            checks: self.checks,
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_ready",
+                "The node is not ready",
+                detail,
+                "`cuerda status` says what it waits for",
+            )
+        }
+    }
+}
+
+fn check(name: &str, required: bool, ok: bool, detail: impl Into<String>) -> Check {
+    Check {
+        name: name.to_owned(),
+        ok,
+        required,
+        detail: detail.into(),
+    }
+}
+
+fn running(stopping: bool) -> Check {
+    let detail = if stopping {
+        "the process has been told to stop"
+    } else {
+        "the process runs"
+    };
+    check("running", true, !stopping, detail)
+}
+
+fn member(status: &Status) -> Check {
+    let outside = status
+        .nodes
+        .iter()
+        .filter(|node| node.standing != Standing::Member);
+    let outside = outside.count();
+    if outside == 0 {
+        return check("member", true, true, "the node belongs to a ring");
+    }
+    let waits = match &status.waiting_for {
+        Some(reason) => format!(": {reason}"),
+        None => String::new(),
+    };
+    let all = status.nodes.len();
+    let detail = match all {
+        1 => format!("the node does not belong to a ring{waits}"),
+        _ => format!("{outside} of {all} nodes do not belong to a ring{waits}"),
+    };
+    check("member", true, false, detail)
+}
+
+fn successors(status: &Status) -> Check {
+    let lost = status
+        .nodes
+        .iter()
+        .any(|node| node.successors.is_empty() && !is_alone(node));
+    let detail = if lost {
+        "it knows no successor, so it has lost the ring"
+    } else if status.nodes.iter().all(is_alone) {
+        "it is the whole ring"
+    } else {
+        "it knows its successors"
+    };
+    check("successors", true, !lost, detail)
+}
+
+fn full_list(status: &Status) -> Check {
+    let short = status.nodes.iter().find(|node| !is_full(node));
+    match short {
+        None => check("successor_list", false, true, "the successor list is full"),
+        Some(node) => {
+            let detail = format!(
+                "the successor list has {} of {} entries; it fills while the ring stabilizes",
+                node.successors.len(),
+                node.successors_wanted
+            );
+            check("successor_list", false, false, detail)
+        }
+    }
+}
+
+fn is_alone(node: &NodeStatus) -> bool {
+    node.standing == Standing::Member && node.predecessor.id == node.id
+}
+
+/// A ring that is smaller than the list ends the list with the predecessor.
+fn is_full(node: &NodeStatus) -> bool {
+    node.successors.len() >= usize::from(node.successors_wanted)
+        || node.successors.last() == Some(&node.predecessor)
+        || is_alone(node)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::ring::test_peers::{peer, peers};
+
+    /// A member of the ring 10, 20, 30.
+    pub(crate) fn status() -> Status {
+        Status {
+            release: "0.0.0".to_owned(),
+            protocol: 1,
+            cluster: "cuerda".to_owned(),
+            public_key: "00".repeat(32),
+            address: "10.0.0.10:4000".to_owned(),
+            incarnation: 3,
+            uptime_s: 12.5,
+            secure: true,
+            connections: 2,
+            waiting_for: None,
+            nodes: vec![NodeStatus {
+                id: peer(10).id,
+                standing: Standing::Member,
+                predecessor: peer(30),
+                successors: peers(&[20, 30]),
+                successors_wanted: 8,
+                fingers: 2,
+                remembered: Vec::new(),
+            }],
+        }
+    }
+
+    fn failing(status: &Status, stopping: bool) -> (Wellbeing, Vec<String>) {
+        let health = Health::of(status, stopping);
+        let failing = health.checks.into_iter().filter(|check| !check.ok);
+        (health.status, failing.map(|check| check.name).collect())
+    }
+
+    fn with(change: impl FnOnce(&mut NodeStatus)) -> Status {
+        let mut status = status();
+        change(&mut status.nodes[0]);
+        status
+    }
+
+    #[test]
+    fn a_small_ring_and_a_ring_of_one_are_healthy() {
+        assert_eq!(failing(&status(), false), (Wellbeing::Healthy, vec![]));
+        let alone = with(|node| {
+            node.predecessor = peer(10);
+            node.successors.clear();
+        });
+        assert_eq!(failing(&alone, false), (Wellbeing::Healthy, vec![]));
+    }
+
+    #[test]
+    fn each_check_fails_for_its_reason() {
+        let of = |status: &Status| failing(status, false);
+        let named = |name: &str| vec![name.to_owned()];
+        let stranded = with(|node| node.standing = Standing::Stranded);
+        assert_eq!(of(&stranded), (Wellbeing::Unhealthy, named("member")));
+        let short = with(|node| node.successors = peers(&[20]));
+        assert_eq!(of(&short), (Wellbeing::Degraded, named("successor_list")));
+        let lost = with(|node| node.successors.clear());
+        let both = vec!["successors".to_owned(), "successor_list".to_owned()];
+        assert_eq!(of(&lost), (Wellbeing::Unhealthy, both));
+        assert_eq!(
+            failing(&status(), true),
+            (Wellbeing::Unhealthy, named("running"))
+        );
+    }
+
+    #[test]
+    fn one_node_outside_makes_the_process_unready() {
+        let mut two = status();
+        two.nodes.push(two.nodes[0].clone());
+        two.nodes[1].standing = Standing::Joining;
+        two.waiting_for = Some("waiting for a member to answer".to_owned());
+        let problem = Health::of(&two, false).problem();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&problem).unwrap());
+    }
+}

@@ -1,0 +1,222 @@
+//! The control interface of a node: for its operator, its probes and its monitoring.
+//!
+//! ```text
+//!   GET  /v1/status             what the node tells about itself
+//!   GET  /v1/ring               a walk round the ring
+//!   GET  /v1/lookup/KEY         the key's owner; ?trace=true: and the way there
+//!   GET  /v1/who/KEY            the processes that hold the key
+//!   GET  /v1/fingers?node=0     a finger table
+//!   POST /v1/leave              leave the ring and stop
+//!   POST /v1/reload             read keys and secrets again
+//!   GET  /health/live           the node's task answers
+//!   GET  /health/ready          it belongs to a ring and can do its work
+//!   GET  /metrics               numbers for Prometheus
+//! ```
+//!
+//! KEY is a name; with `?id=true` it is a place on the circle in 40 hexadecimal digits. Whoever
+//! reaches this interface may use all of it, which is why it listens on loopback by default.
+
+mod health;
+mod metrics;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+pub use health::{Check, Health, Wellbeing};
+pub use view::{Fingers, Holders, Hop, Left, Lookup, Reloaded};
+
+use super::problem::Problem;
+use crate::host::limits::WALK;
+use crate::host::{Admission, CallError, Handle, Status};
+use crate::ring::Id;
+
+/// How long the node's task may take to show that it is alive.
+const ALIVE: Duration = Duration::from_secs(2);
+
+/// Reads keys and secrets from where they are kept, or says why it can't.
+pub type Reload = Arc<dyn Fn() -> Result<Admission, String> + Send + Sync>;
+
+/// What the control interface controls.
+#[derive(Clone)]
+pub struct Control {
+    /// The node.
+    pub handle: Handle,
+    /// k: how many processes hold a key.
+    pub replicas: u8,
+    /// Whether the process has begun to stop.
+    pub stopping: watch::Receiver<bool>,
+    /// Where `/v1/reload` gets keys and secrets from.
+    pub reload: Reload,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+/// The routes of the control interface, [guarded](super::guarded).
+pub fn router(control: Control) -> Router {
+    let routes = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/ring", get(ring))
+        .route("/v1/lookup/{key}", get(lookup))
+        .route("/v1/who/{key}", get(who))
+        .route("/v1/fingers", get(fingers))
+        .route("/v1/leave", post(leave))
+        .route("/v1/reload", post(reload))
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(control);
+    super::guarded(routes)
+}
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+async fn status(State(control): State<Control>) -> Answer<Status> {
+    Ok(Json(control.handle.status().await?))
+}
+
+async fn ring(State(control): State<Control>) -> Answer<crate::host::Walk> {
+    Ok(Json(control.handle.walk(WALK).await?))
+}
+
+/// What a question about a key may say besides the key.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct About {
+    /// The key is a place, not a name.
+    id: bool,
+    /// Tell the way too.
+    trace: bool,
+}
+
+/// The place that is asked about, and its name if it has one.
+fn place(
+    key: Result<Path<String>, PathRejection>,
+    about: &About,
+) -> Result<(Id, Option<String>), Problem> {
+    let Path(key) = key?;
+    if !about.id {
+        return Ok((Id::of_key(key.as_bytes()), Some(key)));
+    }
+    let place = key.parse().map_err(|error| {
+        Problem::bad_request(
+            format!("{key:?} is no place on the circle: {error}"),
+            "leave `id` out if it is a name",
+        )
+    })?;
+    Ok((place, None))
+}
+
+async fn lookup(
+    State(control): State<Control>,
+    key: Result<Path<String>, PathRejection>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Answer<Lookup> {
+    let Query(about) = about?;
+    let (place, name) = place(key, &about)?;
+    let answer = if about.trace {
+        control.handle.lookup_traced(place).await?
+    } else {
+        control.handle.lookup(place).await?
+    };
+    Ok(Json(Lookup::new(name, answer)))
+}
+
+async fn who(
+    State(control): State<Control>,
+    key: Result<Path<String>, PathRejection>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Answer<Holders> {
+    let Query(about) = about?;
+    let (key, name) = place(key, &about)?;
+    let wanted = usize::from(control.replicas);
+    let holders = control.handle.holders(key, wanted).await?;
+    Ok(Json(Holders {
+        name,
+        key,
+        wanted,
+        holders,
+    }))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Whose {
+    node: u8,
+}
+
+async fn fingers(
+    State(control): State<Control>,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Answer<Fingers> {
+    let Query(Whose { node }) = whose?;
+    let status = control.handle.status().await?;
+    let Some(own) = status.nodes.get(usize::from(node)) else {
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "no_such_node",
+            "This process hosts no such node",
+            format!("there is no node {node}: it hosts {}", status.nodes.len()),
+            "count from 0",
+        ));
+    };
+    let id = own.id;
+    let fingers = control.handle.fingers(node).await?;
+    Ok(Json(Fingers { node, id, fingers }))
+}
+
+async fn leave(State(control): State<Control>) -> Answer<Left> {
+    control.handle.leave().await?;
+    Ok(Json(Left { left: true }))
+}
+
+async fn reload(State(control): State<Control>) -> Answer<Reloaded> {
+    let admission = (control.reload)().map_err(CallError::Admission)?;
+    let closed = control.handle.admit(admission).await?;
+    Ok(Json(Reloaded { closed }))
+}
+
+async fn live(State(control): State<Control>) -> Response {
+    match control.handle.with_timeout(ALIVE).status().await {
+        Ok(_) => Json(serde_json::json!({ "status": "live" })).into_response(),
+        Err(error) => {
+            let mut problem = Problem::from(error);
+            problem.status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+            problem.into_response()
+        }
+    }
+}
+
+async fn ready(State(control): State<Control>) -> Answer<Health> {
+    let stopping = *control.stopping.borrow();
+    let health = Health::of(&control.handle.status().await?, stopping);
+    if health.status == Wellbeing::Unhealthy {
+        return Err(health.problem());
+    }
+    Ok(Json(health))
+}
+
+async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
+    let stopping = *control.stopping.borrow();
+    let status = control.handle.status().await?;
+    let page = metrics::page(&status, control.handle.counters(), stopping);
+    let media_type = HeaderValue::from_static(metrics::MEDIA_TYPE);
+    Ok(([(header::CONTENT_TYPE, media_type)], page).into_response())
+}
+
+#[cfg(test)]
+mod tests;

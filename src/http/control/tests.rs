@@ -1,0 +1,230 @@
+//! The routes over a real host: a ring of one on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::*;
+use crate::host::{Begin, Ended, Host, Identity, NoHooks, Security, Settings, Tcp};
+use crate::node::Config;
+
+/// A node, its routes, and what says that it stops.
+struct Node {
+    router: Router,
+    stopping: watch::Sender<bool>,
+    host: tokio::task::JoinHandle<Ended>,
+}
+
+async fn node(begin: Begin) -> Node {
+    let settings = Settings {
+        node: Arc::new(Config::default()),
+        identity: Identity::from_seed([7; 32]),
+        admission: Admission::default(),
+        security: Security::tls(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        advertise: None,
+        virtual_nodes: 1,
+        incarnation: 1,
+        begin,
+        idle_after: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_secs(10),
+        seed: [1; 32],
+    };
+    let bound = Host::bind(Tcp, NoHooks, settings).await;
+    let (host, handle) = bound.expect("loopback has a free port");
+    let stopping = watch::Sender::new(false);
+    let reload = || Err("secrets.txt:3: too short".to_owned());
+    let router = router(Control {
+        handle,
+        replicas: 3,
+        stopping: stopping.subscribe(),
+        reload: Arc::new(reload),
+    });
+    let host = tokio::spawn(host.run());
+    Node {
+        router,
+        stopping,
+        host,
+    }
+}
+
+impl Node {
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let service = TowerToHyperService::new(self.router.clone());
+        service.call(request).await.expect("routes can't fail")
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.body(Body::empty()).expect("a request");
+        let response = self.answer(request).await;
+        let status = response.status();
+        let media_type = response.headers()[header::CONTENT_TYPE].clone();
+        let expected = match status {
+            StatusCode::OK => "application/json",
+            _ => "application/problem+json",
+        };
+        assert_eq!(media_type, expected, "{path}");
+        let body = to_bytes(response.into_body(), 1 << 20)
+            .await
+            .expect("a body");
+        let document = serde_json::from_slice(&body).expect("JSON");
+        (status.as_u16(), document)
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.ask("GET", path).await
+    }
+}
+
+#[tokio::test]
+async fn a_ring_of_one_answers_for_itself() {
+    let node = node(Begin::Found).await;
+    let id = Identity::from_seed([7; 32]).id(0).to_string();
+    let (status, told) = node.get("/v1/status").await;
+    assert_eq!(
+        (status, &told["nodes"][0]["id"]),
+        (200, &Value::from(id.as_str()))
+    );
+    let (status, walk) = node.get("/v1/ring").await;
+    assert_eq!((status, &walk["ideal"]), (200, &Value::from(true)));
+    let (status, found) = node.get("/v1/lookup/a%2Fb%20c?trace=true").await;
+    assert_eq!((status, &found["name"]), (200, &Value::from("a/b c")));
+    assert_eq!(found["key"], Id::of_key(b"a/b c").to_string());
+    assert_eq!(found["owner"]["id"], id);
+    let (status, found) = node.get(&format!("/v1/who/{id}?id=true")).await;
+    assert_eq!(
+        (status, &found["wanted"], &found["name"]),
+        (200, &3.into(), &Value::Null)
+    );
+    assert_eq!(found["holders"][0]["id"], id);
+    let (status, table) = node.get("/v1/fingers").await;
+    assert_eq!((status, &table["node"]), (200, &0.into()));
+    assert_eq!(node.get("/health/live").await.0, 200);
+    let (status, health) = node.get("/health/ready").await;
+    assert_eq!((status, &health["status"]), (200, &"healthy".into()));
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_a_problem_with_a_hint() {
+    let node = node(Begin::Found).await;
+    let mut told = Vec::new();
+    for (method, path) in [
+        ("GET", "/v1/lookup/abc?id=true"),
+        ("GET", "/v1/lookup/%ff"),
+        ("GET", "/v1/lookup/a?tracing=yes"),
+        ("GET", "/v1/who/a?id=perhaps"),
+        ("GET", "/v1/fingers?node=7"),
+        ("GET", "/v1/fingers?node=300"),
+        ("GET", "/v1/lookup"),
+        ("GET", "/nowhere"),
+        ("DELETE", "/v1/status"),
+        ("GET", "/v1/leave"),
+        ("POST", "/v1/reload"),
+    ] {
+        let (status, problem) = node.ask(method, path).await;
+        assert_eq!(problem["status"], status);
+        assert!(
+            problem["hint"]
+                .as_str()
+                .is_some_and(|hint| !hint.is_empty())
+        );
+        let word = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        told.push(format!(
+            "{method} {path}\n  {status} {}: {}",
+            word("code"),
+            word("detail")
+        ));
+    }
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[tokio::test]
+async fn a_node_outside_a_ring_is_alive_and_not_ready() {
+    let node = node(Begin::Wait).await;
+    assert_eq!(node.get("/health/live").await.0, 200);
+    let (status, problem) = node.get("/health/ready").await;
+    assert_eq!((status, &problem["code"]), (503, &"not_ready".into()));
+    let checks = problem["checks"].as_array().expect("named checks");
+    let member = checks.iter().find(|check| check["name"] == "member");
+    assert_eq!(member.expect("it is checked")["ok"], false);
+    let (status, problem) = node.get("/v1/lookup/a").await;
+    assert_eq!((status, &problem["code"]), (503, &"not_member".into()));
+}
+
+#[tokio::test]
+async fn a_process_that_stops_is_not_ready_though_its_node_is_a_member() {
+    let node = node(Begin::Found).await;
+    assert_eq!(node.get("/health/ready").await.0, 200);
+    node.stopping.send_replace(true);
+    assert_eq!(node.get("/health/ready").await.0, 503);
+    assert_eq!(node.get("/health/live").await.0, 200);
+}
+
+#[tokio::test]
+async fn leaving_is_answered_and_then_nobody_is_alive() {
+    let node = node(Begin::Found).await;
+    assert_eq!(
+        node.ask("POST", "/v1/leave").await,
+        (200, serde_json::json!({"left": true}))
+    );
+    let Node {
+        router,
+        stopping,
+        host,
+    } = node;
+    assert_eq!(host.await.expect("it does not panic"), Ended::Left);
+    let host = tokio::spawn(async { Ended::Left });
+    let stopped = Node {
+        router,
+        stopping,
+        host,
+    };
+    for path in ["/health/live", "/health/ready", "/v1/status", "/metrics"] {
+        let (status, problem) = stopped.get(path).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (503, &"stopped".into()),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_page_can_not_make_the_node_leave() {
+    let node = node(Begin::Found).await;
+    let request = Request::post("/v1/leave")
+        .header(header::HOST, "127.0.0.1:4080")
+        .header(header::ORIGIN, "https://evil.example")
+        .body(Body::empty());
+    let response = node.answer(request.expect("a request")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(node.get("/health/ready").await.0, 200);
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_prometheus() {
+    let node = node(Begin::Found).await;
+    let request = Request::get("/metrics").body(Body::empty());
+    let response = node.answer(request.expect("a request")).await;
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        metrics::MEDIA_TYPE
+    );
+    let body = to_bytes(response.into_body(), 1 << 20)
+        .await
+        .expect("a body");
+    let page = String::from_utf8(body.to_vec()).expect("text");
+    assert!(
+        page.contains("\ncuerda_ready 1\n") && page.ends_with("# EOF\n"),
+        "{page}"
+    );
+}

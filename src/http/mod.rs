@@ -1,0 +1,41 @@
+//! What a node answers over HTTP.
+//!
+//! ```text
+//!   server.rs   the accept loop: bounded, with time-outs, and stopped in order
+//!   problem.rs  every error, as application/problem+json (RFC 9457)
+//!   guard.rs    what holds for every request: time-out, no strangers' pages, problems only
+//!   control/    the control interface: status, look-ups, health, metrics, leaving
+//! ```
+//!
+//! Each interface is a router of its own over [`crate::host::Handle`]; a public one, or a page,
+//! stands beside `control/` and shares the rest. Nothing here reaches into a node by another
+//! way, reads a configuration or decides where to listen.
+
+pub mod control;
+mod guard;
+mod problem;
+mod server;
+
+pub use guard::guarded;
+pub use problem::Problem;
+pub use server::Server;
+
+/// All bounds of the servers in one place.
+pub mod limits {
+    use std::time::Duration;
+
+    /// Connections served at a time; more wait to be accepted.
+    pub const CONNECTIONS: usize = 64;
+    /// How long a client may take to send the head of a request, or the next one.
+    pub const HEAD: Duration = Duration::from_secs(3);
+    /// Bytes that the head of a request may have.
+    pub const HEAD_BYTES: usize = 16 * 1024;
+    /// How long answering may take.
+    pub const REQUEST: Duration = Duration::from_secs(30);
+    /// How long a connection may live: who reads slowly does not keep a place for ever.
+    pub const CONNECTION: Duration = Duration::from_secs(300);
+    /// How long open requests may go on once the server is told to stop.
+    pub const GRACE: Duration = Duration::from_secs(1);
+    /// The pause after a connection that could not be accepted, as when files run out.
+    pub const PAUSE: Duration = Duration::from_millis(100);
+}

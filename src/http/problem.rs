@@ -1,0 +1,226 @@
+//! Errors as `application/problem+json` (RFC 9457): one form for all of them.
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::control::Check;
+use crate::host::CallError;
+use crate::node::LookupError;
+
+/// The media type of problems.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a request failed, and what to try next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:cuerda:problem:` and the code: the same for all problems of this kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What all problems of this kind have in common, in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// The kind in one word, for programs.
+    pub code: String,
+    /// The next thing to try.
+    pub hint: String,
+    /// For a node that is not ready: what was checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    #[must_use]
+    pub fn new(
+        status: StatusCode,
+        code: &str,
+        title: &str,
+        detail: impl Into<String>,
+        hint: &str,
+    ) -> Problem {
+        Problem {
+            kind: format!("urn:cuerda:problem:{code}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.to_owned(),
+            hint: hint.to_owned(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// A request that makes no sense here.
+    #[must_use]
+    pub fn bad_request(detail: impl Into<String>, hint: &str) -> Problem {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "The request can't be understood",
+            detail,
+            hint,
+        )
+    }
+
+    /// What an error response without words of its own means.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Problem {
+        let (code, title, hint) = match status {
+            StatusCode::NOT_FOUND => (
+                "no_such_path",
+                "There is nothing at this path",
+                "the control interface has /v1/status, /v1/ring, /v1/lookup/KEY, /v1/who/KEY, \
+                 /v1/fingers, /health/live, /health/ready and /metrics",
+            ),
+            StatusCode::METHOD_NOT_ALLOWED => (
+                "method_not_allowed",
+                "This path does not take this method",
+                "the header `Allow` says which it takes; what changes the node is a POST",
+            ),
+            StatusCode::GATEWAY_TIMEOUT => (
+                "timed_out",
+                "The answer took too long",
+                "try again; `cuerda status` says what the node waits for",
+            ),
+            _ if status.is_client_error() => (
+                "bad_request",
+                "The request can't be understood",
+                "compare it with the documentation of the interface",
+            ),
+            _ => (
+                "internal",
+                "The node could not answer",
+                "its log says more; try again",
+            ),
+        };
+        let phrase = status.canonical_reason().unwrap_or("error");
+        Problem::new(status, code, title, phrase, hint)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let media_type = HeaderValue::from_static(MEDIA_TYPE);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, media_type);
+        response
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Problem {
+        const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+        const TIMEOUT: StatusCode = StatusCode::GATEWAY_TIMEOUT;
+        let (status, code, title, hint) = match &error {
+            CallError::Lookup(LookupError::NotMember) => (
+                UNAVAILABLE,
+                "not_member",
+                "The node is not a member of a ring",
+                "`cuerda status` says what it waits for",
+            ),
+            CallError::Lookup(LookupError::NoRoute | LookupError::TooManyAsks) => (
+                UNAVAILABLE,
+                "no_route",
+                "The look-up named nobody",
+                "`cuerda ring` shows which members answer",
+            ),
+            CallError::Lookup(LookupError::Stopped) => (
+                UNAVAILABLE,
+                "fell_out",
+                "The node fell out of the ring",
+                "try again; `cuerda status` says whether it is back",
+            ),
+            CallError::Lookup(LookupError::TooManyLookups) | CallError::Busy => (
+                UNAVAILABLE,
+                "busy",
+                "The node has too much to do",
+                "try again in a second",
+            ),
+            CallError::TimedOut(_) => (
+                TIMEOUT,
+                "timed_out",
+                "The answer took too long",
+                "try again; `cuerda status` says what the node waits for",
+            ),
+            CallError::Stopped => (
+                UNAVAILABLE,
+                "stopped",
+                "The node has stopped",
+                "start it again with `cuerda node run`",
+            ),
+            CallError::Silent(_) => (
+                TIMEOUT,
+                "peer_silent",
+                "A peer did not answer",
+                "try again when the ring has repaired itself; `cuerda ring` shows who answers",
+            ),
+            CallError::Admission(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "admission",
+                "The keys or secrets can't be read",
+                "mend the file that the detail names; until then the old ones hold",
+            ),
+        };
+        Problem::new(status, code, title, error.to_string(), hint)
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Problem {
+        Problem::bad_request(
+            rejection.body_text(),
+            "look-ups take `trace` and `id`, fingers take `node`, as in ?trace=true",
+        )
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Problem {
+        Problem::bad_request(
+            rejection.body_text(),
+            "names are percent-encoded UTF-8; for other keys give the place, with ?id=true",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ring::test_peers::peer;
+
+    #[test]
+    fn every_error_of_a_call_is_a_problem_with_a_next_step() {
+        let errors = [
+            CallError::Lookup(LookupError::NotMember),
+            CallError::Lookup(LookupError::NoRoute),
+            CallError::Lookup(LookupError::TooManyAsks),
+            CallError::Lookup(LookupError::TooManyLookups),
+            CallError::Lookup(LookupError::Stopped),
+            CallError::TimedOut(Duration::from_secs(10)),
+            CallError::Stopped,
+            CallError::Busy,
+            CallError::Silent(peer(7)),
+            CallError::Admission("secrets.txt, line 3: too short".to_owned()),
+        ];
+        let problems: Vec<Problem> = errors.into_iter().map(Problem::from).collect();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&problems).unwrap());
+    }
+
+    #[test]
+    fn what_the_server_refuses_by_itself_is_a_problem_too() {
+        let problems: Vec<Problem> = [400, 403, 404, 405, 413, 500, 504]
+            .map(|status| Problem::of_status(StatusCode::from_u16(status).unwrap()))
+            .into();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&problems).unwrap());
+    }
+}

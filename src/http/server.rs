@@ -1,0 +1,207 @@
+//! Accepts connections and serves a router on them.
+//!
+//! An accept loop of its own, because a client that sends half a head must not hold a place,
+//! nor the node's shutdown, for ever.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::limits;
+use crate::host::Sockets;
+
+/// An HTTP/1.1 server that listens and is about to run.
+#[derive(Debug)]
+pub struct Server<S: Sockets> {
+    sockets: S,
+    listener: S::Listener,
+    address: SocketAddr,
+}
+
+impl<S: Sockets> Server<S> {
+    /// Listens at this address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// If the address can't be listened on.
+    pub async fn bind(sockets: S, at: SocketAddr) -> io::Result<Server<S>> {
+        let (listener, address) = sockets.listen(at).await?;
+        Ok(Server {
+            sockets,
+            listener,
+            address,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` ends; then accepts nobody any more and gives open requests
+    /// [`limits::GRACE`]. Dropped, it closes everything.
+    pub async fn run(self, router: Router, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+        let mut connections = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                let place = place.expect("nobody closes the semaphore");
+                (place, self.sockets.accept(&self.listener).await)
+            };
+            let (place, stream) = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(_) = connections.join_next() => continue,
+                (place, accepted) = next => match accepted {
+                    Ok((stream, _)) => (place, stream),
+                    Err(_) => {
+                        sleep(limits::PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new())
+                .header_read_timeout(limits::HEAD)
+                .max_buf_size(limits::HEAD_BYTES);
+            let service = TowerToHyperService::new(router.clone());
+            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            connections.spawn(async move {
+                // How a connection ends is its client's affair.
+                let _ = timeout(limits::CONNECTION, connection).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        let _ = timeout(limits::GRACE, graceful.shutdown()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+    use tokio::time::{Instant, advance, pause};
+
+    use super::*;
+    use crate::host::Tcp;
+
+    /// A server with one path that is quick and one that never answers.
+    async fn server() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+        let at = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::bind(Tcp, at)
+            .await
+            .expect("loopback has a free port");
+        let address = server.address();
+        let router = Router::new().route("/", get(|| async { "here" })).route(
+            "/never",
+            get(|| async { std::future::pending::<()>().await }),
+        );
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(router, async {
+            let _ = stopped.await;
+        }));
+        (address, stop, running)
+    }
+
+    async fn say(to: SocketAddr, words: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(to).await.expect("it listens");
+        stream.write_all(words.as_bytes()).await.expect("it reads");
+        stream
+    }
+
+    /// All that comes until the server closes.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut heard = Vec::new();
+        // Whether it ends in order or not is not asked here.
+        let _ = stream.read_to_end(&mut heard).await;
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    #[tokio::test]
+    async fn half_a_head_is_not_waited_for_longer_than_the_limit() {
+        let (address, _stop, _running) = server().await;
+        let stream = say(address, "GET / HTTP/1.1\r\nHost: a\r\nX-Half: ").await;
+        let started = Instant::now();
+        let heard = rest(stream).await;
+        assert!(!heard.contains("200"), "{heard}");
+        assert!(started.elapsed() >= limits::HEAD - Duration::from_millis(100));
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_refused() {
+        let (address, _stop, _running) = server().await;
+        let head = format!(
+            "GET / HTTP/1.1\r\nX: {}\r\n\r\n",
+            "y".repeat(2 * limits::HEAD_BYTES)
+        );
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        // The server may close before it has read all.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let heard = rest(stream).await;
+        assert!(!heard.contains("200 OK"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn it_stops_though_a_request_is_never_answered() {
+        let (address, stop, running) = server().await;
+        let never = say(address, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let idle = say(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let mut first = [0; 4];
+        idle.peek(&mut first).await.expect("it answers");
+        stop.send(()).expect("it runs");
+        running.await.expect("it ends by itself");
+        drop(never);
+        assert!(rest(idle).await.ends_with("here"));
+        assert!(
+            TcpStream::connect(address).await.is_err(),
+            "nobody listens any more"
+        );
+    }
+
+    #[tokio::test]
+    async fn more_connections_than_places_wait_and_are_served_when_others_go() {
+        let (address, _stop, _running) = server().await;
+        let mut holders = Vec::new();
+        for _ in 0..limits::CONNECTIONS {
+            holders.push(say(address, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await);
+        }
+        let late = say(
+            address,
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+        let answer = tokio::spawn(rest(late));
+        drop(holders);
+        assert!(answer.await.expect("it does not panic").ends_with("here"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_live_for_ever() {
+        let (address, _stop, _running) = server().await;
+        let stream = say(address, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        tokio::task::yield_now().await;
+        pause();
+        let answer = tokio::spawn(rest(stream));
+        advance(limits::CONNECTION).await;
+        assert_eq!(answer.await.expect("it does not panic"), "");
+    }
+}

@@ -1,0 +1,44 @@
+//! Where a node stands towards the ring.
+
+use serde::{Deserialize, Serialize};
+
+use super::op::{Join, Leave, Retreat};
+use crate::ring::Peer;
+
+/// Where a node stands towards the ring, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It belongs to none, and has not been told to join one.
+    Outside,
+    /// It is on the way in.
+    Joining,
+    /// It belongs to a ring: it answers questions about it and may own keys.
+    Member,
+    /// Its successors fell silent; it is on the way back.
+    Stranded,
+    /// It is saying good-bye.
+    Leaving,
+}
+
+/// The same, with the operation that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    Outside,
+    Joining(Box<Join>),
+    Member,
+    /// Its successors fell silent; it is on the way back.
+    Stranded(Box<Retreat>),
+    Leaving(Box<Leave>),
+}
+
+impl Phase {
+    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
+        match self {
+            Phase::Joining(join) => join.awaits(number),
+            Phase::Stranded(retreat) => retreat.awaits(number),
+            Phase::Leaving(leave) => leave.awaits(number),
+            Phase::Outside | Phase::Member => None,
+        }
+    }
+}
