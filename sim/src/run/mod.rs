@@ -61,23 +61,30 @@ fn perform(
     let scenario = Arc::new(scenario.clone());
     match scenario.world {
         scenario::World::Events => {
-            let world = events::World::new(&scenario, scenario.seed);
-            perform_in(world, &scenario, progress, listener)
+            let mut world = events::World::new(&scenario, scenario.seed);
+            perform_in(&mut world, &scenario, progress, listener)
         }
         scenario::World::Turmoil => {
-            let world = turmoil::World::new(&scenario, scenario.seed);
-            perform_in(world, &scenario, progress, listener)
+            let mut world = turmoil::World::new(&scenario, scenario.seed);
+            perform_in(&mut world, &scenario, progress, listener)
         }
     }
 }
 
+/// Plays a scenario in a world that was made of it, whatever world the scenario names, and
+/// leaves it as it is at the end: for those who want to look at more than a report.
+#[must_use]
+pub fn play_in<W: World>(world: &mut W, scenario: &Scenario) -> Report {
+    perform_in(world, scenario, &mut |_| (), None)
+}
+
 fn perform_in<W: World>(
-    mut world: W,
+    world: &mut W,
     scenario: &Scenario,
     progress: &mut dyn FnMut(&Progress),
     listener: Option<&mut Listener<'_>>,
 ) -> Report {
-    let mut judge = Judge::new(scenario, &world, listener);
+    let mut judge = Judge::new(scenario, world, listener);
     let (start, length) = (world.origin(), nanoseconds(scenario.duration));
     let mut meter = Meter::start();
     for part in 1..=PARTS {
@@ -123,7 +130,7 @@ fn perform_in<W: World>(
         simulated_s: scenario.duration.as_secs_f64(),
         lookups: judge.tally.lookups(scenario.checks.lookups),
         ring,
-        traffic: judge.tally.traffic(now, &world),
+        traffic: judge.tally.traffic(now, world),
         events: judge.tally.events.clone(),
         faults: judge.tally.faults.clone(),
         violations,

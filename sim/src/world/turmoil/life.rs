@@ -144,6 +144,7 @@ fn settings(start: Start) -> Settings {
         begin: start.begin,
         idle_after: Duration::from_secs(300),
         connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_secs(10),
         seed: start.jitter,
     }
 }
