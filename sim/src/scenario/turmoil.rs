@@ -1,4 +1,5 @@
-//! Whether a scenario fits the `turmoil` world, whose machines must all be there from the start.
+//! Whether a scenario fits the `turmoil` world, where time goes slower with the cube of the
+//! machines. Only counting: the world itself would take more.
 
 use std::ops::Range;
 
@@ -60,4 +61,42 @@ pub(super) fn fits(
         )
     };
     Err(problems.report(place, message, help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parse;
+
+    fn machines(rest: &str) -> u32 {
+        let text = format!("duration = \"10m\"\nring.nodes = 10\n{rest}");
+        let read = parse(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        read.machines()
+    }
+
+    #[test]
+    fn newcomers_are_counted() {
+        let join = |count| format!("[[fault]]\nkind = \"join\"\nat = \"1m\"\ncount = {count}\n");
+        assert_eq!(machines(""), 10);
+        assert_eq!(machines(&join(5)), 15);
+        assert_eq!(machines(&format!("{}{}", join(5), join(7))), 22);
+        assert_eq!(
+            machines("[[churn]]\nleave = \"1/s\"\ncrash = \"1/s\"\n"),
+            10
+        );
+        // Nine in the mean; more than 33 come once in a hundred million runs.
+        let churn = "[[churn]]\njoin = \"1/min\"\nfrom = \"1m\"\n";
+        assert_eq!(machines(churn), 10 + 9 + 18 + 6);
+        assert_eq!(
+            machines(&format!("{churn}{}", join(5))),
+            10 + 9 + 18 + 6 + 5
+        );
+    }
+
+    #[test]
+    fn only_the_turmoil_world_is_too_small() {
+        let text = |world| format!("world = \"{world}\"\nduration = \"1m\"\nring.nodes = 65\n");
+        assert!(parse(&text("events")).is_ok());
+        assert!(parse(&text("turmoil")).is_err());
+        assert!(parse(&text("turmoil").replace("65", "64")).is_ok());
+    }
 }

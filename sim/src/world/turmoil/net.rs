@@ -186,6 +186,13 @@ impl Net {
         self.waiting.remove(&ticket);
     }
 
+    /// Wakes one task that waits.
+    pub(super) fn wake(&mut self, ticket: u64) {
+        if let Some(waker) = self.waiting.remove(&ticket) {
+            waker.wake();
+        }
+    }
+
     /// Something has changed: whoever stands still looks again.
     pub(super) fn changed(&mut self) {
         for waker in std::mem::take(&mut self.waiting).into_values() {

@@ -235,6 +235,9 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
         loop {
             this.pump(context);
             let shared = this.net.clone();
@@ -277,8 +280,9 @@ impl AsyncRead for Stream {
                 (true, End::Reset(_)) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
                 (true, _) => Poll::Ready(Ok(())),
                 (false, _) => {
+                    let before = buffer.remaining();
                     this.deliver(buffer);
-                    if buffer.filled().is_empty() {
+                    if buffer.remaining() == before {
                         // It was reset before another byte got through.
                         continue;
                     }
@@ -316,8 +320,8 @@ impl AsyncWrite for Stream {
             }
             this.swallowed += bytes.len();
             net.counters.bytes += bytes.len() as u64;
-            // The reader learns of a reset.
-            net.changed();
+            // If it is back, the reader is told.
+            net.wake(this.tickets[0]);
             return Poll::Ready(Ok(bytes.len()));
         }
         let due = *this.stamp.get_or_insert_with(|| {

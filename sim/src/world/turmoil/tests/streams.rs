@@ -224,7 +224,7 @@ fn the_other_way_stays_open() {
     // From machine 1 to machine 0 nothing passes: what is answered already still comes.
     bench.change(|net| {
         net.cuts
-            .begin(0, Cut::OneWay(vec![false, true], vec![true, false]))
+            .begin(0, Cut::OneWay(vec![false, true], vec![true, false]));
     });
     let before = noted.all().len();
     bench.go_on(SECOND);
@@ -238,7 +238,7 @@ fn a_slow_machine_is_slow_both_ways() {
     bench.go_on(2 * SECOND);
     bench.change(|net| {
         net.cuts
-            .begin(0, Cut::Slow(vec![true, false], 200 * MILLISECOND))
+            .begin(0, Cut::Slow(vec![true, false], 200 * MILLISECOND));
     });
     bench.go_on(5 * SECOND);
     for (time, byte) in notes.all() {
