@@ -5,17 +5,20 @@
 //! Every arrow points down: a floor uses the floors below it and never one above.
 //!
 //! ```text
-//!   node/    1   the protocol: messages, operations, maintenance; the Network trait
-//!   ring/    0   identifiers, arcs, peers, neighbours, fingers
+//!   main.rs  cli/    5  the program: one file per command (not part of the library)
+//!   http/            4  the control interface over HTTP: status, look-ups, health, metrics
+//!   host/            2  nodes on sockets: the driver, TLS, who may come in, bootstrap
+//!   node/            1  the protocol: messages, operations, maintenance; the Network trait
+//!   ring/            0  identifiers, arcs, peers, neighbours, fingers
 //! ```
 //!
-//! Floors for records, hosts on real sockets, applications and the command line stand above
-//! these once they are built. The harness that tries to break all of it is the package
-//! `cuerda-sim`, which depends on this one and never the reverse.
+//! Floors for records and for applications will stand among these once they are built. The
+//! harness that tries to break all of it is the package `cuerda-sim`, which depends on this one
+//! and never the reverse.
 //!
-//! # What this crate never does
+//! # What the node never does
 //!
-//! A [`node::Node`] is a value. It opens no socket, reads no clock, draws no random number and
+//! Up to `node/`, nothing performs I/O. A [`node::Node`] is a value. It opens no socket, reads no clock, draws no random number and
 //! starts no thread: it is handed one [`node::Input`] at a time and answers through
 //! [`node::Network`]. So it can be cloned, compared, hashed, recorded and replayed, and a
 //! simulation runs the very code that is deployed.

@@ -18,6 +18,9 @@ use super::{Exit, Failure};
 /// The longest answer that is read; a walk round a ring of ten thousand takes some 20 MiB.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
+/// Where a node answers commands unless it is told otherwise.
+const USUAL: &str = "127.0.0.1:4080";
+
 /// Which node is asked, and how patiently.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Target {
@@ -25,8 +28,9 @@ pub(crate) struct Target {
     #[arg(
         long,
         env = "CUERDA_CONTROL",
+        hide_env_values = true,
         value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:4080"
+        default_value = USUAL
     )]
     pub(crate) control: String,
     /// How long to wait for the answer
@@ -71,7 +75,11 @@ impl Target {
     }
 
     fn url(&self, path: &str) -> Result<String, Failure> {
-        let given = self.control.trim();
+        // An empty variable is how many tools say that there is none.
+        let given = match self.control.trim() {
+            "" => USUAL,
+            given => given,
+        };
         let authority = given.strip_prefix("http://").unwrap_or(given);
         let authority = authority.trim_end_matches('/');
         let wrong = authority.is_empty()
@@ -212,10 +220,11 @@ mod tests {
             ("[::1]:4080", "[::1]:4080"),
             ("0.0.0.0:4080", "127.0.0.1:4080"),
             ("[::]:4080", "[::1]:4080"),
+            ("", USUAL),
         ] {
             assert_eq!(url(control), Some(format!("http://{authority}/v1/status")));
         }
-        for control in ["", "https://a:1", "a:1/v1", "user@a:1", "a b"] {
+        for control in ["https://a:1", "a:1/v1", "user@a:1", "a b"] {
             assert_eq!(url(control), None, "{control}");
         }
     }

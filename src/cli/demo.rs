@@ -101,6 +101,8 @@ async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
     let settings = Settings {
         node: Arc::new(Config {
             cluster: "demo".to_owned(),
+            // With longer lists so small a ring would need no fingers, and look-ups no hops.
+            successors: 3,
             stabilize_every: Duration::from_secs(1),
             fix_fingers_every: Duration::from_secs(2),
             ..Config::default()

@@ -31,6 +31,12 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
 
 /// Fingers with the same owner stand in one row: there are 160, and few owners.
 fn shown(table: &Fingers) -> String {
+    if table.fingers.is_empty() {
+        return format!(
+            "node {:.8} has no fingers: its successors are all there are, or it has just joined\n",
+            table.id
+        );
+    }
     let same = |one: &FingerRow, other: &FingerRow| one.owner == other.owner;
     let runs: Vec<&[FingerRow]> = table.fingers.chunk_by(same).collect();
     let rows = runs.iter().filter_map(|run| {
@@ -77,5 +83,15 @@ mod tests {
             id: peer(10).id,
             fingers: fingers.into(),
         }));
+    }
+
+    #[test]
+    fn a_ring_too_small_for_fingers_is_told() {
+        let table = Fingers {
+            node: 0,
+            id: peer(10).id,
+            fingers: Vec::new(),
+        };
+        assert!(shown(&table).starts_with("node 0a000000 has no fingers: "));
     }
 }

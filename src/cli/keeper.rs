@@ -15,6 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 /// How often it saves.
 const SAVES_EVERY: Duration = Duration::from_secs(30);
+/// How long the last look may take, when everybody waits for the end.
+const LAST_LOOK: Duration = Duration::from_millis(200);
 
 /// Looks after one host until it stops.
 #[derive(Debug)]
@@ -30,20 +32,23 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Ends when the host has stopped or the process stops; peers are saved then.
+    /// Ends when the host has stopped or the process begins to stop; what is known then is saved.
     pub(crate) async fn keep(mut self) {
         let mut looks = interval(LOOKS_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let started = Instant::now();
-        let mut save_at = started + SAVES_EVERY;
+        // The first ones are saved as soon as there are any.
+        let mut save_at = started;
         let mut known = Vec::new();
-        loop {
+        let mut last = false;
+        while !last {
             tokio::select! {
                 biased;
-                _ = self.stopping.wait_for(|stopping| *stopping) => break,
+                _ = self.stopping.wait_for(|stopping| *stopping) => last = true,
                 _ = looks.tick() => {}
             }
-            let status = match self.handle.with_timeout(LOOKS_EVERY).status().await {
+            let patience = if last { LAST_LOOK } else { LOOKS_EVERY };
+            let status = match self.handle.with_timeout(patience).status().await {
                 Ok(status) => status,
                 Err(CallError::Stopped) => break,
                 Err(error) => {
@@ -57,7 +62,7 @@ impl Keeper {
             if !peers.is_empty() {
                 known = peers;
             }
-            if Instant::now() >= save_at {
+            if !known.is_empty() && Instant::now() >= save_at {
                 save_at = Instant::now() + SAVES_EVERY;
                 self.save(&known).await;
             }

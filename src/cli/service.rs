@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{Exit, Failure};
 
 /// How long the control interface may take to close.
-const CLOSING: Duration = Duration::from_millis(1500);
+pub(crate) const CLOSING: Duration = Duration::from_millis(1500);
 
 /// Where a host and its control interface listen.
 #[derive(Clone, Copy, Debug)]
@@ -155,4 +155,63 @@ impl From<StartError> for Failure {
 fn anywhere(mut address: SocketAddr) -> SocketAddr {
     address.set_port(0);
     address
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use cuerda::host::{Admission, Begin, Identity, Security};
+    use cuerda::node::Config;
+
+    use super::*;
+
+    async fn start(at: SocketAddr, may_move: bool) -> Result<Service, Failure> {
+        let settings = Settings {
+            node: Arc::new(Config::default()),
+            identity: Identity::from_seed([3; 32]),
+            admission: Admission::open(),
+            security: Security::tls(),
+            listen: at,
+            advertise: None,
+            virtual_nodes: 1,
+            incarnation: 1,
+            begin: Begin::Found,
+            idle_after: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(2),
+            heartbeat: Duration::from_secs(10),
+            seed: [4; 32],
+        };
+        let places = Places {
+            control: at,
+            listen_may_move: may_move,
+            control_may_move: may_move,
+        };
+        Service::start(settings, places, Arc::new(|| Ok(Admission::open()))).await
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_replaced_only_where_nobody_chose_it() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let at = taken.local_addr().expect("it is bound");
+        let refused = start(at, false).await.expect_err("somebody else has it");
+        assert_eq!(refused.exit, Exit::Failed);
+        assert!(refused.message.contains(&at.to_string()), "{refused:?}");
+
+        let mut service = start(at, true).await.expect("there are others");
+        assert!(
+            service.address != at && service.control != at,
+            "{service:?}"
+        );
+        service
+            .handle
+            .leave()
+            .await
+            .expect("a ring of one is left at once");
+        assert_eq!(service.ended().await.ok(), Some(Ended::Left));
+        let control = service.control;
+        service.close().await;
+        let again = tokio::net::TcpStream::connect(control).await;
+        assert!(again.is_err(), "nobody answers commands any more");
+    }
 }

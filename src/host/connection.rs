@@ -102,7 +102,9 @@ pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
             Step::Taken(_) => {
                 let before = connection.outgoing.len();
                 for frame in batch.drain(..) {
-                    frame.encode(&mut connection.outgoing);
+                    if !frame.encode(&mut connection.outgoing) {
+                        Counters::add(&connection.counters.letters_dropped);
+                    }
                 }
                 let encoded = connection.outgoing.len() - before;
                 Counters::add_many(&connection.counters.bytes_sent, encoded as u64);
@@ -195,3 +197,6 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         let _ = tokio::time::timeout(limits::FAREWELL, farewell).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

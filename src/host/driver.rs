@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -33,7 +34,7 @@ use super::sockets::Sockets;
 use super::timers::{Due, Timers};
 use super::trace::Traces;
 use crate::node::{Event, Input, Message, Node, Standing, Timer};
-use crate::ring::Address;
+use crate::ring::{Address, Id};
 use clients::Clients;
 
 pub use begin::StartError;
@@ -101,6 +102,7 @@ impl<T> Queue<T> {
 /// A request given to a connection, whose reply has not come.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
+    to: Id,
     by: u64,
     at: Instant,
     /// It was sent before, under the same number: nobody knows which of the two a reply is to.
@@ -168,9 +170,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             // Whoever stands still does not notice what has woken him.
             self.hooks.gate().await;
             self.now = Instant::now();
+            self.accept_after.take_if(|after| *after <= self.now);
             self.take(woken);
             self.take_more();
             self.take_timers();
+            self.leave_next();
             self.release();
             self.tell_standing();
         }
@@ -178,15 +182,18 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     async fn wait(&mut self, sleep: &mut std::pin::Pin<Box<Sleep>>) -> Woken<S> {
         if !self.local.is_empty() {
+            // Nodes that talk among themselves don't keep the connections from their turn.
+            tokio::task::yield_now().await;
             return Woken::Time;
         }
         // There is always a next timer: the sweep.
-        if let Some(next) = self.timers.next()
+        let next = self.timers.next().into_iter().chain(self.accept_after);
+        if let Some(next) = next.min()
             && sleep.deadline() != next
         {
             sleep.as_mut().reset(next);
         }
-        let accepting = self.accept_after.is_none();
+        let accepting = self.is_accepting();
         tokio::select! {
             biased;
             call = self.calls.receiver.recv() => Woken::Call(call),
@@ -243,6 +250,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
         if let Ok(news) = self.news.receiver.try_recv() {
             self.heard(news);
+        }
+        // A peer that never stops sending letters would else keep newcomers out.
+        if self.is_accepting()
+            && let Some(accepted) = self.sockets.accept(&self.listener).now_or_never()
+        {
+            self.accepted(accepted);
         }
     }
 

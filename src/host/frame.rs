@@ -176,3 +176,6 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ pub const VIRTUAL_NODES: u8 = 64;
 pub const PEERS_KEPT: usize = 64;
 /// Open connections. When one more comes, the one that was used longest ago is closed.
 pub const CONNECTIONS: usize = 512;
+/// Open connections to one process. Two come about when both ends dial at the same time.
+pub const CONNECTIONS_PER_KEY: usize = 4;
 /// Connections from outside that have not proved who they are. When one more comes, the
 /// oldest of them is closed: a flood of silent ones does not lock honest ones out for long.
 pub const HANDSHAKES: usize = 64;

@@ -144,19 +144,17 @@ impl Links {
         {
             self.dialled.remove(&address);
         }
-        let same = |other: &&u64| self.links[other].opening.public_key == link.opening.public_key;
-        let other = self.links.keys().rev().find(same).copied();
-        for (index, id) in (0..).zip(&link.ids) {
-            if self
-                .by_id
-                .get(id)
-                .is_some_and(|(known, _)| *known == serial)
-            {
-                match other {
-                    Some(other) => self.by_id.insert(*id, (other, index)),
-                    None => self.by_id.remove(id),
-                };
+        for (index, id) in (0_u8..).zip(&link.ids) {
+            if self.by_id.get(id).is_none_or(|(known, _)| *known != serial) {
+                continue;
             }
+            // Another connection of the same process may be of a time when it hosted fewer nodes.
+            let proves = |other: &Link| other.ids.get(usize::from(index)) == Some(id);
+            let mut others = self.links.iter().rev();
+            match others.find(|(_, other)| proves(other)) {
+                Some((other, _)) => self.by_id.insert(*id, (*other, index)),
+                None => self.by_id.remove(id),
+            };
         }
         Some(link)
     }
@@ -187,7 +185,10 @@ impl Links {
         if self.dialled.contains_key(&address) {
             return Wait::Misdirected;
         }
-        if self.dials.len() >= limits::DIALS && !self.dials.contains_key(&address) {
+        if self.dials.len() >= limits::DIALS
+            && !self.dials.contains_key(&address)
+            && !self.forget_a_dial()
+        {
             return Wait::Full;
         }
         let dial = self.dials.entry(address).or_default();
@@ -210,6 +211,21 @@ impl Links {
             }
             State::Dialling | State::Planned => Wait::More,
         }
+    }
+
+    /// Makes room for an address by forgetting the one that may soonest be dialled again and
+    /// that nobody waits for: made-up addresses don't keep real ones out. False if all are
+    /// waited for.
+    fn forget_a_dial(&mut self) -> bool {
+        let resting = self
+            .dials
+            .iter()
+            .filter_map(|(address, dial)| match dial.state {
+                State::Resting(until) => Some((until, *address)),
+                _ => None,
+            });
+        let forgotten = resting.min().map(|(_, address)| address);
+        forgotten.is_some_and(|address| self.dials.remove(&address).is_some())
     }
 
     /// The time has come to dial an address again. False if that is no longer wanted.
@@ -250,17 +266,26 @@ impl Links {
             State::Idle => false,
             State::Dialling | State::Planned => true,
         });
-        let unused = |(_, link): &(u64, &Link)| link.used + idle <= now;
+        let unused = |(_, link): &(u64, &Link)| now - link.used >= idle;
         self.iter()
             .filter(unused)
             .map(|(serial, _)| serial)
             .collect()
     }
 
-    /// The connection that was used longest ago.
-    pub(super) fn stalest(&self) -> Option<u64> {
+    /// Which connection must be closed to make room for one more to this key: of the key's own
+    /// if it has many, so that nobody displaces others by connecting again and again, else of
+    /// all; the one that was used longest ago.
+    pub(super) fn surplus(&self, key: &[u8; 32]) -> Option<u64> {
+        let same = |link: &Link| link.opening.public_key == *key;
+        let own = self.links.values().filter(|link| same(link)).count();
+        let only_own = own >= limits::CONNECTIONS_PER_KEY;
+        if !only_own && self.links.len() < limits::CONNECTIONS {
+            return None;
+        }
         let stalest = self
             .iter()
+            .filter(|(_, link)| !only_own || same(link))
             .min_by_key(|(serial, link)| (link.used, *serial));
         stalest.map(|(serial, _)| serial)
     }
@@ -284,3 +309,6 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

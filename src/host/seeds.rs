@@ -4,6 +4,7 @@
 //! repeated, less and less often, until the nodes belong to a ring; with a bootstrap node, the
 //! seeker goes on telling it that they are alive.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -74,9 +75,13 @@ impl<S: Sockets> Seeker<S> {
     pub(super) async fn seek(mut self) {
         let mut pause = PAUSE;
         let mut alone_since = None;
+        let mut ordinary = BTreeSet::new();
         loop {
             let member = *self.member.borrow_and_update();
-            let round = self.round(member).await;
+            if !member {
+                ordinary.clear();
+            }
+            let round = self.round(member, &mut ordinary).await;
             let now = Instant::now();
             if member {
                 alone_since = None;
@@ -140,9 +145,9 @@ impl<S: Sockets> Seeker<S> {
         )
     }
 
-    /// Tries all addresses once. Of members only those that don't belong to a ring need more
-    /// than the bootstrap nodes.
-    async fn round(&mut self, member: bool) -> Round {
+    /// Tries all addresses once. Members need no more than the bootstrap nodes: they pass over
+    /// the addresses of `ordinary` nodes, as far as these are known.
+    async fn round(&mut self, member: bool, ordinary: &mut BTreeSet<SocketAddr>) -> Round {
         let mut round = Round::default();
         for name in self.names.clone() {
             let addresses = match self.sockets.resolve(&name).await {
@@ -153,8 +158,17 @@ impl<S: Sockets> Seeker<S> {
                 }
             };
             for address in addresses.into_iter().take(limits::NAMED) {
+                if ordinary.contains(&address) {
+                    continue;
+                }
                 match self.door.dial(&self.sockets, address, self.patience).await {
-                    Ok(proven) => self.met(address, proven, member, &mut round).await,
+                    Ok(proven) => {
+                        if member && proven.opening.nodes > 0 {
+                            ordinary.insert(address);
+                        } else {
+                            self.met(address, proven, member, &mut round).await;
+                        }
+                    }
                     Err(error) => round.troubles.push(format!("{name}: {error}")),
                 }
             }

@@ -1,7 +1,12 @@
 //! Whole hosts on loopback sockets.
 
 mod bootstrap;
+mod hostile;
+mod intruder;
+mod memory;
+mod patience;
 mod ring;
+mod stranger;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

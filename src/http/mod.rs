@@ -30,8 +30,8 @@ pub mod limits {
     pub const HEAD: Duration = Duration::from_secs(3);
     /// Bytes that the head of a request may have.
     pub const HEAD_BYTES: usize = 16 * 1024;
-    /// How long answering may take.
-    pub const REQUEST: Duration = Duration::from_secs(30);
+    /// How long answering may take; a walk round a large ring with silent members takes long.
+    pub const REQUEST: Duration = Duration::from_secs(120);
     /// How long a connection may live: who reads slowly does not keep a place for ever.
     pub const CONNECTION: Duration = Duration::from_secs(300);
     /// How long open requests may go on once the server is told to stop.

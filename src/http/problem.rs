@@ -169,7 +169,13 @@ impl From<CallError> for Problem {
                 "mend the file that the detail names; until then the old ones hold",
             ),
         };
-        Problem::new(status, code, title, error.to_string(), hint)
+        let said = error.to_string();
+        // Errors end with the next thing to try, which here is the hint.
+        let detail = match (&error, said.split_once("; ")) {
+            (CallError::Admission(_), _) | (_, None) => said,
+            (_, Some((what, _))) => what.to_owned(),
+        };
+        Problem::new(status, code, title, detail, hint)
     }
 }
 

@@ -106,20 +106,36 @@ mod tests {
 
     /// A server with one path that is quick and one that never answers.
     async fn server() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+        let (address, stop, running, _) = watched_server().await;
+        (address, stop, running)
+    }
+
+    /// The same, with what says that a request has reached the path that never answers.
+    async fn watched_server() -> (
+        SocketAddr,
+        oneshot::Sender<()>,
+        JoinHandle<()>,
+        Arc<tokio::sync::Notify>,
+    ) {
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(Tcp, at)
             .await
             .expect("loopback has a free port");
         let address = server.address();
-        let router = Router::new().route("/", get(|| async { "here" })).route(
-            "/never",
-            get(|| async { std::future::pending::<()>().await }),
-        );
+        let reached = Arc::new(tokio::sync::Notify::new());
+        let notify = Arc::clone(&reached);
+        let never = async move || {
+            notify.notify_one();
+            std::future::pending::<()>().await;
+        };
+        let router = Router::new()
+            .route("/", get(|| async { "here" }))
+            .route("/never", get(never));
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(router, async {
             let _ = stopped.await;
         }));
-        (address, stop, running)
+        (address, stop, running, reached)
     }
 
     async fn say(to: SocketAddr, words: &str) -> TcpStream {
@@ -196,9 +212,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_does_not_live_for_ever() {
-        let (address, _stop, _running) = server().await;
+        let (address, _stop, _running, reached) = watched_server().await;
         let stream = say(address, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        tokio::task::yield_now().await;
+        reached.notified().await;
         pause();
         let answer = tokio::spawn(rest(stream));
         advance(limits::CONNECTION).await;

@@ -35,13 +35,7 @@ pub(crate) const CUERDA: House = House {
         ("cli", 5),
     ],
     // The harness and what it is made of must not enter the shipped program.
-    strangers: &[
-        "cuerda_sim",
-        "turmoil",
-        "stateright",
-        "libtest_mimic",
-        "insta",
-    ],
+    strangers: &["cuerda_sim", "turmoil", "stateright", "libtest_mimic"],
 };
 
 /// The harness.

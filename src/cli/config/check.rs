@@ -82,14 +82,16 @@ fn typed(settings: &Settings) -> Config {
         _ => None,
     };
     let given = "the table has a default for it, of the kind asked for";
-    let socket = |name| match value(name) {
-        Some(Value::Socket(address)) => Some(address).expect(given),
-        _ => None.expect(given),
+    let some_socket = |name| match value(name) {
+        Some(Value::Socket(address)) => Some(address),
+        _ => None,
     };
-    let count = |name| match value(name) {
-        Some(Value::Count(number)) => Some(number).expect(given),
-        _ => None.expect(given),
+    let socket = |name| some_socket(name).expect(given);
+    let some_count = |name| match value(name) {
+        Some(Value::Count(number)) => Some(number),
+        _ => None,
     };
+    let count = |name| some_count(name).expect(given);
     let some_time = |name| match value(name) {
         Some(Value::Duration(duration)) => Some(duration),
         _ => None,

@@ -13,7 +13,7 @@ use tokio::time::{error::Elapsed, timeout};
 use crate::cli::config::{self, Config, Flags, OnTerminate};
 use crate::cli::keeper::Keeper;
 use crate::cli::output::{self, Output};
-use crate::cli::service::{Places, Service};
+use crate::cli::service::{CLOSING, Places, Service};
 use crate::cli::signals::{Asked, Signals};
 use crate::cli::start::{Prepared, prepare};
 use crate::cli::{Exit, Failure, admission, in_runtime, logging};
@@ -24,11 +24,15 @@ const LEAVING: Duration = Duration::from_secs(5);
 /// How long the last peers may take to reach the disk.
 const SAVING: Duration = Duration::from_millis(500);
 
+// What is promised in the help, with a second for the machine.
+const _: () = assert!(LEAVING.as_millis() + SAVING.as_millis() + CLOSING.as_millis() <= 7000);
+
 /// Run a node until it is told to stop
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Every setting can also stand in the file, or in the environment as CUERDA_ and its name; see
-`cuerda config reference`. Flags win over the environment, which wins over the file.
+`cuerda config reference`. Flags win over the environment, which wins over the file. Paths are
+seen from the working directory.
 
 SIGTERM or Ctrl-C: leave the ring and end with 0, within 8 seconds. A second one: end at once,
 with 1. SIGHUP: read keys and secrets again.")]
@@ -73,36 +77,34 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
         }
     };
     service.stops();
-    let ended = match ended {
-        Some(ended) => Some(ended),
-        None => {
-            let stopped = timeout(LEAVING, stop(&mut service, config.on_terminate));
-            tokio::select! {
-                biased;
-                () = signals.stop() => {
-                    return Err(Failure::failed(
-                        "stopped at once by a second signal",
-                        "with one signal the node leaves the ring first",
-                    ));
-                }
-                stopped = stopped => stopped.unwrap_or_else(|Elapsed { .. }| {
-                    tracing::warn!("stopped before the node had left the ring");
-                    None
-                }),
-            }
-        }
-    };
-    let last = async {
+    let polite = async {
+        // First the peers: a node that has left knows nobody any more.
         if timeout(SAVING, keeper).await.is_err() {
             tracing::warn!("the last known peers were not saved in time");
         }
+        let ended = match ended {
+            Some(ended) => Some(ended),
+            None => {
+                let stopped = timeout(LEAVING, stop(&mut service, config.on_terminate)).await;
+                stopped.unwrap_or_else(|Elapsed { .. }| {
+                    tracing::warn!("stopped before the node had left the ring");
+                    None
+                })
+            }
+        };
         service.close().await;
+        ended
     };
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        () = signals.stop() => {}
-        () = last => {}
-    }
+        () = signals.stop() => {
+            return Err(Failure::failed(
+                "stopped at once by a second signal",
+                "with one signal the node leaves the ring first",
+            ));
+        }
+        ended = polite => ended,
+    };
     let how = match ended {
         Some(Ended::Left) => "left",
         Some(Ended::Stopped) => "stopped",

@@ -13,7 +13,7 @@ use crate::host::sockets::Sockets;
 use crate::host::status::{Answer, FingerRow, Hop, NodeStatus, Status};
 use crate::host::timers::Due;
 use crate::node::{
-    Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId,
+    Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Standing,
 };
 use crate::ring::{BITS, Id, Peer};
 
@@ -83,19 +83,19 @@ impl Clients {
         let _ = open.returns.send(answer);
     }
 
-    /// A reply to a client's question. `Busy` is none: the real one follows.
-    pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) {
-        if *reply == Reply::Busy
-            || self
-                .asks
-                .get(&number)
-                .is_none_or(|(to, _)| to.id != from.id)
-        {
-            return;
+    /// A reply to a client's question; false if nobody asked this peer. `Busy` is none: the
+    /// real one follows.
+    pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) -> bool {
+        let asked = |(to, _): &(Peer, _)| to.id == from.id;
+        if !self.asks.get(&number).is_some_and(asked) {
+            return false;
         }
-        if let Some((_, returns)) = self.asks.remove(&number) {
+        if *reply != Reply::Busy
+            && let Some((_, returns)) = self.asks.remove(&number)
+        {
             let _ = returns.send(Some(reply.clone()));
         }
+        true
     }
 
     /// The time for a reply is over.
@@ -133,15 +133,27 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             }
             Call::Leave(returns) => {
                 self.clients.leaving.get_or_insert_default().push(returns);
-                for node in self.indices() {
-                    self.hand(node, Input::Leave);
-                }
+                self.leave_next();
             }
             Call::Stop(returns) => self.clients.stopping = Some(returns),
             Call::Admit(admission, returns) => {
                 let closed = self.admit_by(admission);
                 let _ = returns.send(closed);
             }
+        }
+    }
+
+    /// Lets the next node leave, once the one before has: told all at once, a neighbour could
+    /// take one that is leaving too for its new successor.
+    pub(super) fn leave_next(&mut self) {
+        let standing = |node: &u8| self.nodes[usize::from(*node)].standing();
+        let leaving = |node: &u8| standing(node) == Standing::Leaving;
+        if !self.clients.is_leaving() || self.indices().any(|node| leaving(&node)) {
+            return;
+        }
+        let inside = |node: &u8| standing(node) != Standing::Outside;
+        if let Some(next) = self.indices().find(inside) {
+            self.hand(next, Input::Leave);
         }
     }
 

@@ -50,6 +50,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         self.handshakes.push_back((serial, task));
     }
 
+    /// Whether connections are accepted now. Those that are closed may take a while to go.
+    pub(super) fn is_accepting(&self) -> bool {
+        self.accept_after.is_none() && self.carried < limits::CONNECTIONS * 2
+    }
+
     pub(super) fn dial(&mut self, address: Address) {
         let (sockets, door) = (self.sockets.clone(), self.door.clone());
         let patience = self.settings.connect_timeout;
@@ -102,18 +107,13 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     fn dialled(&mut self, address: Address, proven: Result<Box<Proven<S::Stream>>, Refused>) {
         match proven {
-            Ok(proven) => {
-                let waiting = self.links.dial_succeeded(address);
-                self.open(*proven, Some(address));
-                for message in waiting {
-                    // Whoever answered there may be somebody else than was meant.
-                    if self.links.find(message.to.id).is_some() {
-                        self.post(message);
-                    } else {
-                        Counters::add(&self.counters.letters_misdirected);
-                    }
-                }
+            Ok(proven) if self.leads_nowhere(&proven) => {
+                tracing::debug!(%address, "no node of another process is there");
+                let jitter = fraction(&mut self.random);
+                let lost = self.links.dial_failed(address, self.now, jitter);
+                Counters::add_many(&self.counters.letters_misdirected, lost as u64);
             }
+            Ok(proven) => self.connected(*proven, address),
             Err(error) => {
                 Counters::add(&self.counters.dials_failed);
                 tracing::debug!(%address, "can't connect: {error}");
@@ -124,8 +124,31 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
+    /// This process has connected to an address.
+    fn connected(&mut self, proven: Proven<S::Stream>, address: Address) {
+        let waiting = self.links.dial_succeeded(address);
+        self.open(proven, Some(address));
+        for message in waiting {
+            // Whoever answered there may be somebody else than was meant.
+            if self.links.find(message.to.id).is_some() {
+                self.post(message);
+            } else {
+                Counters::add(&self.counters.letters_misdirected);
+            }
+        }
+    }
+
+    /// Whether it is a way to oneself, or to one who hosts no node.
+    fn leads_nowhere(&self, proven: &Proven<S::Stream>) -> bool {
+        let opening = &proven.opening;
+        opening.public_key == self.door.opening.public_key || opening.nodes == 0
+    }
+
     /// Begins to use a connection whose other end has proved who it is.
     fn open(&mut self, proven: Proven<S::Stream>, dialled: Option<Address>) {
+        if self.leads_nowhere(&proven) {
+            return;
+        }
         let Proven {
             channel,
             rest,
@@ -134,17 +157,16 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             ..
         } = proven;
         let mine = self.door.opening.public_key;
-        // A way to oneself, or to one who hosts no node, leads nowhere.
-        if opening.public_key == mine || opening.nodes == 0 {
-            return;
+        // Keys and secrets may have changed while it was opened.
+        let admission = self.door.admission();
+        if self.door.tls.is_some() && !admission.still_admits(&opening.public_key, &admitted) {
+            return Counters::add(&self.counters.connections_refused);
         }
         if dialled.is_some() {
             Counters::add(&self.counters.connections_opened);
         }
-        if self.links.len() >= limits::CONNECTIONS
-            && let Some(stalest) = self.links.stalest()
-        {
-            self.links.close(stalest);
+        if let Some(surplus) = self.links.surplus(&opening.public_key) {
+            self.links.close(surplus);
             Counters::add(&self.counters.connections_displaced);
         }
         let serial = self.links.next_serial();
@@ -169,9 +191,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         match news {
             News::Met(address, proven) => {
                 let opening = proven.opening.clone();
-                let dialled = Address::from(address);
-                self.links.dial_succeeded(dialled);
-                self.open(*proven, Some(dialled));
+                self.connected(*proven, address.into());
                 let ids = opening.ids().into_iter();
                 let address = opening.address;
                 self.join(ids.map(|id| Peer { id, address }).collect());
@@ -193,11 +213,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    /// Closes connections that nobody uses, and looks whether accepting may go on.
+    /// Closes connections that nobody uses, and forgets requests that were sent so late that
+    /// whoever asked had given up: no timer comes for them.
     pub(super) fn sweep(&mut self) {
-        if self.accept_after.is_some_and(|after| after <= self.now) {
-            self.accept_after = None;
-        }
+        let patience = self.settings.node.request_timeout_max;
+        self.requests
+            .retain(|_, sent| self.now - sent.at <= patience);
         for serial in self.links.sweep(self.now, self.settings.idle_after) {
             self.links.close(serial);
             Counters::add(&self.counters.connections_idle);

@@ -42,11 +42,19 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let mut took = None;
         if let Message::Reply { id, reply } = &message {
             let asker = asker(to, *id);
-            if let Some(sent) = self.requests.remove(&(asker, id.number)) {
+            let request = (asker, id.number);
+            // Numbers can be guessed; who was asked can't be played.
+            let asked = |sent: &Sent| sent.to == from.id;
+            if self.requests.get(&request).is_some_and(asked)
+                && let Some(sent) = self.requests.remove(&request)
+            {
                 took = (!sent.again).then(|| self.now - sent.at);
             }
             if asker.is_none() {
-                return self.clients.replied(id.number, from, reply);
+                if !self.clients.replied(id.number, from, reply) {
+                    Counters::add(&self.counters.messages_ignored);
+                }
+                return;
             }
             if !self.traces.is_empty() {
                 self.traces.replied(to, *id, from, reply, self.now);
@@ -105,7 +113,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let Some((by, index)) = self.links.find(waiting.to.id) else {
             return self.post_later(waiting);
         };
-        let Waiting { from, message, .. } = waiting;
+        let Waiting { from, to, message } = waiting;
         let request = match &message {
             Message::Request { id, .. } => Some((asker(from, *id), id.number)),
             _ => None,
@@ -121,8 +129,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         Counters::add(&self.counters.letters_sent);
         if let Some(request) = request {
             let again = self.requests.contains_key(&request);
-            let at = self.now;
-            self.requests.insert(request, Sent { by, at, again });
+            let (to, at) = (to.id, self.now);
+            self.requests.insert(request, Sent { to, by, at, again });
         }
     }
 

@@ -74,3 +74,15 @@ async fn virtual_nodes_are_nodes_of_the_ring() {
         assert_eq!(holders[0], owner(&peers, key));
     }
 }
+
+#[tokio::test]
+async fn virtual_nodes_leave_one_after_the_other() {
+    let (stays, address) = start(settings(1, Begin::Found)).await;
+    start(settings(3, Begin::Join(vec![address.clone()]))).await;
+    let mut second = settings(2, Begin::Join(vec![address]));
+    second.virtual_nodes = 5;
+    let (leaves, _) = start(second).await;
+    until_ideal(&stays, 7).await;
+    leaves.leave().await.unwrap();
+    until_ideal(&stays, 2).await;
+}

@@ -1,4 +1,4 @@
-//! A node's numbers as Prometheus reads them (OpenMetrics text).
+//! A node's numbers as Prometheus reads them (`OpenMetrics` text).
 //!
 //! Names carry their unit, labels are few and never name a peer or a key: a ring of a million
 //! nodes must not make a million time series at each of them.

@@ -107,8 +107,8 @@ struct About {
 fn place(
     key: Result<Path<String>, PathRejection>,
     about: &About,
-) -> Result<(Id, Option<String>), Problem> {
-    let Path(key) = key?;
+) -> Result<(Id, Option<String>), Box<Problem>> {
+    let Path(key) = key.map_err(Problem::from)?;
     if !about.id {
         return Ok((Id::of_key(key.as_bytes()), Some(key)));
     }
@@ -127,7 +127,7 @@ async fn lookup(
     about: Result<Query<About>, QueryRejection>,
 ) -> Answer<Lookup> {
     let Query(about) = about?;
-    let (place, name) = place(key, &about)?;
+    let (place, name) = place(key, &about).map_err(|problem| *problem)?;
     let answer = if about.trace {
         control.handle.lookup_traced(place).await?
     } else {
@@ -142,7 +142,7 @@ async fn who(
     about: Result<Query<About>, QueryRejection>,
 ) -> Answer<Holders> {
     let Query(about) = about?;
-    let (key, name) = place(key, &about)?;
+    let (key, name) = place(key, &about).map_err(|problem| *problem)?;
     let wanted = usize::from(control.replicas);
     let holders = control.handle.holders(key, wanted).await?;
     Ok(Json(Holders {

@@ -1,0 +1,12 @@
+//! The real program, from outside: what it prints, how it ends, and that nodes it starts do what
+//! the commands say.
+//!
+//! Everything listens on free ports of loopback. Waiting is bounded and polls for what is waited
+//! for, so that a slow machine makes a test slow and not wrong.
+
+mod bootstrap;
+mod configuration;
+mod demo;
+mod node;
+mod process;
+mod usage;
