@@ -15,7 +15,7 @@ use cuerda::ring::{Id, Peer};
 use cuerda_sim::report::metric_paths;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
-use cuerda_sim::world::{Nobody, SECOND};
+use cuerda_sim::world::{Nobody, SECOND, World as _};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -10,10 +10,12 @@
 //!   report/         3   what a run found, as data; judged, and shown to people
 //!   check/          2   the properties of the ring, excuses, the oracle of look-ups
 //!   world/          1   events: nodes on a discrete-event engine
+//!                       turmoil: whole programs on simulated machines and sockets
 //!   scenario/       0   TOML to a checked Scenario
 //! ```
 //!
-//! A world knows no checker and a checker no world: the worlds tell a [`world::Watcher`] what
+//! Both worlds play the same script, which is why one scenario and seed has the same ids, look-ups
+//! and faults in each. A world knows no checker and a checker no world: the worlds tell a [`world::Watcher`] what
 //! happens, and the conductor passes it on. The nodes are those of the crate `cuerda`, which
 //! knows nothing of all this.
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cuerda_sim::report::metric_paths;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
-use cuerda_sim::world::{Nobody, SECOND, Time};
+use cuerda_sim::world::{Nobody, SECOND, Time, World as _};
 use serde_json::Value;
 
 /// Something of everything that draws random numbers, but for faults.
@@ -126,6 +126,72 @@ fn two_processes_write_the_same_report() {
         one["digest"], reseeded["digest"],
         "another seed is another run"
     );
+}
+
+/// A little of everything that happens to whole programs.
+const PROGRAMS: &str = r#"
+world    = "turmoil"
+duration = "90s"
+[ring]
+nodes = 8
+start = "join"
+[node]
+successors      = 4
+stabilize_every = "2s"
+[network]
+latency   = { exponential = "30ms" }
+loss      = 0.01
+duplicate = 0.01
+[[workload]]
+kind = "lookup"
+rate = "5/s"
+[[churn]]
+join  = "2/min"
+leave = "1/min"
+crash = "1/min"
+[[fault]]
+at    = "10s"
+kind  = "pause"
+nodes = 2
+for   = "5s"
+[[fault]]
+at    = "20s"
+kind  = "partition"
+split = ["30%", "rest"]
+for   = "15s"
+[[fault]]
+at    = "40s"
+kind  = "reset"
+nodes = "50%"
+after = 2000
+for   = "10s"
+[[fault]]
+at    = "60s"
+kind  = "crash"
+nodes = 1
+for   = "5s"
+disk  = "lost"
+"#;
+
+#[test]
+fn two_processes_run_whole_programs_the_same_way() {
+    let file = file("programs", PROGRAMS);
+    let file = file.to_str().expect("the path is UTF-8");
+    let arguments = ["run", file, "--json"];
+    let (one, cost) = report(cuerda(&root(), &arguments));
+    let mut elsewhere = cuerda(&std::env::temp_dir(), &arguments);
+    elsewhere.env_clear().env("TZ", "Asia/Kathmandu");
+    let (other, other_cost) = report(elsewhere);
+    assert_eq!(one, other);
+    assert_eq!(cost["events"], other_cost["events"]);
+    assert_eq!(one["world"], "turmoil");
+    let faults = one["faults"].as_array().map(Vec::len);
+    assert_eq!(faults, Some(4), "all of it was played");
+    let (reseeded, _) = report(cuerda(
+        &root(),
+        &[&arguments[..], &["--seed", "2"]].concat(),
+    ));
+    assert_ne!(one["digest"], reseeded["digest"]);
 }
 
 #[test]

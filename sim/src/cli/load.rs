@@ -29,24 +29,29 @@ pub(crate) struct Overrides {
 pub(crate) enum WorldName {
     /// The discrete-event engine
     Events,
+    /// The whole program on simulated sockets, at most 64 nodes
+    Turmoil,
 }
 
 impl WorldName {
     pub(crate) fn of(world: World) -> WorldName {
         match world {
             World::Events => WorldName::Events,
+            World::Turmoil => WorldName::Turmoil,
         }
     }
 
     fn world(self) -> World {
         match self {
             WorldName::Events => World::Events,
+            WorldName::Turmoil => World::Turmoil,
         }
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             WorldName::Events => "events",
+            WorldName::Turmoil => "turmoil",
         }
     }
 }

@@ -13,8 +13,9 @@ use crate::check::property::Property;
 use crate::check::ring::{Change, RingChecker};
 use crate::report::{Ring, Violation};
 use crate::scenario::Scenario;
-use crate::world::events::World;
-use crate::world::{Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, nanoseconds};
+use crate::world::{
+    Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World, nanoseconds,
+};
 
 /// As many violations are described; all are counted.
 const DESCRIBED: usize = 20;
@@ -55,7 +56,7 @@ struct RingWatch {
 impl<'a, 'b> Judge<'a, 'b> {
     pub(super) fn new(
         scenario: &Scenario,
-        world: &World,
+        world: &impl World,
         listener: Option<&'a mut Listener<'b>>,
     ) -> Judge<'a, 'b> {
         let checks = scenario.checks;
@@ -126,6 +127,17 @@ impl<'a, 'b> Judge<'a, 'b> {
                 node: node.map(name),
                 cause: at.cause.to_string(),
             });
+        }
+    }
+
+    /// The world could not go on.
+    pub(super) fn broken(&self, now: Time, why: &str) -> Violation {
+        Violation {
+            at_s: self.tally.seconds(now),
+            check: "world".to_owned(),
+            detail: why.to_owned(),
+            node: None,
+            cause: Cause::End.to_string(),
         }
     }
 
@@ -396,7 +408,7 @@ impl Watcher for Judge<'_, '_> {
 fn disturbance(kind: &str) -> Option<&'static str> {
     match kind {
         "partition" => Some(PARTITION),
-        "pause" | "slow" | "loss" | "one_way" => Some(SUSPICION),
+        "pause" | "slow" | "loss" | "one_way" | "reset" => Some(SUSPICION),
         _ => None,
     }
 }

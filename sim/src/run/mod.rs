@@ -14,9 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::report::{Report, Verdict};
-use crate::scenario::Scenario;
-use crate::world::events::World;
-use crate::world::nanoseconds;
+use crate::scenario::{self, Scenario};
+use crate::world::{World, events, nanoseconds, turmoil};
 use cost::Meter;
 use judge::Judge;
 
@@ -60,8 +59,32 @@ fn perform(
     listener: Option<&mut Listener<'_>>,
 ) -> Report {
     let scenario = Arc::new(scenario.clone());
-    let mut world = World::new(&scenario, scenario.seed);
-    let mut judge = Judge::new(&scenario, &world, listener);
+    match scenario.world {
+        scenario::World::Events => {
+            let mut world = events::World::new(&scenario, scenario.seed);
+            perform_in(&mut world, &scenario, progress, listener)
+        }
+        scenario::World::Turmoil => {
+            let mut world = turmoil::World::new(&scenario, scenario.seed);
+            perform_in(&mut world, &scenario, progress, listener)
+        }
+    }
+}
+
+/// Plays a scenario in a world that was made of it, whatever world the scenario names, and
+/// leaves it as it is at the end: for those who want to look at more than a report.
+#[must_use]
+pub fn play_in<W: World>(world: &mut W, scenario: &Scenario) -> Report {
+    perform_in(world, scenario, &mut |_| (), None)
+}
+
+fn perform_in<W: World>(
+    world: &mut W,
+    scenario: &Scenario,
+    progress: &mut dyn FnMut(&Progress),
+    listener: Option<&mut Listener<'_>>,
+) -> Report {
+    let mut judge = Judge::new(scenario, world, listener);
     let (start, length) = (world.origin(), nanoseconds(scenario.duration));
     let mut meter = Meter::start();
     for part in 1..=PARTS {
@@ -74,6 +97,9 @@ fn perform(
             end
         };
         world.run_until(start + end, &mut judge);
+        if world.broken().is_some() {
+            break;
+        }
         if meter.is_time_to_tell() {
             progress(&Progress {
                 simulated: Duration::from_nanos(end),
@@ -85,10 +111,14 @@ fn perform(
     }
     let cost = meter.stop(world.handled());
     let now = world.now();
-    let (ring, violations, grave) = judge.ring(now);
+    let (ring, mut violations, mut grave) = judge.ring(now);
+    if let Some(why) = world.broken() {
+        grave += 1;
+        violations.insert(0, judge.broken(now, why));
+    }
     Report {
         scenario: scenario.name.clone(),
-        world: "events".to_owned(),
+        world: W::NAME.to_owned(),
         seed: scenario.seed,
         nodes: scenario.nodes,
         verdict: if grave == 0 {
@@ -100,7 +130,7 @@ fn perform(
         simulated_s: scenario.duration.as_secs_f64(),
         lookups: judge.tally.lookups(scenario.checks.lookups),
         ring,
-        traffic: judge.tally.traffic(now, &world),
+        traffic: judge.tally.traffic(now, world),
         events: judge.tally.events.clone(),
         faults: judge.tally.faults.clone(),
         violations,

@@ -6,8 +6,7 @@ use cuerda::node::Event;
 
 use crate::report::statistics::{Counts, Latencies};
 use crate::report::{Events, FaultFired, Lookups, Traffic};
-use crate::world::events::World;
-use crate::world::{Effect, Gone, LookupEnd, SECOND, Time};
+use crate::world::{Effect, Gone, LookupEnd, SECOND, Time, World};
 
 /// The counts of a run.
 #[derive(Debug, Default)]
@@ -35,7 +34,7 @@ pub(super) fn name(number: u32) -> String {
 }
 
 impl Tally {
-    pub(super) fn new(world: &World) -> Tally {
+    pub(super) fn new(world: &impl World) -> Tally {
         let (origin, members) = (world.origin(), world.members() as u64);
         Tally {
             origin,
@@ -129,7 +128,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn traffic(&mut self, now: Time, world: &World) -> Traffic {
+    pub(super) fn traffic(&mut self, now: Time, world: &impl World) -> Traffic {
         self.members_change(now, 0);
         let per_member = world.bytes() as f64 / self.member_seconds;
         Traffic {

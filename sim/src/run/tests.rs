@@ -2,11 +2,15 @@
 
 mod judge;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{play, play_traced};
+use cuerda::node::Node;
+
+use super::{play, play_in, play_traced};
 use crate::report::{Report, Verdict, metric_paths};
 use crate::scenario::{Overrides, Scenario};
+use crate::world::{Digest, SECOND, Time, Watcher, World};
 
 const ROOM: u8 = 4;
 
@@ -130,6 +134,59 @@ fn faults_are_reported_as_they_fired_in_the_scenarios_time() {
     assert!((report.simulated_s - 100.0).abs() < 1e-9);
     let after = report.ring.ideal_after_s.expect("it mends");
     assert!(after > 0.0 && after < 50.0, "{after}");
+}
+
+/// A world in which a program does what none may, after ten seconds.
+struct Broken {
+    now: Time,
+}
+
+impl World for Broken {
+    const NAME: &'static str = "broken";
+
+    fn origin(&self) -> Time {
+        0
+    }
+    fn now(&self) -> Time {
+        self.now
+    }
+    fn digest(&self) -> Digest {
+        crate::world::events::World::new(&Arc::new(scenario("", 1, "")), 1).digest()
+    }
+    fn handled(&self) -> u64 {
+        0
+    }
+    fn delivered(&self) -> u64 {
+        0
+    }
+    fn lost(&self) -> u64 {
+        0
+    }
+    fn bytes(&self) -> u64 {
+        0
+    }
+    fn members(&self) -> usize {
+        0
+    }
+    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
+        std::iter::empty()
+    }
+    fn run_until(&mut self, end: Time, _: &mut impl Watcher) {
+        self.now = end;
+    }
+    fn broken(&self) -> Option<&str> {
+        (self.now >= 10 * SECOND).then_some("a program failed")
+    }
+}
+
+#[test]
+fn a_world_that_cannot_go_on_fails_the_run_there() {
+    let mut world = Broken { now: 0 };
+    let report = play_in(&mut world, &scenario("checks = []", 1, ""));
+    assert_eq!((report.verdict, &*report.world), (Verdict::Fail, "broken"));
+    assert_eq!(report.violations.len(), 1);
+    assert_eq!(report.violations[0].detail, "a program failed");
+    assert!(world.now < 11 * SECOND);
 }
 
 #[test]

@@ -207,6 +207,18 @@ fn what(
                 share: share?,
             }
         }
+        "reset" => {
+            let nodes = nodes("nodes", problems);
+            let help = "say after how many bytes, as in `after = 100`; 0, the default: at once";
+            let after = section
+                .get("after")
+                .map(|entry| entry.whole(problems, 0..=u64::from(u32::MAX), help))
+                .transpose();
+            FaultKind::Reset {
+                nodes: nodes?,
+                after: after?.unwrap_or(0),
+            }
+        }
         "skew" => {
             let nodes = nodes("nodes", problems);
             let help = "say by how much, as in `by = \"5s\"` or `by = \"-5s\"`";

@@ -20,6 +20,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod turmoil;
 
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub use parse::Overrides;
 
 /// The most nodes that a scenario can start with, or that one fault can make join.
 pub const MOST_NODES: u32 = 10_000_000;
+
+/// The most machines that fit the `turmoil` world, those of newcomers included.
+pub const TURMOIL_NODES: u32 = 64;
 
 /// A checked scenario: every value is in range and every time lies within the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +73,8 @@ pub struct Scenario {
 pub enum World {
     /// The discrete-event engine.
     Events,
+    /// The whole program, down to its bytes, on simulated sockets.
+    Turmoil,
 }
 
 /// Which checkers watch a run.
@@ -98,6 +104,9 @@ pub struct Network {
     pub loss: f64,
     /// The share that arrives twice, 0 to 1.
     pub duplicate: f64,
+    /// How far time goes at once in the `turmoil` world; whole milliseconds, at least one. The
+    /// `events` world has no steps.
+    pub tick: Duration,
 }
 
 /// How long a message is under way.
@@ -198,6 +207,14 @@ pub enum FaultKind {
         /// The share, 0 to 1.
         share: f64,
     },
+    /// Connections of the nodes, and those that they open meanwhile, are reset when some bytes
+    /// have gone through. The `events` world has no connections, and nothing happens there.
+    Reset {
+        /// Which.
+        nodes: Selector,
+        /// Each connection lets so many more bytes through, TLS included.
+        after: u64,
+    },
     /// The nodes' wall clocks are off.
     Skew {
         /// Which.
@@ -222,7 +239,9 @@ pub enum FaultKind {
 pub enum Disk {
     /// It is found again: the identity, and the peers remembered.
     Kept,
-    /// It is lost: the node comes back under its identity and knows nothing else.
+    /// It is lost: the node comes back knowing nothing. In the `turmoil` world its key lay there
+    /// too, so that it comes back under another identity; in the `events` world nobody proves
+    /// a key, and it keeps its own.
     Lost,
 }
 

@@ -15,7 +15,7 @@ use super::section::{Entry, Section};
 use super::selector::Crowd;
 use super::suggest::{listed, nearest};
 use super::{Checks, MOST_NODES, Scenario, Start, World};
-use super::{expect, fault, node, schema, syntax, traffic};
+use super::{expect, fault, node, schema, syntax, traffic, turmoil};
 
 /// What the command line says instead of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,10 +134,10 @@ fn scenario(
         });
 
     let (nodes, start) = ring?;
-    Ok(Scenario {
+    let scenario = Scenario {
         title: title?.map_or_else(|| name.clone(), str::to_owned),
         name,
-        world: world?.unwrap_or(World::Events),
+        world: world?.or(overrides.world).unwrap_or(World::Events),
         seed: overrides.seed.or(seed?).unwrap_or(1),
         duration: duration?,
         checks: checks?,
@@ -149,7 +149,21 @@ fn scenario(
         churn: churn?,
         faults: faults?,
         expectations: expectations?,
-    })
+    };
+    if scenario.world == World::Turmoil {
+        turmoil::fits(&scenario, place_of_nodes(top), problems)?;
+    }
+    Ok(scenario)
+}
+
+/// Where the file says how many nodes there are.
+fn place_of_nodes(top: &Section) -> std::ops::Range<usize> {
+    let ring = top.get("ring").map(|entry| entry.value.get_ref());
+    let nodes = match ring {
+        Some(DeValue::Table(ring)) => ring.get("nodes"),
+        _ => None,
+    };
+    nodes.map_or(0..0, toml::Spanned::span)
 }
 
 /// What the sections need to know of the whole; missing where it could not be read.
@@ -232,7 +246,7 @@ fn refuse_unknown(top: &Section, problems: &mut Problems) {
 fn world(entry: &Entry, overrides: &Overrides, problems: &mut Problems) -> Result<World, Reported> {
     let worlds = [
         ("events", Some(World::Events)),
-        ("turmoil", None),
+        ("turmoil", Some(World::Turmoil)),
         ("containers", None),
     ];
     let named = entry.word(problems, &worlds)?;
@@ -240,7 +254,7 @@ fn world(entry: &Entry, overrides: &Overrides, problems: &mut Problems) -> Resul
         entry.wrong(
             problems,
             "this world is not built yet",
-            "\"events\" is; `--world events` plays the scenario there",
+            "\"events\" and \"turmoil\" are; `--world events` plays the scenario there",
         )
     })
 }

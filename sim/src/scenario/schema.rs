@@ -25,7 +25,7 @@ pub(super) const NODE: &[&str] = &[
     "probe_every_max",
     "found_after",
 ];
-pub(super) const NETWORK: &[&str] = &["latency", "loss", "duplicate"];
+pub(super) const NETWORK: &[&str] = &["latency", "loss", "duplicate", "tick"];
 pub(super) const WORKLOAD: &[&str] = &["kind", "rate", "from", "until"];
 pub(super) const CHURN: &[&str] = &["join", "leave", "crash", "from", "until"];
 
@@ -39,6 +39,7 @@ pub(super) const FAULTS: &[(&str, &[&str])] = &[
     ("one_way", &["from", "to"]),
     ("slow", &["nodes", "extra"]),
     ("loss", &["nodes", "share"]),
+    ("reset", &["nodes", "after"]),
     ("skew", &["nodes", "by"]),
     ("leave", &["nodes"]),
     ("join", &["count"]),

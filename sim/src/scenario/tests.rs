@@ -61,6 +61,7 @@ fn a_short_file_has_the_documented_defaults() {
                 latency: Latency::Fixed(Duration::from_millis(50)),
                 loss: 0.0,
                 duplicate: 0.0,
+                tick: Duration::from_millis(5),
             },
             workloads: vec![],
             churn: vec![],
@@ -153,6 +154,7 @@ for   = "1m"
                 latency: Latency::Exponential(Duration::from_millis(50)),
                 loss: 0.0,
                 duplicate: 0.0,
+                tick: Duration::from_millis(5),
             },
             workloads: vec![Workload {
                 kind: WorkloadKind::Lookup,
@@ -239,6 +241,10 @@ fn every_key_is_read_as_it_says() {
         FaultKind::Loss {
             nodes: share(0.1),
             share: 0.5,
+        },
+        FaultKind::Reset {
+            nodes: Selector::Count(2),
+            after: 1000,
         },
         FaultKind::Skew {
             nodes: node(5),
@@ -342,7 +348,7 @@ fn the_command_line_overrides_the_file() {
     let error = parse_with(text, &nodes(0)).expect_err("no nodes at all");
     assert_eq!(error.problems().len(), 1, "{error}");
 
-    let world = "world = \"turmoil\"\nduration = \"1m\"\nring.nodes = 1\n";
+    let world = "world = \"containers\"\nduration = \"1m\"\nring.nodes = 1\n";
     let events = Overrides {
         world: Some(World::Events),
         ..Overrides::default()

@@ -18,6 +18,7 @@ pub(super) fn network(
         latency: Latency::Fixed(Duration::from_millis(50)),
         loss: 0.0,
         duplicate: 0.0,
+        tick: Duration::from_millis(5),
     };
     let Some(section) = section else {
         return Ok(default);
@@ -33,11 +34,31 @@ pub(super) fn network(
     };
     let loss = share("loss", default.loss);
     let duplicate = share("duplicate", default.duplicate);
+    let tick = section
+        .get("tick")
+        .map_or(Ok(default.tick), |entry| tick(&entry, problems));
     Ok(Network {
         latency: latency?,
         loss: loss?,
         duplicate: duplicate?,
+        tick: tick?,
     })
+}
+
+/// The longest step: what is shorter than a step is rounded up to it.
+const LONGEST_TICK: Duration = Duration::from_millis(10);
+
+fn tick(entry: &Entry, problems: &mut Problems) -> Result<Duration, Reported> {
+    let tick = entry.duration(problems)?;
+    let whole = tick.subsec_nanos().is_multiple_of(1_000_000);
+    if tick.is_zero() || !whole || tick > LONGEST_TICK {
+        return Err(entry.wrong(
+            problems,
+            "the `turmoil` world can't go in such steps",
+            "a tick is a whole number of milliseconds from \"1ms\" to \"10ms\"",
+        ));
+    }
+    Ok(tick)
 }
 
 fn latency(entry: &Entry, problems: &mut Problems) -> Result<Latency, Reported> {

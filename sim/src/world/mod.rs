@@ -5,19 +5,25 @@
 //! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
 
 pub mod deterministic_tls;
+mod digest;
 pub mod events;
+mod names;
 mod random;
+mod script;
+pub mod turmoil;
 
 use std::fmt;
 
 use cuerda::node::{Event, Found, LookupError, Node};
 use cuerda::ring::Id;
 
+pub use digest::Digest;
+use names::{EPOCH_MS, address_of, name_of, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Purpose, Random};
 
 /// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
-/// ([`events::World::origin`]).
+/// ([`World::origin`]).
 pub type Time = u64;
 
 /// One second of simulated time.
@@ -125,6 +131,38 @@ pub struct Effect {
     pub groups: Vec<Vec<u32>>,
     /// When it will end; `None` if it stays.
     pub until: Option<Time>,
+}
+
+/// A world as a conductor sees it.
+pub trait World {
+    /// What scenarios and reports call it.
+    const NAME: &'static str;
+
+    /// The scenario's t = 0 in the world's time.
+    fn origin(&self) -> Time;
+    /// The world's time.
+    fn now(&self) -> Time;
+    /// The hash of every event so far.
+    fn digest(&self) -> Digest;
+    /// Events handled since t = 0.
+    fn handled(&self) -> u64;
+    /// Messages delivered since t = 0.
+    fn delivered(&self) -> u64;
+    /// Messages lost since t = 0: to chance, to cuts, and on the way to nodes that are down.
+    fn lost(&self) -> u64;
+    /// Bytes sent since t = 0.
+    fn bytes(&self) -> u64;
+    /// How many members there are now.
+    fn members(&self) -> usize;
+    /// All members now, each with its number.
+    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)>;
+    /// Handles all that is due before `end`, and lets time pass until then.
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher);
+    /// Why the world can't go on, if it can't: what a program under test did that none may. What
+    /// it tells after that means nothing.
+    fn broken(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Watches a world. All methods do nothing unless implemented.

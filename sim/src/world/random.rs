@@ -25,6 +25,10 @@ pub enum Purpose {
     Faults = 6,
     /// Through whom a node joins.
     Contacts = 7,
+    /// Keys of nodes that lost theirs.
+    Keys = 8,
+    /// Where reads from connections end.
+    Splits = 9,
 }
 
 /// One stream.

@@ -9,7 +9,9 @@ use super::super::judge::Judge;
 use super::{ROOM, scenario};
 use crate::report::Violation;
 use crate::world::events::World;
-use crate::world::{Cause, Effect, Gone, LookupEnd, Moment, Nobody, SECOND, Time, Watcher as _};
+use crate::world::{
+    Cause, Effect, Gone, LookupEnd, Moment, Nobody, SECOND, Time, Watcher as _, World as _,
+};
 
 /// A judge of an ideal ring that nothing happens to but what is told by hand.
 struct Bench {

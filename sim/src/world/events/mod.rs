@@ -6,9 +6,7 @@
 //!
 //! ```text
 //!   mod.rs       the world: takes the next event and hands it to its node
-//!   start.rs     how the ring comes about
-//!   clients.rs   workloads and churn
-//!   faults.rs    what the scenario does to the nodes; selectors
+//!   machines.rs  what the script does to it: machines that start, stop, sleep
 //!   wire.rs      what the network does to messages; the nodes' Network
 //!   queue.rs     what happens next;  letters.rs  messages under way
 //! ```
@@ -16,15 +14,11 @@
 //! A crash loses what is under way to the node and stops its timers; what it has sent arrives.
 //! A paused node handles nothing; when it wakes it handles what has come meanwhile, in order.
 
-mod clients;
-mod digest;
-mod faults;
 mod letters;
-mod members;
+mod machines;
 // Public for `benches/queue.rs` alone, which compares it with other queues.
 #[doc(hidden)]
 pub mod queue;
-mod start;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -32,16 +26,11 @@ mod wire;
 use std::sync::Arc;
 
 use cuerda::node::{Config, Event, Input, Message, Node};
-use cuerda::ring::{Id, Peer};
 
-pub use digest::Digest;
-
-use super::random::nanoseconds;
-use super::{Cause, Effect, Gone, LookupEnd, Moment, Purpose, Random, SECOND, Time, Watcher};
+use super::script::{self, Script, cuts::Cuts};
+use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher, name_of};
 use crate::scenario::Scenario;
-use clients::{Control, OpenLookups};
 use letters::Letters;
-use members::Members;
 use queue::{Entry, Queue};
 use wire::{Counters, Port, Wire, kind};
 
@@ -51,23 +40,13 @@ pub const NODES_MAX: u32 = 1 << 24;
 /// A world at a moment.
 #[derive(Clone, Debug)]
 pub struct World {
-    scenario: Arc<Scenario>,
+    script: Script,
     config: Arc<Config>,
     hosts: Vec<Host>,
     wire: Wire,
-    members: Members,
-    lookups: OpenLookups,
-    controls: Vec<Control>,
-    faults: Vec<Effect>,
-    ids: Random,
-    workload: Random,
-    churn: Random,
-    chooser: Random,
-    contacts: Random,
     emitted: Vec<Event>,
     digest: Digest,
     handled: u64,
-    origin: Time,
 }
 
 /// A machine: it may be up or down, and runs one node.
@@ -110,6 +89,7 @@ impl World {
         let stream = |purpose| Random::new(seed, purpose);
         let config = Arc::new(scenario.node.clone());
         let mut world = World {
+            script: Script::new(scenario, seed),
             config,
             hosts: Vec::new(),
             wire: Wire {
@@ -121,100 +101,20 @@ impl World {
                 duplicate: scenario.network.duplicate,
                 chance: stream(Purpose::Network),
                 jitter: stream(Purpose::Timers),
-                cuts: Vec::new(),
+                cuts: Cuts::default(),
                 nodes: 0,
                 counters: Counters::default(),
             },
-            members: Members::default(),
-            lookups: OpenLookups::default(),
-            controls: Vec::new(),
-            faults: Vec::new(),
-            ids: stream(Purpose::Ids),
-            workload: stream(Purpose::Workload),
-            churn: stream(Purpose::Churn),
-            chooser: stream(Purpose::Faults),
-            contacts: stream(Purpose::Contacts),
             emitted: Vec::new(),
             digest: Digest::new(),
             handled: 0,
-            origin: 0,
-            scenario: Arc::clone(scenario),
         };
-        world.start();
-        world.origin = world.wire.now;
+        script::start::start(&mut world);
+        world.script.origin = world.wire.now;
         world.wire.counters = Counters::default();
         world.handled = 0;
-        world.plan();
+        script::plan(&mut world);
         world
-    }
-
-    /// The scenario's t = 0 in the world's time.
-    #[must_use]
-    pub const fn origin(&self) -> Time {
-        self.origin
-    }
-
-    /// The world's time.
-    #[must_use]
-    pub const fn now(&self) -> Time {
-        self.wire.now
-    }
-
-    /// The hash of every event so far.
-    #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// Events handled since t = 0: messages, timers, and what the scenario does.
-    #[must_use]
-    pub const fn handled(&self) -> u64 {
-        self.handled
-    }
-
-    /// Messages delivered since t = 0.
-    #[must_use]
-    pub const fn delivered(&self) -> u64 {
-        self.wire.counters.delivered
-    }
-
-    /// Messages lost since t = 0: to chance, to cuts, and on the way to nodes that are down.
-    #[must_use]
-    pub const fn lost(&self) -> u64 {
-        self.wire.counters.lost
-    }
-
-    /// Bytes sent since t = 0, as the messages' wire format counts them.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.wire.counters.bytes
-    }
-
-    /// How many members there are now.
-    #[must_use]
-    pub fn members(&self) -> usize {
-        self.members.len()
-    }
-
-    /// All members now, each with its number.
-    pub fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> + '_ {
-        self.members
-            .all()
-            .iter()
-            .map(|&number| (number, &self.hosts[number as usize].node))
-    }
-
-    /// Handles all that is due before `end`, and lets time pass until then.
-    pub fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
-        loop {
-            self.fetch_ahead(end);
-            let Some(entry) = self.wire.queue.pop_before(end) else {
-                break;
-            };
-            self.wire.now = entry.time;
-            self.step(entry, watcher);
-        }
-        self.wire.now = self.wire.now.max(end);
     }
 
     /// Reads a little of all nodes that are next. A large ring does not fit the cache, and an
@@ -253,14 +153,14 @@ impl World {
                 (u64::from(entry.value) << 8) | u64::from(entry.kind),
             );
             watcher.handling(self.handled, entry.time, &|| {
-                format!("{:?}", self.controls[entry.value as usize])
+                self.script.describe(entry.value)
             });
-            return self.control(entry.value as usize, watcher);
+            return script::control(self, entry.value, entry.time, watcher);
         }
         let about = (u64::from(entry.node) << 32) | u64::from(entry.kind);
         if entry.kind == kind::LETTER {
             let letter = self.wire.letters.get(entry.value);
-            let (from, what) = (letter.from_number, wire::name(&letter.message));
+            let (from, what) = (letter.from_number, name_of(&letter.message));
             let first = u64::from(what.as_bytes()[0]) | (what.len() as u64) << 8;
             self.digest
                 .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
@@ -315,7 +215,7 @@ impl World {
         let took = letter
             .asked
             .map(|sent| std::time::Duration::from_nanos(now - sent));
-        let kind = wire::name(&letter.message);
+        let kind = name_of(&letter.message);
         let cause = Cause::Message {
             from: letter.from_number,
             to: entry.node,
@@ -327,17 +227,6 @@ impl World {
             took,
         };
         self.hand(entry.node, input, asked, cause, watcher);
-    }
-
-    /// Gives an order to a node from outside.
-    fn order(&mut self, number: u32, input: Input, kind: &'static str, watcher: &mut impl Watcher) {
-        self.hand(
-            number,
-            input,
-            None,
-            Cause::Order { node: number, kind },
-            watcher,
-        );
     }
 
     fn hand(
@@ -375,105 +264,9 @@ impl World {
     fn pass_on(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher) {
         let mut events = std::mem::take(&mut self.emitted);
         for event in events.drain(..) {
-            let host = &mut self.hosts[number as usize];
-            match event {
-                Event::NeighboursChanged => {
-                    if self.members.has(number) {
-                        watcher.changed(at, number, &host.node);
-                    }
-                }
-                Event::Joined => {
-                    self.members.add(host.node.me().id, number);
-                    watcher.joined(at, number, &host.node);
-                }
-                Event::Lookup {
-                    token,
-                    result,
-                    timeouts,
-                } => {
-                    let Some(open) = self.lookups.close(token) else {
-                        continue;
-                    };
-                    let result = result.map(|found| {
-                        (wire::number(found.owner.address).unwrap_or(u32::MAX), found)
-                    });
-                    watcher.lookup_ended(at, &open.ended(token, result, timeouts));
-                }
-                Event::Stranded => {
-                    let id = host.node.me().id;
-                    if self.members.remove(id, number) {
-                        watcher.gone(at, number, Gone::Stranded);
-                    }
-                }
-                Event::Left => self.take_down(number, at, watcher),
-                Event::PresumedDead(peer) => {
-                    let about = wire::number(peer.address).map(|other| {
-                        (
-                            other,
-                            self.hosts.get(other as usize).is_some_and(|host| host.up),
-                        )
-                    });
-                    watcher.told(at, number, &event, about);
-                }
-                Event::Refused(..) | Event::Ignored(..) => {
-                    watcher.told(at, number, &event, None);
-                }
-            }
+            script::pass_on(self, number, event, at, watcher);
         }
         self.emitted = events;
-    }
-
-    /// Adds a machine that is down.
-    fn add_host(&mut self) -> u32 {
-        let number = u32::try_from(self.hosts.len()).expect("node numbers fit 32 bits");
-        let mut key = [0; 32];
-        self.ids.fill(&mut key);
-        let me = Peer {
-            id: Id::of_node(&key, 0),
-            address: wire::address(number),
-        };
-        self.hosts.push(Host {
-            node: Node::new(me, Arc::clone(&self.config), 0),
-            epoch: 0,
-            up: false,
-            paused: 0,
-            up_since: 0,
-            skew_ms: 0,
-            backlog: Vec::new(),
-        });
-        self.wire.nodes = number + 1;
-        self.stand_with_the_rest();
-        number
-    }
-
-    /// Starts a machine: a new incarnation of its node, which knows nothing yet.
-    fn boot(&mut self, number: u32) {
-        let now = self.wire.now;
-        let host = &mut self.hosts[number as usize];
-        host.up = true;
-        host.up_since = now;
-        host.epoch = host.epoch.wrapping_add(1);
-        host.node = Node::new(
-            host.node.me(),
-            Arc::clone(&self.config),
-            host.node.incarnation() + 1,
-        );
-    }
-
-    /// Stops a machine: nothing comes to it any more, and its clients hear nothing.
-    fn take_down(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher) {
-        let host = &mut self.hosts[number as usize];
-        host.up = false;
-        host.epoch = host.epoch.wrapping_add(1);
-        for entry in std::mem::take(&mut host.backlog) {
-            if entry.kind == kind::LETTER {
-                self.wire.letters.take(entry.value);
-                self.wire.counters.lost += 1;
-            }
-        }
-        for lookup in self.lookups.abandon(number) {
-            watcher.lookup_abandoned(at, lookup);
-        }
     }
 }
 

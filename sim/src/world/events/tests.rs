@@ -20,9 +20,12 @@ use cuerda::node::{Event, Message, Network as _, Node, Request, RequestId};
 use cuerda::ring::Peer;
 
 use super::queue::Queue;
-use super::wire::{Port, address};
-use super::{Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World, kind};
+use super::wire::Port;
+use super::{World, kind};
 use crate::scenario::{Overrides, Scenario};
+use crate::world::{
+    Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World as _, address_of,
+};
 
 const MILLISECOND: Time = SECOND / 1000;
 /// The latency of the network of [`scenario`].
@@ -155,7 +158,7 @@ impl Watcher for Log {
 impl World {
     /// Lets the world go on until a time after t = 0.
     fn go_on(&mut self, seconds: f64, log: &mut Log) {
-        let end = self.origin + (seconds * SECOND as f64) as Time;
+        let end = self.origin() + (seconds * SECOND as f64) as Time;
         self.run_until(end, log);
     }
 
@@ -164,7 +167,7 @@ impl World {
     }
 
     fn is_member(&self, number: u32) -> bool {
-        self.members.has(number)
+        self.script.members.has(number)
     }
 
     /// What these nodes' ids are called here, in the order of the circle.

@@ -1,17 +1,16 @@
 //! The network between the nodes: latency, loss, cuts; and the clock and timers it keeps.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
-use cuerda::node::{Event, Message, Network, Reply, Request, RequestId, Timer};
+use cuerda::node::{Event, Message, Network, RequestId, Timer};
 use cuerda::ring::{Address, Peer};
 
 use super::letters::{Letter, Letters};
 use super::queue::{Entry, Queue};
 use crate::scenario::Latency;
-use crate::world::random::nanoseconds;
-use crate::world::{Random, Time};
+use crate::world::script::cuts::Cuts;
+use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
 
 /// What a queue entry is.
 pub(super) mod kind {
@@ -21,39 +20,6 @@ pub(super) mod kind {
     pub(crate) const REQUEST: u16 = 3;
     pub(crate) const JOIN: u16 = 4;
     pub(crate) const CONTROL: u16 = 5;
-}
-
-/// The wall clock at the world's beginning: 2026-01-01 in milliseconds.
-const EPOCH_MS: u64 = 1_767_225_600_000;
-
-/// The address of node `number`: 10.x.y.z:4000, room for 2^24 nodes.
-pub(super) fn address(number: u32) -> Address {
-    let [_, x, y, z] = number.to_be_bytes();
-    SocketAddr::from((Ipv4Addr::new(10, x, y, z), 4000)).into()
-}
-
-/// The node at this address, if it is one that [`address`] gives.
-pub(super) fn number(address: Address) -> Option<u32> {
-    match address.ip() {
-        IpAddr::V4(ip) if address.port() == 4000 && ip.octets()[0] == 10 => {
-            let [_, x, y, z] = ip.octets();
-            Some(u32::from_be_bytes([0, x, y, z]))
-        }
-        _ => None,
-    }
-}
-
-/// A fault of the network that is in force.
-#[derive(Clone, Debug)]
-pub(super) enum Cut {
-    /// The part each node is in.
-    Partition(Vec<u32>),
-    /// Whether each node is among the senders, and among the receivers.
-    OneWay(Vec<bool>, Vec<bool>),
-    /// Nodes whose messages take longer, and by how much.
-    Slow(Vec<bool>, Time),
-    /// Nodes whose messages are lost, and which share.
-    Loss(Vec<bool>, f64),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,8 +39,7 @@ pub(super) struct Wire {
     pub(super) duplicate: f64,
     pub(super) chance: Random,
     pub(super) jitter: Random,
-    /// By the index of the fault.
-    pub(super) cuts: Vec<(usize, Cut)>,
+    pub(super) cuts: Cuts,
     /// How many nodes there are; what is sent elsewhere is lost.
     pub(super) nodes: u32,
     pub(super) counters: Counters,
@@ -89,43 +54,12 @@ impl Wire {
         }
     }
 
-    /// What the faults in force do to a message: `None` if it does not get through, else the
-    /// time they add.
-    fn pass(&mut self, from: u32, to: u32) -> Option<Time> {
-        let (from, to) = (from as usize, to as usize);
-        let mut extra = 0;
-        for (_, cut) in &self.cuts {
-            match cut {
-                Cut::Partition(parts) => {
-                    if parts.get(from) != parts.get(to) {
-                        return None;
-                    }
-                }
-                Cut::OneWay(senders, receivers) => {
-                    if holds(senders, from) && holds(receivers, to) {
-                        return None;
-                    }
-                }
-                Cut::Slow(nodes, time) => {
-                    for slow in [holds(nodes, from), holds(nodes, to)] {
-                        extra = u64::saturating_add(extra, *time * u64::from(slow));
-                    }
-                }
-                Cut::Loss(nodes, share) => {
-                    if (holds(nodes, from) || holds(nodes, to)) && self.chance.happens(*share) {
-                        return None;
-                    }
-                }
-            }
-        }
-        Some(extra)
-    }
-
     fn send(&mut self, to: u32, letter: Letter) {
         let extra = if self.cuts.is_empty() {
             Some(0)
         } else {
-            self.pass(letter.from_number, to)
+            let chance = &mut self.chance;
+            self.cuts.pass(letter.from_number, to, chance)
         };
         let lost = to >= self.nodes || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
@@ -150,10 +84,6 @@ impl Wire {
             place,
         ));
     }
-}
-
-fn holds(set: &[bool], node: usize) -> bool {
-    set.get(node).copied().unwrap_or(false)
 }
 
 /// One node's view of the network while it handles an input.
@@ -188,7 +118,7 @@ impl Network for Port<'_> {
             asked,
         };
         self.wire
-            .send(number(to.address).unwrap_or(u32::MAX), letter);
+            .send(number_of(to.address).unwrap_or(u32::MAX), letter);
     }
 
     fn set_timer(&mut self, timer: Timer, after: Range<Duration>) {
@@ -231,50 +161,5 @@ pub(super) const fn timer_name(entry: &Entry) -> &'static str {
         kind::FINGERS => "Fingers",
         kind::JOIN => "Join",
         _ => "Request",
-    }
-}
-
-/// What a message is called in a report.
-pub(super) const fn name(message: &Message) -> &'static str {
-    match message {
-        Message::Request { request, .. } => match request {
-            Request::Hello(_) => "Hello?",
-            Request::Ping => "Ping?",
-            Request::Neighbours => "Neighbours?",
-            Request::Find { confirm: false, .. } => "Find?",
-            Request::Find { confirm: true, .. } => "Confirm?",
-            Request::Leaving { .. } => "Leaving",
-        },
-        Message::Reply { reply, .. } => match reply {
-            Reply::Hello(_) => "Hello",
-            Reply::Refused(_) => "Refused",
-            Reply::Pong => "Pong",
-            Reply::Busy => "Busy",
-            Reply::NotMember => "NotMember",
-            Reply::Neighbours { .. } => "Neighbours",
-            Reply::Owner => "Owner",
-            Reply::Covered(_) => "Covered",
-            Reply::Closer(_) => "Closer",
-            Reply::Before(_) => "Before",
-            Reply::Noted => "Noted",
-        },
-        Message::Notify => "Notify",
-        Message::Introduce(_) => "Introduce",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_and_numbers_belong_together() {
-        for node in [0, 1, 255, 256, 65_536, (1 << 24) - 1] {
-            assert_eq!(number(address(node)), Some(node));
-        }
-        for elsewhere in ["127.0.0.1:4000", "10.0.0.1:4001", "[fd00::1]:4000"] {
-            let elsewhere = elsewhere.parse::<SocketAddr>().unwrap().into();
-            assert_eq!(number(elsewhere), None);
-        }
     }
 }

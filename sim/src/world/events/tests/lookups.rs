@@ -1,7 +1,7 @@
 //! Look-ups as clients see them.
 
 use super::*;
-use crate::world::events::wire;
+use crate::world::number_of;
 use cuerda::ring::Id;
 
 const BUSY: &str =
@@ -48,7 +48,7 @@ fn each_ends_with_the_owner_after_as_many_round_trips_as_hops() {
             let owner = after.unwrap_or(&circle[0]).1;
             let (named, found) = end.result.expect("the ring is ideal");
             assert_eq!(
-                (named, wire::number(found.owner.address)),
+                (named, number_of(found.owner.address)),
                 (owner, Some(owner))
             );
             assert_eq!(time - end.issued, u64::from(found.hops) * 2 * LATENCY);

@@ -1,7 +1,7 @@
 //! Nodes that stop, and nodes that stand still.
 
 use super::*;
-use crate::world::events::wire;
+use crate::world::number_of;
 
 const CRASH: &str = "nodes = \"n3\"";
 
@@ -95,7 +95,7 @@ fn timers_of_an_earlier_start_are_void() {
 
 #[test]
 fn the_clients_of_a_crashed_node_hear_nothing() {
-    let busy = "[[workload]]\nkind = \"lookup\"\nrate = \"200/s\"\nuntil = \"15s\"\n";
+    let busy = "[[workload]]\nkind = \"lookup\"\nrate = \"1000/s\"\nuntil = \"15s\"\n";
     let crash = fault("crash", "10s", "5s", CRASH);
     let (mut world, mut log) = (world(8, &format!("{busy}{crash}")), Log::default());
     world.go_on(9.999_999, &mut log);
@@ -203,7 +203,7 @@ fn the_presumption_of_death_is_told_with_the_truth() {
     let mut told = std::collections::BTreeMap::new();
     for (_, seen) in &log.0 {
         if let Seen::Told(_, Event::PresumedDead(peer), about) = seen {
-            let number = wire::number(peer.address).unwrap();
+            let number = number_of(peer.address).unwrap();
             *told.entry((number, about.unwrap())).or_insert(0) += 1;
         }
     }

@@ -100,7 +100,7 @@ fn messages_to_an_address_of_nobody_are_lost() {
     let cut = fault("partition", "1s", "2s", "split = [\"n0\", \"rest\"]");
     let (mut world, mut log) = (world(3, &cut), Log::default());
     let beyond = Peer {
-        address: address(3),
+        address: address_of(3),
         ..nobody()
     };
     for until in [0.5, 2.0, 4.0] {

@@ -93,6 +93,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
                     latency,
                     loss,
                     duplicate,
+                    ..scenario.network
                 };
                 scenario.workloads.push(Workload {
                     kind: WorkloadKind::Lookup,

@@ -67,9 +67,11 @@ fn joining_one_after_another_ends_in_an_ideal_ring_before_time_zero() {
 #[test]
 fn a_ring_comes_about_in_a_lossy_network_too() {
     let scenario = by_joining(20, "loss = 0.05\n");
-    let world = World::new(&scenario, 1);
-    assert_eq!(world.members(), 20);
-    assert!(world.is_ideal());
+    let worlds: Vec<World> = (1..=6).map(|seed| World::new(&scenario, seed)).collect();
+    assert!(worlds.iter().all(|world| world.members() == 20));
+    // At any moment somebody alive may be presumed dead.
+    let ideal = worlds.iter().filter(|world| world.is_ideal()).count();
+    assert!(ideal >= 4, "{ideal} of {}", worlds.len());
 }
 
 #[test]

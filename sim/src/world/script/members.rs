@@ -8,7 +8,7 @@ use cuerda::ring::Id;
 use crate::world::Random;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Members {
+pub(in crate::world) struct Members {
     circle: BTreeMap<Id, u32>,
     list: Vec<u32>,
     /// Where each node stands in the list; `u32::MAX` if it does not.
@@ -19,14 +19,14 @@ const NOWHERE: u32 = u32::MAX;
 
 impl Members {
     /// Many at once, for a world that begins with a complete ring.
-    pub(super) fn start(&mut self, sorted: impl Iterator<Item = (Id, u32)>) {
+    pub(in crate::world) fn start(&mut self, sorted: impl Iterator<Item = (Id, u32)>) {
         self.circle = sorted.collect();
         let count = u32::try_from(self.circle.len()).expect("node numbers fit 32 bits");
         self.list = (0..count).collect();
         self.place = (0..count).collect();
     }
 
-    pub(super) fn add(&mut self, id: Id, number: u32) {
+    pub(in crate::world) fn add(&mut self, id: Id, number: u32) {
         let at = number as usize;
         if at >= self.place.len() {
             self.place.resize(at + 1, NOWHERE);
@@ -39,7 +39,7 @@ impl Members {
     }
 
     /// False if it was none.
-    pub(super) fn remove(&mut self, id: Id, number: u32) -> bool {
+    pub(in crate::world) fn remove(&mut self, id: Id, number: u32) -> bool {
         if !self.has(number) {
             return false;
         }
@@ -52,28 +52,28 @@ impl Members {
         true
     }
 
-    pub(super) fn has(&self, number: u32) -> bool {
+    pub(in crate::world) fn has(&self, number: u32) -> bool {
         self.place
             .get(number as usize)
             .is_some_and(|&place| place != NOWHERE)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::world) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// In the order of their numbers as far as nobody has left; a set, in an order that is the
     /// same in every run.
-    pub(super) fn all(&self) -> &[u32] {
+    pub(in crate::world) fn all(&self) -> &[u32] {
         &self.list
     }
 
-    pub(super) fn pick(&self, random: &mut Random) -> Option<u32> {
+    pub(in crate::world) fn pick(&self, random: &mut Random) -> Option<u32> {
         random.pick(&self.list)
     }
 
     /// Going round once from a point, which is the first counted.
-    pub(super) fn from(&self, point: Id) -> impl Iterator<Item = (Id, u32)> + '_ {
+    pub(in crate::world) fn from(&self, point: Id) -> impl Iterator<Item = (Id, u32)> + '_ {
         let ahead = self.circle.range(point..);
         let behind = self
             .circle

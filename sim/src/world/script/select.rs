@@ -1,0 +1,89 @@
+//! Whom the scenario's selectors name, among the members of the moment.
+
+use cuerda::ring::Id;
+
+use super::Machines;
+use crate::scenario::Selector;
+
+/// The nodes that a selector names among the members now, in the order of their numbers.
+pub(super) fn select(world: &mut impl Machines, selector: &Selector) -> Vec<u32> {
+    let mut taken = vec![false; world.machines() as usize];
+    take(world, selector, &mut taken)
+}
+
+/// Several groups, none sharing a node with an earlier one.
+pub(super) fn split(world: &mut impl Machines, selectors: &[Selector]) -> Vec<Vec<u32>> {
+    let mut taken = vec![false; world.machines() as usize];
+    selectors
+        .iter()
+        .map(|selector| take(world, selector, &mut taken))
+        .collect()
+}
+
+fn take(world: &mut impl Machines, selector: &Selector, taken: &mut [bool]) -> Vec<u32> {
+    let free: Vec<u32> = {
+        let mut free = world.script().members.all().to_vec();
+        free.retain(|&number| !taken[number as usize]);
+        free.sort_unstable();
+        free
+    };
+    let mut chosen = match selector {
+        Selector::Node(number) => free.into_iter().filter(|other| other == number).collect(),
+        Selector::Count(count) => draw(world, free, *count as usize),
+        Selector::Share(share) => {
+            let count = libm::round(world.script().members.len() as f64 * share) as usize;
+            draw(world, free, count)
+        }
+        Selector::Owner(key) => holders(world, key, 1, taken),
+        Selector::Successors(key, count) => holders(world, key, *count as usize, taken),
+        Selector::Arc(from, to) => {
+            let on = |number: &u32| on_arc(world.node(*number).me().id, *from, *to);
+            free.into_iter().filter(on).collect()
+        }
+        Selector::Rest => free,
+        Selector::List(selectors) => {
+            let mut all = Vec::new();
+            for selector in selectors {
+                all.extend(take(world, selector, taken));
+            }
+            all
+        }
+    };
+    chosen.sort_unstable();
+    for &number in &chosen {
+        taken[number as usize] = true;
+    }
+    chosen
+}
+
+/// So many of these at random, none twice.
+fn draw(world: &mut impl Machines, mut from: Vec<u32>, count: usize) -> Vec<u32> {
+    let chooser = &mut world.script_mut().chooser;
+    let count = count.min(from.len());
+    for place in 0..count {
+        let other = place + chooser.below((from.len() - place) as u64) as usize;
+        from.swap(place, other);
+    }
+    from.truncate(count);
+    from
+}
+
+/// The first members at or after a key that are not taken.
+fn holders(world: &impl Machines, key: &str, count: usize, taken: &[bool]) -> Vec<u32> {
+    let members = &world.script().members;
+    let round = members.from(Id::of_key(key.as_bytes())).take(count);
+    round
+        .map(|(_, number)| number)
+        .filter(|&number| !taken[number as usize])
+        .collect()
+}
+
+/// Whether a point lies between two fractions of the circle, half-open; the arc may wrap.
+fn on_arc(point: Id, from: f64, to: f64) -> bool {
+    let fraction = point.high() as f64 / (u64::MAX as f64 + 1.0);
+    if from <= to {
+        from <= fraction && fraction < to
+    } else {
+        from <= fraction || fraction < to
+    }
+}

@@ -1,0 +1,69 @@
+//! What the events of nodes mean for the world and its watcher.
+
+use cuerda::node::Event;
+use cuerda::ring::Address;
+
+use super::Machines;
+use crate::world::{Gone, Moment, Watcher, number_of};
+
+/// Does what an event of a node means for the world, and tells the watcher.
+pub(in crate::world) fn pass_on(
+    world: &mut impl Machines,
+    number: u32,
+    event: Event,
+    at: Moment,
+    watcher: &mut impl Watcher,
+) {
+    match event {
+        Event::NeighboursChanged => {
+            if world.script().members.has(number) {
+                watcher.changed(at, number, world.node(number));
+            }
+        }
+        Event::Joined => {
+            let id = world.node(number).me().id;
+            world.script_mut().members.add(id, number);
+            watcher.joined(at, number, world.node(number));
+        }
+        Event::Lookup {
+            token,
+            result,
+            timeouts,
+        } => {
+            let Some(open) = world.script_mut().lookups.close(token) else {
+                return;
+            };
+            let named = |address: Address| number_of(address).unwrap_or(u32::MAX);
+            let result = result.map(|found| (named(found.owner.address), found));
+            watcher.lookup_ended(at, &open.ended(token, result, timeouts));
+        }
+        Event::Stranded => {
+            let id = world.node(number).me().id;
+            if world.script_mut().members.remove(id, number) {
+                watcher.gone(at, number, Gone::Stranded);
+            }
+        }
+        Event::Left => take_down(world, number, at, watcher),
+        Event::PresumedDead(peer) => {
+            let about = number_of(peer.address).map(|other| {
+                let up = other < world.machines() && world.is_up(other);
+                (other, up)
+            });
+            watcher.told(at, number, &event, about);
+        }
+        Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
+    }
+}
+
+/// Stops a machine: nothing comes to it any more, and its clients hear nothing.
+pub(in crate::world) fn take_down(
+    world: &mut impl Machines,
+    number: u32,
+    at: Moment,
+    watcher: &mut impl Watcher,
+) {
+    world.stop(number);
+    for lookup in world.script_mut().lookups.abandon(number) {
+        watcher.lookup_abandoned(at, lookup);
+    }
+}

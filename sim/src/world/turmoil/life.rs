@@ -1,0 +1,150 @@
+//! The life of a host: what runs on a machine from its start to its end.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cuerda::host::{Admission, Begin, Handle, Host, Identity, Security, Settings};
+use cuerda::node::{Config, Input};
+use tokio::sync::oneshot;
+
+use super::hooks::Eyes;
+use super::net::{Shared, What};
+use super::sockets::Plugs;
+use crate::world::address_of;
+
+/// How a machine is to start, and how the running program is reached. The machine's closure and
+/// the world share it.
+#[derive(Clone, Default)]
+pub(super) struct Slot(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    start: Option<Start>,
+    handle: Option<Handle>,
+    /// Orders for a program that is not listening yet.
+    orders: Vec<Input>,
+    leave: Option<oneshot::Sender<()>>,
+}
+
+/// How a machine is to start.
+pub(super) struct Start {
+    pub(super) number: u32,
+    pub(super) epoch: u32,
+    pub(super) incarnation: u32,
+    pub(super) key: [u8; 32],
+    /// Where the program's own jitter comes from.
+    pub(super) jitter: [u8; 32],
+    pub(super) begin: Begin,
+    pub(super) config: Arc<Config>,
+    pub(super) security: Security,
+}
+
+impl Slot {
+    fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the machine does when it is next switched on.
+    pub(super) fn plan(&self, start: Start) {
+        self.with(|inside| {
+            *inside = Inside {
+                start: Some(start),
+                ..Inside::default()
+            };
+        });
+    }
+
+    /// The machine is off.
+    pub(super) fn clear(&self) {
+        self.with(|inside| *inside = Inside::default());
+    }
+
+    /// Gives an order to the program, now or when it listens. False if it takes no more.
+    pub(super) fn order(&self, input: Input) -> bool {
+        self.with(|inside| match (&inside.handle, input) {
+            (Some(_), Input::Leave) => {
+                // Asked twice, it leaves once.
+                inside
+                    .leave
+                    .take()
+                    .is_none_or(|leave| leave.send(()).is_ok())
+            }
+            (Some(handle), input) => handle.order(0, input),
+            (None, input) => {
+                inside.orders.push(input);
+                true
+            }
+        })
+    }
+
+    /// The handle of the program, while it runs.
+    #[cfg(test)]
+    pub(super) fn handle(&self) -> Option<Handle> {
+        self.with(|inside| inside.handle.clone())
+    }
+}
+
+/// Runs a machine: the whole program, as it is deployed, until the machine stops. Never ends by
+/// itself: a machine whose main task has ended would stand still with its sockets open.
+pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
+    // A machine that is registered starts once without a plan, and is switched off at once.
+    let Some(start) = slot.with(|inside| inside.start.take()) else {
+        return std::future::pending().await;
+    };
+    let (number, epoch) = (start.number, start.epoch);
+    let plugs = Plugs {
+        net: net.clone(),
+        number,
+        epoch,
+    };
+    let eyes = Eyes {
+        net: net.clone(),
+        number,
+        epoch,
+    };
+    match Host::bind(plugs, eyes, settings(start)).await {
+        Ok((host, handle)) => {
+            let (leave, told) = oneshot::channel();
+            let orders = slot.with(|inside| {
+                inside.handle = Some(handle.clone());
+                inside.leave = Some(leave);
+                std::mem::take(&mut inside.orders)
+            });
+            tokio::spawn(async move {
+                if told.await.is_ok() {
+                    // What comes of it is seen from outside.
+                    let _ = handle.leave().await;
+                }
+            });
+            for input in orders {
+                slot.order(input);
+            }
+            let ended = host.run().await;
+            net.lock().tell(number, epoch, What::Ended(ended));
+        }
+        Err(error) => {
+            let what = What::Failed(error.to_string());
+            net.lock().tell(number, epoch, what);
+        }
+    }
+    std::future::pending().await
+}
+
+fn settings(start: Start) -> Settings {
+    Settings {
+        node: start.config,
+        identity: Identity::from_seed(start.key),
+        admission: Admission::default(),
+        security: start.security,
+        listen: SocketAddr::from(address_of(start.number)),
+        advertise: None,
+        virtual_nodes: 1,
+        incarnation: start.incarnation,
+        begin: start.begin,
+        idle_after: Duration::from_secs(300),
+        connect_timeout: Duration::from_secs(2),
+        heartbeat: Duration::from_secs(10),
+        seed: start.jitter,
+    }
+}

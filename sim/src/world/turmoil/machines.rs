@@ -1,0 +1,234 @@
+//! What the script does to this world's machines, and what a conductor sees of the world.
+
+use std::sync::Arc;
+
+use cuerda::host::{Begin, Security};
+use cuerda::node::{Input, Node};
+use cuerda::ring::{Id, Peer};
+
+use super::life::{Slot, Start, run};
+use super::{Machine, World, net};
+use crate::world::deterministic_tls::provider;
+use crate::world::script::{Machines, Script, cuts::Cuts, public};
+use crate::world::{Digest, Time, Watcher, address_of};
+
+impl crate::world::World for World {
+    const NAME: &'static str = "turmoil";
+
+    fn origin(&self) -> Time {
+        self.script.origin
+    }
+
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Messages that nodes handled, and what the scenario does.
+    fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    fn delivered(&self) -> u64 {
+        self.net.lock().counters.delivered - self.before.delivered
+    }
+
+    /// Those under way, or waiting for a connection, among them: nobody can tell them apart.
+    fn lost(&self) -> u64 {
+        let sent = self.net.lock().counters.sent - self.before.sent;
+        sent.saturating_sub(self.delivered())
+    }
+
+    /// All that went onto connections, TLS included.
+    fn bytes(&self) -> u64 {
+        self.net.lock().counters.bytes - self.before.bytes
+    }
+
+    fn members(&self) -> usize {
+        self.script.members.len()
+    }
+
+    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
+        let members = self.script.members.all().iter();
+        members.map(|&number| (number, &self.machines[number as usize].node))
+    }
+
+    /// Whole ticks only: what is left of the time passes with the next call.
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
+        while self.broken.is_none() && self.now + self.tick <= end {
+            self.act(watcher);
+            self.step(watcher);
+        }
+        if self.broken.is_none() {
+            self.act(watcher);
+        }
+    }
+
+    fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+}
+
+impl World {
+    /// Switches a machine on.
+    fn switch_on(&mut self, number: u32, node: Node, begin: Begin) {
+        let epoch = {
+            let mut net = self.net.lock();
+            let machine = &mut net.machines[number as usize];
+            machine.up = true;
+            machine.epoch += 1;
+            let epoch = machine.epoch;
+            net.changed();
+            epoch
+        };
+        let (mut jitter, mut tls) = ([0; 32], [0; 32]);
+        self.jitter.fill(&mut jitter);
+        self.jitter.fill(&mut tls);
+        let machine = &mut self.machines[number as usize];
+        machine.slot.plan(Start {
+            number,
+            epoch,
+            incarnation: node.incarnation(),
+            key: machine.key,
+            jitter,
+            begin,
+            config: Arc::clone(&self.config),
+            security: Security::Tls(provider(tls)),
+        });
+        machine.node = node;
+        machine.handled = None;
+        self.sim.bounce(machine.ip);
+    }
+
+    fn peer(number: u32, key: [u8; 32]) -> Peer {
+        Peer {
+            id: Id::of_node(&public(key), 0),
+            address: address_of(number),
+        }
+    }
+}
+
+impl Machines for World {
+    fn script(&self) -> &Script {
+        &self.script
+    }
+
+    fn script_mut(&mut self) -> &mut Script {
+        &mut self.script
+    }
+
+    fn machines(&self) -> u32 {
+        u32::try_from(self.machines.len()).expect("few machines fit")
+    }
+
+    fn node(&self, number: u32) -> &Node {
+        &self.machines[number as usize].node
+    }
+
+    fn is_up(&self, number: u32) -> bool {
+        self.net.lock().is_up(number)
+    }
+
+    fn is_paused(&self, number: u32) -> bool {
+        self.net.lock().is_paused(number)
+    }
+
+    /// turmoil would not apply a fault that is in force to a machine that comes later; here all
+    /// faults are in the sockets, so that it may come when it is needed.
+    fn add(&mut self) -> u32 {
+        let number = self.machines();
+        let key = self.script.next_key().seed;
+        let me = World::peer(number, key);
+        let ip = address_of(number).ip();
+        let slot = Slot::default();
+        self.net.lock().machines.push(net::Machine::default());
+        self.sim.host(ip, {
+            let (net, slot) = (self.net.clone(), slot.clone());
+            move || run(net.clone(), slot.clone())
+        });
+        self.sim.crash(ip);
+        self.machines.push(Machine {
+            ip,
+            node: Node::new(me, Arc::clone(&self.config), 0),
+            key,
+            slot,
+            handled: None,
+        });
+        number
+    }
+
+    fn boot(&mut self, number: u32) {
+        let node = &self.machines[number as usize].node;
+        let (me, incarnation) = (node.me(), node.incarnation() + 1);
+        let node = Node::new(me, Arc::clone(&self.config), incarnation);
+        self.switch_on(number, node, Begin::Wait);
+    }
+
+    fn boot_member(&mut self, number: u32, node: Node) {
+        let begin = Begin::Resume(vec![node.clone()]);
+        self.switch_on(number, node, begin);
+    }
+
+    /// Nothing to do: the driver sees to it.
+    fn resume(&mut self) {}
+
+    /// The power is off: nobody is told, and what the machine was about to send is lost.
+    fn stop(&mut self, number: u32) {
+        let mut net = self.net.lock();
+        net.machines[number as usize].up = false;
+        net.changed();
+        drop(net);
+        let machine = &self.machines[number as usize];
+        machine.slot.clear();
+        self.sim.crash(machine.ip);
+    }
+
+    /// The key lay there too: the next start has a new one.
+    fn lose_disk(&mut self, number: u32) {
+        let mut key = [0; 32];
+        self.keys.fill(&mut key);
+        let machine = &mut self.machines[number as usize];
+        machine.key = key;
+        let incarnation = machine.node.incarnation();
+        let me = World::peer(number, key);
+        machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
+    }
+
+    /// It is handled in the next step. What the node tells then comes with it.
+    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher) {
+        if !self.machines[number as usize].slot.order(input) {
+            self.breaks(format!("n{number} takes no more orders, such as {kind}"));
+        }
+    }
+
+    fn pause(&mut self, number: u32) {
+        self.net.lock().machines[number as usize].paused += 1;
+    }
+
+    fn wake(&mut self, number: u32) {
+        let mut net = self.net.lock();
+        net.machines[number as usize].paused -= 1;
+        net.changed();
+    }
+
+    fn skew(&mut self, number: u32, by_ms: i64) {
+        let skew = &mut self.net.lock().machines[number as usize].skew_ms;
+        *skew = skew.saturating_add(by_ms);
+    }
+
+    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+        let mut net = self.net.lock();
+        let done = act(&mut net.cuts);
+        net.apply_resets();
+        net.changed();
+        done
+    }
+
+    fn schedule(&mut self, time: Time, place: u32) {
+        self.put += 1;
+        self.agenda.insert((time, self.put), place);
+    }
+}
