@@ -33,6 +33,9 @@ pub const CALLS: usize = 1024;
 pub const NEWS: usize = 64;
 /// Letters that wait for a connection to one address.
 pub const DIALING: usize = 64;
+/// How long after something came from an address it is taken to belong to the same key. Messages
+/// for another key there are lost; later the address is dialled again.
+pub const PROVEN_FOR: Duration = Duration::from_secs(5);
 /// Addresses being dialled, or waited for, at a time.
 pub const DIALS: usize = 256;
 /// The first wait after a failed dial, doubled each time.

@@ -25,7 +25,10 @@ pub(super) struct Link {
     /// The address that this end dialled, if it did.
     dialled: Option<Address>,
     frames: mpsc::Sender<Frame>,
+    /// When something was last sent or received.
     used: Instant,
+    /// When something was last received.
+    heard: Instant,
 }
 
 /// An address that is not connected.
@@ -176,13 +179,17 @@ impl Links {
     pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link> {
         let link = self.links.get_mut(&serial)?;
         link.used = now;
+        link.heard = now;
         Some(link)
     }
 
     /// Keeps a message until there is a connection.
     pub(super) fn wait(&mut self, waiting: Waiting, now: Instant) -> Wait {
         let address = waiting.to.address;
-        if self.dialled.contains_key(&address) {
+        let there = self.dialled.get(&address);
+        let there = there.and_then(|serial| self.links.get(serial));
+        // A connection that is silent for long says nothing of who is at that address by now.
+        if there.is_some_and(|link| now < link.heard + limits::PROVEN_FOR) {
             return Wait::Misdirected;
         }
         if self.dials.len() >= limits::DIALS
@@ -306,6 +313,7 @@ impl Link {
             dialled,
             frames,
             used: now,
+            heard: now,
         }
     }
 }

@@ -186,6 +186,14 @@ fn what_is_for_somebody_else_at_a_known_address_is_not_dialled() {
     let (mut links, now) = (Links::default(), Instant::now());
     let serial = open(&mut links, link(7, 1, 1, Some(1)));
     assert_eq!(links.wait(waiting(id(8, 0), 1), now), Wait::Misdirected);
+    // Silent for long, it may belong to another process by now.
+    let later = now + limits::PROVEN_FOR;
+    let mut silent = Links::default();
+    open(&mut silent, link(7, 1, 1, Some(1)));
+    assert_eq!(
+        silent.wait(waiting(id(8, 0), 1), later + IDLE),
+        Wait::Dial(address(1))
+    );
     // An address that he claims and nobody has dialled is another matter.
     open(&mut links, link(6, 1, 1, None));
     assert_eq!(
