@@ -262,11 +262,26 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     fn take_timers(&mut self) {
         while let Some(due) = self.timers.take(self.now) {
             match due {
-                Due::Node(node, timer) => {
-                    if let Timer::Request(number) = timer {
+                Due::Node(node, timer) => self.hand(node, Input::Timer(timer)),
+                Due::Request {
+                    node,
+                    number,
+                    patience,
+                    extended,
+                } => {
+                    if let Some(more) = self.more_time(node, number, patience, extended) {
+                        let extended = true;
+                        let due = Due::Request {
+                            node,
+                            number,
+                            patience,
+                            extended,
+                        };
+                        self.timers.set(more, due);
+                    } else {
                         self.no_reply(Some(node), number);
+                        self.hand(node, Input::Timer(Timer::Request(number)));
                     }
-                    self.hand(node, Input::Timer(timer));
                 }
                 Due::Dial(address) => {
                     if self.links.dial_planned(address) {

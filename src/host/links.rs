@@ -235,6 +235,20 @@ impl Links {
         forgotten.is_some_and(|address| self.dials.remove(&address).is_some())
     }
 
+    /// Whether this request of a node waits for a dial that is under way.
+    pub(super) fn is_dialling_for(&self, node: u8, number: u32) -> bool {
+        let dials = self.dials.values();
+        let mut waiting = dials
+            .filter(|dial| dial.state == State::Dialling)
+            .flat_map(|dial| &dial.waiting);
+        waiting.any(|waiting| {
+            let Message::Request { id, .. } = &waiting.message else {
+                return false;
+            };
+            waiting.from == node && id.number == number && id.incarnation > 0
+        })
+    }
+
     /// The time has come to dial an address again. False if that is no longer wanted.
     pub(super) fn dial_planned(&mut self, address: Address) -> bool {
         let planned = self.dials.get_mut(&address);

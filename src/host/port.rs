@@ -35,9 +35,17 @@ impl Network for Port<'_> {
     }
 
     fn set_timer(&mut self, timer: Timer, after: Range<Duration>) {
-        let delay = between(self.random, after);
-        self.timers
-            .set(self.now + delay, Due::Node(self.node, timer));
+        let (node, delay) = (self.node, between(self.random, after));
+        let due = match timer {
+            Timer::Request(number) => Due::Request {
+                node,
+                number,
+                patience: delay,
+                extended: false,
+            },
+            timer => Due::Node(node, timer),
+        };
+        self.timers.set(self.now + delay, due);
     }
 
     fn emit(&mut self, event: Event) {

@@ -125,7 +125,9 @@ impl<S: Sockets> Seeker<S> {
 
     fn waiting_for(&self, round: &Round) -> String {
         if round.met || round.named {
-            return "waiting for a member to let this node in".to_owned();
+            return "waiting for a member to let this node in; if that lasts, does it have the \
+                    cluster's secret, or its key a place on the list? The member's log says"
+                .to_owned();
         }
         if round.bootstrap {
             return format!(

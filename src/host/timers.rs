@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -13,6 +14,15 @@ use crate::ring::Address;
 pub(super) enum Due {
     /// A node's own timer.
     Node(u8, Timer),
+    /// The same for a request, with what the driver must know to be fair to it.
+    Request {
+        node: u8,
+        number: u32,
+        /// How long the node wants to wait for the reply.
+        patience: Duration,
+        /// It was given more time already, since a connection had to be made first.
+        extended: bool,
+    },
     /// The next attempt to reach this address.
     Dial(Address),
     /// A client's question to a peer, by its number, has waited long enough.
@@ -51,8 +61,6 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
     #[tokio::test(start_paused = true)]
     async fn they_come_in_the_order_of_their_times_and_then_of_their_setting() {
         let (mut timers, now) = (Timers::default(), Instant::now());

@@ -1,5 +1,9 @@
 //! Messages that come in and go out.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::clients::INCARNATION;
 use super::{Host, Sent};
 use crate::host::counters::Counters;
@@ -66,6 +70,26 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             took,
         };
         self.hand(to, input);
+    }
+
+    /// Until when a reply that is due now may still come. A request that had to wait for a
+    /// connection was not late for that: it has its time from when it was sent, and while the
+    /// connection is being made, once as long again.
+    pub(super) fn more_time(
+        &self,
+        node: u8,
+        number: u32,
+        patience: Duration,
+        extended: bool,
+    ) -> Option<Instant> {
+        match self.requests.get(&(Some(node), number)) {
+            Some(sent) => Some(sent.at + patience).filter(|until| *until > self.now),
+            None if extended || !self.nodes[usize::from(node)].awaits(number) => None,
+            None => {
+                let dialling = self.links.is_dialling_for(node, number);
+                dialling.then(|| self.now + patience)
+            }
+        }
     }
 
     /// The time for a reply is over. If there was none, the connection that the request went by

@@ -28,6 +28,8 @@ struct Net {
     ports: u16,
     /// Who was called when, whether or not somebody was there.
     calls: Vec<(SocketAddr, Instant)>,
+    /// How long connecting takes.
+    connecting: Duration,
 }
 
 impl Memory {
@@ -38,14 +40,14 @@ impl Memory {
         calls.map(|(_, at)| *at).collect()
     }
 
-    /// Starts a host in this network. Its periods are made longer: no time passes on the way of
-    /// a message here, and nodes whose steps of stabilization all begin in the same instant wait
-    /// for each other in a circle, until their time-outs are over.
-    pub(super) async fn start(&self, mut settings: Settings) -> (Handle, SocketAddr) {
+    /// From now on, connecting takes so long.
+    pub(super) fn slow_down(&self, connecting: Duration) {
+        self.0.lock().unwrap().connecting = connecting;
+    }
+
+    /// Starts a host in this network.
+    pub(super) async fn start(&self, settings: Settings) -> (Handle, SocketAddr) {
         logs();
-        let mut config = (*settings.node).clone();
-        config.stabilize_every = Duration::from_secs(5);
-        settings.node = Arc::new(config);
         let (host, handle) = Host::bind(self.clone(), NoHooks, settings).await.unwrap();
         let address = host.address();
         tokio::spawn(host.run());
@@ -74,8 +76,13 @@ impl Sockets for Memory {
     }
 
     async fn connect(&self, to: SocketAddr) -> io::Result<DuplexStream> {
-        let mut net = self.0.lock().unwrap();
-        net.calls.push((to, Instant::now()));
+        let connecting = {
+            let mut net = self.0.lock().unwrap();
+            net.calls.push((to, Instant::now()));
+            net.connecting
+        };
+        tokio::time::sleep(connecting).await;
+        let net = self.0.lock().unwrap();
         let (near, far) = duplex(PIPE);
         let sent = net.listeners.get(&to).map(|host| host.send((far, to)));
         match sent {

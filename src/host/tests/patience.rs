@@ -395,3 +395,29 @@ async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
     assert_eq!(asker.ask(there, Request::Ping).await.unwrap(), Reply::Pong);
     assert_eq!(count(&asker, "connections_opened"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_waits_for_a_connection_is_not_late_for_that() {
+    let net = Memory::default();
+    let seldom = |seed, begin| {
+        let mut settings = settings(seed, begin);
+        let mut config = (*settings.node).clone();
+        config.stabilize_every = Duration::from_secs(600);
+        config.fix_fingers_every = Duration::from_secs(600);
+        settings.node = Arc::new(config);
+        settings.idle_after = Duration::from_secs(10);
+        settings
+    };
+    let (asker, address) = net.start(seldom(1, Begin::Found)).await;
+    let begin = Begin::Join(vec![address.to_string()]);
+    let (owner, _) = net.start(seldom(2, begin)).await;
+    until_ideal(&asker, 2).await;
+    while asker.status().await.unwrap().connections > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // Longer than a reply may take, shorter than connecting may.
+    net.slow_down(Duration::from_millis(800));
+    let owner = first_node(&owner).await;
+    let answer = asker.lookup(owner.id).await.unwrap();
+    assert_eq!((answer.owner, answer.timeouts), (owner, 0));
+}
