@@ -103,7 +103,8 @@ impl<T> Queue<T> {
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     to: Id,
-    by: u64,
+    /// By which connection; `None` once the time for a reply is over.
+    by: Option<u64>,
     at: Instant,
     /// It was sent before, under the same number: nobody knows which of the two a reply is to.
     again: bool,

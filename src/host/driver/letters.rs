@@ -82,7 +82,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         patience: Duration,
         extended: bool,
     ) -> Option<Instant> {
-        match self.requests.get(&(Some(node), number)) {
+        let sent = self.requests.get(&(Some(node), number));
+        match sent.filter(|sent| sent.by.is_some()) {
             Some(sent) => Some(sent.at + patience).filter(|until| *until > self.now),
             None if extended || !self.nodes[usize::from(node)].awaits(number) => None,
             None => {
@@ -95,11 +96,17 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// The time for a reply is over. If there was none, the connection that the request went by
     /// may be one that swallows everything: it is not used again.
     pub(super) fn no_reply(&mut self, asker: Option<u8>, number: u32) {
-        let Some(sent) = self.requests.remove(&(asker, number)) else {
+        // It stays known: asked again under its number, nobody can say which of the two a reply
+        // is to.
+        let Some(by) = self
+            .requests
+            .get_mut(&(asker, number))
+            .and_then(|sent| sent.by.take())
+        else {
             return;
         };
         Counters::add(&self.counters.requests_timed_out);
-        if let Some(link) = self.links.close(sent.by) {
+        if let Some(link) = self.links.close(by) {
             Counters::add(&self.counters.connections_distrusted);
             tracing::debug!(peer = %link.opening.address, "closed a connection: no reply in time");
         }
@@ -154,6 +161,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         if let Some(request) = request {
             let again = self.requests.contains_key(&request);
             let (to, at) = (to.id, self.now);
+            let by = Some(by);
             self.requests.insert(request, Sent { to, by, at, again });
         }
     }

@@ -2,8 +2,8 @@
 //! a network that are simulated.
 //!
 //! Each machine runs [`cuerda::host::Host`], the driver that is deployed, on its own clock and on
-//! the sockets of the crate turmoil. The scenario is played by the same [script](super::script)
-//! as in the `events` world, and the same checkers watch.
+//! the sockets of the crate turmoil. The scenario is played by the same script as in the `events`
+//! world, and the same checkers watch.
 //!
 //! ```text
 //!   mod.rs      the world: steps, and what the machines tell in between
