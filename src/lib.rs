@@ -10,9 +10,10 @@
 //!   host/            2  nodes on sockets: the driver, TLS, who may come in, bootstrap
 //!   node/            1  the protocol: messages, operations, maintenance; the Network trait
 //!   ring/            0  identifiers, arcs, peers, neighbours, fingers
+//!   record/          0  what a key holds: stamps, fields, merging, digests for repair
 //! ```
 //!
-//! Floors for records and for applications will stand among these once they are built. The
+//! Floors for stores and for applications will stand among these once they are built. The
 //! harness that tries to break all of it is the package `cuerda-sim`, which depends on this one
 //! and never the reverse.
 //!
@@ -40,4 +41,5 @@
 pub mod host;
 pub mod http;
 pub mod node;
+pub mod record;
 pub mod ring;

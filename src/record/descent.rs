@@ -1,0 +1,277 @@
+//! How two nodes find the records in which they differ without telling each other all they have.
+//!
+//! ```text
+//!   asker                                              asked
+//!     │── Question: an arc, and my digest of it ─────────▶│
+//!     │◀───────────────────────────────── Answer::Same ───│   nothing to do there
+//!     │◀───────────────── Answer::Parts: 16 digests ──────│   ask on where mine differ
+//!     │◀────────────── Answer::Keys: each record's ───────│   few are left: compare
+//! ```
+//!
+//! A [`Descent`] is the asker's side and [`Question::answer`] the other; both are functions of
+//! what they are handed and keep no copy of what a node holds. Each question is about what
+//! stands there at that moment, so records may change meanwhile, a descent may pause for as long
+//! as it likes, and questions may be lost and asked again. What changes behind its back is found
+//! by the next one.
+//!
+//! It takes as many rounds as the arc can be cut into sixteenths until [`LISTED`] records are
+//! left: about log₁₆ of their number for keys that are spread evenly, and never more than
+//! [`ROUNDS`].
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::parts;
+use super::{ArcDigest, Digest, Entry};
+use crate::ring::{Arc, Id};
+
+/// How many parts an answer sums up.
+pub const PARTS: usize = 16;
+/// At most this many records are listed rather than summed up: a list of 640 bytes instead of
+/// up to 400 bytes of digests and another round.
+pub const LISTED: usize = 16;
+/// The most rounds that any descent takes if all open questions are asked in each: one for each
+/// hexadecimal digit of a key.
+pub const ROUNDS: usize = 40;
+
+// An arc that can't be cut any more can always be listed.
+const _: () = assert!(LISTED >= PARTS);
+
+/// What a node has, as digests.
+pub trait Holdings {
+    /// The keys on an arc and the digests of their records, in the order of the walk: clockwise
+    /// from its start, each key once.
+    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry>;
+
+    /// The sum of the entries on an arc. To be replaced where sums are kept.
+    fn digest(&self, arc: Arc) -> ArcDigest {
+        self.entries(arc).collect()
+    }
+}
+
+impl Holdings for BTreeMap<Id, Digest> {
+    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+        let Arc { start, end } = arc;
+        // An arc over the top of the circle is two ranges. One that is not must not be asked
+        // for as a range from the top.
+        let (first, second) = if start < end {
+            (self.range((Excluded(start), Included(end))), None)
+        } else {
+            let rest = self.range(..=end);
+            (self.range((Excluded(start), Unbounded)), Some(rest))
+        };
+        let all = first.chain(second.into_iter().flatten());
+        all.map(|(&key, &digest)| Entry { key, digest })
+    }
+}
+
+/// "This is the digest of what I have on the arc; what is yours?"
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Question {
+    /// Where.
+    pub arc: Arc,
+    /// Of what the asker has there.
+    pub digest: ArcDigest,
+}
+
+/// What the asked node has on the arc.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Answer {
+    /// The same.
+    Same,
+    /// Something else, and these are the digests of the arc's sixteen parts.
+    Parts(Box<[ArcDigest; PARTS]>),
+    /// Something else, and it is all of this: at most [`LISTED`] entries in the order of the
+    /// walk.
+    Keys(Vec<Entry>),
+}
+
+impl Question {
+    /// Answers for a node that has `mine`.
+    #[must_use]
+    pub fn answer(self, mine: &impl Holdings) -> Answer {
+        let own = mine.digest(self.arc);
+        if own == self.digest {
+            return Answer::Same;
+        }
+        match parts(self.arc) {
+            Some(parts) if own.records() as usize > LISTED => {
+                Answer::Parts(Box::new(parts.map(|part| mine.digest(part))))
+            }
+            _ => Answer::Keys(mine.entries(self.arc).collect()),
+        }
+    }
+}
+
+/// An answer that no correct node gives. Nothing was changed; its sender is not to be asked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// Nothing is open there.
+    #[error("an answer about an arc that was not asked about; it may have come twice")]
+    NotAsked,
+    /// Parts of an arc of 16 points or fewer.
+    #[error("an arc too short to be cut was answered by parts; the other node is at fault")]
+    CutTooShort,
+    /// Entries out of order, outside the arc or too many.
+    #[error(
+        "a list of keys is out of order, leaves its arc or is longer than {LISTED}; the other \
+         node is at fault"
+    )]
+    BadList,
+}
+
+/// A record that two nodes don't have alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Difference {
+    /// Where its key lies.
+    pub key: Id,
+    /// The digest of what the asker has; `None` if it has nothing.
+    pub here: Option<Digest>,
+    /// The digest of what the asked node has.
+    pub there: Option<Digest>,
+}
+
+/// The asker's side of a comparison. It holds arcs, never what lies on them: at most 600 of them
+/// for each question that is asked at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Descent {
+    /// Arcs on which the two differ, as far as is known; the last is asked about first, which
+    /// keeps them few.
+    open: Vec<Arc>,
+    /// Arcs of which all that the other has is known, and that.
+    listed: Vec<(Arc, Vec<Entry>)>,
+}
+
+impl Descent {
+    /// Begins to compare what two nodes have on an arc.
+    #[must_use]
+    pub fn new(arc: Arc) -> Descent {
+        Descent {
+            open: vec![arc],
+            listed: Vec::new(),
+        }
+    }
+
+    /// Whether all differences are found and taken.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.open.is_empty() && self.listed.is_empty()
+    }
+
+    /// What to ask next, at most `most` questions. They stay open, and are named again, until
+    /// they are answered.
+    #[must_use]
+    pub fn questions(&self, mine: &impl Holdings, most: usize) -> Vec<Question> {
+        let ask = |&arc: &Arc| Question {
+            arc,
+            digest: mine.digest(arc),
+        };
+        self.open.iter().rev().take(most).map(ask).collect()
+    }
+
+    /// Takes the answer to the question about an arc.
+    ///
+    /// # Errors
+    /// If it can't be the answer of a correct node, or nobody asked.
+    pub fn answered(
+        &mut self,
+        mine: &impl Holdings,
+        arc: Arc,
+        answer: Answer,
+    ) -> Result<(), BadAnswer> {
+        let place = self.open.iter().rposition(|&open| open == arc);
+        let place = place.ok_or(BadAnswer::NotAsked)?;
+        match answer {
+            Answer::Same => {
+                self.open.remove(place);
+            }
+            Answer::Keys(entries) => {
+                if !is_list_of(&entries, arc) {
+                    return Err(BadAnswer::BadList);
+                }
+                self.open.remove(place);
+                self.listed.push((arc, entries));
+            }
+            Answer::Parts(theirs) => {
+                let parts = parts(arc).ok_or(BadAnswer::CutTooShort)?;
+                self.open.remove(place);
+                // Backwards, so that the first is asked about first.
+                for (part, theirs) in parts.into_iter().zip(*theirs).rev() {
+                    if mine.digest(part) == theirs {
+                        continue;
+                    }
+                    if theirs.records() == 0 {
+                        self.listed.push((part, Vec::new()));
+                    } else {
+                        self.open.push(part);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up to `most` of the differences found so far. What is sent because of them is best
+    /// sent before more questions are asked: that bounds what waits here.
+    pub fn differences(&mut self, mine: &impl Holdings, most: usize) -> Vec<Difference> {
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some((arc, theirs)) = self.listed.pop()
+        {
+            let mut here = mine.entries(arc).peekable();
+            let mut there = theirs.into_iter().peekable();
+            while let Some(difference) = next_difference(arc, &mut here, &mut there) {
+                found.push(difference);
+                if found.len() == most {
+                    // The rest of the arc waits; from its end on there is none.
+                    if difference.key != arc.end {
+                        let rest = Arc::new(difference.key, arc.end);
+                        self.listed.push((rest, there.collect()));
+                    }
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Walks two lists of an arc side by side up to the next key that they don't have alike.
+fn next_difference(
+    arc: Arc,
+    here: &mut Peekable<impl Iterator<Item = Entry>>,
+    there: &mut Peekable<impl Iterator<Item = Entry>>,
+) -> Option<Difference> {
+    loop {
+        let places = [here.peek(), there.peek()].map(|entry| entry.map(|e| place(arc, e.key)));
+        let first = places.into_iter().flatten().min()?;
+        let own = here.next_if(|entry| place(arc, entry.key) == first);
+        let theirs = there.next_if(|entry| place(arc, entry.key) == first);
+        if own != theirs {
+            return Some(Difference {
+                key: own.or(theirs)?.key,
+                here: own.map(|entry| entry.digest),
+                there: theirs.map(|entry| entry.digest),
+            });
+        }
+    }
+}
+
+/// How many points of the arc come before this one.
+fn place(arc: Arc, key: Id) -> Id {
+    arc.start.next().distance_to(key)
+}
+
+/// Whether a list is what a correct node answers: short, on the arc, in order.
+fn is_list_of(entries: &[Entry], arc: Arc) -> bool {
+    let ordered = |pair: &[Entry]| place(arc, pair[0].key) < place(arc, pair[1].key);
+    entries.len() <= LISTED
+        && entries.iter().all(|entry| arc.contains(entry.key))
+        && entries.windows(2).all(ordered)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! When a field was written: stamps, and the hybrid logical clock that issues them.
+//!
+//! A stamp orders writes; it measures nothing. The clock follows the wall clock as long as that
+//! moves forward, and counts where it does not: several writes in a millisecond, a wall clock
+//! set back, a stamp seen from a node whose clock is ahead.
+//!
+//! # The bound on skew
+//!
+//! A clock that follows every stamp it sees follows a wrong one too. So a stamp farther than
+//! [`limits::SKEW_MAX`] ahead of the wall clock is never *issued*; [`TooFarAhead`] says by how
+//! much it would have been. Records are merged whatever their stamps: a copy that refused what
+//! another copy took would differ from it for good. That leaves three ways in for a stamp:
+//!
+//! * [`StampClock::issue_above`] is for a write's own past: the stamp of the field it replaces,
+//!   the stamp that beat it, the last one its client has seen. The write must come after these
+//!   or fail; if it fails it leaves the clock alone, so that one field with an absurd stamp
+//!   can't stop writes to others.
+//! * [`StampClock::heard`] is for the clocks of others, which travel with their messages: taken
+//!   in within the bound and refused beyond it, so that a node whose wall clock is years ahead
+//!   does not stop all the others from writing.
+//! * [`StampClock::seen`] takes in any stamp. After one that is too far ahead every write here
+//!   fails until the wall clock has come near.
+//!
+//! Clocks of nodes may thus differ by up to the bound, an hour, without a write being refused.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits;
+use crate::ring::Id;
+
+/// Names a write and orders it among all others: of two writes to a field the one with the
+/// greater stamp stays.
+///
+/// 32 bytes in memory, 27 on the wire in this century (35 at most).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Milliseconds since 1970, by the wall clock of the writer unless it had seen more.
+    pub milliseconds: u64,
+    /// Orders the writes of one millisecond.
+    pub counter: u32,
+    /// Who issued it. No node issues a stamp twice, so no two stamps are equal.
+    pub node: Id,
+}
+
+impl Stamp {
+    /// Below every stamp that is ever issued.
+    pub const ZERO: Stamp = Stamp {
+        milliseconds: 0,
+        counter: 0,
+        node: Id::ZERO,
+    };
+
+    /// The next stamp of this node if no time passes; `None` at the end of all time.
+    fn following(self, node: Id) -> Option<Stamp> {
+        let (milliseconds, counter) = match self.counter.checked_add(1) {
+            Some(counter) => (self.milliseconds, counter),
+            None => (self.milliseconds.checked_add(1)?, 0),
+        };
+        Some(Stamp {
+            milliseconds,
+            counter,
+            node,
+        })
+    }
+}
+
+/// Milliseconds, counter and the node's first digits: `1700000000000.3@a9993e36`.
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamp {
+            milliseconds,
+            counter,
+            node,
+        } = self;
+        write!(f, "{milliseconds}.{counter}@{node:.8}")
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A stamp lies too far ahead of this machine's wall clock to issue one above it, or to follow
+/// it. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the stamp {stamp} is {by} ms ahead of this machine's clock and {} ms are allowed; set this \
+     machine's clock right, or that of the node in the stamp, and try again",
+    limits::SKEW_MAX
+)]
+pub struct TooFarAhead {
+    /// The stamp that is too far ahead; its node is the one to look at.
+    pub stamp: Stamp,
+    /// How far it is ahead of the wall clock, in milliseconds.
+    pub by: u64,
+}
+
+/// Issues stamps: each above all that it issued or saw, whatever the wall clock does and across
+/// restarts.
+///
+/// # Restarts
+///
+/// A *mark* on disk, in milliseconds, is above every stamp that has left this node. After a
+/// restart the clock goes on from the mark. A write must not leave while
+/// [`StampClock::must_commit`] names a mark: it is committed together with the write, then
+/// [`StampClock::committed`] is called. The mark runs [`limits::MARK_STEP`] ahead, so few writes
+/// need to raise it; a restart advances the clock by no more than that.
+///
+/// The mark covers what was issued. Stamps merely seen are not remembered: they stand in records
+/// or are handed back by clients, and [`StampClock::issue_above`] gets them from there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StampClock {
+    node: Id,
+    /// The highest stamp issued or seen.
+    latest: Stamp,
+    /// The highest that was issued here since the start.
+    issued: Stamp,
+    /// Stamps below this many milliseconds may leave.
+    mark: u64,
+}
+
+impl StampClock {
+    /// The clock of a node that never issued a stamp.
+    #[must_use]
+    pub const fn new(node: Id) -> StampClock {
+        StampClock::restored(node, 0)
+    }
+
+    /// The clock of a node that starts again, with the mark found on its disk.
+    #[must_use]
+    pub const fn restored(node: Id, mark: u64) -> StampClock {
+        // The last stamp that may have left, so that the next one is at the mark or above.
+        let latest = match mark.checked_sub(1) {
+            Some(milliseconds) => Stamp {
+                milliseconds,
+                counter: u32::MAX,
+                node,
+            },
+            None => Stamp::ZERO,
+        };
+        StampClock {
+            node,
+            latest,
+            issued: Stamp::ZERO,
+            mark,
+        }
+    }
+
+    /// The highest stamp issued or seen: what travels with every message.
+    #[must_use]
+    pub const fn latest(&self) -> Stamp {
+        self.latest
+    }
+
+    /// A stamp for a write, above every stamp issued or seen. `wall_clock` is in milliseconds
+    /// since 1970.
+    ///
+    /// # Errors
+    /// If it would be more than [`limits::SKEW_MAX`] ahead of the wall clock.
+    pub fn issue(&mut self, wall_clock: u64) -> Result<Stamp, TooFarAhead> {
+        self.issue_above(wall_clock, Stamp::ZERO)
+    }
+
+    /// A stamp for a write that comes after `past`, above that and every stamp issued or seen.
+    ///
+    /// # Errors
+    /// If it would be more than [`limits::SKEW_MAX`] ahead of the wall clock; the clock is then
+    /// as it was.
+    pub fn issue_above(&mut self, wall_clock: u64, past: Stamp) -> Result<Stamp, TooFarAhead> {
+        let above = self.latest.max(past);
+        let too_far = TooFarAhead {
+            stamp: above,
+            by: above.milliseconds.saturating_sub(wall_clock),
+        };
+        let stamp = if wall_clock > above.milliseconds {
+            Stamp {
+                milliseconds: wall_clock,
+                counter: 0,
+                node: self.node,
+            }
+        } else {
+            above.following(self.node).ok_or(too_far)?
+        };
+        let by = stamp.milliseconds.saturating_sub(wall_clock);
+        // No mark can be above the last millisecond of all, so nothing is issued in it.
+        if by > limits::SKEW_MAX || stamp.milliseconds == u64::MAX {
+            return Err(TooFarAhead { by, ..too_far });
+        }
+        self.latest = stamp;
+        self.issued = stamp;
+        Ok(stamp)
+    }
+
+    /// Takes in the clock of another node, which came with a message.
+    ///
+    /// # Errors
+    /// If it is more than [`limits::SKEW_MAX`] ahead of the wall clock; it is then not taken in.
+    pub fn heard(&mut self, stamp: Stamp, wall_clock: u64) -> Result<(), TooFarAhead> {
+        let by = stamp.milliseconds.saturating_sub(wall_clock);
+        if by > limits::SKEW_MAX {
+            return Err(TooFarAhead { stamp, by });
+        }
+        self.seen(stamp);
+        Ok(())
+    }
+
+    /// Takes in any stamp: all that are issued from now on are above it, or fail to be issued.
+    pub fn seen(&mut self, stamp: Stamp) {
+        self.latest = self.latest.max(stamp);
+    }
+
+    /// The mark that must be on disk before the stamps issued here may leave; `None` if the one
+    /// that is there will do.
+    #[must_use]
+    pub fn must_commit(&self) -> Option<u64> {
+        let issued = self.issued;
+        (issued != Stamp::ZERO && issued.milliseconds >= self.mark)
+            .then(|| issued.milliseconds.saturating_add(limits::MARK_STEP))
+    }
+
+    /// The mark is on disk.
+    pub fn committed(&mut self, mark: u64) {
+        self.mark = self.mark.max(mark);
+    }
+}
+
+#[cfg(test)]
+mod tests;
