@@ -19,10 +19,10 @@
 //!
 //! # What the node never does
 //!
-//! Up to `node/`, nothing performs I/O. A [`node::Node`] is a value. It opens no socket, reads no clock, draws no random number and
-//! starts no thread: it is handed one [`node::Input`] at a time and answers through
-//! [`node::Network`]. So it can be cloned, compared, hashed, recorded and replayed, and a
-//! simulation runs the very code that is deployed.
+//! Up to `node/`, nothing performs I/O. A [`node::Node`] is a value. It opens no socket, reads no
+//! clock, draws no random number and starts no thread: it is handed one [`node::Input`] at a time
+//! and answers through [`node::Network`]. So it can be cloned, compared, hashed, recorded and
+//! replayed, and a simulation runs the very code that is deployed.
 //!
 //! # What the proof covers, and what only checking covers
 //!
