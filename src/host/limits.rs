@@ -16,7 +16,7 @@ pub const CONNECTIONS_PER_KEY: usize = 4;
 /// oldest of them is closed: a flood of silent ones does not lock honest ones out for long.
 pub const HANDSHAKES: usize = 64;
 /// How long a connection may take to prove who it is.
-pub const HANDSHAKE: Duration = Duration::from_secs(5);
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Frames that wait to be written to one peer. More are lost, as on any network.
 pub const OUTGOING: usize = 256;
 /// Bytes that wait to be written to one peer, above which no more frames are taken.

@@ -25,6 +25,9 @@ use crate::ring::Peer;
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// An attempt may take so many times as long as the wait after its round.
+const PATIENCE: u32 = 8;
+
 /// What the seeker tells the driver.
 #[derive(Debug)]
 pub(super) enum News<T> {
@@ -47,7 +50,10 @@ pub(super) struct Seeker<S: Sockets> {
     pub(super) door: Door,
     /// `host:port` of members and bootstrap nodes.
     pub(super) names: Vec<String>,
-    /// How long one attempt may take.
+    /// How long one attempt may take at most.
+    pub(super) patience_max: Duration,
+    /// How long it may take in this round: at first less, so that an address where nobody is
+    /// does not keep the others waiting for long.
     pub(super) patience: Duration,
     pub(super) found_after: Duration,
     /// How often a bootstrap node is told that these nodes are alive.

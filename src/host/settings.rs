@@ -32,7 +32,8 @@ pub struct Settings {
     pub begin: Begin,
     /// A connection that nobody has used for so long is closed. Default: five minutes.
     pub idle_after: Duration,
-    /// How long opening a connection may take, the handshake included. Default: 2 s.
+    /// How long opening a connection may take, the handshake included: at least four round trips
+    /// to the slowest peer. Default: 10 s.
     pub connect_timeout: Duration,
     /// How often a bootstrap node is told that this process is alive. Default: 10 s.
     pub heartbeat: Duration,

@@ -186,8 +186,9 @@ pub(super) const KEYS: &[Key] = &[
     row(
         "connect_timeout",
         Kind::Duration,
-        Some("2s"),
-        "How long opening a connection may take, the handshake included",
+        Some("10s"),
+        "How long opening a connection may take, the handshake included: at least four round \
+         trips to the slowest peer",
     ),
     row(
         "idle_after",

@@ -152,6 +152,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                     sockets: self.sockets.clone(),
                     door: self.door.clone(),
                     names,
+                    patience_max: self.settings.connect_timeout,
                     patience: self.settings.connect_timeout,
                     found_after: self.settings.node.found_after,
                     heartbeat: self.settings.heartbeat,

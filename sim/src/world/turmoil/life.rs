@@ -143,7 +143,7 @@ fn settings(start: Start) -> Settings {
         incarnation: start.incarnation,
         begin: start.begin,
         idle_after: Duration::from_secs(300),
-        connect_timeout: Duration::from_secs(2),
+        connect_timeout: Duration::from_secs(10),
         heartbeat: Duration::from_secs(10),
         seed: start.jitter,
     }
