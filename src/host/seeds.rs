@@ -87,6 +87,7 @@ impl<S: Sockets> Seeker<S> {
             if !member {
                 ordinary.clear();
             }
+            self.patience = (pause * PATIENCE).min(self.patience_max);
             let round = self.round(member, &mut ordinary).await;
             let now = Instant::now();
             if member {
