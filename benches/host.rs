@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
 use cuerda::host::{
-    Admission, Begin, Frame, Handle, Host, Identity, Letter, NoHooks, Security, Settings, Tcp,
+    Begin, Frame, Handle, Host, Identity, Letter, NoHooks, Security, Settings, Tcp,
 };
 use cuerda::node::{Config, Message, Reply, RequestId};
 use cuerda::ring::{Id, Peer, SuccessorList};
@@ -28,24 +28,17 @@ const NODES: u8 = 16;
 
 fn settings(number: u8, begin: Begin, security: Security) -> Settings {
     let second = Duration::from_secs(1);
+    let config = Config {
+        stabilize_every: second,
+        fix_fingers_every: second,
+        ..Config::default()
+    };
+    let identity = Identity::from_seed([number; 32]);
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Settings {
-        node: Arc::new(Config {
-            stabilize_every: second,
-            fix_fingers_every: second,
-            ..Config::default()
-        }),
-        identity: Identity::from_seed([number; 32]),
-        admission: Admission::default(),
         security,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        advertise: None,
-        virtual_nodes: 1,
-        incarnation: 1,
-        begin,
-        idle_after: second * 300,
-        connect_timeout: second * 2,
-        heartbeat: second * 10,
         seed: [number; 32],
+        ..Settings::new(Arc::new(config), identity, listen, begin)
     }
 }
 

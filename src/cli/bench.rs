@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
-use cuerda::host::{Admission, Begin, Handle, Host, Identity, NoHooks, Security, Settings, Tcp};
+use cuerda::host::{Begin, Handle, Host, Identity, NoHooks, Security, Settings, Tcp};
 use cuerda::node::Config;
 use cuerda::ring::Id;
 use hdrhistogram::Histogram;
@@ -244,25 +244,18 @@ fn settings(number: u8, begin: Begin, load: Load) -> Settings {
         fix_fingers_every: STABILIZE_EVERY,
         ..Config::default()
     };
+    // The same places on the circle in every run.
+    let identity = Identity::from_seed([number; 32]);
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let settings = Settings::new(Arc::new(config), identity, listen, begin);
     Settings {
-        node: Arc::new(config),
-        // The same places on the circle in every run.
-        identity: Identity::from_seed([number; 32]),
-        admission: Admission::default(),
         security: if load.insecure {
             Security::None
         } else {
-            Security::tls()
+            settings.security
         },
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        advertise: None,
-        virtual_nodes: 1,
-        incarnation: 1,
-        begin,
-        idle_after: Duration::from_secs(300),
-        connect_timeout: Duration::from_secs(2),
-        heartbeat: Duration::from_secs(10),
         seed: [number; 32],
+        ..settings
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda::host::{Admission, Begin, Handle, Identity, Security, Settings};
+use cuerda::host::{Admission, Begin, Handle, Identity, Settings};
 use cuerda::node::Config;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -98,30 +98,21 @@ async fn demo(args: Args, output: Output) -> Result<Exit, Failure> {
 async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
     let identity =
         Identity::generate().map_err(|error| Failure::failed(error.to_string(), "try again"))?;
+    let config = Config {
+        cluster: "demo".to_owned(),
+        // With longer lists so small a ring would need no fingers, and look-ups no hops.
+        successors: 3,
+        stabilize_every: Duration::from_secs(1),
+        fix_fingers_every: Duration::from_secs(2),
+        ..Config::default()
+    };
+    let begin = match first {
+        None => Begin::Found,
+        Some(first) => Begin::Join(vec![first.to_string()]),
+    };
     let settings = Settings {
-        node: Arc::new(Config {
-            cluster: "demo".to_owned(),
-            // With longer lists so small a ring would need no fingers, and look-ups no hops.
-            successors: 3,
-            stabilize_every: Duration::from_secs(1),
-            fix_fingers_every: Duration::from_secs(2),
-            ..Config::default()
-        }),
-        identity,
-        admission: Admission::open(),
-        security: Security::tls(),
-        listen: ANYWHERE,
-        advertise: None,
-        virtual_nodes: 1,
-        incarnation: 1,
-        begin: match first {
-            None => Begin::Found,
-            Some(first) => Begin::Join(vec![first.to_string()]),
-        },
-        idle_after: Duration::from_secs(300),
-        connect_timeout: Duration::from_secs(2),
-        heartbeat: Duration::from_secs(10),
         seed: seed()?,
+        ..Settings::new(Arc::new(config), identity, ANYWHERE, begin)
     };
     let places = Places {
         control: ANYWHERE,

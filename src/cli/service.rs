@@ -161,27 +161,14 @@ fn anywhere(mut address: SocketAddr) -> SocketAddr {
 mod tests {
     use std::sync::Arc;
 
-    use cuerda::host::{Admission, Begin, Identity, Security};
+    use cuerda::host::{Admission, Begin, Identity};
     use cuerda::node::Config;
 
     use super::*;
 
     async fn start(at: SocketAddr, may_move: bool) -> Result<Service, Failure> {
-        let settings = Settings {
-            node: Arc::new(Config::default()),
-            identity: Identity::from_seed([3; 32]),
-            admission: Admission::open(),
-            security: Security::tls(),
-            listen: at,
-            advertise: None,
-            virtual_nodes: 1,
-            incarnation: 1,
-            begin: Begin::Found,
-            idle_after: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(2),
-            heartbeat: Duration::from_secs(10),
-            seed: [4; 32],
-        };
+        let identity = Identity::from_seed([3; 32]);
+        let settings = Settings::new(Arc::new(Config::default()), identity, at, Begin::Found);
         let places = Places {
             control: at,
             listen_may_move: may_move,

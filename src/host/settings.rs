@@ -8,7 +8,7 @@ use super::admission::Admission;
 use super::identity::Identity;
 use crate::node::{Config, Node};
 
-/// Everything a host must be told before it starts.
+/// Everything a host must be told before it starts. [`Settings::new`] has the defaults.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The nodes' own settings; [valid](Config::validate).
@@ -39,6 +39,35 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Where jitter and back-off come from; nothing secret is made of it.
     pub seed: [u8; 32],
+}
+
+impl Settings {
+    /// A host with this key, with one node, that listens here and begins so. All else is as
+    /// documented at each setting: TLS, open to whoever proves a key, an incarnation of 1, and
+    /// jitter that is the same in every run.
+    #[must_use]
+    pub fn new(
+        node: Arc<Config>,
+        identity: Identity,
+        listen: SocketAddr,
+        begin: Begin,
+    ) -> Settings {
+        Settings {
+            node,
+            identity,
+            admission: Admission::open(),
+            security: Security::tls(),
+            listen,
+            advertise: None,
+            virtual_nodes: 1,
+            incarnation: 1,
+            begin,
+            idle_after: Duration::from_secs(300),
+            connect_timeout: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(10),
+            seed: [0; 32],
+        }
+    }
 }
 
 /// How a host's nodes come into a ring.

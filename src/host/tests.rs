@@ -22,20 +22,13 @@ pub(super) fn settings(seed: u8, begin: Begin) -> Settings {
         fix_fingers_every: Duration::from_millis(100),
         ..Config::default()
     };
+    let identity = Identity::from_seed([seed; 32]);
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Settings {
-        node: Arc::new(config),
-        identity: Identity::from_seed([seed; 32]),
-        admission: Admission::default(),
-        security: Security::tls(),
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        advertise: None,
-        virtual_nodes: 1,
-        incarnation: 1,
-        begin,
-        idle_after: Duration::from_secs(300),
         connect_timeout: Duration::from_secs(2),
         heartbeat: Duration::from_millis(200),
         seed: [seed; 32],
+        ..Settings::new(Arc::new(config), identity, listen, begin)
     }
 }
 

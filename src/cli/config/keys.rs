@@ -224,6 +224,9 @@ pub(super) const KEYS: &[Key] = &[
 
 #[cfg(test)]
 mod tests {
+    use cuerda::host::{Begin, Identity, Settings};
+    use cuerda::node::Config;
+
     use super::super::kind::Value;
     use super::*;
 
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_nodes_defaults_are_the_librarys() {
-        let config = cuerda::node::Config::default();
+        let config = Config::default();
         let default = |name| {
             let key = key(name).expect(name);
             key.kind.parse(key.default.expect(name)).expect(name)
@@ -262,6 +265,18 @@ mod tests {
             assert_eq!(default(name), Value::Duration(value), "{name}");
         }
         assert_eq!(default("cluster"), Value::Text(config.cluster));
+        let identity = Identity::from_seed([0; 32]);
+        let listen = ([127, 0, 0, 1], 4000).into();
+        let host = Settings::new(Config::default().into(), identity, listen, Begin::Found);
+        for (name, value) in [
+            ("connect_timeout", host.connect_timeout),
+            ("idle_after", host.idle_after),
+            ("heartbeat", host.heartbeat),
+        ] {
+            assert_eq!(default(name), Value::Duration(value), "{name}");
+        }
+        let virtual_nodes = Value::Count(host.virtual_nodes);
+        assert_eq!(default("virtual_nodes"), virtual_nodes);
         assert_eq!(config.probe_every_max, None);
     }
 

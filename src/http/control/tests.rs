@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
@@ -12,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::*;
-use crate::host::{Begin, Ended, Host, Identity, NoHooks, Security, Settings, Tcp};
+use crate::host::{Begin, Ended, Host, Identity, NoHooks, Settings, Tcp};
 use crate::node::Config;
 
 /// A node, its routes, and what says that it stops.
@@ -23,21 +22,9 @@ struct Node {
 }
 
 async fn node(begin: Begin) -> Node {
-    let settings = Settings {
-        node: Arc::new(Config::default()),
-        identity: Identity::from_seed([7; 32]),
-        admission: Admission::default(),
-        security: Security::tls(),
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        advertise: None,
-        virtual_nodes: 1,
-        incarnation: 1,
-        begin,
-        idle_after: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(2),
-        heartbeat: Duration::from_secs(10),
-        seed: [1; 32],
-    };
+    let identity = Identity::from_seed([7; 32]);
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = Settings::new(Arc::new(Config::default()), identity, listen, begin);
     let bound = Host::bind(Tcp, NoHooks, settings).await;
     let (host, handle) = bound.expect("loopback has a free port");
     let stopping = watch::Sender::new(false);

@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use cuerda::host::{Admission, Begin, Handle, Host, Identity, Security, Settings};
+use cuerda::host::{Begin, Handle, Host, Identity, Security, Settings};
 use cuerda::node::{Config, Input};
 use tokio::sync::oneshot;
 
@@ -132,19 +131,12 @@ pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
 }
 
 fn settings(start: Start) -> Settings {
+    let identity = Identity::from_seed(start.key);
+    let listen = SocketAddr::from(address_of(start.number));
     Settings {
-        node: start.config,
-        identity: Identity::from_seed(start.key),
-        admission: Admission::default(),
         security: start.security,
-        listen: SocketAddr::from(address_of(start.number)),
-        advertise: None,
-        virtual_nodes: 1,
         incarnation: start.incarnation,
-        begin: start.begin,
-        idle_after: Duration::from_secs(300),
-        connect_timeout: Duration::from_secs(10),
-        heartbeat: Duration::from_secs(10),
         seed: start.jitter,
+        ..Settings::new(start.config, identity, listen, start.begin)
     }
 }
