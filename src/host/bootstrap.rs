@@ -9,10 +9,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -96,13 +95,23 @@ impl<S: Sockets> Bootstrap<S> {
     }
 
     /// Serves for ever.
+    ///
+    /// # Panics
+    /// If one of its own tasks did.
     pub async fn run(self) {
         let mut tasks = JoinSet::new();
         let mut open: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             tokio::select! {
                 biased;
-                Some(_) = tasks.join_next() => open.retain(|task| !task.is_finished()),
+                Some(ended) = tasks.join_next() => {
+                    if let Err(error) = ended
+                        && error.is_panic()
+                    {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                    open.retain(|task: &AbortHandle| !task.is_finished());
+                }
                 accepted = self.sockets.accept(&self.listener) => {
                     let Ok((stream, from)) = accepted else {
                         tokio::time::sleep(limits::BACK_OFF).await;
@@ -133,27 +142,17 @@ impl Desk {
     /// One node, one registration, one answer.
     async fn register<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<(), Refused> {
         let mut proven = self.door.accept(stream, limits::HANDSHAKE).await?;
-        let registered = loop {
-            match Frame::decode(&mut proven.rest)? {
-                Some(Frame::Register(registered)) => break registered,
-                Some(_) => return Err(Refused::Unopened),
-                None => {}
-            }
-            let read = proven.channel.read_buf(&mut proven.rest).await;
-            if read.map_err(Refused::Unreachable)? == 0 {
-                // A node that looks for its own kind, and has seen that this is not one.
-                return Ok(());
-            }
+        let registered = match proven.receive().await? {
+            Some(Frame::Register(registered)) => registered,
+            Some(_) => return Err(Refused::Unopened),
+            // A node that looks for its own kind, and has seen that this is not one.
+            None => return Ok(()),
         };
         let (opening, now) = (&proven.opening, Instant::now());
         let known = self.table().register(opening, &registered, now);
-        let mut buffer = BytesMut::new();
-        Frame::Known(known).encode(&mut buffer);
-        let sent = async {
-            proven.channel.write_all(&buffer).await?;
-            proven.channel.shutdown().await
-        };
-        sent.await.map_err(Refused::Unreachable)
+        proven.send(&Frame::Known(known)).await?;
+        let closed = proven.channel.shutdown().await;
+        closed.map_err(Refused::Unreachable)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -59,6 +59,43 @@ pub(super) enum Refused {
     Admission(#[from] AdmissionError),
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
+    /// Sends a frame that is no letter: what a process and a bootstrap node say to each other.
+    pub(super) async fn send(&mut self, frame: &Frame) -> Result<(), Refused> {
+        send(&mut self.channel, frame).await
+    }
+
+    /// The next frame; `None` once the other end has closed the connection.
+    pub(super) async fn receive(&mut self) -> Result<Option<Frame>, Refused> {
+        receive(&mut self.channel, &mut self.rest).await
+    }
+}
+
+async fn send<T: AsyncWrite + Unpin>(channel: &mut T, frame: &Frame) -> Result<(), Refused> {
+    let mut buffer = BytesMut::new();
+    frame.encode(&mut buffer);
+    let sent = async {
+        channel.write_all(&buffer).await?;
+        channel.flush().await
+    };
+    sent.await.map_err(Refused::Unreachable)
+}
+
+async fn receive<T: AsyncRead + Unpin>(
+    channel: &mut T,
+    rest: &mut BytesMut,
+) -> Result<Option<Frame>, Refused> {
+    loop {
+        if let Some(frame) = Frame::decode(rest)? {
+            return Ok(Some(frame));
+        }
+        let read = channel.read_buf(rest).await;
+        if read.map_err(Refused::Unreachable)? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
 /// What a process shows and asks at its door.
 #[derive(Clone, Debug)]
 pub(super) struct Door {
@@ -148,26 +185,14 @@ impl Door {
         if let Some((_, binding)) = &proved {
             opening.proof = admission.proof(binding, role);
         }
-        let mut buffer = BytesMut::new();
-        Frame::Opening(opening).encode(&mut buffer);
-        let sent = async {
-            channel.write_all(&buffer).await?;
-            channel.flush().await
-        };
-        sent.await.map_err(Refused::Unreachable)?;
+        send(&mut channel, &Frame::Opening(opening)).await?;
         let mut rest = BytesMut::with_capacity(512);
-        let theirs = loop {
-            match Frame::decode(&mut rest)? {
-                Some(Frame::Opening(theirs)) => break theirs,
-                Some(_) => return Err(Refused::Unopened),
-                None => {}
-            }
-            match channel.read_buf(&mut rest).await {
-                Ok(0) => return Err(Refused::Mute),
-                Ok(_) => {}
-                // A reset here is how most systems tell that the other end did not like us.
-                Err(_) => return Err(Refused::Mute),
-            }
+        let theirs = match receive(&mut channel, &mut rest).await {
+            Ok(Some(Frame::Opening(theirs))) => theirs,
+            Ok(Some(_)) => return Err(Refused::Unopened),
+            // A reset here is how most systems tell that the other end did not like us.
+            Ok(None) | Err(Refused::Unreachable(_)) => return Err(Refused::Mute),
+            Err(error) => return Err(error),
         };
         let admitted = self.judge(&admission, &theirs, proved, role.other())?;
         Ok(Proven {

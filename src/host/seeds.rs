@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use rand_chacha::ChaCha8Rng;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -234,27 +232,15 @@ impl<S: Sockets> Seeker<S> {
             },
             member,
         });
-        let mut buffer = BytesMut::new();
         let registration = Registration {
             nodes: peers.collect(),
             every_ms: u32::try_from(self.heartbeat.as_millis()).unwrap_or(u32::MAX),
         };
-        Frame::Register(registration).encode(&mut buffer);
-        let sent = async {
-            proven.channel.write_all(&buffer).await?;
-            proven.channel.flush().await
-        };
-        sent.await.map_err(Refused::Unreachable)?;
-        loop {
-            match Frame::decode(&mut proven.rest)? {
-                Some(Frame::Known(known)) => return Ok(known),
-                Some(_) => return Err(Refused::Unopened),
-                None => {}
-            }
-            let read = proven.channel.read_buf(&mut proven.rest).await;
-            if read.map_err(Refused::Unreachable)? == 0 {
-                return Err(Refused::Mute);
-            }
+        proven.send(&Frame::Register(registration)).await?;
+        match proven.receive().await? {
+            Some(Frame::Known(known)) => Ok(known),
+            Some(_) => Err(Refused::Unopened),
+            None => Err(Refused::Mute),
         }
     }
 }
