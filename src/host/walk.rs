@@ -158,3 +158,73 @@ pub(super) async fn holders(
     }
     Ok(holders)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::test_peers::{peer, peers};
+
+    /// Four members that list two successors each, as an ideal ring has it.
+    fn ring() -> Vec<Visited> {
+        let places = [10, 20, 30, 40];
+        let at = |index: usize| places[index % 4];
+        let visited = |index: usize| Visited {
+            peer: peer(at(index)),
+            predecessor: Some(peer(at(index + 3))),
+            successors: peers(&[at(index + 1), at(index + 2)]),
+            faults: Vec::new(),
+        };
+        (0..4).map(visited).collect()
+    }
+
+    /// What is found wrong with the member at 20 after this has been done to it.
+    fn faults(spoil: impl FnOnce(&mut Visited)) -> Vec<String> {
+        let mut members = ring();
+        spoil(&mut members[1]);
+        assert!(!judge(&mut members, 2));
+        for sound in [0, 2, 3] {
+            assert_eq!(members[sound].faults, [] as [String; 0]);
+        }
+        members.swap_remove(1).faults
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_an_ideal_ring() {
+        assert!(judge(&mut ring(), 2));
+        let alone = Visited {
+            peer: peer(10),
+            predecessor: Some(peer(10)),
+            successors: peers(&[10]),
+            faults: Vec::new(),
+        };
+        assert!(judge(&mut [alone], 2));
+    }
+
+    #[test]
+    fn every_table_that_is_not_as_it_should_be_is_told() {
+        let id = |place: u8| peer(place).id;
+        assert_eq!(
+            faults(|member| member.predecessor = Some(peer(40))),
+            [format!("its predecessor should be {:.8}", id(10))]
+        );
+        assert_eq!(
+            faults(|member| member.successors = peers(&[30, 10])),
+            [format!("its successor 2 should be {:.8}", id(40))]
+        );
+        assert_eq!(
+            faults(|member| member.successors = peers(&[30])),
+            [format!("its successor 2 should be {:.8}", id(40))]
+        );
+        assert_eq!(
+            faults(|member| member.successors = peers(&[30, 40, 10])),
+            ["it lists 3 successors, not 2"]
+        );
+        assert_eq!(
+            faults(|member| {
+                member.predecessor = None;
+                member.faults = vec!["does not answer".to_owned()];
+            }),
+            ["does not answer"]
+        );
+    }
+}
