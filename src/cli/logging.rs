@@ -2,10 +2,10 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::config::{Config, LogFormat};
+use super::config::{self, Config, LogFormat};
 use super::output::{Output, colours};
 
-/// Starts logging for this process; a second call changes nothing.
+/// Starts logging for this process, with what is doubtful about its configuration.
 pub(crate) fn start(config: &Config, output: Output) {
     let filter = match (output.quiet, output.verbose) {
         (true, _) => "warn",
@@ -31,4 +31,7 @@ pub(crate) fn start(config: &Config, output: Output) {
     } else {
         log.try_init()
     };
+    for warning in config::doubtful_variables() {
+        tracing::warn!("{warning}");
+    }
 }

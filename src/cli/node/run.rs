@@ -49,9 +49,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let config = config::load(&args.flags, args.dev)?;
     logging::start(&config, output);
-    for warning in config::doubtful_variables() {
-        tracing::warn!("{warning}");
-    }
     in_runtime(serve(config, output))
 }
 
