@@ -4,6 +4,7 @@
 //! Everything listens on free ports of loopback. Waiting is bounded and polls for what is waited
 //! for, so that a slow machine makes a test slow and not wrong.
 
+mod bench;
 mod bootstrap;
 mod configuration;
 mod demo;
