@@ -12,6 +12,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use cuerda::node::{Event, Input, Message, Network, Node, Reply, Request, RequestId, Timer};
 use cuerda::ring::{Id, Peer};
+use cuerda::store::MemoryStore;
 use cuerda_sim::report::metric_paths;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
@@ -22,9 +23,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Keeps the last message and drops all else.
 #[derive(Default)]
-struct Last(Option<(Peer, Message)>);
+struct Last(Option<(Peer, Message)>, MemoryStore);
 
 impl Network for Last {
+    type Store = MemoryStore;
+
     fn send(&mut self, to: Peer, message: Message) {
         self.0 = Some((to, message));
     }
@@ -39,6 +42,10 @@ impl Network for Last {
 
     fn wall_clock(&self) -> u64 {
         0
+    }
+
+    fn store(&mut self) -> &mut MemoryStore {
+        &mut self.1
     }
 }
 

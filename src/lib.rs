@@ -43,3 +43,4 @@ pub mod http;
 pub mod node;
 pub mod record;
 pub mod ring;
+pub mod store;

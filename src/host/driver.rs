@@ -35,6 +35,7 @@ use super::timers::{Due, Timers};
 use super::trace::Traces;
 use crate::node::{Event, Input, Message, Node, Standing, Timer};
 use crate::ring::{Address, Id};
+use crate::store::{MemoryStore, Store};
 use clients::Clients;
 
 pub use begin::StartError;
@@ -58,6 +59,7 @@ pub struct Host<S: Sockets, H: Hooks> {
     door: Door,
     address: SocketAddr,
     nodes: Vec<Node>,
+    stores: Vec<MemoryStore>,
     links: Links,
     timers: Timers,
     random: ChaCha8Rng,
@@ -323,8 +325,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             outbox: &mut self.outbox,
             timers: &mut self.timers,
             random: &mut self.random,
+            store: &mut self.stores[at],
         };
         self.nodes[at].handle(input, &mut port);
+        if let Some(batch) = self.stores[at].seal() {
+            self.stores[at].committed(batch.number);
+        }
         if let Some(token) = traced {
             for (node, to, message) in &self.outbox.sent[before..] {
                 self.traces.sent(token, *node, *to, message, self.now);
@@ -368,6 +374,13 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             Event::Ignored(peer, why) => {
                 Counters::add(&self.counters.messages_ignored);
                 tracing::debug!(node = %me, %peer, ?why, "ignored a message");
+            }
+            Event::Written { .. } | Event::Read { .. } => {}
+            Event::Conflict(key, conflict) => {
+                tracing::info!(node = %me, %key, ?conflict, "two writes did not know of each other");
+            }
+            Event::Damaged(key) => {
+                tracing::warn!(node = %me, %key, "a record on the disk is damaged");
             }
             Event::NeighboursChanged => {
                 tracing::debug!(node = %me, "has other neighbours");

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::timers::{Due, Timers};
 use crate::node::{Event, Message, Network, Timer};
 use crate::ring::Peer;
+use crate::store::MemoryStore;
 
 /// What the nodes of a host have sent and told in this batch, not yet released.
 #[derive(Debug, Default)]
@@ -27,9 +28,12 @@ pub(super) struct Port<'a> {
     pub(super) outbox: &'a mut Outbox,
     pub(super) timers: &'a mut Timers,
     pub(super) random: &'a mut ChaCha8Rng,
+    pub(super) store: &'a mut MemoryStore,
 }
 
 impl Network for Port<'_> {
+    type Store = MemoryStore;
+
     fn send(&mut self, to: Peer, message: Message) {
         self.outbox.sent.push((self.node, to, message));
     }
@@ -54,6 +58,10 @@ impl Network for Port<'_> {
 
     fn wall_clock(&self) -> u64 {
         self.wall_clock
+    }
+
+    fn store(&mut self) -> &mut MemoryStore {
+        self.store
     }
 }
 

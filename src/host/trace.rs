@@ -103,6 +103,7 @@ const fn word(reply: &Reply) -> &'static str {
         Reply::Covered(_) => "covered",
         Reply::Closer(_) => "closer",
         Reply::Before(_) => "before",
+        Reply::Records(_) => "about records",
         Reply::NotMember => "not a member",
         Reply::Busy => "busy",
         _ => "unfit",

@@ -35,6 +35,7 @@ impl Node {
             }
             Request::Neighbours => self.neighbours_reply(),
             Request::Find { key, confirm } => self.find(key, confirm),
+            Request::Records(_) => Reply::NotMember,
             Request::Leaving {
                 predecessor,
                 successors,

@@ -173,6 +173,7 @@ impl Request {
             }
             Request::Find { confirm: true, .. } => matches!(reply, Reply::Owner | Reply::Before(_)),
             Request::Leaving { .. } => matches!(reply, Reply::Noted),
+            Request::Records(_) => matches!(reply, Reply::Records(_)),
         }
     }
 }

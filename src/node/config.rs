@@ -17,6 +17,23 @@ pub struct Config {
     pub successors: u8,
     /// k, how many nodes hold a record; at most `successors`. Default: 3.
     pub replicas: u8,
+    /// How many nodes must hold a write on disk before it counts as done; with fewer it is done in
+    /// part. At most `replicas`. Set it only for a ring that is meant to be smaller than
+    /// `replicas`. Default: `replicas`.
+    pub acks: Option<u8>,
+    /// How often an owner compares its records with those of the other holders, besides after
+    /// every change of them, jittered to between half and one and a half of this. Costs nothing
+    /// where nothing is stored. Default: twice `stabilize_every`.
+    pub repair_every: Option<Duration>,
+    /// The most keys that a node holds records of as their owner; a write of one more is
+    /// rejected. Copies for others are always taken. Default: 1,000,000.
+    pub keys_max: u32,
+    /// How long a deletion is remembered. A node that was away for longer has its old records set
+    /// aside when it returns. Default: 10 days.
+    pub tombstones_for: Duration,
+    /// How long a leaving node tries to see all its records on other nodes before it goes anyway.
+    /// Its own disk keeps them. Default: 60 s.
+    pub hand_over_within: Duration,
     /// How often a node compares notes with its successor, jittered to between half and one and
     /// a half of this. Shorter repairs sooner and costs three messages each time. Default: 30 s.
     pub stabilize_every: Duration,
@@ -49,6 +66,11 @@ impl Default for Config {
             cluster: "cuerda".to_owned(),
             successors: 8,
             replicas: 3,
+            acks: None,
+            repair_every: None,
+            keys_max: 1_000_000,
+            tombstones_for: Duration::from_secs(10 * 24 * 60 * 60),
+            hand_over_within: Duration::from_secs(60),
             stabilize_every: Duration::from_secs(30),
             fix_fingers_every: Duration::from_secs(30),
             request_timeout: Duration::from_millis(500),
@@ -102,7 +124,14 @@ impl Config {
                 ),
             );
         }
+        if let Some(acks) = self.acks {
+            range("acks", acks, 1, self.replicas)?;
+        }
+        let repair_every = ("repair_every", self.repair_every());
         for (key, duration) in [
+            repair_every,
+            ("tombstones_for", self.tombstones_for),
+            ("hand_over_within", self.hand_over_within),
             ("stabilize_every", self.stabilize_every),
             ("fix_fingers_every", self.fix_fingers_every),
             ("request_timeout", self.request_timeout),
@@ -122,6 +151,18 @@ impl Config {
             );
         }
         Ok(())
+    }
+
+    /// How many holders make a write complete.
+    #[must_use]
+    pub fn acks(&self) -> u8 {
+        self.acks.unwrap_or(self.replicas)
+    }
+
+    /// How often owners compare their records with other holders.
+    #[must_use]
+    pub fn repair_every(&self) -> Duration {
+        self.repair_every.unwrap_or(self.stabilize_every * 2)
     }
 
     /// The longest back-off of a probe, in stabilization periods; at least 1.

@@ -42,3 +42,8 @@ pub const CONTACTS: usize = 32;
 
 // A look-up that forgot candidates before it may ask them would give up too early.
 const _: () = assert!(LOOKUP_CANDIDATES <= LOOKUP_ASKS);
+
+/// Reads and writes of clients open at one node at a time.
+pub const ACCESSES: usize = 1024;
+/// Writes that a node brings to the other holders at a time, as the owner of their keys.
+pub const WRITES: usize = 1024;

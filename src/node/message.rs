@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::record_message::{RecordReply, RecordRequest, Stamped};
 use crate::ring::{Id, Peer, SuccessorList};
 
 /// The version of the protocol that this code speaks. Nodes of another version are refused.
@@ -77,6 +78,8 @@ pub enum Request {
         /// Whom the sender's predecessor should follow.
         successors: SuccessorList,
     },
+    /// Anything about records.
+    Records(Box<Stamped<RecordRequest>>),
 }
 
 /// How a request is answered.
@@ -110,6 +113,8 @@ pub enum Reply {
     Before(Peer),
     /// To [`Request::Leaving`].
     Noted,
+    /// To [`Request::Records`].
+    Records(Box<Stamped<RecordReply>>),
 }
 
 /// What nodes must agree on before they talk, and what they tell of themselves.
@@ -194,7 +199,29 @@ const fn hello_size(hello: &Hello) -> usize {
     varint(hello.version as u64) + 20 + 1 + 1 + varint(hello.incarnation as u64) + 1
 }
 
+/// Messages about records are rare enough to be counted byte by byte.
+fn encoded_size(part: &impl Serialize) -> usize {
+    postcard::serialize_with_flavor(part, postcard::ser_flavors::Size::default())
+        .expect("counting bytes has no way to fail: maps know their length")
+}
+
 impl Message {
+    /// Whether it may tell of what is only staged in the sender's store: then it must not leave
+    /// before that is committed. What it says of the ring never does.
+    #[must_use]
+    pub const fn depends_on_store(&self) -> bool {
+        matches!(
+            self,
+            Message::Request {
+                request: Request::Records(_),
+                ..
+            } | Message::Reply {
+                reply: Reply::Records(_),
+                ..
+            }
+        )
+    }
+
     /// The length of the list of peers that it carries, if any. No correct node sends one longer
     /// than [`super::limits::SUCCESSORS`].
     pub(super) fn longest_list(&self) -> usize {
@@ -228,6 +255,7 @@ impl Message {
                         Request::Ping | Request::Neighbours => 0,
                         Request::Find { .. } => 20 + 1,
                         Request::Leaving { successors, .. } => PEER_SIZE + peers_size(successors),
+                        Request::Records(stamped) => encoded_size(stamped),
                     }
             }
             Message::Reply { id, reply } => {
@@ -245,6 +273,7 @@ impl Message {
                         Reply::Covered(successors) => peers_size(successors),
                         Reply::Closer(peers) => peers_size(peers),
                         Reply::Before(_) => PEER_SIZE,
+                        Reply::Records(stamped) => encoded_size(stamped),
                     }
             }
             Message::Notify => 0,

@@ -14,6 +14,7 @@
 //! timer, and silence is an answer in the same `match` as all others, so that no failure path
 //! can be forgotten. Nothing here performs I/O, knows the time, or draws a random number.
 
+mod access;
 mod answers;
 mod ask;
 mod config;
@@ -24,6 +25,8 @@ mod maintenance;
 mod message;
 mod network;
 mod op;
+mod record_message;
+mod records;
 mod remembered;
 mod rtt;
 mod standing;
@@ -35,10 +38,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+pub use access::{AccessError, Condition, Denied, Fetched, Write, Written};
 pub use config::{Config, ConfigError};
 pub use error::LookupError;
 pub use message::{Hello, Message, PROTOCOL_VERSION, Refusal, Reply, Request, RequestId};
 pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
+pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 pub use standing::Standing;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
@@ -254,6 +259,8 @@ impl Node {
             } => self.handle_message(from, message, took, net),
             Input::Timer(timer) => self.handle_timer(timer, net),
             Input::Lookup { token, key } => self.look_up(token, key, net),
+            Input::Write { token, key, write } => self.write(token, key, write, net),
+            Input::Read { token, key, past } => self.read(token, key, past, net),
             Input::Found => self.found(net),
             Input::Join(contacts) => self.join(contacts, net),
             Input::Resume => self.resume(net),
@@ -323,6 +330,7 @@ impl Node {
                     self.arm_fingers(net);
                 }
             }
+            Timer::Repair => {}
             Timer::Join => {
                 self.armed.join = false;
                 if let Phase::Joining(join) = &mut self.standing {

@@ -3,9 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::access::{AccessError, Fetched, Write, Written};
 use super::error::LookupError;
 use super::message::{Message, Refusal};
+use crate::record::{Conflict, Stamp};
 use crate::ring::{Id, Peer};
+use crate::store::{MemoryStore, Store};
 
 /// All that a node may ask of the world it runs in.
 ///
@@ -14,6 +17,9 @@ use crate::ring::{Id, Peer};
 /// tolerated, lost is not. Nothing is handed in while another input is being handled. And of a
 /// node that stopped nothing comes back: no timer, no reply to its earlier incarnation.
 pub trait Network {
+    /// Where the node's records are.
+    type Store: Store;
+
     /// Sends a message, which may be lost, late, doubled or out of order; the node never waits
     /// for it.
     fn send(&mut self, to: Peer, message: Message);
@@ -25,6 +31,10 @@ pub trait Network {
     /// Wall clock in milliseconds since 1970, used for record stamps and expiry and for nothing
     /// else: ring maintenance never asks what time it is.
     fn wall_clock(&self) -> u64;
+    /// The node's records. What it stages there is committed after the input is handled, together
+    /// with what else came in; messages and events that
+    /// [depend on it](Message::depends_on_store) are released only then.
+    fn store(&mut self) -> &mut Self::Store;
 }
 
 /// What can happen to a node. It handles one at a time, to the end.
@@ -44,6 +54,24 @@ pub enum Input {
         token: u64,
         /// The place looked for.
         key: Id,
+    },
+    /// Write to a field of a key's record. [`Event::Written`] with the same token follows, always.
+    Write {
+        /// Chosen by the caller to recognize the answer.
+        token: u64,
+        /// Which record.
+        key: Id,
+        /// What is to be written.
+        write: Write,
+    },
+    /// Read the record of a key. [`Event::Read`] with the same token follows, always.
+    Read {
+        /// Chosen by the caller to recognize the answer.
+        token: u64,
+        /// Which record.
+        key: Id,
+        /// The last stamp that the client has seen; [`Stamp::ZERO`] for none.
+        past: Stamp,
     },
     /// Peers known from an earlier incarnation, to be probed like those presumed dead.
     Remember(Vec<Peer>),
@@ -69,6 +97,8 @@ pub enum Timer {
     Fingers,
     /// The reply to this request is late. Comes for answered requests too, and is ignored then.
     Request(u32),
+    /// The next look at what other holders have.
+    Repair,
     /// The next attempt to join, or to get back into the ring.
     Join,
 }
@@ -89,6 +119,25 @@ pub enum Event {
         /// How many nodes did not answer in time on the way.
         timeouts: u32,
     },
+    /// A write ended.
+    Written {
+        /// The token it was asked with.
+        token: u64,
+        /// Where it stands now, or why it was not done.
+        result: Result<Written, AccessError>,
+    },
+    /// A reading ended.
+    Read {
+        /// The token it was asked with.
+        token: u64,
+        /// What was found, or why nothing could be.
+        result: Result<Fetched, AccessError>,
+    },
+    /// Two writes of a field of this key turned out to have been made without knowledge of each
+    /// other. Told by each node that finds it out, and again when it does so again.
+    Conflict(Id, Conflict),
+    /// The record of this key was damaged on the disk; it is fetched again from a replica.
+    Damaged(Id),
     /// It presumes this peer dead.
     PresumedDead(Peer),
     /// All its successors fell silent: it is no member until it finds a way back.
@@ -99,6 +148,18 @@ pub enum Event {
     Refused(Peer, Refusal),
     /// A message that no correct node would send now was dropped.
     Ignored(Peer, Ignored),
+}
+
+impl Event {
+    /// Whether it may tell of what is only staged in the store: then it must not be told before
+    /// that is committed.
+    #[must_use]
+    pub const fn depends_on_store(&self) -> bool {
+        matches!(
+            self,
+            Event::Written { .. } | Event::Read { .. } | Event::Conflict(..) | Event::Left
+        )
+    }
 }
 
 /// Why a message was dropped.
@@ -139,6 +200,8 @@ pub struct Recorder {
     pub events: Vec<Event>,
     /// What [`Network::wall_clock`] says, in milliseconds.
     pub clock: u64,
+    /// The node's records; committed at once.
+    pub store: MemoryStore,
 }
 
 impl Recorder {
@@ -159,6 +222,8 @@ impl Recorder {
 }
 
 impl Network for Recorder {
+    type Store = MemoryStore;
+
     fn send(&mut self, to: Peer, message: Message) {
         self.sent.push((to, message));
     }
@@ -173,5 +238,9 @@ impl Network for Recorder {
 
     fn wall_clock(&self) -> u64 {
         self.clock
+    }
+
+    fn store(&mut self) -> &mut MemoryStore {
+        &mut self.store
     }
 }

@@ -2,6 +2,8 @@
 //! issued, never where records are merged: two halves of a ring may each stay within the bounds
 //! and exceed them together, and nothing may be lost for that.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Field, Record};
 
 /// The longest name of a field, in bytes.
@@ -25,7 +27,7 @@ const _: () = assert!(NAME_BYTES + VALUE_BYTES + 256 <= RECORD_BYTES);
 const _: () = assert!(MARK_STEP * 1000 <= SKEW_MAX);
 
 /// A write would exceed a limit. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum LimitError {
     /// [`NAME_BYTES`].
     #[error("the field's name has {0} bytes and {NAME_BYTES} are the most; choose a shorter one")]

@@ -86,7 +86,7 @@ impl fmt::Debug for Stamp {
 
 /// A stamp lies too far ahead of this machine's wall clock to issue one above it, or to follow
 /// it. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[error(
     "the stamp {stamp} is {by} ms ahead of this machine's clock and {} ms are allowed; set this \
      machine's clock right, or that of the node in the stamp, and try again",

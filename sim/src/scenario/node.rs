@@ -53,6 +53,11 @@ pub(super) fn config(section: &Section, problems: &mut Problems) -> Result<Confi
         .transpose();
 
     let config = Config {
+        acks: default.acks,
+        repair_every: default.repair_every,
+        keys_max: default.keys_max,
+        tombstones_for: default.tombstones_for,
+        hand_over_within: default.hand_over_within,
         cluster: cluster?.map_or(default.cluster, str::to_owned),
         successors: successors?,
         replicas: replicas?,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use cuerda::node::{Message, Reply, Request};
+use cuerda::node::{Message, RecordReply, RecordRequest, Reply, Request};
 use cuerda::ring::Address;
 
 /// The wall clock at the world's beginning: 2026-01-01 in milliseconds.
@@ -26,7 +26,7 @@ pub(super) fn number_of(address: Address) -> Option<u32> {
 }
 
 /// What a message is called in a report.
-pub(super) const fn name_of(message: &Message) -> &'static str {
+pub(super) fn name_of(message: &Message) -> &'static str {
     match message {
         Message::Request { request, .. } => match request {
             Request::Hello(_) => "Hello?",
@@ -35,6 +35,17 @@ pub(super) const fn name_of(message: &Message) -> &'static str {
             Request::Find { confirm: false, .. } => "Find?",
             Request::Find { confirm: true, .. } => "Confirm?",
             Request::Leaving { .. } => "Leaving",
+            Request::Records(stamped) => match &stamped.body {
+                RecordRequest::Read(_) => "Read?",
+                RecordRequest::Write(..) => "Write?",
+                RecordRequest::Store { .. } => "Store?",
+                RecordRequest::Compare(_) => "Compare?",
+                RecordRequest::Fetch(_) => "Fetch?",
+                RecordRequest::Merge(_) => "Merge?",
+                RecordRequest::Claim(_) => "Claim?",
+                RecordRequest::HandOver { .. } => "HandOver?",
+                RecordRequest::Confirm(_) => "MayDrop?",
+            },
         },
         Message::Reply { reply, .. } => match reply {
             Reply::Hello(_) => "Hello",
@@ -48,6 +59,21 @@ pub(super) const fn name_of(message: &Message) -> &'static str {
             Reply::Closer(_) => "Closer",
             Reply::Before(_) => "Before",
             Reply::Noted => "Noted",
+            Reply::Records(stamped) => match &stamped.body {
+                RecordReply::Record { .. } => "Record",
+                RecordReply::NotServing(_) => "NotServing",
+                RecordReply::Written(_) => "Written",
+                RecordReply::Denied(_) => "Denied",
+                RecordReply::Stored => "Stored",
+                RecordReply::Beaten(_) => "Beaten",
+                RecordReply::Superseded(_) => "Superseded",
+                RecordReply::Compared { .. } => "Compared",
+                RecordReply::Records(_) => "Records",
+                RecordReply::Merged => "Merged",
+                RecordReply::Claimed { .. } => "Claimed",
+                RecordReply::Taken => "Taken",
+                RecordReply::Confirmed(_) => "Confirmed",
+            },
         },
         Message::Notify => "Notify",
         Message::Introduce(_) => "Introduce",

@@ -29,6 +29,7 @@ use crate::host::tls::Tls;
 use crate::host::trace::Traces;
 use crate::node::{ConfigError, Input, Node, PROTOCOL_VERSION};
 use crate::ring::{Id, Peer};
+use crate::store::MemoryStore;
 
 /// Why a host can't start.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             settings,
             listener,
             address,
+            stores: nodes.iter().map(|_| MemoryStore::default()).collect(),
             nodes,
             links: Links::default(),
             timers: Timers::default(),

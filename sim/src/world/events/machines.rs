@@ -105,6 +105,7 @@ impl Machines for World {
             up_since: 0,
             skew_ms: 0,
             backlog: Vec::new(),
+            store: None,
         });
         self.wire.nodes = number + 1;
         number

@@ -26,6 +26,7 @@ mod wire;
 use std::sync::Arc;
 
 use cuerda::node::{Config, Event, Input, Message, Node};
+use cuerda::store::{MemoryStore, Store};
 
 use super::script::{self, Script, cuts::Cuts};
 use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher, name_of};
@@ -63,6 +64,7 @@ struct Host {
     skew_ms: i64,
     /// What came while it was paused.
     backlog: Vec<Entry>,
+    store: Option<Box<MemoryStore>>,
 }
 
 impl Host {
@@ -246,8 +248,14 @@ impl World {
             skew_ms: host.skew_ms,
             asked,
             emitted: &mut self.emitted,
+            store: &mut host.store,
         };
         host.node.handle(input, &mut port);
+        if let Some(store) = &mut host.store
+            && let Some(batch) = store.seal()
+        {
+            store.committed(batch.number);
+        }
         if !self.emitted.is_empty() {
             self.pass_on(
                 number,

@@ -210,6 +210,7 @@ impl World {
             asked: None,
             wire: &mut self.wire,
             emitted: &mut Vec::new(),
+            store: &mut None,
         })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cuerda::node::{Event, Message, Network, RequestId, Timer};
 use cuerda::ring::{Address, Peer};
+use cuerda::store::MemoryStore;
 
 use super::letters::{Letter, Letters};
 use super::queue::{Entry, Queue};
@@ -20,6 +21,7 @@ pub(super) mod kind {
     pub(crate) const REQUEST: u16 = 3;
     pub(crate) const JOIN: u16 = 4;
     pub(crate) const CONTROL: u16 = 5;
+    pub(crate) const REPAIR: u16 = 6;
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,9 +98,12 @@ pub(super) struct Port<'a> {
     /// The request that is being handled, and when it was sent.
     pub(super) asked: Option<(Address, RequestId, Time)>,
     pub(super) emitted: &'a mut Vec<Event>,
+    pub(super) store: &'a mut Option<Box<MemoryStore>>,
 }
 
 impl Network for Port<'_> {
+    type Store = MemoryStore;
+
     fn send(&mut self, to: Peer, message: Message) {
         let now = self.wire.now;
         self.wire.counters.bytes += message.wire_size() as u64;
@@ -128,6 +133,7 @@ impl Network for Port<'_> {
             Timer::Stabilize => (kind::STABILIZE, 0),
             Timer::Fingers => (kind::FINGERS, 0),
             Timer::Join => (kind::JOIN, 0),
+            Timer::Repair => (kind::REPAIR, 0),
         };
         let time = self.wire.now.saturating_add(delay);
         self.wire
@@ -143,6 +149,11 @@ impl Network for Port<'_> {
         let milliseconds = EPOCH_MS + self.wire.now / 1_000_000;
         milliseconds.saturating_add_signed(self.skew_ms)
     }
+
+    /// Made when it is first needed: very large rings store nothing.
+    fn store(&mut self) -> &mut MemoryStore {
+        self.store.get_or_insert_default()
+    }
 }
 
 /// The timer that an entry stands for.
@@ -151,6 +162,7 @@ pub(super) const fn timer(entry: &Entry) -> Timer {
         kind::STABILIZE => Timer::Stabilize,
         kind::FINGERS => Timer::Fingers,
         kind::JOIN => Timer::Join,
+        kind::REPAIR => Timer::Repair,
         _ => Timer::Request(entry.value),
     }
 }
@@ -160,6 +172,7 @@ pub(super) const fn timer_name(entry: &Entry) -> &'static str {
         kind::STABILIZE => "Stabilize",
         kind::FINGERS => "Fingers",
         kind::JOIN => "Join",
+        kind::REPAIR => "Repair",
         _ => "Request",
     }
 }

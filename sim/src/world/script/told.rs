@@ -51,6 +51,8 @@ pub(in crate::world) fn pass_on(
             });
             watcher.told(at, number, &event, about);
         }
+        Event::Written { .. } | Event::Read { .. } => {}
+        Event::Conflict(..) | Event::Damaged(_) => watcher.told(at, number, &event, None),
         Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
     }
 }

@@ -57,7 +57,13 @@ impl Hooks for Eyes {
             | Event::Stranded
             | Event::Left
             | Event::PresumedDead(_) => Some(Box::new(node.clone())),
-            Event::Lookup { .. } | Event::Refused(..) | Event::Ignored(..) => None,
+            Event::Written { .. }
+            | Event::Read { .. }
+            | Event::Conflict(..)
+            | Event::Damaged(_)
+            | Event::Lookup { .. }
+            | Event::Refused(..)
+            | Event::Ignored(..) => None,
         };
         let what = What::Event(event.clone(), node);
         self.net.lock().tell(self.number, self.epoch, what);

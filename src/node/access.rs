@@ -1,0 +1,155 @@
+//! What clients ask of records, and what they are told.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::LookupError;
+use super::limits;
+use crate::record::{LimitError, Record, Stamp, TooFarAhead, Value};
+use crate::ring::{Id, Peer};
+
+/// A write to one field of a key's record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Write {
+    /// The field's name; empty for what is stored plainly under a key.
+    pub name: String,
+    /// What it is to hold; `None` deletes it.
+    pub value: Option<Value>,
+    /// For how long, by the owner's clock; `None` for as long as nobody writes or deletes it.
+    pub lives: Option<Duration>,
+    /// What must be there for the write to be done.
+    pub condition: Condition,
+    /// The last stamp that the client has seen; the write's will be above it.
+    /// [`Stamp::ZERO`] for none.
+    pub past: Stamp,
+}
+
+impl Write {
+    /// Writes a value, whatever is there.
+    #[must_use]
+    pub fn put(name: impl Into<String>, value: impl Into<Value>) -> Write {
+        Write {
+            name: name.into(),
+            value: Some(value.into()),
+            lives: None,
+            condition: Condition::None,
+            past: Stamp::ZERO,
+        }
+    }
+
+    /// Deletes a field, whatever is there.
+    #[must_use]
+    pub fn delete(name: impl Into<String>) -> Write {
+        Write {
+            name: name.into(),
+            value: None,
+            lives: None,
+            condition: Condition::None,
+            past: Stamp::ZERO,
+        }
+    }
+}
+
+/// What must be there for a write to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Condition {
+    /// Anything.
+    #[default]
+    None,
+    /// Nothing that a reader would find.
+    Absent,
+    /// A value with this stamp that a reader would find.
+    Stamp(Stamp),
+}
+
+/// A write that was done, in whole or in part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Written {
+    /// The stamp that it got.
+    pub stamp: Stamp,
+    /// The nodes that have it on disk, the owner first.
+    pub holders: Vec<Id>,
+    /// How many were to have it for the write to count as done. With fewer holders it is done in
+    /// part: it stands, and may be lost when these few fail.
+    pub wanted: u8,
+}
+
+impl Written {
+    /// Whether as many hold it as were to.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.holders.len() >= usize::from(self.wanted)
+    }
+}
+
+/// What a reading found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fetched {
+    /// The record, tombstones and expired fields included; `None` if there is none.
+    pub record: Option<Record>,
+    /// Whether the key's owner answered for it. Otherwise it is the newest that its other holders
+    /// have, while ownership is changing.
+    pub certain: bool,
+    /// Who answered; the last of them if it took several.
+    pub from: Peer,
+    /// The highest stamp clock among those that answered: to be handed back with the client's
+    /// next write.
+    pub clock: Stamp,
+}
+
+/// Why a key's owner did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+pub enum Denied {
+    /// The condition does not hold.
+    #[error(
+        "the condition does not hold: {}; read again and decide anew",
+        .0.map_or_else(|| "the field is not there".to_owned(), |stamp| format!("the field has the stamp {stamp}"))
+    )]
+    Changed(Option<Stamp>),
+    /// The record would grow beyond a limit.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The owner's clock is too far behind what the write must come after.
+    #[error(transparent)]
+    Ahead(#[from] TooFarAhead),
+    /// The owner has as many keys as it may.
+    #[error(
+        "the key's owner holds {0} keys already, which is its `keys_max`; raise that, add nodes \
+         or delete keys"
+    )]
+    Keys(u32),
+    /// As many writes are open at the owner as it will hold.
+    #[error(
+        "{} writes are open at the key's owner already; wait for some to end",
+        limits::WRITES
+    )]
+    TooManyWrites,
+    /// The damaged copy of the record could not be replaced yet.
+    #[error("the owner's copy of the record is damaged and is being fetched again; try again")]
+    Damaged,
+}
+
+/// Why a client's write or reading was not done. A write may have been done in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum AccessError {
+    /// The key's owner was not found.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The owner said no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Nobody would answer for the key in all the time that was tried: its owner is changing, or
+    /// out of reach.
+    #[error(
+        "nobody answered for the key in time, its owner may be changing; try again when the ring \
+         has repaired itself"
+    )]
+    NoOwner,
+    /// As many operations of clients are open as this node will hold.
+    #[error(
+        "{} operations are open here already; wait for some to end",
+        limits::ACCESSES
+    )]
+    TooManyAccesses,
+}

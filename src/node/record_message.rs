@@ -1,0 +1,130 @@
+//! What nodes say to each other about records.
+//!
+//! ```text
+//!   client's node                     owner                      other holders
+//!     │── Write ───────────────────────▶│── Store { number } ──────▶│  all, side by side
+//!     │◀───────────────────── Written ──│◀─────────────── Stored ───│
+//!     │── Read ────────────────────────▶│
+//!     │◀────────────────────── Record ──│── Compare, Fetch, Merge ─▶│  repair
+//!
+//!   newcomer                       its successor
+//!     │── Claim ───────────────────────▶│                 "that should be mine"
+//!     │◀──────── Compare, Fetch, Merge ─│                 it brings what it has there
+//!     │◀────────────── HandOver { n } ──│                 and only then lets go
+//!
+//!   former holder                     owner
+//!     │── Compare, …, Confirm ─────────▶│                 "may I drop these?"
+//! ```
+//!
+//! Each carries the sender's stamp clock, so that a slow clock can't lose a write that was made
+//! after another was seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::{Denied, Write, Written};
+use crate::record::{Answer, Question, Record, Stamp};
+use crate::ring::{Arc, Id, Peer};
+
+/// A message about records, with the sender's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stamped<T> {
+    /// The highest stamp that the sender has issued or seen.
+    pub clock: Stamp,
+    /// What it says.
+    pub body: T,
+}
+
+/// What can be asked about records. New kinds are added at the end only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RecordRequest {
+    /// What does this key hold?
+    Read(Id),
+    /// Write this, as the owner of the key.
+    Write(Id, Write),
+    /// Hold this part of a key's record, which its owner has written.
+    Store {
+        /// The key.
+        key: Id,
+        /// The fields written.
+        part: Record,
+        /// The number under which the owner serves the key: a holder that knows of a later owner
+        /// refuses.
+        number: u64,
+    },
+    /// This is the digest of what I have on an arc; what is yours?
+    Compare(Question),
+    /// Which records do you have under these keys?
+    Fetch(Vec<Id>),
+    /// Merge these into what you have.
+    Merge(Vec<(Id, Record)>),
+    /// The arc lies before me and I don't serve it. Do you?
+    Claim(Arc),
+    /// You serve this arc from now on: you have all that I have there.
+    HandOver {
+        /// Which.
+        arc: Arc,
+        /// Later than every number under which it was served before.
+        number: u64,
+    },
+    /// Do as many nodes as should hold exactly this, without me?
+    Confirm(Question),
+}
+
+/// How a request about records is answered. New kinds are added at the end only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RecordReply {
+    /// To `Read`: what is here.
+    Record {
+        /// All of it; `None` if there is nothing.
+        record: Option<Record>,
+        /// Who else may have more, if the asked node can't answer for the key alone; empty if it
+        /// can.
+        others: Vec<Peer>,
+    },
+    /// To `Read` and `Write`: the asked node does not answer for the key now, and this one may.
+    NotServing(Peer),
+    /// To `Write`: done, in whole or in part.
+    Written(Written),
+    /// To `Write`: not done.
+    Denied(Denied),
+    /// To `Store`: it is held.
+    Stored,
+    /// To `Store`: it was merged, but did not win; this stamp beat it.
+    Beaten(Stamp),
+    /// To `Store` and `HandOver`: the asked node knows of a later owner, with this number.
+    Superseded(u64),
+    /// To `Compare`.
+    Compared {
+        /// What the asked node has on the arc.
+        answer: Answer,
+        /// The highest number under which it knows that arcs were served.
+        number: u64,
+    },
+    /// To `Fetch`: as many of them, in order, as fit into a message, at least one. A key that
+    /// has nothing comes with an empty record.
+    Records(Vec<(Id, Record)>),
+    /// To `Merge`: they are merged.
+    Merged,
+    /// To `Claim`.
+    Claimed {
+        /// Who serves it.
+        by: Claimed,
+        /// The highest number that the asked node knows of.
+        number: u64,
+    },
+    /// To `HandOver`: the asked node serves it now.
+    Taken,
+    /// To `Confirm`: whether they do.
+    Confirmed(bool),
+}
+
+/// Who serves an arc, as far as the claimant's successor knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Claimed {
+    /// The asked node does, and hands it over as soon as it can.
+    Here,
+    /// The asked node waits for its own arc; it will know later.
+    Unknown,
+    /// Not the asked node.
+    Elsewhere,
+}
