@@ -52,7 +52,10 @@ pub(in crate::world) fn pass_on(
             watcher.told(at, number, &event, about);
         }
         Event::Written { .. } | Event::Read { .. } => {}
-        Event::Conflict(..) | Event::Damaged(_) => watcher.told(at, number, &event, None),
+        Event::Leaving => {}
+        Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
+            watcher.told(at, number, &event, None)
+        }
         Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
     }
 }
