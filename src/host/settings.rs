@@ -1,12 +1,14 @@
 //! What a host is started with.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::admission::Admission;
 use super::identity::Identity;
 use crate::node::{Config, Node};
+use crate::store::MemoryStore;
 
 /// Everything a host must be told before it starts. [`Settings::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Settings {
     pub incarnation: u32,
     /// How it begins.
     pub begin: Begin,
+    /// Where its nodes keep their records. Default: in memory.
+    pub storage: Storage,
     /// A connection that nobody has used for so long is closed. Default: five minutes.
     pub idle_after: Duration,
     /// How long opening a connection may take, the handshake included: at least four round trips
@@ -62,6 +66,7 @@ impl Settings {
             virtual_nodes: 1,
             incarnation: 1,
             begin,
+            storage: Storage::Memory,
             idle_after: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
             heartbeat: Duration::from_secs(10),
@@ -81,6 +86,20 @@ pub enum Begin {
     Resume(Vec<Node>),
     /// They wait for [`super::Handle::order`].
     Wait,
+}
+
+/// Where a host's nodes keep their records.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In memory: they are gone with the process.
+    Memory,
+    /// In this SQLite file, which is made if there is none. It must belong to this process alone,
+    /// as a [`super::DataDirectory`] does.
+    File(PathBuf),
+    /// In memory that outlives the host, as a disk does: for experiments. One for each node, in
+    /// their order; a node for which there is none has memory of its own. Each
+    /// [crashes](MemoryStore::crash) when a host begins to use it.
+    Shared(Vec<Arc<Mutex<MemoryStore>>>),
 }
 
 /// How connections are secured.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Done, Host, Queue, SWEEP};
 use crate::host::counters::Counters;
+use crate::host::disk::Disk;
 use crate::host::driver::clients::Clients;
 use crate::host::frame::Opening;
 use crate::host::handle::Handle;
@@ -29,7 +30,7 @@ use crate::host::tls::Tls;
 use crate::host::trace::Traces;
 use crate::node::{ConfigError, Input, Node, PROTOCOL_VERSION};
 use crate::ring::{Id, Peer};
-use crate::store::MemoryStore;
+use crate::store::StoreError;
 
 /// Why a host can't start.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +53,16 @@ pub enum StartError {
     /// The key can't be used for TLS.
     #[error("the key can't be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The records can't be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl<S: Sockets, H: Hooks> Host<S, H> {
     /// Listens, and makes the nodes. Nothing is sent before [`Host::run`].
     ///
     /// # Errors
-    /// If the address can't be listened on, or the settings don't fit.
+    /// If the address can't be listened on, the records can't be used, or the settings don't fit.
     pub async fn bind(
         sockets: S,
         hooks: H,
@@ -91,7 +95,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             incarnation: settings.incarnation,
             proof: None,
         };
-        let nodes = match &settings.begin {
+        let nodes: Vec<Node> = match &settings.begin {
             Begin::Resume(nodes) => nodes.clone(),
             _ => (0..settings.virtual_nodes)
                 .map(|index| {
@@ -103,6 +107,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 })
                 .collect(),
         };
+        let ids: Vec<Id> = nodes.iter().map(|node| node.me().id).collect();
+        let disk = Disk::open(&settings.storage, &ids)?;
         let now = Instant::now();
         let host = Host {
             door: Door::new(tls, opening, settings.admission.clone()),
@@ -112,7 +118,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             settings,
             listener,
             address,
-            stores: nodes.iter().map(|_| MemoryStore::default()).collect(),
+            disk,
             nodes,
             links: Links::default(),
             timers: Timers::default(),
