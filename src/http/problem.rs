@@ -121,6 +121,13 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Where only few fail, errors are carried boxed.
+impl From<Box<Problem>> for Problem {
+    fn from(problem: Box<Problem>) -> Problem {
+        *problem
+    }
+}
+
 impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Problem {
         const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;

@@ -158,7 +158,7 @@ async fn lookup(
     about: Result<Query<About>, QueryRejection>,
 ) -> Answer<Lookup> {
     let Query(about) = about?;
-    let (place, name) = place(key, about.id).map_err(|problem| *problem)?;
+    let (place, name) = place(key, about.id)?;
     let answer = if about.trace {
         control.handle.lookup_traced(place).await?
     } else {
@@ -173,7 +173,7 @@ async fn who(
     about: Result<Query<About>, QueryRejection>,
 ) -> Answer<Holders> {
     let Query(about) = about?;
-    let (key, name) = place(key, about.id).map_err(|problem| *problem)?;
+    let (key, name) = place(key, about.id)?;
     let wanted = usize::from(control.replicas);
     let holders = control.handle.holders(key, wanted).await?;
     Ok(Json(Holders {

@@ -107,7 +107,7 @@ pub(super) struct Writing {
 
 type Key = Result<Path<String>, PathRejection>;
 
-fn stamp(text: Option<&str>) -> Result<Option<Stamp>, Problem> {
+fn stamp(text: Option<&str>) -> Result<Option<Stamp>, Box<Problem>> {
     let parsed = text.map(str::parse::<StampText>).transpose();
     let parsed = parsed.map_err(|error| {
         let said = error.to_string();
@@ -119,7 +119,7 @@ fn stamp(text: Option<&str>) -> Result<Option<Stamp>, Problem> {
 
 impl Writing {
     /// The write that is meant, of a value or (`None`) of a deletion.
-    fn write(&self, value: Option<Bytes>) -> Result<Write, Problem> {
+    fn write(&self, value: Option<Bytes>) -> Result<Write, Box<Problem>> {
         let condition = match (self.if_absent, stamp(self.if_stamp.as_deref())?) {
             (false, None) => Condition::None,
             (true, None) => Condition::Absent,
@@ -128,14 +128,16 @@ impl Writing {
                 return Err(Problem::bad_request(
                     "a field can't be absent and have a stamp",
                     "leave out `if-absent` or `if-stamp`",
-                ));
+                )
+                .into());
             }
         };
         if value.is_none() && (self.if_absent || self.ttl.is_some()) {
             return Err(Problem::bad_request(
                 "what is deleted is there before and not after",
                 "leave out `if-absent` and `ttl`",
-            ));
+            )
+            .into());
         }
         Ok(Write {
             name: self.field.clone(),
@@ -147,14 +149,14 @@ impl Writing {
     }
 }
 
-fn time_to_live(text: &str) -> Result<Duration, Problem> {
+fn time_to_live(text: &str) -> Result<Duration, Box<Problem>> {
     let hint = "write it with a unit, as in ttl=90s or ttl=1h";
     let parsed = humantime::parse_duration(text).map_err(|error| {
         Problem::bad_request(format!("{text:?} is no time to live: {error}"), hint)
     })?;
     if parsed.as_millis() == 0 {
         let what = format!("nothing can be stored for {text:?}");
-        return Err(Problem::bad_request(what, hint));
+        return Err(Problem::bad_request(what, hint).into());
     }
     Ok(parsed)
 }
@@ -167,7 +169,7 @@ pub(super) async fn write(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let Query(writing) = writing?;
-    let (key, name) = place(key, writing.id).map_err(|problem| *problem)?;
+    let (key, name) = place(key, writing.id)?;
     let write = writing.write(Some(body?))?;
     let written = control.handle.write(key, write).await?;
     Ok(stored("stored", name, key, writing.field, written))
@@ -180,7 +182,7 @@ pub(super) async fn delete(
     writing: Result<Query<Writing>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(writing) = writing?;
-    let (key, name) = place(key, writing.id).map_err(|problem| *problem)?;
+    let (key, name) = place(key, writing.id)?;
     let mut write = writing.write(None)?;
     // Who deletes what is not there should hear it, and leave no tombstone behind.
     let (found, now) = control.handle.read_at(key, write.past).await?;
@@ -227,7 +229,7 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(reading) = reading?;
-    let (key, name) = place(key, reading.id).map_err(|problem| *problem)?;
+    let (key, name) = place(key, reading.id)?;
     let past = stamp(reading.past.as_deref())?.unwrap_or(Stamp::ZERO);
     let (found, now) = control.handle.read_at(key, past).await?;
     let wants_json = headers
