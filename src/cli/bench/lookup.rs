@@ -64,7 +64,7 @@ pub(super) async fn run(load: Load, output: Output) -> Result<Exit, Failure> {
 async fn measure(load: Load, output: Output) -> Result<Measured, Failure> {
     let ring = load.ring;
     tell(output, &format!("starting {} nodes …", ring.nodes));
-    let handles = ring.start(Config::default().replicas).await?;
+    let handles = ring.start(Config::default().replicas, None).await?;
     tell(output, "measuring the idle ring …");
     let before = usage()?;
     sleep(IDLE).await;

@@ -8,8 +8,10 @@
 //!   lookup.rs   what look-ups cost, and an idle ring
 //!   records.rs  what writing and reading cost
 //!   ring.rs     the ring, how long things took, what the process used
+//!   folder.rs   where nodes keep what they sync to a disk
 //! ```
 
+mod folder;
 mod lookup;
 mod records;
 mod ring;

@@ -16,6 +16,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::folder::Folder;
 use super::ring::{Latency, Ring, Times, broken, tell, usage};
 use crate::cli::output::{self, Output};
 use crate::cli::{Exit, Failure};
@@ -107,12 +108,6 @@ pub(super) async fn run(kind: Kind, load: Load, output: Output) -> Result<Exit, 
             "raise --nodes or lower --replicas",
         ));
     }
-    if load.durable {
-        return Err(Failure::failed(
-            "hosts of this release keep records in memory only",
-            "leave --durable out",
-        ));
-    }
     let measured = measure(kind, load, output).await?;
     if output.json {
         output::print_json(&measured)?;
@@ -129,7 +124,11 @@ pub(super) async fn run(kind: Kind, load: Load, output: Output) -> Result<Exit, 
 async fn measure(kind: Kind, load: Load, output: Output) -> Result<Measured, Failure> {
     let ring = load.ring;
     tell(output, &format!("starting {} nodes …", ring.nodes));
-    let handles = ring.start(load.replicas).await?;
+    let folder = match load.durable {
+        true => Some(Folder::make()?),
+        false => None,
+    };
+    let handles = ring.start(load.replicas, folder.as_ref()).await?;
     let mut value = vec![0; load.value];
     ChaCha8Rng::seed_from_u64(ring.seed).fill_bytes(&mut value);
     let value: Arc<[u8]> = value.into();

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda::host::{Begin, Handle, Host, Identity, NoHooks, Security, Settings, Tcp};
+use cuerda::host::{Begin, Handle, Host, Identity, NoHooks, Security, Settings, Storage, Tcp};
 use cuerda::node::Config;
 use hdrhistogram::Histogram;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -12,6 +12,7 @@ use nix::sys::time::TimeValLike as _;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
+use super::folder::Folder;
 use crate::cli::Failure;
 use crate::cli::output::Output;
 
@@ -43,14 +44,22 @@ pub(super) struct Ring {
 
 impl Ring {
     /// Starts the nodes, and waits until they form an ideal ring.
-    pub(super) async fn start(self, replicas: u8) -> Result<Vec<Handle>, Failure> {
+    /// With a folder they keep their records there, else in memory.
+    pub(super) async fn start(
+        self,
+        replicas: u8,
+        folder: Option<&Folder>,
+    ) -> Result<Vec<Handle>, Failure> {
         let (mut handles, mut first) = (Vec::new(), None);
         for number in 0..self.nodes {
             let begin = match &first {
                 None => Begin::Found,
                 Some(address) => Begin::Join(vec![format!("{address}")]),
             };
-            let settings = self.settings(number, begin, replicas);
+            let mut settings = self.settings(number, begin, replicas);
+            if let Some(folder) = folder {
+                settings.storage = Storage::File(folder.file(number));
+            }
             let (host, handle) = Host::bind(Tcp, NoHooks, settings).await?;
             first.get_or_insert(host.address());
             tokio::spawn(host.run());

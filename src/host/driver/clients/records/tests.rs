@@ -116,6 +116,7 @@ async fn a_node_outside_a_ring_says_so_and_what_is_too_long_never_reaches_it() {
     let mut host = host().await;
     let (returns, mut ended) = oneshot::channel();
     host.write(Id::ZERO, Write::put("", "value"), returns);
+    host.release();
     let outside = AccessError::Lookup(LookupError::NotMember);
     assert_eq!(ended.try_recv(), Ok(Err(outside)));
     let name = "n".repeat(NAME_BYTES + 1);
