@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cuerda::http::Problem;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
@@ -54,13 +55,40 @@ impl Target {
     /// Asks for something.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
         let agent = self.agent();
-        self.answer(agent.get(self.url(path)?).call())
+        let request = agent.get(self.url(path)?);
+        self.answer(request.header("accept", "application/json").call())
+    }
+
+    /// Puts something there.
+    pub(crate) fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Answer<T>, Failure> {
+        let agent = self.agent();
+        self.answer(agent.put(self.url(path)?).send(body))
+    }
+
+    /// Deletes what is there.
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+        let agent = self.agent();
+        self.answer(agent.delete(self.url(path)?).call())
     }
 
     /// Asks to do something.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.post(self.url(path)?).send_empty())
+    }
+
+    /// Hands something over.
+    pub(crate) fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<T>, Failure> {
+        let agent = self.agent();
+        self.answer(agent.post(self.url(path)?).send_json(body))
     }
 
     fn agent(&self) -> Agent {
@@ -115,7 +143,8 @@ impl Target {
         let text = body
             .read_to_string()
             .map_err(|error| self.unreachable(&error))?;
-        if status != StatusCode::OK {
+        // Accepted is what is done in part, and says so itself.
+        if status != StatusCode::OK && status != StatusCode::ACCEPTED {
             return Err(match serde_json::from_str(&text) {
                 Ok(problem) => refused(problem),
                 Err(_) => self.no_node(&format!("it says {status}")),
@@ -163,9 +192,8 @@ impl Target {
 /// A problem told by the node.
 fn refused(problem: Problem) -> Failure {
     let exit = match problem.code.as_str() {
-        "not_member" | "no_route" | "fell_out" | "timed_out" | "stopped" | "peer_silent" => {
-            Exit::Unreachable
-        }
+        "not_member" | "no_route" | "fell_out" | "timed_out" | "stopped" | "peer_silent"
+        | "no_owner" | "uncertain" => Exit::Unreachable,
         // The reason is among the checks: a node outside a ring is told from one that is ill.
         "not_ready" => {
             let outside = |name: &str| name == "member";
@@ -176,7 +204,7 @@ fn refused(problem: Problem) -> Failure {
             }
         }
         "bad_request" | "no_such_node" => Exit::Usage,
-        "no_such_key" => Exit::NotFound,
+        "no_such_key" | "no_such_field" => Exit::NotFound,
         _ => Exit::Failed,
     };
     Failure {

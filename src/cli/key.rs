@@ -14,9 +14,10 @@ pub(crate) struct Key {
 
 impl Key {
     /// The path of a question about it, with more parameters.
-    pub(crate) fn path(&self, question: &str, more: &[&str]) -> String {
+    pub(crate) fn path(&self, question: &str, more: &[impl AsRef<str>]) -> String {
         let id = if self.id { Some("id=true") } else { None };
-        let parameters: Vec<&str> = id.into_iter().chain(more.iter().copied()).collect();
+        let more = more.iter().map(AsRef::as_ref);
+        let parameters: Vec<&str> = id.into_iter().chain(more).collect();
         let mark = if parameters.is_empty() { "" } else { "?" };
         format!(
             "/v1/{question}/{}{mark}{}",
@@ -44,7 +45,7 @@ mod tests {
             key: key.to_owned(),
             id,
         };
-        assert_eq!(key("a/b", false).path("who", &[]), "/v1/who/a%2Fb");
+        assert_eq!(key("a/b", false).path("who", &[""; 0]), "/v1/who/a%2Fb");
         assert_eq!(
             key("00", true).path("lookup", &["trace=true"]),
             "/v1/lookup/00?id=true&trace=true"

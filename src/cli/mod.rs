@@ -5,27 +5,35 @@
 //! a node by another way.
 
 mod admission;
+mod backup;
 mod bench;
 mod bootstrap;
 mod client;
 mod completions;
 mod config;
+mod delete;
 mod demo;
+mod export;
 mod fingers;
+mod get;
 mod health;
+mod import;
 mod keeper;
 mod key;
+mod keys;
 mod leave;
 mod logging;
 mod lookup;
 mod node;
 mod output;
+mod put;
 mod reload;
 mod ring;
 mod service;
 mod signals;
 mod start;
 mod status;
+mod stored;
 mod version;
 mod who;
 
@@ -68,11 +76,17 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Node(node::Args),
+    Put(put::Args),
+    Get(get::Args),
+    Delete(delete::Args),
     Status(status::Args),
     Ring(ring::Args),
     Lookup(lookup::Args),
     Who(who::Args),
     Fingers(fingers::Args),
+    Keys(keys::Args),
+    Export(export::Args),
+    Import(import::Args),
     Health(health::Args),
     Reload(reload::Args),
     Leave(leave::Args),
@@ -155,11 +169,17 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Node(args) => node::run(args, output),
+        Command::Put(args) => put::run(args, output),
+        Command::Get(args) => get::run(args, output),
+        Command::Delete(args) => delete::run(args, output),
         Command::Status(args) => status::run(args, output),
         Command::Ring(args) => ring::run(args, output),
         Command::Lookup(args) => lookup::run(args, output),
         Command::Who(args) => who::run(args, output),
         Command::Fingers(args) => fingers::run(args, output),
+        Command::Keys(args) => keys::run(args, output),
+        Command::Export(args) => export::run(args, output),
+        Command::Import(args) => import::run(args, output),
         Command::Health(args) => health::run(args, output),
         Command::Reload(args) => reload::run(args, output),
         Command::Leave(args) => leave::run(args, output),

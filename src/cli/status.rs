@@ -45,6 +45,9 @@ fn shown(status: &Status) -> String {
             ));
             lines.push(format!("  fingers      {} different", node.fingers));
         }
+        if node.records > 0 {
+            lines.push(format!("  records      {}", node.records));
+        }
         if !node.remembered.is_empty() {
             lines.push(format!(
                 "  presumed dead, still probed: {}",
@@ -137,6 +140,7 @@ pub(super) mod tests {
                 successors_wanted: 8,
                 fingers: 4,
                 remembered: Vec::new(),
+                records: 5,
             }],
         }
     }

@@ -18,7 +18,9 @@ pub(crate) struct Args {
 
 /// Asks the node.
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
-    let answer = args.target.get::<Holders>(&args.key.path("who", &[]))?;
+    let answer = args
+        .target
+        .get::<Holders>(&args.key.path("who", &[""; 0]))?;
     if output.json {
         output::print_json(&answer.document)?;
     } else {

@@ -71,6 +71,24 @@ counters! {
     lookups,
     /// Look-ups that named nobody.
     lookups_failed,
+    /// Reads that clients asked for.
+    reads,
+    /// Reads that nobody answered.
+    reads_failed,
+    /// Reads that the key's owner did not answer, but other holders.
+    reads_uncertain,
+    /// Writes and deletions that clients asked for.
+    writes,
+    /// Writes that fewer nodes hold than should.
+    writes_partial,
+    /// Writes that the key's owner denied: a condition did not hold, or a limit was reached.
+    writes_denied,
+    /// Writes that nobody answered for; they may have been done in part.
+    writes_failed,
+    /// Writes found here to have been made without knowledge of each other.
+    conflicts,
+    /// Records found to be damaged on the disk.
+    records_damaged,
 }
 
 impl Counters {

@@ -396,8 +396,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 Counters::add(&self.counters.messages_ignored);
                 tracing::debug!(node = %me, %peer, ?why, "ignored a message");
             }
-            Event::Written { .. } | Event::Read { .. } => {}
+            Event::Written { token, result } => self.written(token, result),
+            Event::Read { token, result } => self.has_read(token, result),
             Event::Conflict(key, conflict) => {
+                Counters::add(&self.counters.conflicts);
                 tracing::info!(node = %me, %key, ?conflict, "two writes did not know of each other");
             }
             Event::SetAside => {
@@ -405,6 +407,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             }
             Event::Leaving => tracing::info!(node = %me, "says good-bye"),
             Event::Damaged(key) => {
+                Counters::add(&self.counters.records_damaged);
                 tracing::warn!(node = %me, %key, "a record on the disk is damaged");
             }
             Event::NeighboursChanged => {

@@ -7,9 +7,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admission::Admission;
 use super::counters::Counters;
-use super::status::{Answer, CallError, FingerRow, Status, Walk};
+use super::restore;
+use super::status::{
+    Answer, CallError, Exported, FingerRow, HeldKey, Page, Restored, Status, Walk,
+};
 use super::walk;
-use crate::node::{Input, LookupError, Reply, Request};
+use crate::node::{AccessError, Fetched, Input, LookupError, Reply, Request, Write, Written};
+use crate::record::{Record, Stamp};
 use crate::ring::{Id, Peer};
 
 /// A host's handle: cloneable, `Send`, and of no effect when dropped. Every call ends within
@@ -23,6 +27,9 @@ pub struct Handle {
 
 /// Where an answer goes.
 pub(super) type Returns<T> = oneshot::Sender<T>;
+
+/// How a write ended.
+pub(super) type Wrote = Result<Written, AccessError>;
 
 /// What a host is asked by way of its handle.
 #[derive(Debug)]
@@ -39,6 +46,11 @@ pub(super) enum Call {
         /// `None` if the reply does not come in time.
         returns: Returns<Option<Reply>>,
     },
+    Write(Id, Write, Returns<Wrote>),
+    /// Answered with the wall clock of that moment.
+    Read(Id, Stamp, Returns<Result<(Fetched, u64), AccessError>>),
+    Keys(u8, Option<Id>, Returns<Page<HeldKey>>),
+    Export(u8, Option<Id>, Returns<Page<Exported>>),
     Status(Returns<Status>),
     Fingers(u8, Returns<Vec<FingerRow>>),
     Leave(Returns<()>),
@@ -134,6 +146,71 @@ impl Handle {
             returns,
         });
         reply.await?.ok_or(CallError::Silent(to))
+    }
+
+    /// Writes to a field of a key's record. Done in part is no error: see
+    /// [`Written::is_complete`].
+    ///
+    /// # Errors
+    /// If the key's owner was not found or said no. After a time-out, and when nobody answered,
+    /// the write may have been done all the same.
+    pub async fn write(&self, key: Id, write: Write) -> Result<Written, CallError> {
+        Ok(self
+            .call(|returns| Call::Write(key, write, returns))
+            .await??)
+    }
+
+    /// Reads the record of a key. `past` is the last stamp that the client has seen, or
+    /// [`Stamp::ZERO`].
+    ///
+    /// # Errors
+    /// If nobody could be found to answer.
+    pub async fn read(&self, key: Id, past: Stamp) -> Result<Fetched, CallError> {
+        Ok(self.read_at(key, past).await?.0)
+    }
+
+    /// The same with the host's wall clock of that moment, in milliseconds since 1970: what
+    /// expires before it is gone for a reader.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub async fn read_at(&self, key: Id, past: Stamp) -> Result<(Fetched, u64), CallError> {
+        Ok(self
+            .call(|returns| Call::Read(key, past, returns))
+            .await??)
+    }
+
+    /// Keys that one of its nodes holds, in their order: at most [`super::limits::KEYS_PAGE`]
+    /// after this one, or from the first. None for an index that it does not have.
+    ///
+    /// # Errors
+    /// As [`Handle::status`].
+    pub async fn keys(&self, node: u8, after: Option<Id>) -> Result<Page<HeldKey>, CallError> {
+        self.call(|returns| Call::Keys(node, after, returns)).await
+    }
+
+    /// The records of such keys, for a backup; at most [`super::limits::EXPORT_PAGE`].
+    ///
+    /// # Errors
+    /// As [`Handle::status`].
+    pub async fn export(&self, node: u8, after: Option<Id>) -> Result<Page<Exported>, CallError> {
+        self.call(|returns| Call::Export(node, after, returns))
+            .await
+    }
+
+    /// Merges records from a backup into what their holders have, `replicas` of them for each,
+    /// and says for each in turn how that ended.
+    ///
+    /// Fields keep the stamps that they had: what is newer in the ring stays. So importing twice
+    /// changes nothing, and a deletion that the ring remembers is not undone. One that it has
+    /// forgotten, because its tombstone was collected since, is. Who has merged a record has it
+    /// on disk; those that did not answer get it when the owner next repairs them.
+    pub async fn import(
+        &self,
+        records: Vec<(Id, Record)>,
+        replicas: u8,
+    ) -> Vec<(Id, Result<Restored, CallError>)> {
+        restore::restore(self, records, replicas).await
     }
 
     /// What the host tells about itself.

@@ -53,3 +53,9 @@ pub const WALK: usize = 10_000;
 /// What a node said about its records and is kept until they are on the disk. Messages beyond are
 /// lost, as on any network.
 pub const KEPT: usize = 4096;
+/// Keys in one page of a listing.
+pub const KEYS_PAGE: usize = 4096;
+/// Records in one page of a backup: some 4 MiB at most, unless merging has made them larger.
+pub const EXPORT_PAGE: usize = 64;
+/// Records of a backup that are brought to their holders side by side.
+pub const RESTORES: usize = 16;

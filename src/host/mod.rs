@@ -34,6 +34,8 @@ mod counters;
 mod data;
 mod disk;
 mod driver;
+#[cfg(test)]
+pub(crate) mod fake;
 mod file;
 mod frame;
 mod handle;
@@ -44,6 +46,7 @@ mod identity;
 pub mod limits;
 mod links;
 mod port;
+mod restore;
 mod seeds;
 mod settings;
 mod shelf;
@@ -69,4 +72,7 @@ pub use hooks::{Fate, Hooks, NoHooks};
 pub use identity::{Identity, IdentityError};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
-pub use status::{Answer, CallError, FingerRow, Hop, NodeStatus, Status, Visited, Walk};
+pub use status::{
+    Answer, CallError, Exported, FingerRow, HeldKey, Hop, NodeStatus, Page, Restored, Status,
+    Visited, Walk,
+};

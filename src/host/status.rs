@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::{LookupError, Standing};
+use crate::node::{AccessError, LookupError, Standing};
+use crate::record::Record;
 use crate::ring::{Id, Peer};
 
 /// A process and its nodes.
@@ -62,6 +63,66 @@ pub struct NodeStatus {
     pub fingers: usize,
     /// Peers presumed dead that it goes on probing.
     pub remembered: Vec<Peer>,
+    /// How many keys it holds a record of, its own and copies for others, deleted ones counted
+    /// until they are collected.
+    pub records: usize,
+}
+
+/// A key that a process holds a record of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldKey {
+    /// Its place. The name that it was written by is not kept.
+    pub key: Id,
+    /// Whether it lies between the node and the one before it; else it is a copy for another
+    /// node.
+    pub own: bool,
+}
+
+/// Some of what a node holds, in the order of the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// As many as fit.
+    pub items: Vec<T>,
+    /// The key after which the next page begins; `None` after the last one.
+    pub next: Option<Id>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Page<T> {
+        Page {
+            items: Vec::new(),
+            next: None,
+        }
+    }
+}
+
+/// A record that a node holds, for a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Its key.
+    pub key: Id,
+    /// All of it, tombstones and what has expired included; `None` if it is damaged on this
+    /// node's disk.
+    pub record: Option<Record>,
+}
+
+/// What became of a record from a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Its key.
+    pub key: Id,
+    /// Who has merged it, the key's owner first.
+    pub holders: Vec<Id>,
+    /// How many were to.
+    pub wanted: u8,
+}
+
+impl Restored {
+    /// Whether as many have merged it as were to.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.holders.len() >= usize::from(self.wanted)
+    }
 }
 
 /// A row of a finger table.
@@ -136,6 +197,9 @@ pub enum CallError {
     /// The node answered, with an error.
     #[error(transparent)]
     Lookup(#[from] LookupError),
+    /// A record could not be read or written.
+    #[error(transparent)]
+    Access(AccessError),
     /// No answer in time.
     #[error("no answer within {0:?}; ask `cuerda status` whether the node is a member of a ring")]
     TimedOut(Duration),
@@ -151,4 +215,14 @@ pub enum CallError {
     /// New keys or secrets could not be read.
     #[error("{0}")]
     Admission(String),
+}
+
+/// A look-up that failed is one, whatever it was for.
+impl From<AccessError> for CallError {
+    fn from(error: AccessError) -> CallError {
+        match error {
+            AccessError::Lookup(error) => CallError::Lookup(error),
+            error => CallError::Access(error),
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //!   server.rs   the accept loop: bounded, with time-outs, and stopped in order
 //!   problem.rs  every error, as application/problem+json (RFC 9457)
 //!   guard.rs    what holds for every request: time-out, no strangers' pages, problems only
-//!   control/    the control interface: status, look-ups, health, metrics, leaving
+//!   control/    the control interface: status, look-ups, records, health, metrics, leaving
 //! ```
 //!
 //! Each interface is a router of its own over [`crate::host::Handle`]; a public one, or a page,
@@ -34,6 +34,11 @@ pub mod limits {
     pub const REQUEST: Duration = Duration::from_secs(120);
     /// How long a connection may live: who reads slowly does not keep a place for ever.
     pub const CONNECTION: Duration = Duration::from_secs(300);
+    /// Bytes that a value may have in the body of a request before it is read to its end; how
+    /// many it may have at all is said by [`crate::record::limits`].
+    pub const BODY_BYTES: usize = 1 << 20;
+    /// Bytes that a part of a backup may have.
+    pub const IMPORT_BYTES: usize = 16 << 20;
     /// How long open requests may go on once the server is told to stop.
     pub const GRACE: Duration = Duration::from_secs(1);
     /// The pause after a connection that could not be accepted, as when files run out.

@@ -1,14 +1,15 @@
 //! Errors as `application/problem+json` (RFC 9457): one form for all of them.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::control::Check;
+use super::control::{Check, StampText};
 use crate::host::CallError;
-use crate::node::LookupError;
+use crate::node::{AccessError, Denied, LookupError};
+use crate::record::limits::VALUE_BYTES;
 
 /// The media type of problems.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -32,6 +33,9 @@ pub struct Problem {
     /// For a node that is not ready: what was checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// For a condition that does not hold: the stamp that the field has, if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<StampText>,
 }
 
 impl Problem {
@@ -52,6 +56,7 @@ impl Problem {
             code: code.to_owned(),
             hint: hint.to_owned(),
             checks: Vec::new(),
+            stamp: None,
         }
     }
 
@@ -75,12 +80,13 @@ impl Problem {
                 "no_such_path",
                 "There is nothing at this path",
                 "the control interface has /v1/status, /v1/ring, /v1/lookup/KEY, /v1/who/KEY, \
-                 /v1/fingers, /health/live, /health/ready and /metrics",
+                 /v1/fingers, /v1/records/KEY, /v1/export, /health/live, /health/ready and \
+                 /metrics",
             ),
             StatusCode::METHOD_NOT_ALLOWED => (
                 "method_not_allowed",
                 "This path does not take this method",
-                "the header `Allow` says which it takes; what changes the node is a POST",
+                "the header `Allow` says which it takes",
             ),
             StatusCode::GATEWAY_TIMEOUT => (
                 "timed_out",
@@ -115,8 +121,66 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Where only few fail, errors are carried boxed.
+impl From<Box<Problem>> for Problem {
+    fn from(problem: Box<Problem>) -> Problem {
+        *problem
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Problem {
+        const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, code, title) = match &error {
+            AccessError::Lookup(error) => return CallError::Lookup(*error).into(),
+            AccessError::Denied(Denied::Changed(_)) => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "The condition does not hold",
+            ),
+            AccessError::Denied(Denied::Limit(_)) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "limit",
+                "A limit would be exceeded",
+            ),
+            AccessError::Denied(Denied::Ahead(_)) => (
+                StatusCode::CONFLICT,
+                "clock",
+                "The clocks are too far apart",
+            ),
+            AccessError::Denied(Denied::Keys(_)) => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "full",
+                "The key's owner takes no more keys",
+            ),
+            AccessError::Denied(Denied::Beaten) => (
+                StatusCode::CONFLICT,
+                "beaten",
+                "Other writes came first",
+            ),
+            AccessError::Denied(Denied::TooManyWrites) | AccessError::TooManyAccesses => {
+                (UNAVAILABLE, "busy", "There is too much to do")
+            }
+            AccessError::NoOwner => (UNAVAILABLE, "no_owner", "Nobody answers for the key"),
+        };
+        let said = error.to_string();
+        let (detail, hint) = said.split_once("; ").unwrap_or((&said, "try again"));
+        let stamp = match error {
+            AccessError::Denied(Denied::Changed(stamp)) => stamp.map(StampText),
+            _ => None,
+        };
+        Problem {
+            stamp,
+            ..Problem::new(status, code, title, detail, hint)
+        }
+    }
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Problem {
+        if let CallError::Access(error) = error {
+            return error.into();
+        }
         const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
         const TIMEOUT: StatusCode = StatusCode::GATEWAY_TIMEOUT;
         let (status, code, title, hint) = match &error {
@@ -144,7 +208,7 @@ impl From<CallError> for Problem {
                 "The node has too much to do",
                 "try again in a second",
             ),
-            CallError::TimedOut(_) => (
+            CallError::Access(_) | CallError::TimedOut(_) => (
                 TIMEOUT,
                 "timed_out",
                 "The answer took too long",
@@ -183,9 +247,42 @@ impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Problem {
         Problem::bad_request(
             rejection.body_text(),
-            "look-ups take `trace` and `id`, fingers take `node`, as in ?trace=true",
+            "look-ups take `trace` and `id`, fingers and listings `node`; records take `field`, `id`, \
+             `past`, and to be written `ttl`, `if-absent` and `if-stamp`, as in ?ttl=1h",
         )
     }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Problem {
+        too_large(rejection.status()).unwrap_or_else(|| {
+            Problem::bad_request(rejection.body_text(), "send the value as the body")
+        })
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Problem {
+        too_large(rejection.status()).unwrap_or_else(|| {
+            Problem::bad_request(
+                rejection.body_text(),
+                "`cuerda import` sends what `cuerda export` has written",
+            )
+        })
+    }
+}
+
+/// A body that was not read to its end.
+fn too_large(status: StatusCode) -> Option<Problem> {
+    (status == StatusCode::PAYLOAD_TOO_LARGE).then(|| {
+        Problem::new(
+            status,
+            "limit",
+            "A limit would be exceeded",
+            format!("the body is too long; a value has {VALUE_BYTES} bytes at most"),
+            "store it as a file",
+        )
+    })
 }
 
 impl From<PathRejection> for Problem {
@@ -202,10 +299,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::record::{LimitError, Stamp, TooFarAhead};
     use crate::ring::test_peers::peer;
 
     #[test]
     fn every_error_of_a_call_is_a_problem_with_a_next_step() {
+        let stamp = Stamp {
+            milliseconds: 1_700_000_000_000,
+            counter: 3,
+            node: peer(7).id,
+        };
         let errors = [
             CallError::Lookup(LookupError::NotMember),
             CallError::Lookup(LookupError::NoRoute),
@@ -217,6 +320,19 @@ mod tests {
             CallError::Busy,
             CallError::Silent(peer(7)),
             CallError::Admission("secrets.txt, line 3: too short".to_owned()),
+            AccessError::NoOwner.into(),
+            AccessError::TooManyAccesses.into(),
+            AccessError::Denied(Denied::Changed(Some(stamp))).into(),
+            AccessError::Denied(Denied::Changed(None)).into(),
+            AccessError::Denied(Denied::Limit(LimitError::ValueBytes(100_000))).into(),
+            AccessError::Denied(Denied::Ahead(TooFarAhead {
+                stamp,
+                by: 4_000_000,
+            }))
+            .into(),
+            AccessError::Denied(Denied::Keys(1_000_000)).into(),
+            AccessError::Denied(Denied::TooManyWrites).into(),
+            AccessError::Denied(Denied::Beaten).into(),
         ];
         let problems: Vec<Problem> = errors.into_iter().map(Problem::from).collect();
         insta::assert_snapshot!(serde_json::to_string_pretty(&problems).unwrap());

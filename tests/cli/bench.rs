@@ -25,3 +25,33 @@ fn every_look_up_asked_for_is_done_and_measured() {
         assert!(hops > Some(0.0) && hops <= Some(1.0), "{measured}");
     }
 }
+
+#[test]
+fn every_put_and_get_asked_for_is_done_and_measured() {
+    for operation in ["put", "get"] {
+        for kept in ["--memory", "--durable"] {
+            let ring = ["--nodes", "3", "--clients", "4", "--value", "100B"];
+            let load = ["--count", "50", "--keys", "20", "--json", kept];
+            let measured = json(&[&["bench", operation][..], &ring, &load].concat(), 0);
+            assert_eq!(measured["operation"], operation);
+            assert_eq!(measured["operations"], 50);
+            assert_eq!(measured["durable"], kept == "--durable");
+            let written = if operation == "put" { 50 } else { 20 };
+            assert_eq!(measured["stored_on"]["3"], written, "{measured}");
+            let number = |at: &str| measured.pointer(at).and_then(serde_json::Value::as_f64);
+            for at in [
+                "/operations_per_s",
+                "/cpu_ms_per_operation",
+                "/latency_ms/p50",
+            ] {
+                assert!(number(at) > Some(0.0), "{at} of {measured}");
+            }
+        }
+    }
+}
+
+#[test]
+fn more_copies_than_nodes_are_bad_usage() {
+    let told = json(&["bench", "put", "--nodes", "2", "--json"], 2);
+    assert_eq!(told["code"], "usage");
+}

@@ -10,4 +10,5 @@ mod configuration;
 mod demo;
 mod node;
 mod process;
+mod records;
 mod usage;

@@ -2,21 +2,32 @@
 
 use crate::process::{cuerda, json, said};
 
+/// A stamp as it is written.
+const ZERO: &str = "0.0@0000000000000000000000000000000000000000";
+
 const COMMANDS: &[&str] = &[
     "",
     "node",
     "node run",
+    "put",
+    "get",
+    "delete",
     "status",
     "ring",
     "lookup",
     "who",
     "fingers",
+    "keys",
+    "export",
+    "import",
     "health",
     "reload",
     "leave",
     "demo",
     "bench",
     "bench lookup",
+    "bench put",
+    "bench get",
     "bootstrap",
     "bootstrap run",
     "config",
@@ -41,7 +52,7 @@ fn help_says_what_there_is() {
 
 #[test]
 fn bad_usage_ends_with_2_and_words_on_stderr() {
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 17] = [
         &[],
         &["walk"],
         &["lookup"],
@@ -51,6 +62,14 @@ fn bad_usage_ends_with_2_and_words_on_stderr() {
         &["fingers", "--node", "300"],
         &["demo", "--nodes", "0"],
         &["status", "-q", "-v"],
+        &["put", "song"],
+        &["put", "song", "la", "--file", "song.ogg"],
+        &["put", "song", "la", "--ttl", "long"],
+        &["put", "song", "la", "--wait", "3"],
+        &["put", "song", "la", "--if-stamp", "new"],
+        &["put", "song", "la", "--if-absent", "--if-stamp", ZERO],
+        &["bench", "put", "--memory", "--durable"],
+        &["bench", "put", "--value", "1GiB"],
     ];
     for arguments in wrong {
         let output = cuerda(arguments);
@@ -83,7 +102,19 @@ fn without_a_node_every_command_says_how_to_start_one_and_ends_with_4() {
     let control = free.local_addr().expect("it has one").to_string();
     drop(free);
     for command in [
-        "status", "ring", "lookup a", "who a", "fingers", "health", "reload", "leave",
+        "status",
+        "ring",
+        "lookup a",
+        "who a",
+        "fingers",
+        "health",
+        "reload",
+        "leave",
+        "put a b",
+        "get a",
+        "delete a",
+        "keys",
+        "export backup",
     ] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.extend(["--control", &control]);

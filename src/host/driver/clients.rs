@@ -1,5 +1,7 @@
 //! What clients of the host have asked, and not yet been told.
 
+mod records;
+
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
@@ -16,6 +18,8 @@ use crate::node::{
     Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Standing,
 };
 use crate::ring::{BITS, Id, Peer};
+use crate::store::Store;
+use records::Records;
 
 /// The incarnation in the ids of requests that the host asks for its clients. Nodes count
 /// their starts from one, so that no reply can be taken for one to a node.
@@ -34,6 +38,7 @@ pub(super) struct Clients {
     /// Who waits for the host to leave.
     leaving: Option<Vec<Returns<()>>>,
     stopping: Option<Returns<()>>,
+    records: Records,
 }
 
 #[derive(Debug)]
@@ -136,6 +141,14 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 self.leave_next();
             }
             Call::Stop(returns) => self.clients.stopping = Some(returns),
+            Call::Write(key, write, returns) => self.write(key, write, returns),
+            Call::Read(key, past, returns) => self.read(key, past, returns),
+            Call::Keys(node, after, returns) => {
+                let _ = returns.send(self.keys(node, after));
+            }
+            Call::Export(node, after, returns) => {
+                let _ = returns.send(self.export(node, after));
+            }
             Call::Admit(admission, returns) => {
                 let closed = self.admit_by(admission);
                 let _ = returns.send(closed);
@@ -200,7 +213,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         self.outbox.sent.push((0, to, message));
     }
 
-    fn status(&self) -> Status {
+    fn status(&mut self) -> Status {
+        let nodes = self.indices().map(|node| self.node_status(node)).collect();
         let settings = &self.settings;
         Status {
             release: env!("CARGO_PKG_VERSION").to_owned(),
@@ -213,21 +227,24 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             secure: self.door.tls.is_some(),
             connections: self.links.len(),
             waiting_for: self.waiting_for.clone(),
-            nodes: self.nodes.iter().map(node_status).collect(),
+            nodes,
         }
     }
-}
 
-fn node_status(node: &Node) -> NodeStatus {
-    let neighbours = node.neighbours();
-    NodeStatus {
-        id: node.me().id,
-        standing: node.standing(),
-        predecessor: neighbours.predecessor(),
-        successors: neighbours.successors().to_vec(),
-        successors_wanted: node.config().successors,
-        fingers: node.fingers().entries().len(),
-        remembered: node.remembered().collect(),
+    fn node_status(&mut self, node: u8) -> NodeStatus {
+        let records = self.disk.shelf(node).len();
+        let node = &self.nodes[usize::from(node)];
+        let neighbours = node.neighbours();
+        NodeStatus {
+            id: node.me().id,
+            standing: node.standing(),
+            predecessor: neighbours.predecessor(),
+            successors: neighbours.successors().to_vec(),
+            successors_wanted: node.config().successors,
+            fingers: node.fingers().entries().len(),
+            remembered: node.remembered().collect(),
+            records,
+        }
     }
 }
 

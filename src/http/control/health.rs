@@ -193,6 +193,7 @@ pub(super) mod tests {
                 successors_wanted: 8,
                 fingers: 2,
                 remembered: Vec::new(),
+                records: 5,
             }],
         }
     }

@@ -101,6 +101,11 @@ impl Collector for Numbers {
             status.nodes.iter().map(|node| node.remembered.len()).sum(),
         )?;
         gauge(
+            "records_held",
+            "Keys with a record here, copies for other nodes included, of all nodes",
+            status.nodes.iter().map(|node| node.records).sum(),
+        )?;
+        gauge(
             "connections",
             "Open connections to other processes",
             status.connections,

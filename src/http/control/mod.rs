@@ -6,6 +6,13 @@
 //!   GET  /v1/lookup/KEY         the key's owner; ?trace=true: and the way there
 //!   GET  /v1/who/KEY            the processes that hold the key
 //!   GET  /v1/fingers?node=0     a finger table
+//!   PUT  /v1/records/KEY        write the body; ?field=, ?ttl=1h, ?if-absent=true, ?if-stamp=,
+//!                               ?past= the last stamp that the client has seen
+//!   GET  /v1/records/KEY        read a field as bytes, or with Accept: application/json all
+//!   DELETE /v1/records/KEY      delete a field; ?if-stamp=
+//!   GET  /v1/records?node=0     keys that this process holds; ?after= the last one of a page
+//!   GET  /v1/export?node=0      records that it holds, likewise
+//!   POST /v1/import             merge such records into what their holders have
 //!   POST /v1/leave              leave the ring and stop
 //!   POST /v1/reload             read keys and secrets again
 //!   GET  /health/live           the node's task answers
@@ -15,9 +22,16 @@
 //!
 //! KEY is a name; with `?id=true` it is a place on the circle in 40 hexadecimal digits. Whoever
 //! reaches this interface may use all of it, which is why it listens on loopback by default.
+//!
+//! A write that all holders have is answered with 200, one that only some have with 202. Stamps
+//! are told in the header `Cuerda-Stamp`, and with a reading the clock to hand back as `past` in
+//! `Cuerda-Clock`.
 
 mod health;
+mod holdings;
 mod metrics;
+mod portable;
+mod records;
 mod view;
 
 use std::fmt;
@@ -25,7 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -34,8 +48,12 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 pub use health::{Check, Health, Wellbeing};
+pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
+pub use portable::{PortableField, PortableRecord, StampText, Unfit, ValueText};
+pub use records::{Found, FoundField, Stored};
 pub use view::{Fingers, Holders, Hop, Left, Lookup, Reloaded};
 
+use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::problem::Problem;
 use crate::host::limits::WALK;
 use crate::host::{Admission, CallError, Handle, Status};
@@ -74,6 +92,19 @@ pub fn router(control: Control) -> Router {
         .route("/v1/lookup/{key}", get(lookup))
         .route("/v1/who/{key}", get(who))
         .route("/v1/fingers", get(fingers))
+        .route(
+            "/v1/records/{key}",
+            get(records::read)
+                .put(records::write)
+                .delete(records::delete)
+                .layer(DefaultBodyLimit::max(BODY_BYTES)),
+        )
+        .route("/v1/records", get(holdings::keys))
+        .route("/v1/export", get(holdings::export))
+        .route(
+            "/v1/import",
+            post(holdings::import).layer(DefaultBodyLimit::max(IMPORT_BYTES)),
+        )
         .route("/v1/leave", post(leave))
         .route("/v1/reload", post(reload))
         .route("/health/live", get(live))
@@ -106,10 +137,10 @@ struct About {
 /// The place that is asked about, and its name if it has one.
 fn place(
     key: Result<Path<String>, PathRejection>,
-    about: &About,
+    id: bool,
 ) -> Result<(Id, Option<String>), Box<Problem>> {
     let Path(key) = key.map_err(Problem::from)?;
-    if !about.id {
+    if !id {
         return Ok((Id::of_key(key.as_bytes()), Some(key)));
     }
     let place = key.parse().map_err(|error| {
@@ -127,7 +158,7 @@ async fn lookup(
     about: Result<Query<About>, QueryRejection>,
 ) -> Answer<Lookup> {
     let Query(about) = about?;
-    let (place, name) = place(key, &about).map_err(|problem| *problem)?;
+    let (place, name) = place(key, about.id)?;
     let answer = if about.trace {
         control.handle.lookup_traced(place).await?
     } else {
@@ -142,7 +173,7 @@ async fn who(
     about: Result<Query<About>, QueryRejection>,
 ) -> Answer<Holders> {
     let Query(about) = about?;
-    let (key, name) = place(key, &about).map_err(|problem| *problem)?;
+    let (key, name) = place(key, about.id)?;
     let wanted = usize::from(control.replicas);
     let holders = control.handle.holders(key, wanted).await?;
     Ok(Json(Holders {
@@ -164,19 +195,24 @@ async fn fingers(
     whose: Result<Query<Whose>, QueryRejection>,
 ) -> Answer<Fingers> {
     let Query(Whose { node }) = whose?;
+    let id = node_id(&control, node).await?;
+    let fingers = control.handle.fingers(node).await?;
+    Ok(Json(Fingers { node, id, fingers }))
+}
+
+/// The place of one of the process's nodes.
+async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
     let status = control.handle.status().await?;
-    let Some(own) = status.nodes.get(usize::from(node)) else {
-        return Err(Problem::new(
+    match status.nodes.get(usize::from(node)) {
+        Some(own) => Ok(own.id),
+        None => Err(Problem::new(
             StatusCode::NOT_FOUND,
             "no_such_node",
             "This process hosts no such node",
             format!("there is no node {node}: it hosts {}", status.nodes.len()),
             "count from 0",
-        ));
-    };
-    let id = own.id;
-    let fingers = control.handle.fingers(node).await?;
-    Ok(Json(Fingers { node, id, fingers }))
+        )),
+    }
 }
 
 async fn leave(State(control): State<Control>) -> Answer<Left> {

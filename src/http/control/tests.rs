@@ -1,5 +1,7 @@
 //! The routes over a real host: a ring of one on loopback.
 
+mod records;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

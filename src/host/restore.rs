@@ -1,0 +1,68 @@
+//! Brings records from a backup to those who should hold them.
+//!
+//! As a node would: who holds a key is looked up, and each holder is asked to merge the record,
+//! with the stamps that its fields have. Writing the values anew would make an old backup win
+//! over what was written since.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::handle::Handle;
+use super::limits::RESTORES;
+use super::status::{CallError, Restored};
+use crate::node::{RecordReply, RecordRequest, Reply, Request, Stamped};
+use crate::record::limits::RECORD_BYTES;
+use crate::record::{Record, Stamp};
+use crate::ring::{Id, Peer};
+
+/// Each record with how its return ended, in the order given.
+pub(super) async fn restore(
+    handle: &Handle,
+    records: Vec<(Id, Record)>,
+    replicas: u8,
+) -> Vec<(Id, Result<Restored, CallError>)> {
+    let restored = records.into_iter().map(|(key, record)| async move {
+        let restored = restore_one(handle, key, record, replicas).await;
+        (key, restored)
+    });
+    stream::iter(restored).buffered(RESTORES).collect().await
+}
+
+async fn restore_one(
+    handle: &Handle,
+    key: Id,
+    record: Record,
+    replicas: u8,
+) -> Result<Restored, CallError> {
+    let holders = handle.holders(key, usize::from(replicas)).await?;
+    let owner = holders[0];
+    let merging = holders
+        .into_iter()
+        .map(|holder| merge(handle, holder, key, record.clone()));
+    let merged = futures_util::future::join_all(merging).await;
+    let holders: Vec<Id> = merged.into_iter().flatten().map(|peer| peer.id).collect();
+    // Repair goes out from the owner: without it nobody brings the record to the others.
+    if holders.first() != Some(&owner.id) {
+        return Err(CallError::Silent(owner));
+    }
+    Ok(Restored {
+        key,
+        holders,
+        wanted: replicas,
+    })
+}
+
+/// The holder, if it has merged all of the record.
+async fn merge(handle: &Handle, holder: Peer, key: Id, record: Record) -> Option<Peer> {
+    for piece in record.pieces(RECORD_BYTES) {
+        let body = RecordRequest::Merge(vec![(key, piece)]);
+        // A backup has seen nothing that the holder must write after.
+        let clock = Stamp::ZERO;
+        let request = Request::Records(Box::new(Stamped { clock, body }));
+        match handle.ask(holder, request).await {
+            Ok(Reply::Records(reply)) if reply.body == RecordReply::Merged => {}
+            _ => return None,
+        }
+    }
+    Some(holder)
+}

@@ -1,0 +1,156 @@
+//! What this process holds: its keys, and copies of its records for a backup.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+
+use super::portable::PortableRecord;
+use super::{Answer, Control, node_id};
+use crate::host::HeldKey;
+use crate::http::problem::Problem;
+use crate::ring::Id;
+
+/// Keys that a node holds a record of, in their order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Keys {
+    /// Which of the process's nodes.
+    pub node: u8,
+    /// Its place.
+    pub id: Id,
+    /// As many as fit into an answer.
+    pub keys: Vec<HeldKey>,
+    /// What to give as `after` for the next page; absent with the last one.
+    pub next: Option<Id>,
+}
+
+/// Records that a node holds, in the order of their keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backup {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Which of the process's nodes.
+    pub node: u8,
+    /// Its place.
+    pub id: Id,
+    /// As many as fit into an answer.
+    pub records: Vec<PortableRecord>,
+    /// Keys whose record is damaged on this node's disk.
+    pub damaged: Vec<Id>,
+    /// What to give as `after` for the next page; absent with the last one.
+    pub next: Option<Id>,
+}
+
+/// Records to be merged into what the ring has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// They may come from any node.
+    pub records: Vec<PortableRecord>,
+}
+
+/// What became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// How many all of their holders have merged.
+    pub restored: usize,
+    /// How many their owner has, and not all other holders: repair brings them there.
+    pub partly: usize,
+    /// Those that their owner does not have for sure.
+    pub failed: Vec<NotRestored>,
+}
+
+/// A record that was not restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotRestored {
+    /// Its key.
+    pub key: Id,
+    /// Why not.
+    pub why: String,
+}
+
+/// Where a page begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Begin {
+    node: u8,
+    after: Option<Id>,
+}
+
+type From = Result<Query<Begin>, QueryRejection>;
+
+/// `GET /v1/records`.
+pub(super) async fn keys(State(control): State<Control>, from: From) -> Answer<Keys> {
+    let Query(Begin { node, after }) = from?;
+    let id = node_id(&control, node).await?;
+    let page = control.handle.keys(node, after).await?;
+    Ok(Json(Keys {
+        node,
+        id,
+        keys: page.items,
+        next: page.next,
+    }))
+}
+
+/// `GET /v1/export`.
+pub(super) async fn export(State(control): State<Control>, from: From) -> Answer<Backup> {
+    let Query(Begin { node, after }) = from?;
+    let id = node_id(&control, node).await?;
+    let cluster = control.handle.status().await?.cluster;
+    let page = control.handle.export(node, after).await?;
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
+    for exported in page.items {
+        match exported.record {
+            Some(record) => records.push(PortableRecord::new(exported.key, &record)),
+            None => damaged.push(exported.key),
+        }
+    }
+    Ok(Json(Backup {
+        cluster,
+        node,
+        id,
+        records,
+        damaged,
+        next: page.next,
+    }))
+}
+
+/// `POST /v1/import`.
+pub(super) async fn import(
+    State(control): State<Control>,
+    import: Result<Json<Import>, JsonRejection>,
+) -> Answer<Imported> {
+    let Json(import) = import?;
+    let records: Result<Vec<_>, _> = import
+        .records
+        .into_iter()
+        .map(PortableRecord::record)
+        .collect();
+    let records = records.map_err(|error| {
+        Problem::bad_request(
+            error.to_string(),
+            "was the backup changed since it was made?",
+        )
+    })?;
+    let mut imported = Imported::default();
+    let restored = control.handle.import(records, control.replicas).await;
+    // One reason for all of them is one about this node.
+    if let Some((_, Err(first))) = restored.first()
+        && restored
+            .iter()
+            .all(|(_, result)| result.as_ref().is_err_and(|error| error == first))
+    {
+        return Err(first.clone().into());
+    }
+    for (key, restored) in restored {
+        match restored {
+            Ok(restored) if restored.is_complete() => imported.restored += 1,
+            Ok(_) => imported.partly += 1,
+            Err(error) => imported.failed.push(NotRestored {
+                key,
+                why: error.to_string(),
+            }),
+        }
+    }
+    Ok(Json(imported))
+}
