@@ -69,8 +69,9 @@ impl Staged {
         }
     }
 
-    /// Stages what a key has from now on.
+    /// Stages what a key has from now on. A record without fields is the same as none.
     pub(super) fn set(&mut self, key: Id, record: Option<Record>) {
+        let record = record.filter(|record| !record.is_empty());
         self.index.set(key, record.as_ref().map(Record::digest));
         self.pending.insert(key, (self.sealed + 1, record));
         self.changed.insert(key);

@@ -14,6 +14,7 @@ for_each_store!(
     records_set_aside_are_gone_and_kept,
     notes_are_found_again,
     every_field_comes_back_as_it_was,
+    a_record_without_fields_is_none,
 );
 
 fn whole() -> Arc {
@@ -208,4 +209,16 @@ fn every_field_comes_back_as_it_was<L: Lab>() {
     assert_eq!(lab.store().get(key(1)), Ok(Some(record.clone())));
     lab.crash();
     assert_eq!(lab.store().get(key(1)), Ok(Some(record)));
+}
+
+fn a_record_without_fields_is_none<L: Lab>() {
+    let mut lab = L::new();
+    lab.store().put(key(1), record("1"));
+    commit(&mut lab);
+    lab.store().put(key(1), Record::default());
+    assert_eq!(lab.store().get(key(1)), Ok(None));
+    commit(&mut lab);
+    lab.crash();
+    assert_eq!(lab.store().get(key(1)), Ok(None));
+    assert!(lab.store().is_empty());
 }
