@@ -67,6 +67,6 @@ pub use frame::{
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
 pub use identity::{Identity, IdentityError};
-pub use settings::{Begin, Security, Settings, Storage};
+pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use status::{Answer, CallError, FingerRow, Hop, NodeStatus, Status, Visited, Walk};

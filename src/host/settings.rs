@@ -75,6 +75,14 @@ impl Settings {
     }
 }
 
+/// How long a successor list must be for a record's owner to know all of its holders, which are
+/// different processes, if every process hosts so many nodes: in the worst case all nodes of one
+/// process stand in a row.
+#[must_use]
+pub const fn successors_needed(replicas: u8, virtual_nodes: u8) -> u16 {
+    (replicas as u16).saturating_sub(1) * virtual_nodes as u16
+}
+
 /// How a host's nodes come into a ring.
 #[derive(Clone, Debug)]
 pub enum Begin {

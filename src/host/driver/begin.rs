@@ -23,7 +23,7 @@ use crate::host::limits;
 use crate::host::links::Links;
 use crate::host::port::Outbox;
 use crate::host::seeds::Seeker;
-use crate::host::settings::{Begin, Security, Settings};
+use crate::host::settings::{Begin, Security, Settings, successors_needed};
 use crate::host::sockets::Sockets;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
@@ -50,6 +50,13 @@ pub enum StartError {
     /// More virtual nodes than a process may host, or none.
     #[error("a process hosts 1 to {most} nodes, not {0}", most = limits::VIRTUAL_NODES)]
     VirtualNodes(u8),
+    /// The holders of a record, which are different processes, may lie behind more nodes than an
+    /// owner knows: how many successors there must be.
+    #[error(
+        "with so many virtual nodes and `replicas` the list of successors must be {0} long; raise \
+         `successors` on all nodes, or lower `virtual_nodes` or `replicas`"
+    )]
+    Successors(u16),
     /// The key can't be used for TLS.
     #[error("the key can't be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -71,6 +78,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         settings.node.validate()?;
         if !(1..=limits::VIRTUAL_NODES).contains(&settings.virtual_nodes) {
             return Err(StartError::VirtualNodes(settings.virtual_nodes));
+        }
+        let needed = successors_needed(settings.node.replicas, settings.virtual_nodes);
+        if u16::from(settings.node.successors) < needed {
+            return Err(StartError::Successors(needed));
         }
         let tls = match &settings.security {
             Security::None => None,
