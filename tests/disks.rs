@@ -36,7 +36,7 @@ fn step(number: u64) -> Vec<(u8, Option<Record>)> {
         };
         let value = vec![*byte; usize::from(bytes[0]) * usize::from(*byte % 8)];
         let record = Record::of("", Field::new(stamp, None, value, None));
-        (byte % KEYS, (byte % 5 > 0).then_some(record))
+        (byte % KEYS, (!byte.is_multiple_of(5)).then_some(record))
     };
     bytes[..1 + usize::from(bytes[1] % 6)]
         .iter()
