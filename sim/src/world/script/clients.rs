@@ -6,8 +6,8 @@ use cuerda::ring::Id;
 use super::lookups::OpenLookup;
 use super::plan::Going;
 use super::{Machines, faults, take_down};
-use crate::scenario::Churn;
-use crate::world::{Cause, Gone, Watcher};
+use crate::scenario::{Churn, Disk};
+use crate::world::{Cause, DiskGone, Gone, Watcher};
 
 /// Through how many members a node tries to join.
 const CONTACTS: usize = 3;
@@ -68,7 +68,7 @@ pub(super) fn go(
         }
         Going::Crash => {
             if let Some(number) = pick_leaver(world) {
-                crash(world, &[number], Cause::Churn("crash"), watcher);
+                crash(world, &[number], Disk::Kept, Cause::Churn("crash"), watcher);
             }
             churn.crash
         }
@@ -149,11 +149,13 @@ pub(super) fn leave(
 pub(super) fn crash(
     world: &mut impl Machines,
     numbers: &[u32],
+    disk: Disk,
     cause: Cause,
     watcher: &mut impl Watcher,
 ) {
     let at = world.moment(cause);
     let mut gone = Vec::new();
+    let mut down = Vec::new();
     for &number in numbers {
         if !world.is_up(number) {
             continue;
@@ -163,6 +165,14 @@ pub(super) fn crash(
             gone.push(number);
         }
         take_down(world, number, at, watcher);
+        down.push(number);
     }
     watcher.gone_together(at, &gone, Gone::Crashed);
+    if disk == Disk::Lost {
+        return watcher.disks_gone(at, &down, DiskGone::Lost);
+    }
+    down.retain(|&number| !world.script().returns(number));
+    if !down.is_empty() {
+        watcher.disks_gone(at, &down, DiskGone::Away);
+    }
 }

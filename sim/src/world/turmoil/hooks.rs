@@ -7,6 +7,7 @@ use cuerda::node::{Event, Message, Node};
 use cuerda::ring::Peer;
 
 use super::net::{Shared, What, now};
+use crate::world::names::is_repair;
 use crate::world::number_of;
 
 /// The eyes and hands of the world in one start of a machine.
@@ -27,9 +28,12 @@ impl Hooks for Eyes {
         }
     }
 
-    fn fate(&mut self, _: &Node, to: Peer, _: &Message) -> Fate {
+    fn fate(&mut self, _: &Node, to: Peer, message: &Message) -> Fate {
         let mut net = self.net.lock();
         net.counters.sent += 1;
+        if is_repair(message) {
+            net.counters.repair_bytes += message.wire_size() as u64;
+        }
         let to = number_of(to.address).unwrap_or(u32::MAX);
         if net.loses(self.number, to) {
             Fate::Drop

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use cuerda::host::{Begin, Security};
 use cuerda::node::{Input, Node};
 use cuerda::ring::{Id, Peer};
+use cuerda::store::MemoryStore;
 
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
-use crate::world::script::{Machines, Script, cuts::Cuts, public};
+use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
 use crate::world::{Digest, Time, Watcher, address_of};
 
 impl crate::world::World for World {
@@ -45,6 +46,14 @@ impl crate::world::World for World {
     /// All that went onto connections, TLS included.
     fn bytes(&self) -> u64 {
         self.net.lock().counters.bytes - self.before.bytes
+    }
+
+    fn repair_bytes(&self) -> u64 {
+        self.net.lock().counters.repair_bytes - self.before.repair_bytes
+    }
+
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+        script::read(self, key, watcher);
     }
 
     fn members(&self) -> usize {
@@ -196,6 +205,14 @@ impl Machines for World {
         let me = World::peer(number, key);
         machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
     }
+
+    fn with_store<T>(&mut self, _: u32, _: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
+        None
+    }
+
+    fn slow_disk(&mut self, _: u32, _: i64) {}
+
+    fn break_disk(&mut self, _: u32, _: Option<Broken>, _: &mut impl Watcher) {}
 
     /// It is handled in the next step. What the node tells then comes with it.
     fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher) {

@@ -61,6 +61,8 @@ pub(super) struct Counters {
     pub(super) delivered: u64,
     /// Bytes that went onto connections, TLS included.
     pub(super) bytes: u64,
+    /// Bytes of messages about repairing records, as their wire format counts them.
+    pub(super) repair_bytes: u64,
 }
 
 /// Something a machine tells the world.
