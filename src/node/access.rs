@@ -16,7 +16,7 @@ pub struct Write {
     pub name: String,
     /// What it is to hold; `None` deletes it.
     pub value: Option<Value>,
-    /// For how long, by the owner's clock; `None` for as long as nobody writes or deletes it.
+    /// For how long, by the clock of the node that is asked; `None` for as long as nobody writes or deletes it.
     pub lives: Option<Duration>,
     /// What must be there for the write to be done.
     pub condition: Condition,
@@ -73,13 +73,16 @@ pub struct Written {
     /// How many were to have it for the write to count as done. With fewer holders it is done in
     /// part: it stands, and may be lost when these few fail.
     pub wanted: u8,
+    /// Whether a majority of the last complete set of holders has it, as a conditional write
+    /// needs.
+    pub majority: bool,
 }
 
 impl Written {
-    /// Whether as many hold it as were to.
+    /// Whether as many hold it as were to, and those that a conditional write needs.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.holders.len() >= usize::from(self.wanted)
+        self.majority && self.holders.len() >= usize::from(self.wanted)
     }
 }
 
@@ -119,15 +122,15 @@ pub enum Denied {
          or delete keys"
     )]
     Keys(u32),
+    /// Other writes won over it, however often it was stamped anew.
+    #[error("other writes of this field kept coming first; try again")]
+    Beaten,
     /// As many writes are open at the owner as it will hold.
     #[error(
         "{} writes are open at the key's owner already; wait for some to end",
         limits::WRITES
     )]
     TooManyWrites,
-    /// The damaged copy of the record could not be replaced yet.
-    #[error("the owner's copy of the record is damaged and is being fetched again; try again")]
-    Damaged,
 }
 
 /// Why a client's write or reading was not done. A write may have been done in part.

@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::limits;
 use super::message::{Message, Reply, Request, RequestId};
 use super::network::{Event, Ignored, Network, Timer};
+use super::record_message::{RecordReply, RecordRequest, Stamped};
+use crate::record::Stamp;
 use crate::ring::Peer;
 
 /// What has come in for one question: the input that is being handled.
@@ -27,7 +29,12 @@ pub(super) struct Ask<'a, N> {
     next_request: &'a mut u32,
     timeout: Duration,
     settled: Option<(u32, Settled)>,
+    /// The stamp clock, for messages about records.
+    clock: Stamp,
 }
+
+/// Marks the numbers of requests about records, so that nobody else looks for them.
+pub(super) const ABOUT_RECORDS: u32 = 1 << 31;
 
 impl<'a, N: Network> Ask<'a, N> {
     pub(super) fn new(
@@ -43,13 +50,31 @@ impl<'a, N: Network> Ask<'a, N> {
             next_request,
             timeout,
             settled,
+            clock: Stamp::ZERO,
         }
     }
 
-    /// The number of a new question. Zero means "not yet asked"; four thousand million
-    /// questions later it is skipped.
+    /// The same, with a stamp clock.
+    pub(super) fn stamped(self, clock: Stamp) -> Ask<'a, N> {
+        Ask { clock, ..self }
+    }
+
+    /// The world, for what is no question.
+    pub(super) fn net(&mut self) -> &mut N {
+        self.net
+    }
+
+    /// How long a reply may take.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The number of a new question. Zero means "not yet asked"; two thousand million questions
+    /// later it is skipped. The mark stays.
     fn next_number(&mut self) -> u32 {
-        *self.next_request = self.next_request.wrapping_add(1).max(1);
+        let mark = *self.next_request & ABOUT_RECORDS;
+        let number = self.next_request.wrapping_add(1) & !ABOUT_RECORDS;
+        *self.next_request = mark | number.max(1);
         *self.next_request
     }
 
@@ -63,8 +88,11 @@ impl<'a, N: Network> Ask<'a, N> {
     }
 
     fn wait_for(&mut self, number: u32) {
-        self.net
-            .set_timer(Timer::Request(number), self.timeout..self.timeout);
+        self.wait(number, self.timeout);
+    }
+
+    fn wait(&mut self, number: u32, time: Duration) {
+        self.net.set_timer(Timer::Request(number), time..time);
     }
 }
 
@@ -88,6 +116,8 @@ pub(super) struct Question {
     attempts: u8,
     /// How often the wait may still be extended, once the peer has said `Busy`.
     waits: Option<u8>,
+    /// How many time-outs one attempt lasts.
+    patience: u8,
 }
 
 impl Question {
@@ -97,6 +127,7 @@ impl Question {
             number: 0,
             attempts,
             waits: None,
+            patience: 1,
         }
     }
 
@@ -158,6 +189,83 @@ impl Question {
             }
         }
         Poll::Pending
+    }
+}
+
+impl Question {
+    /// The same for a question about records: the reply, or `None` for silence. Asked again, it
+    /// says what is asked then.
+    pub(super) fn poll_records<N: Network>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+        body: impl Fn(&mut N) -> RecordRequest,
+    ) -> Poll<Option<RecordReply>> {
+        if self.number == 0 {
+            self.number = ask.next_number();
+            self.send_records(ask, body);
+            return Poll::Pending;
+        }
+        match ask.settled.take_if(|(number, _)| *number == self.number) {
+            None => Poll::Pending,
+            Some((_, Settled::Reply(Reply::Records(reply)))) => Poll::Ready(Some(reply.body)),
+            Some((_, Settled::Reply(Reply::NotMember))) => Poll::Ready(None),
+            Some((_, Settled::Late)) if self.attempts <= 1 => Poll::Ready(None),
+            Some((_, Settled::Late)) => {
+                self.attempts -= 1;
+                self.send_records(ask, body);
+                Poll::Pending
+            }
+            Some((_, Settled::Reply(_))) => {
+                ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn send_records<N: Network>(
+        &self,
+        ask: &mut Ask<'_, N>,
+        body: impl Fn(&mut N) -> RecordRequest,
+    ) {
+        let (clock, body) = (ask.clock, body(ask.net));
+        let id = RequestId {
+            incarnation: ask.incarnation,
+            number: self.number,
+        };
+        let request = Request::Records(Box::new(Stamped { clock, body }));
+        ask.net.send(self.to, Message::Request { id, request });
+        ask.wait(self.number, ask.timeout * u32::from(self.patience));
+    }
+
+    /// For a question whose answer takes the asked node several round trips of its own: waits so
+    /// many times as long.
+    pub(super) const fn patiently(mut self, times: u8) -> Question {
+        self.patience = times;
+        self
+    }
+}
+
+/// Some time that passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Pause {
+    number: u32,
+}
+
+impl Pause {
+    pub(super) const fn awaits(&self, number: u32) -> bool {
+        self.number != 0 && self.number == number
+    }
+
+    pub(super) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>, time: Duration) -> Poll<()> {
+        if self.number == 0 {
+            self.number = ask.next_number();
+            ask.wait(self.number, time);
+            return Poll::Pending;
+        }
+        match ask.settled.take_if(|(number, _)| *number == self.number) {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   client's node                     owner                      other holders
-//!     │── Write ───────────────────────▶│── Store { number } ──────▶│  all, side by side
+//!     │── Write { stamp } ─────────────▶│── Store { number } ──────▶│  all, side by side
 //!     │◀───────────────────── Written ──│◀─────────────── Stored ───│
 //!     │── Read ────────────────────────▶│
 //!     │◀────────────────────── Record ──│── Compare, Fetch, Merge ─▶│  repair
@@ -21,8 +21,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Denied, Write, Written};
-use crate::record::{Answer, Question, Record, Stamp};
+use super::access::{Condition, Denied, Written};
+use crate::record::{Answer, Field, Question, Record, Stamp};
 use crate::ring::{Arc, Id, Peer};
 
 /// A message about records, with the sender's clock.
@@ -39,8 +39,18 @@ pub struct Stamped<T> {
 pub enum RecordRequest {
     /// What does this key hold?
     Read(Id),
-    /// Write this, as the owner of the key.
-    Write(Id, Write),
+    /// Bring this to all holders, as the owner of the key. The asker has stamped it: asked again,
+    /// or delivered late or twice, it stays one and the same write.
+    Write {
+        /// The key.
+        key: Id,
+        /// The field's name.
+        name: String,
+        /// What it is to be.
+        field: Field,
+        /// What must be there.
+        condition: Condition,
+    },
     /// Hold this part of a key's record, which its owner has written.
     Store {
         /// The key.
@@ -52,7 +62,12 @@ pub enum RecordRequest {
         number: u64,
     },
     /// This is the digest of what I have on an arc; what is yours?
-    Compare(Question),
+    Compare {
+        /// Where, and the digest.
+        question: Question,
+        /// The asker serves the arc and counts the asked node among its holders.
+        charge: bool,
+    },
     /// Which records do you have under these keys?
     Fetch(Vec<Id>),
     /// Merge these into what you have.
@@ -67,7 +82,14 @@ pub enum RecordRequest {
         number: u64,
     },
     /// Do as many nodes as should hold exactly this, without me?
-    Confirm(Question),
+    Confirm {
+        /// Where, and the digest of what the asker has there.
+        question: Question,
+        /// The asker is leaving: as many as there are will do.
+        leaving: bool,
+    },
+    /// All holders have these tombstones, and their time is over: forget them.
+    Forget(Vec<(Id, String, Stamp)>),
 }
 
 /// How a request about records is answered. New kinds are added at the end only.
@@ -81,15 +103,20 @@ pub enum RecordReply {
         /// can.
         others: Vec<Peer>,
     },
-    /// To `Read` and `Write`: the asked node does not answer for the key now, and this one may.
-    NotServing(Peer),
+    /// To `Read` and `Write`: the asked node does not answer for the key now.
+    NotServing {
+        /// Who may.
+        ask: Peer,
+        /// Who may hold it, if nobody does; the asked node among them.
+        holders: Vec<Peer>,
+    },
     /// To `Write`: done, in whole or in part.
     Written(Written),
     /// To `Write`: not done.
     Denied(Denied),
     /// To `Store`: it is held.
     Stored,
-    /// To `Store`: it was merged, but did not win; this stamp beat it.
+    /// To `Store` and `Write`: it did not win over what is there; this stamp beat it.
     Beaten(Stamp),
     /// To `Store` and `HandOver`: the asked node knows of a later owner, with this number.
     Superseded(u64),
@@ -103,7 +130,7 @@ pub enum RecordReply {
     /// To `Fetch`: as many of them, in order, as fit into a message, at least one. A key that
     /// has nothing comes with an empty record.
     Records(Vec<(Id, Record)>),
-    /// To `Merge`: they are merged.
+    /// To `Merge` and `Forget`: done.
     Merged,
     /// To `Claim`.
     Claimed {

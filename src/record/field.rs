@@ -170,14 +170,15 @@ impl Field {
         newer.replaces.is_none_or(|replaced| replaced < older.stamp)
     }
 
-    /// Whether two fields of equal stamps are one write, which on one side may have expired.
+    /// Whether two fields of equal stamps are one write, which on one side may have expired. What
+    /// it replaced may differ: a write that was tried at two nodes found different things.
     fn is_same_write(&self, other: &Field) -> bool {
         let alike = match (&self.value, &other.value) {
             (Some(own), Some(theirs)) => own == theirs,
             (None, None) => true,
             _ => self.expires.is_some(),
         };
-        alike && self.expires == other.expires && self.replaces == other.replaces
+        alike && self.expires == other.expires
     }
 }
 

@@ -37,14 +37,15 @@ pub(super) fn name_of(message: &Message) -> &'static str {
             Request::Leaving { .. } => "Leaving",
             Request::Records(stamped) => match &stamped.body {
                 RecordRequest::Read(_) => "Read?",
-                RecordRequest::Write(..) => "Write?",
+                RecordRequest::Write { .. } => "Write?",
                 RecordRequest::Store { .. } => "Store?",
-                RecordRequest::Compare(_) => "Compare?",
+                RecordRequest::Compare { .. } => "Compare?",
                 RecordRequest::Fetch(_) => "Fetch?",
                 RecordRequest::Merge(_) => "Merge?",
                 RecordRequest::Claim(_) => "Claim?",
                 RecordRequest::HandOver { .. } => "HandOver?",
-                RecordRequest::Confirm(_) => "MayDrop?",
+                RecordRequest::Confirm { .. } => "MayDrop?",
+                RecordRequest::Forget(_) => "Forget?",
             },
         },
         Message::Reply { reply, .. } => match reply {
@@ -61,7 +62,7 @@ pub(super) fn name_of(message: &Message) -> &'static str {
             Reply::Noted => "Noted",
             Reply::Records(stamped) => match &stamped.body {
                 RecordReply::Record { .. } => "Record",
-                RecordReply::NotServing(_) => "NotServing",
+                RecordReply::NotServing { .. } => "NotServing",
                 RecordReply::Written(_) => "Written",
                 RecordReply::Denied(_) => "Denied",
                 RecordReply::Stored => "Stored",
