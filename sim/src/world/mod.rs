@@ -180,9 +180,10 @@ pub struct Reading {
 pub struct Seen {
     /// The write's stamp.
     pub stamp: Stamp,
-    /// The number of the write whose value it is; `None` for a deletion, or a value that no
-    /// client has written.
+    /// The number of the write whose value it is; `None` for a deletion.
     pub write: Option<u64>,
+    /// Whether there is a value that no client could have written.
+    pub strange: bool,
 }
 
 /// How the disks of machines went out of reach for good.

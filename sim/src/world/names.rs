@@ -90,7 +90,7 @@ pub(super) fn is_repair(message: &Message) -> bool {
             ..
         } => !matches!(
             stamped.body,
-            RecordRequest::Read(_) | RecordRequest::Write(..) | RecordRequest::Store { .. }
+            RecordRequest::Read(_) | RecordRequest::Write { .. } | RecordRequest::Store { .. }
         ),
         Message::Reply {
             reply: Reply::Records(stamped),
@@ -98,7 +98,7 @@ pub(super) fn is_repair(message: &Message) -> bool {
         } => !matches!(
             stamped.body,
             RecordReply::Record { .. }
-                | RecordReply::NotServing(_)
+                | RecordReply::NotServing { .. }
                 | RecordReply::Written(_)
                 | RecordReply::Denied(_)
                 | RecordReply::Stored

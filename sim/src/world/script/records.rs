@@ -289,9 +289,13 @@ pub(super) fn found(
         let latest = field.map_or(Stamp::ZERO, Field::stamp).max(fetched.clock);
         let value = field.filter(|field| !field.is_tombstone());
         records.learn(&open, latest, Some(value.map(Field::stamp)));
-        let seen = field.map(|field| Seen {
-            stamp: field.stamp(),
-            write: field.value().and_then(|value| number(value.as_bytes())),
+        let seen = field.map(|field| {
+            let write = field.value().and_then(|value| number(value.as_bytes()));
+            Seen {
+                stamp: field.stamp(),
+                write,
+                strange: write.is_none() && field.value().is_some(),
+            }
         });
         Reading {
             seen,
