@@ -7,6 +7,7 @@
 mod closing;
 mod cost;
 mod judge;
+pub mod matrix;
 mod records;
 mod tally;
 #[cfg(test)]
