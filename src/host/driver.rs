@@ -379,6 +379,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             Event::Conflict(key, conflict) => {
                 tracing::info!(node = %me, %key, ?conflict, "two writes did not know of each other");
             }
+            Event::SetAside => {
+                tracing::warn!(node = %me, "was away for longer than `tombstones_for`: its records are set aside");
+            }
+            Event::Leaving => tracing::info!(node = %me, "says good-bye"),
             Event::Damaged(key) => {
                 tracing::warn!(node = %me, %key, "a record on the disk is damaged");
             }

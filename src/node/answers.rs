@@ -23,6 +23,7 @@ impl Node {
                     Reply::Refused(refusal)
                 }
             },
+            Request::Records(stamped) => return self.handle_records(from, id, *stamped, net),
             _ if !self.is_member() => Reply::NotMember,
             Request::Ping => Reply::Pong,
             Request::Neighbours if self.maintenance.is_busy() => {
@@ -35,7 +36,6 @@ impl Node {
             }
             Request::Neighbours => self.neighbours_reply(),
             Request::Find { key, confirm } => self.find(key, confirm),
-            Request::Records(_) => Reply::NotMember,
             Request::Leaving {
                 predecessor,
                 successors,

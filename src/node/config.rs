@@ -129,10 +129,10 @@ impl Config {
         }
         let repair_every = ("repair_every", self.repair_every());
         for (key, duration) in [
+            ("stabilize_every", self.stabilize_every),
             repair_every,
             ("tombstones_for", self.tombstones_for),
             ("hand_over_within", self.hand_over_within),
-            ("stabilize_every", self.stabilize_every),
             ("fix_fingers_every", self.fix_fingers_every),
             ("request_timeout", self.request_timeout),
             ("found_after", self.found_after),

@@ -35,6 +35,12 @@ enum Purpose {
     Client {
         token: u64,
     },
+    /// A client's reading or write.
+    Access {
+        token: u64,
+    },
+    /// Records that this node should not hold.
+    Stray,
     Finger {
         exponent: u8,
     },
@@ -72,12 +78,23 @@ impl Errands {
         })
     }
 
+    /// How many look-ups its clients have made necessary.
+    fn of_clients(&self) -> usize {
+        let of_clients = |errand: &&Errand| {
+            matches!(
+                errand,
+                Errand::Lookup(Purpose::Client { .. } | Purpose::Access { .. }, _)
+            )
+        };
+        self.open.iter().filter(of_clients).count()
+    }
+
     pub(super) fn has_clients(&self) -> bool {
         self.clients().next().is_some()
     }
 
     fn has_room(&self) -> bool {
-        self.open.len() - self.clients().count() < limits::ERRANDS
+        self.open.len() - self.of_clients() < limits::ERRANDS
     }
 
     fn is_fixing(&self) -> bool {
@@ -103,6 +120,23 @@ impl Node {
             }),
             None => self.start_lookup(Purpose::Client { token }, key, None, net),
         }
+    }
+
+    /// Looks up who owns the key of a client's reading or write.
+    pub(super) fn seek_owner(&mut self, token: u64, key: Id, net: &mut impl Network) {
+        self.start_lookup(Purpose::Access { token }, key, None, net);
+    }
+
+    /// Looks up who owns a record that this node should not hold, or will not.
+    pub(super) fn seek_stray(&mut self, key: Id, net: &mut impl Network) {
+        if self.is_member() {
+            return self.start_lookup(Purpose::Stray, key, None, net);
+        }
+        // It has left: what others may still say of it is history.
+        let (me, attempts) = (self.me().id, self.config.attempts);
+        let successors = self.neighbours.successors().iter().copied();
+        let lookup = Lookup::new(key, me, Oneself::Silent, attempts).through(successors);
+        self.start_errand(Errand::Lookup(Purpose::Stray, Box::new(lookup)), net);
     }
 
     /// Looks up with what this node knows, and first asks the one it takes for the owner.
@@ -197,6 +231,8 @@ impl Node {
                     timeouts,
                 });
             }
+            Purpose::Access { token } => self.access_sought(token, &outcome, net),
+            Purpose::Stray => self.stray_sought(&outcome, net),
             Purpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
             Purpose::Home { through } => {
                 let Ok(found) = outcome.result else { return };

@@ -47,3 +47,23 @@ const _: () = assert!(LOOKUP_CANDIDATES <= LOOKUP_ASKS);
 pub const ACCESSES: usize = 1024;
 /// Writes that a node brings to the other holders at a time, as the owner of their keys.
 pub const WRITES: usize = 1024;
+/// Questions about digests that one comparison of two nodes has open at a time.
+pub const COMPARISONS: usize = 4;
+/// Keys that one node fetches from another in one message.
+pub const FETCHED_KEYS: usize = 64;
+/// What one input may lead to, one thing after the other.
+pub const SETTLINGS: usize = 4;
+/// Bytes of records that one node gives another in one message. A single field may be larger.
+pub const MERGED_BYTES: usize = 32 * 1024;
+/// How often a client's operation is tried again while ownership changes.
+pub const ACCESS_ROUNDS: u8 = 10;
+/// How often a write is stamped anew because another came first.
+pub const RESTAMPS: u8 = 4;
+/// Arcs of which a node remembers that it is among their holders.
+pub const CHARGES: usize = 256;
+/// How many rounds a claimant waits for a successor that waits itself.
+pub const CLAIM_ROUNDS: u8 = 3;
+/// Comparisons that one node runs side by side while it takes over an arc from the dead.
+pub const PULLS: usize = 8;
+/// Nodes that a client's operation asks, one naming the next, before it looks up anew.
+pub const REFERRALS: usize = 4;

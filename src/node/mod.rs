@@ -20,13 +20,14 @@ mod ask;
 mod config;
 mod errands;
 mod error;
+mod keeping;
 pub mod limits;
 mod maintenance;
+mod merging;
 mod message;
 mod network;
 mod op;
 mod record_message;
-mod records;
 mod remembered;
 mod rtt;
 mod standing;
@@ -47,8 +48,9 @@ pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 pub use standing::Standing;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
-use ask::{Ask, Settled};
+use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
 use errands::Errands;
+use keeping::Keeping;
 use maintenance::Maintenance;
 use op::{Join, Joined, Leave, Retreat};
 use remembered::Remembered;
@@ -86,6 +88,10 @@ pub struct Node {
     fingers: Fingers,
     errands: Errands,
     remembered: Remembered,
+    /// `None` until it first takes part in a ring.
+    keeping: Option<Box<Keeping>>,
+    /// What it serves may not be what it should.
+    unsettled: bool,
 }
 
 /// Which of the periodic timers are under way, so that none ever runs twice.
@@ -135,6 +141,8 @@ impl Node {
             fingers: Fingers::new(),
             errands: Errands::default(),
             remembered: Remembered::default(),
+            keeping: None,
+            unsettled: false,
         }
     }
 
@@ -171,10 +179,11 @@ impl Node {
 
     /// Where it stands towards the ring.
     #[must_use]
-    pub const fn standing(&self) -> Standing {
+    pub fn standing(&self) -> Standing {
         match self.standing {
             Phase::Outside => Standing::Outside,
             Phase::Joining(_) => Standing::Joining,
+            Phase::Member if self.is_handing_over() => Standing::Leaving,
             Phase::Member => Standing::Member,
             Phase::Stranded(_) => Standing::Stranded,
             Phase::Leaving(_) => Standing::Leaving,
@@ -243,6 +252,9 @@ impl Node {
     /// nothing, and whoever runs very many nodes may save the trouble.
     #[must_use]
     pub fn awaits(&self, number: u32) -> bool {
+        if number & ABOUT_RECORDS != 0 {
+            return self.keeping_awaits(number);
+        }
         self.maintenance.awaits(number).is_some()
             || self.errands.awaits(number).is_some()
             || self.standing.awaits(number).is_some()
@@ -261,8 +273,14 @@ impl Node {
             Input::Lookup { token, key } => self.look_up(token, key, net),
             Input::Write { token, key, write } => self.write(token, key, write, net),
             Input::Read { token, key, past } => self.read(token, key, past, net),
-            Input::Found => self.found(net),
-            Input::Join(contacts) => self.join(contacts, net),
+            Input::Found => {
+                self.begin_keeping(false, net);
+                self.found(net);
+            }
+            Input::Join(contacts) => {
+                self.begin_keeping(true, net);
+                self.join(contacts, net);
+            }
             Input::Resume => self.resume(net),
             Input::Leave => self.leave(net),
             Input::Remember(peers) => {
@@ -274,6 +292,13 @@ impl Node {
         self.maintain(net);
         if self.neighbours.take_changed() {
             net.emit(Event::NeighboursChanged);
+            self.unsettled = true;
+        }
+        // What follows from one thing may lead to another, but not for ever.
+        for _ in 0..limits::SETTLINGS {
+            if self.unsettled {
+                self.settle_tenure(net);
+            }
         }
     }
 
@@ -330,7 +355,7 @@ impl Node {
                     self.arm_fingers(net);
                 }
             }
-            Timer::Repair => {}
+            Timer::Repair => self.repair_due(net),
             Timer::Join => {
                 self.armed.join = false;
                 if let Phase::Joining(join) = &mut self.standing {
@@ -350,6 +375,9 @@ impl Node {
         net: &mut impl Network,
     ) -> bool {
         let number = settled.0;
+        if number & ABOUT_RECORDS != 0 {
+            return self.settle_keeping(from, settled, net);
+        }
         let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
         if let Some(to) = self.maintenance.awaits(number) {
             asked(to) && self.poll_maintenance(Some(settled), net)
@@ -387,6 +415,8 @@ impl Node {
     fn found(&mut self, net: &mut impl Network) {
         if matches!(self.standing, Phase::Outside | Phase::Joining(_)) {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
+            // Nobody else serves anything there.
+            self.serve_own();
         }
     }
 
@@ -440,6 +470,8 @@ impl Node {
     fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network) {
         self.neighbours = neighbours;
         self.standing = Phase::Member;
+        self.unsettled = true;
+        self.arm_repair(net);
         // A joiner stabilizes and notifies at once.
         self.hurry = limits::HURRIED_ROUNDS;
         self.maintenance = Maintenance::default();
@@ -453,6 +485,7 @@ impl Node {
 
     fn resume(&mut self, net: &mut impl Network) {
         if self.is_member() {
+            self.serve_own();
             if !std::mem::replace(&mut self.armed.stabilize, true) {
                 net.set_timer(
                     Timer::Stabilize,
@@ -469,15 +502,23 @@ impl Node {
         match self.standing {
             Phase::Leaving(_) => {}
             Phase::Member => {
-                self.refuse_delayed(net);
-                // A step that went on could notify those who are told now, or strand the leaver.
-                self.maintenance = Maintenance::default();
-                let leave = Leave::new(&self.neighbours, self.config.attempts);
-                self.standing = Phase::Leaving(Box::new(leave));
-                self.poll_standing(None, net);
+                if !self.is_handing_over() && !self.begin_farewell(net) {
+                    self.say_goodbye(net);
+                }
             }
             Phase::Outside | Phase::Joining(_) | Phase::Stranded(_) => self.left(net),
         }
+    }
+
+    /// What it served is handed over, or there was nothing: its neighbours may know.
+    fn say_goodbye(&mut self, net: &mut impl Network) {
+        net.emit(Event::Leaving);
+        self.refuse_delayed(net);
+        // A step that went on could notify those who are told now, or strand the leaver.
+        self.maintenance = Maintenance::default();
+        let leave = Leave::new(&self.neighbours, self.config.attempts);
+        self.standing = Phase::Leaving(Box::new(leave));
+        self.poll_standing(None, net);
     }
 
     /// Goes, if all that should know do, and no client waits for an answer any more.
@@ -485,6 +526,8 @@ impl Node {
         if let Phase::Leaving(leave) = &self.standing
             && leave.is_done()
             && !self.errands.has_clients()
+            && !self.has_accesses()
+            && self.farewell_is_over()
         {
             self.left(net);
         }
@@ -494,12 +537,15 @@ impl Node {
         self.standing = Phase::Outside;
         self.maintenance = Maintenance::default();
         self.stop_errands(net);
+        self.stop_accesses(net);
+        self.keeping = None;
         net.emit(Event::Left);
     }
 
     /// The last successor fell silent.
     fn strand(&mut self, net: &mut impl Network) {
         net.emit(Event::Stranded);
+        self.serve_nothing(net);
         self.refuse_delayed(net);
         self.maintenance = Maintenance::default();
         let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());

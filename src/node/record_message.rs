@@ -22,7 +22,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::{Condition, Denied, Written};
-use crate::record::{Answer, Field, Question, Record, Stamp};
+use crate::record::{Answer, Entry, Field, Question, Record, Stamp};
 use crate::ring::{Arc, Id, Peer};
 
 /// A message about records, with the sender's clock.
@@ -65,11 +65,16 @@ pub enum RecordRequest {
     Compare {
         /// Where, and the digest.
         question: Question,
-        /// The asker serves the arc and counts the asked node among its holders.
+        /// The asker serves exactly this arc and counts the asked node among its holders.
         charge: bool,
     },
     /// Which records do you have under these keys?
-    Fetch(Vec<Id>),
+    Fetch {
+        /// At most [`super::limits::FETCHED_KEYS`].
+        keys: Vec<Id>,
+        /// Of the first key only the fields with names behind this one.
+        after: Option<String>,
+    },
     /// Merge these into what you have.
     Merge(Vec<(Id, Record)>),
     /// The arc lies before me and I don't serve it. Do you?
@@ -81,10 +86,10 @@ pub enum RecordRequest {
         /// Later than every number under which it was served before.
         number: u64,
     },
-    /// Do as many nodes as should hold exactly this, without me?
+    /// Do as many nodes as should hold exactly these, without me?
     Confirm {
-        /// Where, and the digest of what the asker has there.
-        question: Question,
+        /// At most [`super::limits::FETCHED_KEYS`] records of the asker.
+        entries: Vec<Entry>,
         /// The asker is leaving: as many as there are will do.
         leaving: bool,
     },
@@ -127,9 +132,13 @@ pub enum RecordReply {
         /// The highest number under which it knows that arcs were served.
         number: u64,
     },
-    /// To `Fetch`: as many of them, in order, as fit into a message, at least one. A key that
-    /// has nothing comes with an empty record.
-    Records(Vec<(Id, Record)>),
+    /// To `Fetch`: as many of them, in order, as fit into a message, at least one.
+    Records {
+        /// A key that has nothing comes with an empty record.
+        records: Vec<(Id, Record)>,
+        /// The last of them does not end there, but goes on behind this field.
+        more: Option<String>,
+    },
     /// To `Merge` and `Forget`: done.
     Merged,
     /// To `Claim`.
@@ -141,8 +150,13 @@ pub enum RecordReply {
     },
     /// To `HandOver`: the asked node serves it now.
     Taken,
-    /// To `Confirm`: whether they do.
-    Confirmed(bool),
+    /// To `Confirm`.
+    Confirmed {
+        /// Of these they do.
+        safe: Vec<Id>,
+        /// Of these the asked node has something else, or nothing.
+        other: Vec<Id>,
+    },
 }
 
 /// Who serves an arc, as far as the claimant's successor knows.

@@ -133,6 +133,12 @@ impl Id {
         self.plus_power(0)
     }
 
+    /// The point before this one.
+    #[must_use]
+    pub const fn previous(self) -> Id {
+        self.plus(Id::MAX)
+    }
+
     /// The exponent of the greatest power of two that is not above this distance; `None` for
     /// the distance zero.
     #[must_use]

@@ -98,7 +98,7 @@ impl fmt::Display for Cause {
 /// How a member ceased to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// It began to leave gracefully: it owns nothing any more.
+    /// It has handed over what it owned, and says good-bye.
     Left,
     /// It stopped without a word.
     Crashed,

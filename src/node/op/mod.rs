@@ -3,16 +3,28 @@
 //! An operation never touches the node. It is polled with what came in, asks through
 //! [`super::ask::Ask`], and returns what it found; [`super::Node`] applies that.
 
+mod access;
+mod acquire;
+mod compare;
+mod hand_over;
 mod join;
 mod leave;
 mod lookup;
 mod rectify;
+mod replicate;
 mod retreat;
 mod stabilize;
+mod stray;
 
+pub(super) use access::{Access, Purpose, Step};
+pub(super) use acquire::Acquire;
+pub(super) use compare::{Compare, Compared, Way};
+pub(super) use hand_over::{HandOver, Handed};
 pub(super) use join::{Join, Joined};
 pub(super) use leave::Leave;
 pub(super) use lookup::{Lookup, Oneself, Outcome};
 pub(super) use rectify::{Rectified, Rectify};
+pub(super) use replicate::{Replicate, Replicated};
 pub(super) use retreat::Retreat;
 pub(super) use stabilize::{Heard, Stabilize};
+pub(super) use stray::Stray;

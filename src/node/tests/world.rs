@@ -11,10 +11,13 @@ use crate::node::{
 };
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
+use crate::store::{MemoryStore, Store};
 
 /// The time from one node to another.
 pub(super) const LATENCY: Duration = Duration::from_millis(10);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
+/// The wall clock when a test begins.
+const EPOCH: u64 = 1_700_000_000_000;
 /// A period in which nothing periodic happens.
 pub(super) const NEVER: Duration = Duration::from_secs(1_000_000);
 
@@ -71,6 +74,10 @@ pub(super) struct World {
     config: Config,
     queue: BTreeMap<(Duration, u64), Due>,
     posted: u64,
+    /// What each node's disk has; it outlives the node.
+    pub(super) stores: BTreeMap<u8, MemoryStore>,
+    /// By how many milliseconds each node's wall clock is ahead.
+    pub(super) skew: BTreeMap<u8, u64>,
     /// Those on one side of a cut; nothing passes between them and the others.
     side: Vec<u8>,
 }
@@ -92,6 +99,8 @@ impl World {
             config,
             queue: BTreeMap::new(),
             posted: 0,
+            stores: BTreeMap::new(),
+            skew: BTreeMap::new(),
             side: Vec::new(),
         }
     }
@@ -160,9 +169,17 @@ impl World {
         let Some(node) = self.nodes.get_mut(&to) else {
             return;
         };
-        let mut net = Recorder::default();
+        let mut net = Recorder {
+            clock: EPOCH + self.now.as_millis() as u64 + self.skew.get(&to).copied().unwrap_or(0),
+            store: self.stores.remove(&to).unwrap_or_default(),
+            ..Recorder::default()
+        };
         node.handle(input, &mut net);
         assert_sound(node);
+        if let Some(batch) = net.store.seal() {
+            net.store.committed(batch.number);
+        }
+        self.stores.insert(to, net.store);
         let (me, incarnation) = (node.me(), node.incarnation());
         for (receiver, message) in net.sent {
             let input = Input::Message {

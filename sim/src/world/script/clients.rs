@@ -62,7 +62,7 @@ pub(super) fn go(
         }
         Going::Leave => {
             if let Some(number) = pick_leaver(world) {
-                leave(world, number, Cause::Churn("leave"), watcher);
+                leave(world, number, watcher);
             }
             churn.leave
         }
@@ -128,21 +128,11 @@ pub(super) fn enter(world: &mut impl Machines, number: u32, watcher: &mut impl W
     world.order(number, Input::Join(peers), "join", watcher);
 }
 
-/// Makes a member leave gracefully. It owns nothing from now on.
-pub(super) fn leave(
-    world: &mut impl Machines,
-    number: u32,
-    cause: Cause,
-    watcher: &mut impl Watcher,
-) {
-    if !world.is_up(number) {
-        return;
+/// Makes a member leave gracefully: it owns what it has until it has handed that over.
+pub(super) fn leave(world: &mut impl Machines, number: u32, watcher: &mut impl Watcher) {
+    if world.is_up(number) {
+        world.order(number, Input::Leave, "leave", watcher);
     }
-    let id = world.node(number).me().id;
-    if world.script_mut().members.remove(id, number) {
-        watcher.gone(world.moment(cause), number, Gone::Left);
-    }
-    world.order(number, Input::Leave, "leave", watcher);
 }
 
 /// Stops nodes at one instant.

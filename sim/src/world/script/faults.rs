@@ -76,7 +76,7 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
         FaultKind::Disk { what, .. } => disks::begin(world, first, what, cause, watcher),
         FaultKind::Leave { .. } => {
             for number in first {
-                clients::leave(world, number, cause, watcher);
+                clients::leave(world, number, watcher);
             }
         }
         FaultKind::Join { .. } => {
@@ -135,7 +135,7 @@ pub(super) fn end(world: &mut impl Machines, index: usize, watcher: &mut impl Wa
         }
         FaultKind::Join { .. } => {
             for number in first {
-                clients::leave(world, number, cause, watcher);
+                clients::leave(world, number, watcher);
             }
         }
     }

@@ -60,7 +60,15 @@ pub(in crate::world) fn pass_on(
             records::written(world, token, result, at, watcher);
         }
         Event::Read { token, result } => records::found(world, token, result, at, watcher),
-        Event::Conflict(..) | Event::Damaged(_) => watcher.told(at, number, &event, None),
+        Event::Leaving => {
+            let id = world.node(number).me().id;
+            if world.script_mut().members.remove(id, number) {
+                watcher.gone(at, number, Gone::Left);
+            }
+        }
+        Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
+            watcher.told(at, number, &event, None);
+        }
         Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
     }
 }

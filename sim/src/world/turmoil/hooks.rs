@@ -60,11 +60,13 @@ impl Hooks for Eyes {
             | Event::NeighboursChanged
             | Event::Stranded
             | Event::Left
+            | Event::Leaving
             | Event::PresumedDead(_) => Some(Box::new(node.clone())),
             Event::Written { .. }
             | Event::Read { .. }
             | Event::Conflict(..)
             | Event::Damaged(_)
+            | Event::SetAside
             | Event::Lookup { .. }
             | Event::Refused(..)
             | Event::Ignored(..) => None,

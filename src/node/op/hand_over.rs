@@ -1,0 +1,98 @@
+//! Handing an arc over.
+
+use std::task::{Poll, ready};
+
+use super::{Compare, Compared, Way};
+use crate::node::ask::{Ask, Question};
+use crate::node::network::Network;
+use crate::node::record_message::{RecordReply, RecordRequest};
+use crate::ring::{Arc, Peer};
+
+/// **Hand over** an arc that this node serves to the one that should.
+///
+/// 1. Compare both ways with the other: it then has all that was written here before. What is
+///    written meanwhile goes to it as well, and is acknowledged only with it.
+/// 2. Let go: from now on this node does not answer for the arc. ([`super::super::Node`] does
+///    that, and fails the writes that are open there, which are tried again at the other.)
+/// 3. Say so, under a number above all under which it was served, until the other has heard.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::node) struct HandOver {
+    pub(in crate::node) arc: Arc,
+    pub(in crate::node) to: Peer,
+    stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Bringing(Compare),
+    /// All is brought; the node has not let go yet.
+    Brought,
+    Telling(u64, Question),
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::node) enum Handed {
+    /// The other has all: let go, and say so by [`HandOver::tell`]. Keys whose records changed
+    /// here are named.
+    Brought(Compared),
+    /// The other serves the arc.
+    Taken,
+    /// The other knows of a later owner, with this number.
+    Superseded(u64),
+    /// The other is silent.
+    Silent,
+}
+
+impl HandOver {
+    pub(in crate::node) fn new(arc: Arc, to: Peer, attempts: u8) -> HandOver {
+        let compare = Compare::new(to, arc, Way::Both, attempts);
+        HandOver {
+            arc,
+            to,
+            stage: Stage::Bringing(compare),
+        }
+    }
+
+    /// Whether writes in the arc must reach the other, too.
+    pub(in crate::node) const fn is_bringing(&self) -> bool {
+        matches!(self.stage, Stage::Bringing(_))
+    }
+
+    /// This node has let go of the arc: tell the other.
+    pub(in crate::node) fn tell(&mut self, number: u64, attempts: u8) {
+        self.stage = Stage::Telling(number, Question::new(self.to, attempts));
+    }
+
+    pub(in crate::node) fn awaits(&self, number: u32) -> Option<Peer> {
+        let awaits = match &self.stage {
+            Stage::Bringing(compare) => compare.awaits(number),
+            Stage::Brought => false,
+            Stage::Telling(_, question) => question.awaits(number),
+        };
+        awaits.then_some(self.to)
+    }
+
+    pub(in crate::node) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Handed> {
+        match &mut self.stage {
+            Stage::Bringing(compare) => {
+                let compared = ready!(compare.poll(ask));
+                if compared.failed {
+                    return Poll::Ready(Handed::Silent);
+                }
+                self.stage = Stage::Brought;
+                Poll::Ready(Handed::Brought(compared))
+            }
+            Stage::Brought => Poll::Pending,
+            Stage::Telling(number, question) => {
+                let (arc, number) = (self.arc, *number);
+                let hand = |_: &mut N| RecordRequest::HandOver { arc, number };
+                Poll::Ready(match ready!(question.poll_records(ask, hand)) {
+                    Some(RecordReply::Taken) => Handed::Taken,
+                    Some(RecordReply::Superseded(number)) => Handed::Superseded(number),
+                    _ => Handed::Silent,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What becomes of records that a node should not hold any more.
+
+use std::task::{Poll, ready};
+
+use super::Compare;
+use crate::node::ask::{Ask, Question};
+use crate::node::network::Network;
+use crate::node::record_message::{RecordReply, RecordRequest};
+use crate::record::Entry;
+use crate::ring::{Id, Peer};
+
+/// **Give away** records of which this node is no holder.
+///
+/// 1. Look up who owns the first of them, and take those that lie before that node, too.
+/// 2. Ask it whether as many nodes as should hold exactly these. Those may be dropped here.
+/// 3. Where it has something else, make both have the same. It brings that to the holders, and
+///    says so when it is asked the next time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::node) struct Stray {
+    /// Where the first of them lies.
+    pub(in crate::node) first: Id,
+    leaving: bool,
+    stage: Stage,
+    safe: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Seeking,
+    Confirming(Vec<Entry>, Question),
+    Comparing(Compare),
+}
+
+impl Stray {
+    pub(in crate::node) const fn new(first: Id, leaving: bool) -> Stray {
+        Stray {
+            first,
+            leaving,
+            stage: Stage::Seeking,
+            safe: Vec::new(),
+        }
+    }
+
+    /// The owner was found, and these are its.
+    pub(in crate::node) fn found(&mut self, owner: Peer, entries: Vec<Entry>) {
+        self.stage = Stage::Confirming(entries, Question::new(owner, 1));
+    }
+
+    pub(in crate::node) fn awaits(&self, number: u32) -> Option<Peer> {
+        match &self.stage {
+            Stage::Seeking => None,
+            Stage::Confirming(_, question) => question.awaits(number).then_some(question.to),
+            Stage::Comparing(compare) => compare.awaits(number).then(|| compare.peer()),
+        }
+    }
+
+    /// The records that are safe elsewhere, as they were when that was asked.
+    pub(in crate::node) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Vec<Entry>> {
+        loop {
+            match &mut self.stage {
+                Stage::Seeking => return Poll::Pending,
+                Stage::Confirming(entries, question) => {
+                    let leaving = self.leaving;
+                    let confirm = |_: &mut N| RecordRequest::Confirm {
+                        entries: entries.clone(),
+                        leaving,
+                    };
+                    let owner = question.to;
+                    let reply = ready!(question.poll_records(ask, confirm));
+                    let Some(RecordReply::Confirmed { safe, mut other }) = reply else {
+                        return Poll::Ready(Vec::new());
+                    };
+                    let known = |key: &Id| entries.iter().any(|entry| entry.key == *key);
+                    other.retain(known);
+                    let all = std::mem::take(entries).into_iter();
+                    self.safe = all.filter(|entry| safe.contains(&entry.key)).collect();
+                    if other.is_empty() {
+                        return Poll::Ready(std::mem::take(&mut self.safe));
+                    }
+                    self.stage = Stage::Comparing(Compare::of_keys(owner, other, 1));
+                }
+                Stage::Comparing(compare) => {
+                    let _ = ready!(compare.poll(ask));
+                    return Poll::Ready(std::mem::take(&mut self.safe));
+                }
+            }
+        }
+    }
+}
