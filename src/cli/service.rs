@@ -8,6 +8,7 @@ use cuerda::host::{Ended, Handle, Host, NoHooks, Settings, StartError, Tcp};
 use cuerda::http::Server;
 use cuerda::http::control::{self, Control, Reload};
 use cuerda::ring::Id;
+use cuerda::store::StoreError;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -38,7 +39,7 @@ pub(crate) struct Service {
     pub(crate) control: SocketAddr,
     /// The places of its nodes.
     pub(crate) ids: Vec<Id>,
-    host: JoinHandle<Ended>,
+    host: JoinHandle<Result<Ended, StoreError>>,
     http: JoinHandle<()>,
     stopping: watch::Sender<bool>,
     close: oneshot::Sender<()>,
@@ -84,12 +85,13 @@ impl Service {
 
     /// How the host ended, once it has. Can be dropped and called again before that.
     pub(crate) async fn ended(&mut self) -> Result<Ended, Failure> {
-        (&mut self.host).await.map_err(|error| {
+        let ended = (&mut self.host).await.map_err(|error| {
             Failure::failed(
                 format!("the node's own task broke: {error}"),
                 "this is a bug; please report it with the log",
             )
-        })
+        })?;
+        ended.map_err(Failure::from)
     }
 
     /// Whether the process has begun to stop; follows what [`Service::stops`] says.
@@ -146,8 +148,15 @@ impl From<StartError> for Failure {
                 format!("can't listen on {at}: {error}"),
                 "choose another address with --listen, or stop who uses this one",
             ),
+            StartError::Store(error) => Failure::from(error),
             error => Failure::new(Exit::Usage, "configuration", error.to_string(), ""),
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::new(Exit::Failed, "records", error.to_string(), "")
     }
 }
 

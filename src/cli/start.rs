@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cuerda::host::{Begin, DataDirectory, Identity, Opened, Security, Settings, Sockets as _, Tcp};
+use cuerda::host::{
+    Begin, DataDirectory, Identity, Opened, Security, Settings, Sockets as _, Storage, Tcp,
+};
 use cuerda::ring::Peer;
 
 use super::config::Config;
@@ -48,6 +50,10 @@ pub(crate) async fn prepare(config: &Config) -> Result<Prepared, Failure> {
         virtual_nodes: config.virtual_nodes,
         incarnation: opened.incarnation,
         begin: begin(&config.join, &opened.peers),
+        storage: match &directory {
+            Some(directory) => Storage::File(directory.records()),
+            None => Storage::Memory,
+        },
         idle_after: config.idle_after,
         connect_timeout: config.connect_timeout,
         heartbeat: config.heartbeat,

@@ -4,6 +4,7 @@
 //!   DIRECTORY/lock           held while the process runs; empty
 //!   DIRECTORY/identity.pem   the key: see identity.rs
 //!   DIRECTORY/state.json     {"incarnation": 7, "peers": [{"id": "…", "address": "…"}, …]}
+//!   DIRECTORY/records.db     the records of its nodes: see store/sqlite; not opened here
 //! ```
 //!
 //! Never the state of the ring: that is out of date as soon as the process has stopped, and a
@@ -147,6 +148,12 @@ impl DataDirectory {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where its nodes keep their records: for [`super::Storage::File`].
+    #[must_use]
+    pub fn records(&self) -> PathBuf {
+        self.path.join("records.db")
     }
 
     /// Remembers these peers, the first [`PEERS_KEPT`] of them, in the place of those before. Waits

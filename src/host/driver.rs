@@ -1,8 +1,9 @@
 //! The driver: the one task that owns the nodes of a process.
 //!
 //! It waits for something to happen, then takes whatever has come in, a bounded batch of each
-//! kind, and lets the nodes handle it; only then it releases what they sent. Nothing it does
-//! waits for a peer, a client or a disk; each of these has a queue that may be full.
+//! kind, and lets the nodes handle it; only then it releases what they sent, and later, when the
+//! disk has it, what depends on their records. Nothing it does waits for a peer, a client or a
+//! commit; each of these has a queue that may be full.
 
 mod begin;
 mod clients;
@@ -21,6 +22,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::counters::Counters;
+use super::disk::Disk;
 use super::frame::Letter;
 use super::handle::{Call, Handle};
 use super::handshake::{Door, Proven, Refused};
@@ -35,7 +37,7 @@ use super::timers::{Due, Timers};
 use super::trace::Traces;
 use crate::node::{Event, Input, Message, Node, Standing, Timer};
 use crate::ring::{Address, Id};
-use crate::store::{MemoryStore, Store};
+use crate::store::StoreError;
 use clients::Clients;
 
 pub use begin::StartError;
@@ -59,7 +61,7 @@ pub struct Host<S: Sockets, H: Hooks> {
     door: Door,
     address: SocketAddr,
     nodes: Vec<Node>,
-    stores: Vec<MemoryStore>,
+    disk: Disk,
     links: Links,
     timers: Timers,
     random: ChaCha8Rng,
@@ -137,6 +139,7 @@ enum Woken<S: Sockets> {
     Done(Option<Result<Done<S::Stream>, tokio::task::JoinError>>),
     News(Option<News<S::Stream>>),
     Accepted(std::io::Result<(S::Stream, SocketAddr)>),
+    Disk,
     Time,
 }
 
@@ -156,17 +159,24 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     /// Runs until its nodes have left or it is told to stop.
     ///
+    /// # Errors
+    /// If records can't be brought to the disk, or not be read from it. Then it has ended as if
+    /// the process had been killed.
+    ///
     /// # Panics
     /// If one of its own tasks did.
-    pub async fn run(mut self) -> Ended {
+    pub async fn run(mut self) -> Result<Ended, StoreError> {
         self.now = Instant::now();
         self.begin();
         self.release();
         let mut sleep = Box::pin(sleep_until(self.now));
         loop {
+            if let Some(failure) = self.disk.take_failure() {
+                return Err(failure);
+            }
             if let Some(ended) = self.ended() {
                 self.finish().await;
-                return ended;
+                return Ok(ended);
             }
             self.hooks.gate().await;
             let woken = self.wait(&mut sleep).await;
@@ -199,6 +209,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let accepting = self.is_accepting();
         tokio::select! {
             biased;
+            () = self.disk.progress(), if self.disk.is_busy() => Woken::Disk,
             call = self.calls.receiver.recv() => Woken::Call(call),
             letter = self.inbox.receiver.recv() => Woken::Letter(letter),
             done = self.tasks.join_next(), if !self.tasks.is_empty() => Woken::Done(done),
@@ -221,6 +232,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             | Woken::Letter(None)
             | Woken::Done(None)
             | Woken::News(None)
+            | Woken::Disk
             | Woken::Time => {}
         }
     }
@@ -244,6 +256,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 break;
             };
             self.called(call);
+        }
+        if self.disk.is_busy() {
+            let _ = self.disk.progress().now_or_never();
         }
         for _ in 0..OTHERS {
             let Some(done) = self.tasks.try_join_next() else {
@@ -325,21 +340,27 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             outbox: &mut self.outbox,
             timers: &mut self.timers,
             random: &mut self.random,
-            store: &mut self.stores[at],
+            store: self.disk.shelf(node),
         };
         self.nodes[at].handle(input, &mut port);
-        if let Some(batch) = self.stores[at].seal() {
-            self.stores[at].committed(batch.number);
-        }
         if let Some(token) = traced {
             for (node, to, message) in &self.outbox.sent[before..] {
                 self.traces.sent(token, *node, *to, message, self.now);
             }
         }
         for event in std::mem::take(&mut self.outbox.events) {
-            self.hooks.told(&self.nodes[at], &event);
-            self.told(node, event);
+            if event.depends_on_store() {
+                self.outbox.answers.push((node, event));
+            } else {
+                self.tell(node, event);
+            }
         }
+    }
+
+    /// Tells whoever is concerned what a node told.
+    fn tell(&mut self, node: u8, event: Event) {
+        self.hooks.told(&self.nodes[usize::from(node)], &event);
+        self.told(node, event);
     }
 
     fn told(&mut self, node: u8, event: Event) {
@@ -409,13 +430,17 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             return Some(Ended::Stopped);
         }
         let outside = |node: &Node| node.standing() == Standing::Outside;
-        (self.clients.is_leaving() && self.nodes.iter().all(outside)).then_some(Ended::Left)
+        let over = self.nodes.iter().all(outside) && !self.disk.is_busy();
+        (self.clients.is_leaving() && over).then_some(Ended::Left)
     }
 
-    /// Lets the connections write what they have, and tells who waits for the end.
+    /// Lets the disk and the connections write what they have, and tells who waits for the end.
     async fn finish(&mut self) {
         self.links.close_all();
         let flushed = async {
+            while self.disk.is_busy() && !self.disk.has_failed() {
+                self.disk.progress().await;
+            }
             while self.carried > 0
                 && let Some(done) = self.tasks.join_next().await
             {

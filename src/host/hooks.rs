@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::node::{Event, Message, Node};
 use crate::ring::Peer;
+use crate::store::Batch;
 
 /// Watches a host and disturbs it: the harness's way in. A deployed host has [`NoHooks`].
 ///
@@ -24,7 +25,19 @@ pub trait Hooks: Send + 'static {
     /// A message has come in from a peer and is about to be handled by `node`.
     fn delivered(&mut self, _node: &Node, _from: Peer, _message: &Message) {}
 
-    /// The node told this while it handled an input.
+    /// `node` has written this, and it is about to go to the disk: once the future has ended, and
+    /// not at all if it ends in an error, which is the end of the host, as it is when a disk
+    /// fails. Meanwhile the host goes on; only what depends on the batch waits.
+    fn commit(
+        &mut self,
+        _node: &Node,
+        _batch: &Batch,
+    ) -> impl Future<Output = Result<(), String>> + Send + use<Self> + 'static {
+        std::future::ready(Ok(()))
+    }
+
+    /// The node told this while it handled an input. What depends on its store comes only when
+    /// that is on the disk; the node is as it is then.
     fn told(&mut self, _node: &Node, _event: &Event) {}
 
     /// Wall clock in milliseconds since 1970.

@@ -1,12 +1,14 @@
 //! Hosts: nodes on sockets.
 //!
 //! One task, the driver, owns the nodes of a process. It takes a batch of inputs, lets the
-//! nodes handle them, and then releases what they sent. Around it stand one task for each
+//! nodes handle them, and then releases what they sent: what depends on their records once these
+//! are on the disk, all else at once. Around it stand one task for each
 //! connection, which turns frames into letters and back, one that accepts connections, and one
 //! that seeks members to join.
 //!
 //! ```text
 //!   handle.rs ─▶ driver.rs ◀─▶ connection.rs ◀─▶ tls.rs ◀─▶ sockets.rs
+//!                 │ disk.rs     the nodes' stores, and what waits until they are on the disk
 //!                 │ links.rs    which connection leads to whom
 //!                 │ timers.rs   what is due when
 //!                 │ trace.rs    the way a look-up took
@@ -30,6 +32,7 @@ mod bootstrap;
 mod connection;
 mod counters;
 mod data;
+mod disk;
 mod driver;
 mod file;
 mod frame;
@@ -43,6 +46,7 @@ mod links;
 mod port;
 mod seeds;
 mod settings;
+mod shelf;
 mod sockets;
 mod status;
 #[cfg(test)]
@@ -63,6 +67,6 @@ pub use frame::{
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
 pub use identity::{Identity, IdentityError};
-pub use settings::{Begin, Security, Settings};
+pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use status::{Answer, CallError, FingerRow, Hop, NodeStatus, Status, Visited, Walk};

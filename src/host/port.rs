@@ -7,10 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 use tokio::time::Instant;
 
+use super::shelf::Shelf;
 use super::timers::{Due, Timers};
 use crate::node::{Event, Message, Network, Timer};
 use crate::ring::Peer;
-use crate::store::MemoryStore;
 
 /// What the nodes of a host have sent and told in this batch, not yet released.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Outbox {
     pub(super) sent: Vec<(u8, Peer, Message)>,
     /// What the node that is handling an input told.
     pub(super) events: Vec<Event>,
+    /// What nodes told that depends on their stores.
+    pub(super) answers: Vec<(u8, Event)>,
 }
 
 pub(super) struct Port<'a> {
@@ -28,11 +30,11 @@ pub(super) struct Port<'a> {
     pub(super) outbox: &'a mut Outbox,
     pub(super) timers: &'a mut Timers,
     pub(super) random: &'a mut ChaCha8Rng,
-    pub(super) store: &'a mut MemoryStore,
+    pub(super) store: &'a mut Shelf,
 }
 
 impl Network for Port<'_> {
-    type Store = MemoryStore;
+    type Store = Shelf;
 
     fn send(&mut self, to: Peer, message: Message) {
         self.outbox.sent.push((self.node, to, message));
@@ -60,7 +62,7 @@ impl Network for Port<'_> {
         self.wall_clock
     }
 
-    fn store(&mut self) -> &mut MemoryStore {
+    fn store(&mut self) -> &mut Shelf {
         self.store
     }
 }

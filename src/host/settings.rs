@@ -1,12 +1,14 @@
 //! What a host is started with.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::admission::Admission;
 use super::identity::Identity;
 use crate::node::{Config, Node};
+use crate::store::MemoryStore;
 
 /// Everything a host must be told before it starts. [`Settings::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Settings {
     pub incarnation: u32,
     /// How it begins.
     pub begin: Begin,
+    /// Where its nodes keep their records. Default: in memory.
+    pub storage: Storage,
     /// A connection that nobody has used for so long is closed. Default: five minutes.
     pub idle_after: Duration,
     /// How long opening a connection may take, the handshake included: at least four round trips
@@ -62,12 +66,21 @@ impl Settings {
             virtual_nodes: 1,
             incarnation: 1,
             begin,
+            storage: Storage::Memory,
             idle_after: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
             heartbeat: Duration::from_secs(10),
             seed: [0; 32],
         }
     }
+}
+
+/// How long a successor list must be for a record's owner to know all of its holders, which are
+/// different processes, if every process hosts so many nodes: in the worst case all nodes of one
+/// process stand in a row.
+#[must_use]
+pub const fn successors_needed(replicas: u8, virtual_nodes: u8) -> u16 {
+    (replicas as u16).saturating_sub(1) * virtual_nodes as u16
 }
 
 /// How a host's nodes come into a ring.
@@ -81,6 +94,20 @@ pub enum Begin {
     Resume(Vec<Node>),
     /// They wait for [`super::Handle::order`].
     Wait,
+}
+
+/// Where a host's nodes keep their records.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In memory: they are gone with the process.
+    Memory,
+    /// In this SQLite file, which is made if there is none. It must belong to this process alone,
+    /// as a [`super::DataDirectory`] does.
+    File(PathBuf),
+    /// In memory that outlives the host, as a disk does: for experiments. One for each node, in
+    /// their order; a node for which there is none has memory of its own. Each
+    /// [crashes](MemoryStore::crash) when a host begins to use it.
+    Shared(Vec<Arc<Mutex<MemoryStore>>>),
 }
 
 /// How connections are secured.

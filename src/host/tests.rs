@@ -1,6 +1,7 @@
 //! Whole hosts on loopback sockets.
 
 mod bootstrap;
+mod disk;
 mod hostile;
 mod intruder;
 mod memory;

@@ -17,11 +17,14 @@
 
 mod index;
 mod memory;
+mod sqlite;
+mod staged;
 #[cfg(test)]
 mod tests;
 
 pub use index::Index;
 pub use memory::MemoryStore;
+pub use sqlite::{Database, SqliteStore, StoreError};
 
 use crate::record::{Holdings, Record};
 use crate::ring::Id;
@@ -57,6 +60,7 @@ pub trait Store: Holdings {
 
     /// Takes all records out of the way, as if there had been none, but keeps them where an
     /// operator can find them: they are so old that merging them could bring deleted fields back.
+    /// What was staged since the last batch is forgotten, since no batch can hold both.
     fn set_aside(&mut self);
 
     /// Closes the batch of all that was staged since the last; `None` if nothing was.
@@ -85,7 +89,7 @@ pub struct Batch {
     pub records: Vec<(Id, Option<Record>)>,
     /// The notes, if they changed.
     pub notes: Option<Notes>,
-    /// All records that were there before are set aside.
+    /// All records that were there before are set aside, and then the others written.
     pub set_aside: bool,
 }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cuerda::host::successors_needed;
 use cuerda::node;
 use tracing_subscriber::EnvFilter;
 
@@ -64,6 +65,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Diagnostic> {
     let config = typed(settings);
     let mut problems = Vec::new();
     node(settings, &config.node, &mut problems);
+    holders(settings, &config, &mut problems);
     addresses(settings, &config, &mut problems);
     security(settings, &config, &mut problems);
     others(settings, &config, &mut problems);
@@ -87,9 +89,13 @@ fn typed(settings: &Settings) -> Config {
         _ => None,
     };
     let socket = |name| some_socket(name).expect(given);
-    let some_count = |name| match value(name) {
+    let number = |name| match value(name) {
         Some(Value::Count(number)) => Some(number),
         _ => None,
+    };
+    let some_count = |name| {
+        let small = |number| u8::try_from(number).expect("the table bounds it");
+        number(name).map(small)
     };
     let count = |name| some_count(name).expect(given);
     let some_time = |name| match value(name) {
@@ -114,6 +120,11 @@ fn typed(settings: &Settings) -> Config {
             cluster: text("cluster").expect(given),
             successors: count("successors"),
             replicas: count("replicas"),
+            acks: some_count("acks"),
+            repair_every: some_time("repair_every"),
+            keys_max: number("keys_max").expect(given),
+            tombstones_for: time("tombstones_for"),
+            hand_over_within: time("hand_over_within"),
             stabilize_every: time("stabilize_every"),
             fix_fingers_every: time("fix_fingers_every"),
             request_timeout: time("request_timeout"),
@@ -122,7 +133,6 @@ fn typed(settings: &Settings) -> Config {
             remembered: count("remembered"),
             probe_every_max: some_time("probe_every_max"),
             found_after: time("found_after"),
-            ..node::Config::default()
         },
         virtual_nodes: count("virtual_nodes"),
         connect_timeout: time("connect_timeout"),
@@ -164,6 +174,11 @@ fn node(settings: &Settings, config: &node::Config, problems: &mut Vec<Problem>)
             ),
             "records are kept on successors: raise `successors` or lower `replicas`",
         ),
+        "acks" => (
+            "replicas",
+            said,
+            "no more than `replicas` nodes hold a record: lower `acks` or raise `replicas`",
+        ),
         "request_timeout_max" => (
             "request_timeout",
             said,
@@ -173,6 +188,27 @@ fn node(settings: &Settings, config: &node::Config, problems: &mut Vec<Problem>)
     };
     let wrong = Wrong::new(message, help);
     report(settings, &[error.key, other], wrong, problems);
+}
+
+/// The holders of a record are different processes, and its owner must know them all.
+fn holders(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
+    let (node, virtual_nodes) = (&config.node, config.virtual_nodes);
+    let needed = successors_needed(node.replicas, virtual_nodes);
+    if virtual_nodes > 1 && u16::from(node.successors) < needed {
+        let wrong = Wrong::new(
+            format!(
+                "with {virtual_nodes} virtual nodes a process, {} processes for each record may \
+                 lie behind more than the {} successors",
+                node.replicas, node.successors
+            ),
+            format!(
+                "raise `successors` to {needed} on all nodes, or lower `virtual_nodes` or \
+                 `replicas`"
+            ),
+        );
+        let names = ["virtual_nodes", "successors", "replicas"];
+        report(settings, &names, wrong, problems);
+    }
 }
 
 fn addresses(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {

@@ -5,6 +5,9 @@ use super::kind::Kind;
 use cuerda::host::limits::VIRTUAL_NODES;
 use cuerda::node::limits::{ATTEMPTS, REMEMBERED, SUCCESSORS};
 
+/// No node's memory has room for the index of more.
+const KEYS_MAX: u32 = 1_000_000_000;
+
 /// A setting.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Key {
@@ -81,7 +84,7 @@ pub(super) const KEYS: &[Key] = &[
         "data",
         Kind::Path,
         Some("cuerda-data"),
-        "Folder for the node's key and the peers it remembers, made if it is not there",
+        "Folder for the node's key, its records and the peers it remembers, made if it is not there",
     ),
     row(
         "cluster",
@@ -116,20 +119,54 @@ pub(super) const KEYS: &[Key] = &[
     ),
     row(
         "successors",
-        Kind::Count(1, SUCCESSORS),
+        Kind::Count(1, SUCCESSORS as u32),
         Some("8"),
         "Length of the successor list, the same on all nodes: one less may fail at once; about \
          2·log₂ of the number of nodes is comfortable",
     ),
     row(
         "replicas",
-        Kind::Count(1, SUCCESSORS),
+        Kind::Count(1, SUCCESSORS as u32),
         Some("3"),
-        "How many processes hold a record, the same on all nodes and at most `successors`",
+        "How many processes hold a record, the same on all nodes; `successors` must be at least \
+         one less times `virtual_nodes`",
+    ),
+    row(
+        "acks",
+        Kind::Count(1, SUCCESSORS as u32),
+        None,
+        "How many processes must have a write on disk before it counts as done; without it, \
+         `replicas`; only for a ring that is meant to have fewer nodes than that",
+    ),
+    row(
+        "keys_max",
+        Kind::Count(1, KEYS_MAX),
+        Some("1000000"),
+        "How many keys a node owns at most; a write of one more is rejected",
+    ),
+    row(
+        "repair_every",
+        Kind::Duration,
+        None,
+        "How often a node compares its records with those of the other holders, give or take a \
+         half; without it, twice `stabilize_every`",
+    ),
+    row(
+        "tombstones_for",
+        Kind::Duration,
+        Some("10d"),
+        "How long a deletion is remembered; a node that was away for longer comes back without \
+         its old records",
+    ),
+    row(
+        "hand_over_within",
+        Kind::Duration,
+        Some("1m"),
+        "How long a node that leaves waits until others have all its records",
     ),
     row(
         "virtual_nodes",
-        Kind::Count(1, VIRTUAL_NODES),
+        Kind::Count(1, VIRTUAL_NODES as u32),
         Some("1"),
         "Places on the circle that this process takes; more even out the load",
     ),
@@ -160,13 +197,13 @@ pub(super) const KEYS: &[Key] = &[
     ),
     row(
         "attempts",
-        Kind::Count(1, ATTEMPTS),
+        Kind::Count(1, ATTEMPTS as u32),
         Some("2"),
         "Silences in a row after which a neighbour is presumed dead",
     ),
     row(
         "remembered",
-        Kind::Count(0, REMEMBERED),
+        Kind::Count(0, REMEMBERED as u32),
         Some("16"),
         "Peers presumed dead that are probed for a healed partition; 0 switches that off",
     ),
@@ -253,9 +290,12 @@ mod tests {
             ("attempts", config.attempts),
             ("remembered", config.remembered),
         ] {
-            assert_eq!(default(name), Value::Count(value), "{name}");
+            assert_eq!(default(name), Value::Count(value.into()), "{name}");
         }
+        assert_eq!(default("keys_max"), Value::Count(config.keys_max));
         for (name, value) in [
+            ("tombstones_for", config.tombstones_for),
+            ("hand_over_within", config.hand_over_within),
             ("stabilize_every", config.stabilize_every),
             ("fix_fingers_every", config.fix_fingers_every),
             ("request_timeout", config.request_timeout),
@@ -275,9 +315,10 @@ mod tests {
         ] {
             assert_eq!(default(name), Value::Duration(value), "{name}");
         }
-        let virtual_nodes = Value::Count(host.virtual_nodes);
+        let virtual_nodes = Value::Count(host.virtual_nodes.into());
         assert_eq!(default("virtual_nodes"), virtual_nodes);
         assert_eq!(config.probe_every_max, None);
+        assert_eq!((config.acks, config.repair_every), (None, None));
     }
 
     #[test]

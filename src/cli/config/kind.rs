@@ -21,7 +21,7 @@ pub(super) enum Kind {
     /// Several of these.
     Places,
     /// A whole number between these.
-    Count(u8, u8),
+    Count(u32, u32),
     /// A time with its unit.
     Duration,
     /// One of these words.
@@ -39,7 +39,7 @@ pub(super) enum Kind {
 pub(super) enum Value {
     Socket(SocketAddr),
     Places(Vec<String>),
-    Count(u8),
+    Count(u32),
     Duration(Duration),
     Switch(bool),
     Path(PathBuf),
@@ -192,8 +192,8 @@ impl Value {
     }
 }
 
-fn count(number: i64, least: u8, most: u8) -> Result<Value, Wrong> {
-    match u8::try_from(number) {
+fn count(number: i64, least: u32, most: u32) -> Result<Value, Wrong> {
+    match u32::try_from(number) {
         Ok(number) if (least..=most).contains(&number) => Ok(Value::Count(number)),
         _ => Err(Wrong::new(
             format!("{number} is out of range"),

@@ -40,8 +40,11 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, Wrong> {
 
 /// Writes a duration so that [`parse_duration`] reads the same one.
 pub(super) fn format_duration(duration: Duration) -> String {
+    // The library writes days out, and reads both.
     humantime::format_duration(duration)
         .to_string()
+        .replace("days", "d")
+        .replace("day", "d")
         .replace(' ', "")
 }
 

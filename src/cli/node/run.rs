@@ -80,13 +80,16 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
             tracing::warn!("the last known peers were not saved in time");
         }
         let ended = match ended {
-            Some(ended) => Some(ended),
+            Some(ended) => Ok(Some(ended)),
             None => {
                 let stopped = timeout(LEAVING, stop(&mut service, config.on_terminate)).await;
-                stopped.unwrap_or_else(|Elapsed { .. }| {
-                    tracing::warn!("stopped before the node had left the ring");
-                    None
-                })
+                stopped.map_or_else(
+                    |Elapsed { .. }| {
+                        tracing::warn!("stopped before the node had left the ring");
+                        Ok(None)
+                    },
+                    |ended| ended.map(Some),
+                )
             }
         };
         service.close().await;
@@ -100,7 +103,7 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
                 "with one signal the node leaves the ring first",
             ));
         }
-        ended = polite => ended,
+        ended = polite => ended?,
     };
     let how = match ended {
         Some(Ended::Left) => "left",
@@ -114,8 +117,8 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Makes the node stop, politely. `None` if it did not.
-async fn stop(service: &mut Service, on_terminate: OnTerminate) -> Option<Ended> {
+/// Makes the node stop, politely.
+async fn stop(service: &mut Service, on_terminate: OnTerminate) -> Result<Ended, Failure> {
     let handle = service.handle.with_timeout(LEAVING);
     let told = match on_terminate {
         OnTerminate::Leave => {
@@ -130,7 +133,7 @@ async fn stop(service: &mut Service, on_terminate: OnTerminate) -> Option<Ended>
     if let Err(error) = told {
         tracing::warn!("{error}");
     }
-    service.ended().await.ok()
+    service.ended().await
 }
 
 /// Where this node listens, for whoever started it.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Done, Host, Queue, SWEEP};
 use crate::host::counters::Counters;
+use crate::host::disk::Disk;
 use crate::host::driver::clients::Clients;
 use crate::host::frame::Opening;
 use crate::host::handle::Handle;
@@ -22,14 +23,14 @@ use crate::host::limits;
 use crate::host::links::Links;
 use crate::host::port::Outbox;
 use crate::host::seeds::Seeker;
-use crate::host::settings::{Begin, Security, Settings};
+use crate::host::settings::{Begin, Security, Settings, successors_needed};
 use crate::host::sockets::Sockets;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
 use crate::node::{ConfigError, Input, Node, PROTOCOL_VERSION};
 use crate::ring::{Id, Peer};
-use crate::store::MemoryStore;
+use crate::store::StoreError;
 
 /// Why a host can't start.
 #[derive(Debug, thiserror::Error)]
@@ -49,16 +50,26 @@ pub enum StartError {
     /// More virtual nodes than a process may host, or none.
     #[error("a process hosts 1 to {most} nodes, not {0}", most = limits::VIRTUAL_NODES)]
     VirtualNodes(u8),
+    /// The holders of a record, which are different processes, may lie behind more nodes than an
+    /// owner knows: how many successors there must be.
+    #[error(
+        "with so many virtual nodes and `replicas` the list of successors must be {0} long; raise \
+         `successors` on all nodes, or lower `virtual_nodes` or `replicas`"
+    )]
+    Successors(u16),
     /// The key can't be used for TLS.
     #[error("the key can't be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The records can't be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl<S: Sockets, H: Hooks> Host<S, H> {
     /// Listens, and makes the nodes. Nothing is sent before [`Host::run`].
     ///
     /// # Errors
-    /// If the address can't be listened on, or the settings don't fit.
+    /// If the address can't be listened on, the records can't be used, or the settings don't fit.
     pub async fn bind(
         sockets: S,
         hooks: H,
@@ -67,6 +78,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         settings.node.validate()?;
         if !(1..=limits::VIRTUAL_NODES).contains(&settings.virtual_nodes) {
             return Err(StartError::VirtualNodes(settings.virtual_nodes));
+        }
+        let needed = successors_needed(settings.node.replicas, settings.virtual_nodes);
+        if u16::from(settings.node.successors) < needed {
+            return Err(StartError::Successors(needed));
         }
         let tls = match &settings.security {
             Security::None => None,
@@ -91,7 +106,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             incarnation: settings.incarnation,
             proof: None,
         };
-        let nodes = match &settings.begin {
+        let nodes: Vec<Node> = match &settings.begin {
             Begin::Resume(nodes) => nodes.clone(),
             _ => (0..settings.virtual_nodes)
                 .map(|index| {
@@ -103,6 +118,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 })
                 .collect(),
         };
+        let ids: Vec<Id> = nodes.iter().map(|node| node.me().id).collect();
+        let disk = Disk::open(&settings.storage, &ids)?;
         let now = Instant::now();
         let host = Host {
             door: Door::new(tls, opening, settings.admission.clone()),
@@ -112,7 +129,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             settings,
             listener,
             address,
-            stores: nodes.iter().map(|_| MemoryStore::default()).collect(),
+            disk,
             nodes,
             links: Links::default(),
             timers: Timers::default(),

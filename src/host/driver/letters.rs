@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::clients::INCARNATION;
 use super::{Host, Sent};
 use crate::host::counters::Counters;
+use crate::host::disk::Said;
 use crate::host::frame::Letter;
 use crate::host::hooks::{Fate, Hooks};
 use crate::host::links::{Wait, Waiting};
@@ -112,29 +113,64 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    /// Sends what the nodes have handed over in this batch.
+    /// Sends and tells what the nodes have handed over in this batch, but for what depends on
+    /// records that are not on the disk yet; and what was kept for that and need not be any more.
     pub(super) fn release(&mut self) {
-        for (from, to, message) in std::mem::take(&mut self.outbox.sent) {
-            let same = self.nodes.iter().position(|node| node.me().id == to.id);
-            if let Some(index) = same {
-                self.local.push_back((from, index as u8, message));
-                continue;
+        self.commit();
+        for (node, said) in self.disk.released() {
+            match said {
+                Said::Message(to, message) => self.send(node, to, message),
+                Said::Event(event) => self.tell(node, event),
             }
-            match self
-                .hooks
-                .fate(&self.nodes[usize::from(from)], to, &message)
-            {
-                Fate::Drop => Counters::add(&self.counters.letters_dropped),
-                Fate::Pass => self.post(Waiting { from, to, message }),
-                Fate::Double => {
-                    let again = message.clone();
-                    self.post(Waiting { from, to, message });
-                    self.post(Waiting {
-                        from,
-                        to,
-                        message: again,
-                    });
-                }
+        }
+        for (node, event) in std::mem::take(&mut self.outbox.answers) {
+            if !self.disk.keeps(node) {
+                self.tell(node, event);
+            } else {
+                // There is room for every answer.
+                let _ = self.disk.keep(node, Said::Event(event));
+            }
+        }
+        for (from, to, message) in std::mem::take(&mut self.outbox.sent) {
+            if !message.depends_on_store() || !self.disk.keeps(from) {
+                self.send(from, to, message);
+            } else if !self.disk.keep(from, Said::Message(to, message)) {
+                Counters::add(&self.counters.letters_dropped);
+            }
+        }
+    }
+
+    /// Closes the batches of what the nodes have staged, and sends them on their way.
+    fn commit(&mut self) {
+        for node in self.indices() {
+            if let Some(batch) = self.disk.seal(node) {
+                let until = self.hooks.commit(&self.nodes[usize::from(node)], &batch);
+                self.disk.bring(node, batch, until);
+            }
+        }
+        self.disk.start();
+    }
+
+    fn send(&mut self, from: u8, to: Peer, message: Message) {
+        let same = self.nodes.iter().position(|node| node.me().id == to.id);
+        if let Some(index) = same {
+            self.local.push_back((from, index as u8, message));
+            return;
+        }
+        match self
+            .hooks
+            .fate(&self.nodes[usize::from(from)], to, &message)
+        {
+            Fate::Drop => Counters::add(&self.counters.letters_dropped),
+            Fate::Pass => self.post(Waiting { from, to, message }),
+            Fate::Double => {
+                let again = message.clone();
+                self.post(Waiting { from, to, message });
+                self.post(Waiting {
+                    from,
+                    to,
+                    message: again,
+                });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Rings that form, are asked, and are left.
 
 use super::*;
+use crate::host::StartError;
 use crate::ring::{Id, Peer};
 
 /// The first of these at or after a key.
@@ -58,13 +59,24 @@ async fn a_host_that_leaves_is_missed_by_nobody() {
     assert_eq!(counts, 0);
 }
 
+/// Settings for a process with so many nodes, in a ring with lists long enough for eight.
+fn several(seed: u8, virtual_nodes: u8, begin: Begin) -> Settings {
+    let settings = settings(seed, begin);
+    let node = Config {
+        successors: 16,
+        ..(*settings.node).clone()
+    };
+    Settings {
+        node: node.into(),
+        virtual_nodes,
+        ..settings
+    }
+}
+
 #[tokio::test]
 async fn virtual_nodes_are_nodes_of_the_ring() {
-    let mut first = settings(1, Begin::Found);
-    first.virtual_nodes = 8;
-    let (handle, address) = start(first).await;
-    let mut second = settings(2, Begin::Join(vec![address]));
-    second.virtual_nodes = 4;
+    let (handle, address) = start(several(1, 8, Begin::Found)).await;
+    let second = several(2, 4, Begin::Join(vec![address]));
     let (other, _) = start(second).await;
     until_ideal(&handle, 12).await;
     let peers = peers(&other).await;
@@ -79,12 +91,24 @@ async fn virtual_nodes_are_nodes_of_the_ring() {
 
 #[tokio::test]
 async fn virtual_nodes_leave_one_after_the_other() {
-    let (stays, address) = start(settings(1, Begin::Found)).await;
-    start(settings(3, Begin::Join(vec![address.clone()]))).await;
-    let mut second = settings(2, Begin::Join(vec![address]));
-    second.virtual_nodes = 5;
+    let (stays, address) = start(several(1, 1, Begin::Found)).await;
+    start(several(3, 1, Begin::Join(vec![address.clone()]))).await;
+    let second = several(2, 5, Begin::Join(vec![address]));
     let (leaves, _) = start(second).await;
     until_ideal(&stays, 7).await;
     leaves.leave().await.unwrap();
     until_ideal(&stays, 2).await;
+}
+
+#[tokio::test]
+async fn lists_too_short_for_the_holders_of_a_record_are_refused() {
+    let begin = || Begin::Wait;
+    let error = Host::bind(Tcp, NoHooks, several(1, 9, begin())).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, StartError::Successors(18)), "{error}");
+    assert!(
+        Host::bind(Tcp, NoHooks, several(1, 8, begin()))
+            .await
+            .is_ok()
+    );
 }

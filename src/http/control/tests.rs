@@ -13,12 +13,13 @@ use tokio::sync::watch;
 use super::*;
 use crate::host::{Begin, Ended, Host, Identity, NoHooks, Settings, Tcp};
 use crate::node::Config;
+use crate::store::StoreError;
 
 /// A node, its routes, and what says that it stops.
 struct Node {
     router: Router,
     stopping: watch::Sender<bool>,
-    host: tokio::task::JoinHandle<Ended>,
+    host: tokio::task::JoinHandle<Result<Ended, StoreError>>,
 }
 
 async fn node(begin: Begin) -> Node {
@@ -168,8 +169,8 @@ async fn leaving_is_answered_and_then_nobody_is_alive() {
         stopping,
         host,
     } = node;
-    assert_eq!(host.await.expect("it does not panic"), Ended::Left);
-    let host = tokio::spawn(async { Ended::Left });
+    assert_eq!(host.await.expect("it does not panic"), Ok(Ended::Left));
+    let host = tokio::spawn(async { Ok(Ended::Left) });
     let stopped = Node {
         router,
         stopping,

@@ -119,8 +119,11 @@ pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
             for input in orders {
                 slot.order(input);
             }
-            let ended = host.run().await;
-            net.lock().tell(number, epoch, What::Ended(ended));
+            let what = match host.run().await {
+                Ok(ended) => What::Ended(ended),
+                Err(error) => What::Failed(error.to_string()),
+            };
+            net.lock().tell(number, epoch, what);
         }
         Err(error) => {
             let what = What::Failed(error.to_string());

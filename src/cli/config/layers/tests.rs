@@ -105,6 +105,11 @@ fn settings_that_do_not_go_together_are_pointed_at_where_one_was_said() {
         "replicas",
         said(&given(&[], &[("CUERDA_SUCCESSORS", "2")], None))
     );
+    insta::assert_snapshot!("acks", said(&given(&[], &[], Some("acks = 4\n"))));
+    let file = Some("replicas = 4\nvirtual_nodes = 3\n");
+    insta::assert_snapshot!("holders", said(&given(&[], &[], file)));
+    let file = Some("replicas = 4\nvirtual_nodes = 3\nsuccessors = 9\n");
+    assert_eq!(said(&given(&[], &[], file)), "fine");
     insta::assert_snapshot!(
         "timeouts",
         said(&given(&[("request_timeout", "9s")], &[], None))

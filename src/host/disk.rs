@@ -1,0 +1,339 @@
+//! The stores of a host's nodes, the disk under them, and what must wait for it.
+//!
+//! ```text
+//!   seal ──▶ Hooks::commit ──▶ memory: there at once ──────────────────▶ committed
+//!                         └──▶ a file: all batches that wait, in one ──▶ in their order
+//!                              transaction, beside the driver
+//! ```
+//!
+//! The driver seals each store once after a batch of inputs. What a node said that depends on its
+//! store is kept here until all of that store's batches up to then are on the disk; then it is
+//! released, in its order. If nothing is on its way, nothing is kept. A commit that fails is the
+//! end of the host: its nodes have read what is not there.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::PoisonError;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
+
+use super::limits;
+use super::settings::Storage;
+use super::shelf::Shelf;
+use crate::node::{Event, Message};
+use crate::ring::{Id, Peer};
+use crate::store::{Batch, Database, MemoryStore, Store as _, StoreError};
+
+/// Something a node said that depends on its store.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Message(Peer, Message),
+    Event(Event),
+}
+
+/// The stores, by node, and what is on its way from them to the disk.
+#[derive(Debug)]
+pub(super) struct Disk {
+    places: Vec<Place>,
+    file: Option<Writer>,
+    failure: Option<StoreError>,
+    /// Something has been committed, or could not be, since the driver looked last.
+    news: bool,
+}
+
+/// A node's store.
+#[derive(Debug)]
+struct Place {
+    id: Id,
+    shelf: Shelf,
+    /// The number of the last batch that was sealed, and of the last that is on the disk.
+    sealed: u64,
+    committed: u64,
+    /// Batches that a harness holds back, in their order.
+    held: VecDeque<Held>,
+    /// With the number of the batch that each waits for.
+    kept: VecDeque<(u64, Said)>,
+}
+
+/// A batch, and until when it is held back.
+struct Held {
+    batch: Batch,
+    until: BoxFuture<'static, Result<(), String>>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.batch).finish()
+    }
+}
+
+/// Brings batches into a file.
+#[derive(Debug)]
+struct Writer {
+    /// Away while it is written to.
+    database: Option<Database>,
+    /// What the next transaction is made of: node, its id, batch.
+    waiting: Vec<(usize, Id, Batch)>,
+    running: Option<JoinHandle<Written>>,
+}
+
+/// A transaction that has ended: with the nodes and numbers of its batches.
+type Written = (Database, Vec<(usize, u64)>, Result<(), StoreError>);
+
+impl Disk {
+    /// Opens the stores of these nodes, as they were left.
+    pub(super) fn open(storage: &Storage, ids: &[Id]) -> Result<Disk, StoreError> {
+        let mut file = None;
+        let shelves: Vec<Shelf> = match storage {
+            Storage::Memory => ids
+                .iter()
+                .map(|_| Shelf::Memory(MemoryStore::default()))
+                .collect(),
+            Storage::Shared(stores) => {
+                for store in stores {
+                    // Whoever had it before is gone, and what was not on the disk with him.
+                    store.lock().unwrap_or_else(PoisonError::into_inner).crash();
+                }
+                let mut stores = stores.iter().cloned().map(Shelf::Shared);
+                let fresh = || Shelf::Memory(MemoryStore::default());
+                ids.iter()
+                    .map(|_| stores.next().unwrap_or_else(fresh))
+                    .collect()
+            }
+            Storage::File(path) => {
+                make_private(path)?;
+                let mut database = Database::open(path)?;
+                let shelves = ids.iter().map(|id| database.store(*id).map(Shelf::File));
+                let shelves = shelves.collect::<Result<_, _>>()?;
+                file = Some(Writer {
+                    database: Some(database),
+                    waiting: Vec::new(),
+                    running: None,
+                });
+                shelves
+            }
+        };
+        let place = |(&id, shelf)| Place {
+            id,
+            shelf,
+            sealed: 0,
+            committed: 0,
+            held: VecDeque::new(),
+            kept: VecDeque::new(),
+        };
+        Ok(Disk {
+            places: ids.iter().zip(shelves).map(place).collect(),
+            file,
+            failure: None,
+            news: false,
+        })
+    }
+
+    /// The store of a node.
+    pub(super) fn shelf(&mut self, node: u8) -> &mut Shelf {
+        &mut self.places[usize::from(node)].shelf
+    }
+
+    /// Closes the batch of what a node has staged, if it has staged anything.
+    pub(super) fn seal(&mut self, node: u8) -> Option<Batch> {
+        let place = &mut self.places[usize::from(node)];
+        let trouble = place.shelf.take_trouble();
+        let batch = place.shelf.seal();
+        place.sealed = batch.as_ref().map_or(place.sealed, |batch| batch.number);
+        if let Some(trouble) = trouble {
+            self.fail(trouble);
+        }
+        batch
+    }
+
+    /// The first failure is the one that people are told of.
+    fn fail(&mut self, error: StoreError) {
+        self.failure.get_or_insert(error);
+        self.news = true;
+    }
+
+    /// Sends a batch on its way, which begins when `until` has ended. [`Disk::start`] must follow.
+    pub(super) fn bring(
+        &mut self,
+        node: u8,
+        batch: Batch,
+        until: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) {
+        let node = usize::from(node);
+        let mut until = until.boxed();
+        let held = &mut self.places[node].held;
+        // Most often nobody holds anything back, and nothing has to wait for the next turn.
+        if held.is_empty()
+            && let Some(ended) = (&mut until).now_or_never()
+        {
+            self.no_longer_held(node, batch, ended);
+        } else {
+            held.push_back(Held { batch, until });
+        }
+    }
+
+    fn no_longer_held(&mut self, node: usize, batch: Batch, ended: Result<(), String>) {
+        let place = &mut self.places[node];
+        match (ended, &mut self.file) {
+            (Err(why), _) => self.fail(StoreError::Injected(why)),
+            (Ok(()), Some(file)) => file.waiting.push((node, place.id, batch)),
+            (Ok(()), None) => {
+                place.has_committed(batch.number);
+                self.news = true;
+            }
+        }
+    }
+
+    /// Begins to write what waits, unless something is being written already.
+    pub(super) fn start(&mut self) {
+        if let Some(file) = &mut self.file
+            && !file.waiting.is_empty()
+            && let Some(mut database) = file.database.take()
+        {
+            let batches = std::mem::take(&mut file.waiting);
+            file.running = Some(tokio::task::spawn_blocking(move || {
+                let written = database.commit(batches.iter().map(|(_, id, batch)| (*id, batch)));
+                let numbers = batches.iter().map(|(node, _, batch)| (*node, batch.number));
+                (database, numbers.collect(), written)
+            }));
+        }
+    }
+
+    /// Whether anything is on its way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.places.iter().any(Place::is_busy)
+    }
+
+    /// Ends when something has reached the disk, or could not. May be dropped before.
+    pub(super) fn progress(&mut self) -> impl Future<Output = ()> {
+        poll_fn(|context| self.poll(context))
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for node in 0..self.places.len() {
+            while let Some(Held { batch, mut until }) = self.places[node].held.pop_front() {
+                match until.poll_unpin(context) {
+                    Poll::Ready(ended) => self.no_longer_held(node, batch, ended),
+                    Poll::Pending => {
+                        self.places[node].held.push_front(Held { batch, until });
+                        break;
+                    }
+                }
+            }
+        }
+        self.start();
+        while let Some(file) = &mut self.file
+            && let Some(running) = &mut file.running
+            && let Poll::Ready(ended) = Pin::new(running).poll(context)
+        {
+            file.running = None;
+            match ended {
+                Ok((database, numbers, Ok(()))) => {
+                    file.database = Some(database);
+                    for (node, number) in numbers {
+                        self.places[node].has_committed(number);
+                    }
+                    self.news = true;
+                    self.start();
+                }
+                Ok((_, _, Err(error))) => self.fail(error),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                // The runtime is about to end, and with it the host.
+                Err(_) => {}
+            }
+        }
+        if std::mem::take(&mut self.news) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Whether what a node says now about its records has to be kept.
+    pub(super) fn keeps(&self, node: u8) -> bool {
+        self.places[usize::from(node)].is_busy()
+    }
+
+    /// Keeps what a node said until all of its batches up to now are on the disk. False if it was
+    /// a message and there is no room for more.
+    #[must_use]
+    pub(super) fn keep(&mut self, node: u8, said: Said) -> bool {
+        let place = &mut self.places[usize::from(node)];
+        // Events are answers to clients, whose number is bounded, and no answer may be lost.
+        if matches!(said, Said::Message(..)) && place.kept.len() >= limits::KEPT {
+            return false;
+        }
+        place.kept.push_back((place.sealed, said));
+        true
+    }
+
+    /// Takes out what need not be kept any longer, by node.
+    pub(super) fn released(&mut self) -> Vec<(u8, Said)> {
+        let mut released = Vec::new();
+        for (node, place) in self.places.iter_mut().enumerate() {
+            while place.is_releasing()
+                && let Some((_, said)) = place.kept.pop_front()
+            {
+                released.push((node as u8, said));
+            }
+        }
+        released
+    }
+
+    /// Whether the host can't go on.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Takes out why the host can't go on, if it can't.
+    pub(super) fn take_failure(&mut self) -> Option<StoreError> {
+        self.failure.take()
+    }
+}
+
+impl Place {
+    fn is_busy(&self) -> bool {
+        self.committed < self.sealed
+    }
+
+    fn is_releasing(&self) -> bool {
+        let first = self.kept.front();
+        first.is_some_and(|(number, _)| *number <= self.committed)
+    }
+
+    fn has_committed(&mut self, number: u64) {
+        self.shelf.committed(number);
+        self.committed = number;
+    }
+}
+
+/// Makes the file if there is none, for its owner alone; SQLite gives the files beside it the
+/// same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => Ok(()),
+        // It is opened next, and whatever is wrong with it is told then.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unusable {
+            path: path.to_owned(),
+            why: error.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

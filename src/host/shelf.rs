@@ -1,0 +1,101 @@
+//! The store of a node of a host, wherever it is.
+
+use std::sync::{self, Mutex, MutexGuard, PoisonError};
+
+use crate::record::{ArcDigest, Entry, Holdings, Record};
+use crate::ring::{Arc, Id};
+use crate::store::{Batch, Damaged, MemoryStore, Notes, SqliteStore, Store, StoreError};
+
+/// A node's records: in memory, in memory that outlives the host, or in a file.
+#[derive(Debug)]
+pub(super) enum Shelf {
+    Memory(MemoryStore),
+    Shared(sync::Arc<Mutex<MemoryStore>>),
+    File(SqliteStore),
+}
+
+/// The same for each kind.
+macro_rules! each {
+    ($shelf:expr, $store:ident => $what:expr) => {
+        match $shelf {
+            Shelf::Memory($store) => $what,
+            Shelf::File($store) => $what,
+            Shelf::Shared(shared) => {
+                #[allow(unused_mut, reason = "some calls change nothing")]
+                let mut $store = lock(shared);
+                $what
+            }
+        }
+    };
+}
+
+fn lock(shared: &Mutex<MemoryStore>) -> MutexGuard<'_, MemoryStore> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shelf {
+    /// Takes out what is wrong with the disk itself, if a reading has shown anything.
+    pub(super) fn take_trouble(&mut self) -> Option<StoreError> {
+        match self {
+            Shelf::File(store) => store.take_trouble(),
+            Shelf::Memory(_) | Shelf::Shared(_) => None,
+        }
+    }
+}
+
+impl Holdings for Shelf {
+    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+        let entries: Box<dyn Iterator<Item = Entry> + '_> = match self {
+            Shelf::Memory(store) => Box::new(store.entries(arc)),
+            Shelf::File(store) => Box::new(store.entries(arc)),
+            // Nothing borrowed may outlive the lock.
+            Shelf::Shared(shared) => {
+                let entries: Vec<Entry> = lock(shared).entries(arc).collect();
+                Box::new(entries.into_iter())
+            }
+        };
+        entries
+    }
+
+    fn digest(&self, arc: Arc) -> ArcDigest {
+        each!(self, store => store.digest(arc))
+    }
+}
+
+impl Store for Shelf {
+    fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged> {
+        each!(self, store => store.get(key))
+    }
+
+    fn put(&mut self, key: Id, record: Record) {
+        each!(self, store => store.put(key, record));
+    }
+
+    fn remove(&mut self, key: Id) {
+        each!(self, store => store.remove(key));
+    }
+
+    fn len(&self) -> usize {
+        each!(self, store => store.len())
+    }
+
+    fn notes(&self) -> Notes {
+        each!(self, store => store.notes())
+    }
+
+    fn note(&mut self, notes: Notes) {
+        each!(self, store => store.note(notes));
+    }
+
+    fn set_aside(&mut self) {
+        each!(self, store => store.set_aside());
+    }
+
+    fn seal(&mut self) -> Option<Batch> {
+        each!(self, store => store.seal())
+    }
+
+    fn committed(&mut self, number: u64) {
+        each!(self, store => store.committed(number));
+    }
+}

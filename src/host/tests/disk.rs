@@ -1,0 +1,192 @@
+//! A slow disk and a broken one, under a whole host.
+
+use std::future::Future;
+use std::sync::Mutex;
+
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+use crate::host::{Ended, Hooks, StartError, Storage};
+use crate::node::{Event, Input, Node, Reply, Request};
+use crate::record::{Field, Record, Stamp};
+use crate::ring::Id;
+use crate::store::{Batch, MemoryStore, Store, StoreError};
+
+/// What the disk does with every commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Works {
+    Yes,
+    NotYet,
+    No,
+}
+
+/// A disk that does what the test says, and who writes down what is told.
+struct Slow {
+    works: watch::Receiver<Works>,
+    told: mpsc::UnboundedSender<Event>,
+}
+
+impl Hooks for Slow {
+    fn commit(
+        &mut self,
+        _: &Node,
+        _: &Batch,
+    ) -> impl Future<Output = Result<(), String>> + Send + use<> + 'static {
+        let mut works = self.works.clone();
+        async move {
+            let works = works.wait_for(|works| *works != Works::NotYet).await;
+            match works.map(|works| *works) {
+                Ok(Works::Yes) => Ok(()),
+                _ => Err("the disk is broken".to_owned()),
+            }
+        }
+    }
+
+    fn told(&mut self, _: &Node, event: &Event) {
+        let _ = self.told.send(event.clone());
+    }
+}
+
+/// A ring of one on a disk.
+struct OnDisk {
+    handle: Handle,
+    host: tokio::task::JoinHandle<Result<Ended, StoreError>>,
+    store: Arc<Mutex<MemoryStore>>,
+    works: watch::Sender<Works>,
+    told: mpsc::UnboundedReceiver<Event>,
+}
+
+impl OnDisk {
+    async fn start() -> OnDisk {
+        logs();
+        let works = watch::Sender::new(Works::Yes);
+        let (sender, told) = mpsc::unbounded_channel();
+        let hooks = Slow {
+            works: works.subscribe(),
+            told: sender,
+        };
+        let store = Arc::new(Mutex::new(MemoryStore::default()));
+        let settings = Settings {
+            storage: Storage::Shared(vec![Arc::clone(&store)]),
+            ..settings(1, Begin::Found)
+        };
+        let (host, handle) = Host::bind(Tcp, hooks, settings).await.unwrap();
+        let host = tokio::spawn(host.run());
+        handle.status().await.unwrap();
+        OnDisk {
+            handle,
+            host,
+            store,
+            works,
+            told,
+        }
+    }
+
+    /// Stages a record in the node's place, and lets it tell something that depends on its store.
+    fn write(&self, number: u8) {
+        let record = Record::of("", Field::new(Stamp::ZERO, None, "x", None));
+        self.store.lock().unwrap().put(key(number), record);
+        let token = u64::from(number);
+        let (key, past) = (key(number), Stamp::ZERO);
+        assert!(self.handle.order(0, Input::Read { token, key, past }));
+    }
+
+    /// The answers to readings that have been told by now.
+    fn answers(&mut self) -> Vec<u64> {
+        let mut answers = Vec::new();
+        while let Ok(event) = self.told.try_recv() {
+            if let Event::Read { token, .. } = event {
+                answers.push(token);
+            }
+        }
+        answers
+    }
+
+    async fn next_answer(&mut self) -> u64 {
+        loop {
+            if let Some(Event::Read { token, .. }) = self.told.recv().await {
+                return token;
+            }
+        }
+    }
+}
+
+fn key(number: u8) -> Id {
+    Id::of_key(&[number])
+}
+
+#[tokio::test]
+async fn a_slow_disk_delays_what_is_said_about_records_and_nothing_else() {
+    let mut node = OnDisk::start().await;
+    node.works.send_replace(Works::NotYet);
+    node.write(1);
+    node.write(2);
+    let answer = node.handle.lookup(key(9)).await.unwrap();
+    // Another one, over the network.
+    let (other, _) = start(settings(2, Begin::Wait)).await;
+    assert_eq!(
+        other.ask(answer.owner, Request::Ping).await.unwrap(),
+        Reply::Pong
+    );
+    node.handle.lookup(key(9)).await.unwrap();
+    assert!(node.answers().is_empty());
+    node.works.send_replace(Works::Yes);
+    assert_eq!((node.next_answer().await, node.next_answer().await), (1, 2));
+    // With nothing on its way, nothing waits: it is told before the next call is answered.
+    node.handle.lookup(key(9)).await.unwrap();
+    node.write(3);
+    node.handle.lookup(key(9)).await.unwrap();
+    assert_eq!(node.answers(), [3]);
+}
+
+#[tokio::test]
+async fn a_host_that_leaves_waits_for_its_disk() {
+    let mut node = OnDisk::start().await;
+    node.works.send_replace(Works::NotYet);
+    node.write(1);
+    node.handle.lookup(key(9)).await.unwrap();
+    let handle = node.handle.clone();
+    let leaving = tokio::spawn(async move { handle.leave().await });
+    while node.handle.status().await.unwrap().nodes[0].standing != crate::node::Standing::Outside {
+        tokio::task::yield_now().await;
+    }
+    assert!(!node.host.is_finished());
+    let told = |event: &Event| matches!(event, Event::Left | Event::Read { .. });
+    while let Ok(event) = node.told.try_recv() {
+        assert!(!told(&event), "{event:?}");
+    }
+    node.works.send_replace(Works::Yes);
+    assert_eq!(node.host.await.unwrap(), Ok(Ended::Left));
+    leaving.await.unwrap().unwrap();
+    let mut both = Vec::new();
+    while let Ok(event) = node.told.try_recv() {
+        both.extend(Some(event).filter(told));
+    }
+    assert!(
+        matches!(both[..], [Event::Read { .. }, Event::Left]),
+        "{both:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_disk_is_the_end_of_a_host() {
+    let mut node = OnDisk::start().await;
+    node.works.send_replace(Works::No);
+    node.write(1);
+    let why = StoreError::Injected("the disk is broken".to_owned());
+    assert_eq!((&mut node.host).await.unwrap(), Err(why));
+    assert!(node.answers().is_empty(), "nothing is told of what is lost");
+    node.store.lock().unwrap().crash();
+    assert!(node.store.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_does_not_start_without_its_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        storage: Storage::File(folder.path().join("nowhere/records.db")),
+        ..settings(1, Begin::Found)
+    };
+    let error = Host::bind(Tcp, NoHooks, settings).await.unwrap_err();
+    assert!(matches!(error, StartError::Store(_)), "{error}");
+}

@@ -1,0 +1,97 @@
+//! What can be wrong with the file, in words that say what to try next.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why records can't be read or written. After a commit that failed nothing of it is in the
+/// file, and the file is as sound as before; the process must not go on, since its nodes have
+/// written what is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is no room.
+    #[error(
+        "{path} can't grow, the disk is full or a quota is used up: free some space and start the \
+         node again; what it has acknowledged is safe"
+    )]
+    Full {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It may not be written.
+    #[error(
+        "{path} can't be written, it is read-only: make sure that the user that runs the node may \
+         write the file and its folder, and that the disk is not mounted read-only (a disk with \
+         errors may have become so)"
+    )]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Somebody else is writing.
+    #[error(
+        "{path} is locked by another process: stop whoever has it open (a `sqlite3` with an open \
+         transaction, perhaps) and start the node again"
+    )]
+    Locked {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is not what was written.
+    #[error(
+        "{path} is damaged or not a file of records ({why}): check the disk; move the file and \
+         those that begin with its name away and start the node again, which then fetches its \
+         records from the other holders; `sqlite3 {path} .recover` shows what can be saved"
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// A later release has written it.
+    #[error(
+        "{path} has the format {found}, and this release knows formats up to {known}: run the \
+         release that wrote it, or a later one"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The format of the file.
+        found: i32,
+        /// The latest that is known here.
+        known: i32,
+    },
+    /// Something else; most often the file can't be opened or the disk does not do its work.
+    #[error(
+        "can't use {path}: {why}; make sure that its folder is there, that it belongs to the user \
+         that runs the node and that the disk works"
+    )]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite or the system says.
+        why: String,
+    },
+    /// A harness made a commit fail.
+    #[error("a commit was made to fail: {0}")]
+    Injected(String),
+}
+
+impl StoreError {
+    /// What an error of SQLite means for people.
+    pub(super) fn of(path: &Path, error: &rusqlite::Error) -> StoreError {
+        let (path, why) = (path.to_owned(), error.to_string());
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full { path },
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StoreError::Locked { path }
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Damaged { path, why }
+            }
+            _ => StoreError::Unusable { path, why },
+        }
+    }
+}

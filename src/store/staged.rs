@@ -1,0 +1,139 @@
+//! What a node has written and what may not be on the disk yet: the part that all stores share.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Batch, Index, Notes};
+use crate::record::{Digest, Record};
+use crate::ring::Id;
+
+/// Changes on their way to the disk, over an index of what a reader finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Staged {
+    index: Index,
+    /// What each of these keys has once the batch of this number is on the disk.
+    pending: BTreeMap<Id, (u64, Option<Record>)>,
+    /// Keys that changed since the last batch.
+    changed: BTreeSet<Id>,
+    notes: Notes,
+    notes_changed: bool,
+    /// All that was there before is set aside by the next batch.
+    set_aside: bool,
+    sealed: u64,
+    /// Batches that are on their way to the disk.
+    on_their_way: VecDeque<Batch>,
+}
+
+/// Where a reader has to look for a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// Nowhere.
+    Nothing,
+    /// It is here.
+    Here(&'a Record),
+    /// On the disk, where it should have this digest.
+    OnDisk(Digest),
+}
+
+impl Staged {
+    /// A store as it was found on the disk.
+    pub(super) fn over(index: Index, notes: Notes) -> Staged {
+        Staged {
+            index,
+            notes,
+            ..Staged::default()
+        }
+    }
+
+    /// The same after a crash that left this on the disk. The batches go on being counted, so
+    /// that none of before is taken for one of after.
+    pub(super) fn crash(&mut self, index: Index, notes: Notes) {
+        let sealed = self.sealed;
+        *self = Staged {
+            sealed,
+            ..Staged::over(index, notes)
+        };
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(super) fn find(&self, key: Id) -> Found<'_> {
+        let Some(digest) = self.index.get(key) else {
+            return Found::Nothing;
+        };
+        match self.pending.get(&key) {
+            Some((_, Some(record))) => Found::Here(record),
+            Some((_, None)) => Found::Nothing,
+            None => Found::OnDisk(digest),
+        }
+    }
+
+    /// Stages what a key has from now on. A record without fields is the same as none.
+    pub(super) fn set(&mut self, key: Id, record: Option<Record>) {
+        let record = record.filter(|record| !record.is_empty());
+        self.index.set(key, record.as_ref().map(Record::digest));
+        self.pending.insert(key, (self.sealed + 1, record));
+        self.changed.insert(key);
+    }
+
+    pub(super) fn notes(&self) -> Notes {
+        self.notes
+    }
+
+    pub(super) fn note(&mut self, notes: Notes) {
+        self.notes_changed |= notes != self.notes;
+        self.notes = notes;
+    }
+
+    pub(super) fn set_aside(&mut self) {
+        self.index = Index::default();
+        self.pending.clear();
+        self.changed.clear();
+        self.set_aside = true;
+    }
+
+    pub(super) fn seal(&mut self) -> Option<Batch> {
+        if self.changed.is_empty() && !self.notes_changed && !self.set_aside {
+            return None;
+        }
+        self.sealed += 1;
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let record = |key| {
+            self.pending
+                .get(&key)
+                .and_then(|(_, record)| record.clone())
+        };
+        let batch = Batch {
+            number: self.sealed,
+            records: changed.map(|key| (key, record(key))).collect(),
+            notes: std::mem::take(&mut self.notes_changed).then_some(self.notes),
+            set_aside: std::mem::take(&mut self.set_aside),
+        };
+        self.on_their_way.push_back(batch.clone());
+        Some(batch)
+    }
+
+    /// The first batch that is on its way to the disk.
+    pub(super) fn next_batch(&self) -> Option<&Batch> {
+        self.on_their_way.front()
+    }
+
+    /// All batches up to the one with this number are on the disk: takes out the first of them
+    /// that was not known to be.
+    pub(super) fn committed(&mut self, number: u64) -> Option<Batch> {
+        let next = self.on_their_way.front()?.number;
+        let batch = (next <= number).then(|| self.on_their_way.pop_front())??;
+        for (key, _) in &batch.records {
+            // Not what was written to the key since.
+            if self
+                .pending
+                .get(key)
+                .is_some_and(|(number, _)| *number == batch.number)
+            {
+                self.pending.remove(key);
+            }
+        }
+        Some(batch)
+    }
+}
