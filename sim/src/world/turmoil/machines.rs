@@ -1,6 +1,6 @@
 //! What the script does to this world's machines, and what a conductor sees of the world.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cuerda::host::{Begin, Security};
 use cuerda::node::{Input, Node};
@@ -81,6 +81,10 @@ impl crate::world::World for World {
     }
 }
 
+fn lock(store: &Mutex<MemoryStore>) -> MutexGuard<'_, MemoryStore> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl World {
     /// Switches a machine on.
     fn switch_on(&mut self, number: u32, node: Node, begin: Begin) {
@@ -102,6 +106,7 @@ impl World {
             epoch,
             incarnation: node.incarnation(),
             key: machine.key,
+            store: Arc::clone(&machine.store),
             jitter,
             begin,
             config: Arc::clone(&self.config),
@@ -162,6 +167,7 @@ impl Machines for World {
         self.machines.push(Machine {
             ip,
             node: Node::new(me, Arc::clone(&self.config), 0),
+            store: Arc::default(),
             key,
             slot,
             handled: None,
@@ -193,26 +199,35 @@ impl Machines for World {
         let machine = &self.machines[number as usize];
         machine.slot.clear();
         self.sim.crash(machine.ip);
+        lock(&machine.store).crash();
     }
 
-    /// The key lay there too: the next start has a new one.
+    /// The key lay there too, beside the records: the next start has a new one.
     fn lose_disk(&mut self, number: u32) {
         let mut key = [0; 32];
         self.keys.fill(&mut key);
         let machine = &mut self.machines[number as usize];
         machine.key = key;
+        machine.store = Arc::default();
         let incarnation = machine.node.incarnation();
         let me = World::peer(number, key);
         machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
     }
 
-    fn with_store<T>(&mut self, _: u32, _: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
-        None
+    fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
+        Some(act(&mut lock(&self.machines[number as usize].store)))
     }
 
-    fn slow_disk(&mut self, _: u32, _: i64) {}
+    fn slow_disk(&mut self, number: u32, by: i64) {
+        let slow = &mut self.net.lock().machines[number as usize].disk_slow;
+        *slow = slow.saturating_add_signed(by);
+    }
 
-    fn break_disk(&mut self, _: u32, _: Option<Broken>, _: &mut impl Watcher) {}
+    /// Whichever way it breaks, that is at the next batch: the one that is under way is about to
+    /// be there.
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher) {
+        self.net.lock().machines[number as usize].disk_breaks = how;
+    }
 
     /// It is handled in the next step. What the node tells then comes with it.
     fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher) {
