@@ -8,6 +8,7 @@ mod hostile;
 mod join;
 mod leave;
 mod limits;
+mod promises;
 mod records;
 mod restart;
 mod reunion;

@@ -200,12 +200,13 @@ impl Node {
     /// A ring of one, or an experiment's complete ring: the node serves what it owns.
     pub(super) fn serve_own(&mut self) {
         let me = self.me().id;
-        let start = self.neighbours.predecessor().id;
+        let (start, holders) = (self.neighbours.predecessor().id, self.holders());
         let keeping = self
             .keeping
             .get_or_insert_with(|| Box::new(Keeping::new(me, 0)));
         let number = keeping.next_number();
         keeping.tenure = Some(Tenure { start, number });
+        keeping.repair.set_holders(holders);
     }
 
     /// The node is no member any more, or anew: others may serve what it served.

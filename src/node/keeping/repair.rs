@@ -165,8 +165,10 @@ impl Node {
         }
         repair.running.clear();
         repair.complete = true;
-        let all = repair.holders.iter().map(|holder| holder.id);
-        repair.last_complete = std::iter::once(me).chain(all).collect();
+        if repair.holders.len() + 1 >= usize::from(self.config.replicas) {
+            let all = repair.holders.iter().map(|holder| holder.id);
+            repair.last_complete = std::iter::once(me).chain(all).collect();
+        }
         if !repair.dirty.is_empty() {
             repair.due = true;
             self.unsettled = true;
