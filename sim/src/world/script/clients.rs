@@ -131,6 +131,7 @@ pub(super) fn enter(world: &mut impl Machines, number: u32, watcher: &mut impl W
 /// Makes a member leave gracefully: it owns what it has until it has handed that over.
 pub(super) fn leave(world: &mut impl Machines, number: u32, watcher: &mut impl Watcher) {
     if world.is_up(number) {
+        world.script_mut().leaving.insert(number);
         world.order(number, Input::Leave, "leave", watcher);
     }
 }

@@ -7,7 +7,7 @@ use super::plan::schedule_end;
 use super::select::{select, split};
 use super::{Machines, clients, disks, is_kept, take_down};
 use crate::scenario::{Disk, FaultKind};
-use crate::world::{Cause, DiskGone, Effect, Watcher, nanoseconds};
+use crate::world::{Cause, DiskGone, Effect, Gone, Watcher, nanoseconds};
 
 pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl Watcher) {
     let fault = world.script().scenario.faults[index].clone();
@@ -148,7 +148,7 @@ fn restart(world: &mut impl Machines, number: u32, disk: Disk, watcher: &mut imp
     let node = world.node(number);
     let remembered = node.remembered().collect();
     let up = world.is_up(number);
-    if up && node.is_member() {
+    if up && node.is_member() && !world.script().leaving.contains(&number) {
         return;
     }
     if up {
@@ -157,7 +157,12 @@ fn restart(world: &mut impl Machines, number: u32, disk: Disk, watcher: &mut imp
             node: number,
             kind: "restart",
         };
-        take_down(world, number, world.moment(cause), watcher);
+        let (at, id) = (world.moment(cause), world.node(number).me().id);
+        let member = world.script_mut().members.remove(id, number);
+        take_down(world, number, at, watcher);
+        if member {
+            watcher.gone(at, number, Gone::Crashed);
+        }
     }
     if !is_kept(disk) {
         world.lose_disk(number);

@@ -28,6 +28,7 @@ mod select;
 pub(super) mod start;
 mod told;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cuerda::host::Identity;
@@ -52,6 +53,8 @@ pub(super) struct Script {
     pub(super) members: Members,
     lookups: OpenLookups,
     records: Clients,
+    /// Who was told to leave and has not gone yet.
+    leaving: BTreeSet<u32>,
     controls: Vec<Control>,
     /// The faults in force.
     faults: Vec<Effect>,
@@ -72,6 +75,7 @@ impl Script {
             members: Members::default(),
             lookups: OpenLookups::default(),
             records: Clients::new(scenario, seed),
+            leaving: BTreeSet::new(),
             controls: Vec::new(),
             faults: Vec::new(),
             ids: stream(Purpose::Ids),

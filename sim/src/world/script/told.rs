@@ -81,6 +81,7 @@ pub(in crate::world) fn take_down(
     watcher: &mut impl Watcher,
 ) {
     world.stop(number);
+    world.script_mut().leaving.remove(&number);
     for lookup in world.script_mut().lookups.abandon(number) {
         watcher.lookup_abandoned(at, lookup);
     }
