@@ -5,10 +5,10 @@
 //! Every arrow points down: a floor uses the floors below it and never one above.
 //!
 //! ```text
-//!   main.rs  cli/   5   the command line: run, check, list, sweep, paper
+//!   main.rs  cli/   5   the command line: run, check, list, sweep, matrix, paper
 //!   run/            4   the conductor: plays a scenario and writes the report
 //!   report/         3   what a run found, as data; judged, and shown to people
-//!   check/          2   the properties of the ring, excuses, the oracle of look-ups
+//!   check/          2   the properties of the ring, excuses, the oracle of look-ups, records
 //!   world/          1   events: nodes on a discrete-event engine
 //!                       turmoil: whole programs on simulated machines and sockets
 //!   scenario/       0   TOML to a checked Scenario

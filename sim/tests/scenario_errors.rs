@@ -15,6 +15,7 @@ const METRICS: &[&str] = &[
     "ring.ideal",
     "ring.violations",
     "traffic.messages",
+    "writes.lost",
 ];
 
 fn parse(text: &str, overrides: &Overrides) -> String {
@@ -51,6 +52,13 @@ fn nodes(selector: &str) -> String {
 
 fn workload(keys: &str) -> String {
     after_valid(&format!("[[workload]]\nkind = \"lookup\"\n{keys}"))
+}
+
+/// The errors of a workload of this kind on records.
+fn records(kind: &str, keys: &str) -> String {
+    after_valid(&format!(
+        "[[workload]]\nkind = \"{kind}\"\nrate = \"1/s\"\n{keys}"
+    ))
 }
 
 fn expect(line: &str) -> String {
@@ -138,7 +146,6 @@ mistakes! {
     no_room_at_all_in_turmoil: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 5\n[[fault]]\nat = \"1m\"\nkind = \"join\"\ncount = 64\n");
     tick_too_short: after_valid("[network]\ntick = \"100us\"");
     unknown_check: file("duration = \"10m\"\nchecks = [\"rings\"]\n[ring]\nnodes = 5\n");
-    check_to_come: file("duration = \"10m\"\nchecks = [\"ring\", \"records\"]\n[ring]\nnodes = 5\n");
     unknown_start: file("duration = \"10m\"\n[ring]\nnodes = 5\nstart = \"perfect\"\n");
     node_out_of_range: after_valid("[node]\nsuccessors = 65\nattempts = 0");
     node_beyond_a_byte: after_valid("[node]\nremembered = 300");
@@ -146,12 +153,26 @@ mistakes! {
     more_replicas_than_default_successors: after_valid("[node]\nreplicas = 9");
     timeout_above_its_greatest: after_valid("[node]\nrequest_timeout = \"10s\"");
     period_too_short: after_valid("[node]\nstabilize_every = \"10us\"");
+    more_acks_than_replicas: after_valid("[node]\nreplicas = 3\nacks = 4");
+    acks_out_of_range: after_valid("[node]\nacks = 0");
 }
 
 // Workloads and churn.
 mistakes! {
     workload_without_rate: after_valid("[[workload]]\nkind = \"lookup\"");
-    workload_to_come: after_valid("[[workload]]\nkind = \"put\"\nrate = \"1/s\"\nkeys = 1000");
+    workload_without_keys: records("put", "value = \"1KiB\"");
+    workload_of_no_keys: records("get", "keys = 0");
+    misspelt_key_of_records: records("put", "keys = 10\nvalues = \"1KiB\"");
+    misspelt_kind_of_workload: records("puts", "keys = 10");
+    keys_of_lookups: workload("rate = \"1/s\"\nkeys = 1000");
+    reads_of_puts: records("put", "keys = 10\nreads = 0.5");
+    value_without_unit: records("put", "keys = 10\nvalue = 100");
+    value_of_strange_unit: records("put", "keys = 10\nvalue = \"100kB\"");
+    value_too_large: records("put", "keys = 10\nvalue = \"1MiB\"");
+    value_bounds_swapped: records("put", "keys = 10\nvalue = [\"2KiB\", \"1KiB\"]");
+    value_of_one_bound: records("put", "keys = 10\nvalue = [\"2KiB\"]");
+    zipf_too_steep: records("get", "keys = 10\nzipf = 100");
+    ttl_of_nothing: records("put", "keys = 10\nttl = \"0s\"");
     workload_ends_before_it_begins: workload("rate = \"1/s\"\nfrom = \"5m\"\nuntil = \"4m\"");
     workload_begins_at_the_end: workload("rate = \"1/s\"\nfrom = \"10m\"");
     workload_after_the_end: workload("rate = \"1/s\"\nuntil = \"11m\"");
@@ -179,6 +200,11 @@ mistakes! {
     partition_without_list: fault("partition", "split = \"20%\"");
     slow_by_a_number: fault("slow", "nodes = 3\nextra = 200");
     loss_above_one: fault("loss", "nodes = 3\nshare = 20");
+    disk_fault_of_no_kind: fault("disk", "nodes = 3");
+    unknown_disk_fault: fault("disk", "nodes = 3\nwhat = \"flips\"");
+    disk_fault_with_anothers_key: fault("disk", "nodes = 3\nwhat = \"torn\"\nextra = \"20ms\"");
+    slow_disk_without_time: fault("disk", "nodes = 3\nwhat = \"slow\"");
+    flip_that_ends: fault("disk", "nodes = 3\nwhat = \"flip\"\nfor = \"1m\"");
     skew_too_fine: fault("skew", "nodes = 3\nby = \"-5us\"");
     join_of_none: fault("join", "count = 0");
 }
@@ -218,7 +244,7 @@ mistakes! {
     unknown_metric_far_from_all: expect("\"weather.rain\" = { max = 0.1 }");
     metric_without_its_section: expect("\"failed_share\" = { max = 0.1 }");
     metric_that_is_a_table: expect("\"lookups.hops\" = { max = 4 }");
-    metric_to_come: expect("\"writes.lost\" = { max = 0 }");
+    misspelt_metric_of_writes: expect("\"writes.lots\" = { max = 0 }");
     metric_without_quotes: expect("lookups.hops.mean = { max = 4 }");
     expectation_without_bound: expect("\"ring.violations\" = {}");
     expectation_of_a_number: expect("\"ring.violations\" = 0");

@@ -5,4 +5,5 @@ pub mod direct;
 pub mod excuse;
 pub mod lookups;
 pub mod property;
+pub mod records;
 pub mod ring;

@@ -7,6 +7,7 @@
 mod check;
 mod list;
 mod load;
+mod matrix;
 mod paper;
 mod pool;
 mod progress;
@@ -43,6 +44,7 @@ enum Command {
     Check(check::Args),
     List(list::Args),
     Sweep(sweep::Args),
+    Matrix(matrix::Args),
     Paper(paper::Args),
     #[command(hide = true)]
     Trace(trace::Args),
@@ -93,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => (args.json, check::run(args)),
         Command::List(args) => (args.json, list::run(args)),
         Command::Sweep(args) => (args.json, sweep::run(args)),
+        Command::Matrix(args) => (args.json, matrix::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),
         Command::Trace(args) => (false, trace::run(args)),
     };

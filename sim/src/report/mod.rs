@@ -35,12 +35,22 @@ pub struct Report {
     pub simulated_s: f64,
     /// How look-ups fared.
     pub lookups: Lookups,
+    /// How writes fared; left out where nothing is written or read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<Writes>,
+    /// How readings fared; left out likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Reads>,
     /// How the ring fared.
     pub ring: Ring,
     /// What the network carried.
     pub traffic: Traffic,
     /// What happened to nodes.
     pub events: Events,
+    /// Acknowledged writes that are lost, excused or not; the first ones, `writes.lost` counts
+    /// all. Left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Loss>,
     /// Which faults fired, and on whom.
     pub faults: Vec<FaultFired>,
     /// What was violated; the first ones, `ring.violations` and `lookups` count all.
@@ -84,6 +94,59 @@ pub struct Lookups {
     pub hops_to_predecessor: Option<Summary>,
     /// Nodes that did not answer.
     pub timeouts: Option<Summary>,
+    /// From asking to knowing, in milliseconds.
+    pub latency_ms: Option<LatencySummary>,
+}
+
+/// How writes fared.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Writes {
+    /// How many were begun.
+    pub issued: u64,
+    /// How many were acknowledged: as many nodes hold them as were to.
+    pub acked: u64,
+    /// How many were done by fewer nodes than were to. They may be lost.
+    pub partial: u64,
+    /// How many were not done, as far as the client knows.
+    pub failed: u64,
+    /// Of those failed, how many because somebody else had written since: compare-and-set.
+    pub refused: u64,
+    /// Acknowledged ones that no disk has any more, excused or not; `null` if not checked.
+    pub lost: Option<u64>,
+    /// Of those lost, how many because one stroke took as many holders as they had wanted.
+    pub lost_excused: Option<u64>,
+    /// Pairs of writes that did not know of each other.
+    pub conflicts: u64,
+    /// Copies that are not where they should be at the end, or differ; `null` if not checked, or
+    /// if the ring was not ideal then.
+    pub missing_copies: Option<u64>,
+    /// From asking to being told, in milliseconds; of those acknowledged.
+    pub latency_ms: Option<LatencySummary>,
+}
+
+/// How readings fared.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Reads {
+    /// How many were begun.
+    pub issued: u64,
+    /// How many found the latest acknowledged write or a later one.
+    pub ok: u64,
+    /// How many found something older.
+    pub stale: u64,
+    /// How many found nothing where a write had been acknowledged.
+    pub missing: u64,
+    /// How many gave up.
+    pub failed: u64,
+    /// How many were not answered by the key's owner, whatever they found.
+    pub uncertain: u64,
+    /// Stale and missing together, of those that found out.
+    pub stale_share: Option<f64>,
+    /// Of those that finished.
+    pub failed_share: Option<f64>,
+    /// Keys read once more after the end, when all is quiet; they are not among those issued.
+    pub checked_at_end: u64,
+    /// Of these, how many could not be read as they must.
+    pub unreadable: u64,
     /// From asking to knowing, in milliseconds.
     pub latency_ms: Option<LatencySummary>,
 }
@@ -153,6 +216,15 @@ pub struct Traffic {
     pub lost: u64,
     /// Bytes sent per live node and simulated second.
     pub bytes_per_node_per_s: f64,
+    /// Bytes sent to bring records where they belong; left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair_bytes: Option<u64>,
+    /// Bytes of the records on disks that faults took; left out likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_bytes: Option<u64>,
+    /// The first divided by the second; left out where nothing was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair_ratio: Option<f64>,
 }
 
 /// What happened to nodes, counted.
@@ -172,6 +244,19 @@ pub struct Events {
     pub stranded: u64,
     /// Messages dropped that no correct node would have sent then.
     pub ignored: u64,
+}
+
+/// An acknowledged write that no disk has any more.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Loss {
+    /// Simulated seconds.
+    pub at_s: f64,
+    /// The key's name.
+    pub key: String,
+    /// The write, the nodes that held it, and what befell each.
+    pub detail: String,
+    /// By what name it is excused; `null` if it is a violation.
+    pub excuse: Option<String>,
 }
 
 /// A fault as it fired.

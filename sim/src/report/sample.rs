@@ -3,7 +3,9 @@
 //! It is written out field by field, without `..`, so that a new field of the report does not
 //! compile until it stands here too. Nobody reads its numbers.
 
-use super::{Cost, Events, LatencySummary, Lookups, Report, Ring, Summary, Traffic, Verdict};
+use super::{
+    Cost, Events, LatencySummary, Lookups, Reads, Report, Ring, Summary, Traffic, Verdict, Writes,
+};
 
 /// Every optional part present, every list empty.
 pub(super) fn sample() -> Report {
@@ -44,6 +46,31 @@ pub(super) fn sample() -> Report {
             timeouts: Some(counts),
             latency_ms: Some(times),
         },
+        writes: Some(Writes {
+            issued: 600,
+            acked: 590,
+            partial: 4,
+            failed: 6,
+            refused: 1,
+            lost: Some(0),
+            lost_excused: Some(0),
+            conflicts: 2,
+            missing_copies: Some(0),
+            latency_ms: Some(times),
+        }),
+        reads: Some(Reads {
+            issued: 5400,
+            ok: 5390,
+            stale: 2,
+            missing: 1,
+            failed: 7,
+            uncertain: 5,
+            stale_share: Some(0.0006),
+            failed_share: Some(0.0013),
+            checked_at_end: 100,
+            unreadable: 0,
+            latency_ms: Some(times),
+        }),
         ring: Ring {
             members: 1001,
             rings: Some(1),
@@ -58,6 +85,9 @@ pub(super) fn sample() -> Report {
             messages: 1_234_567,
             lost: 1234,
             bytes_per_node_per_s: 812.4,
+            repair_bytes: Some(123_456),
+            lost_bytes: Some(98_765),
+            repair_ratio: Some(1.25),
         },
         events: Events {
             joined: 30,
@@ -68,6 +98,7 @@ pub(super) fn sample() -> Report {
             stranded: 0,
             ignored: 3,
         },
+        losses: Vec::new(),
         faults: Vec::new(),
         violations: Vec::new(),
         unmet: Vec::new(),

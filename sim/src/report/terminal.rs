@@ -66,8 +66,12 @@ pub fn render(report: &Report, run: &Run<'_>) -> String {
     let mut text = String::new();
     heading(&mut text, report, run);
     text.push_str(&lookups(&report.lookups));
+    if let (Some(writes), Some(reads)) = (&report.writes, &report.reads) {
+        text.push_str(&records::table(writes, reads));
+    }
     facts(&mut text, report);
     faults(&mut text, &report.faults, run);
+    records::losses(&mut text, report, run);
     violations(&mut text, report, run);
     unmet(&mut text, report, run);
     ending(&mut text, report, run);
@@ -253,6 +257,18 @@ fn facts(text: &mut String, report: &Report) {
         number(traffic.bytes_per_node_per_s)
     );
     fact(text, "traffic", &said);
+    if let Some(repair) = traffic.repair_bytes {
+        let lost = traffic.lost_bytes.unwrap_or(0);
+        let ratio = traffic.repair_ratio.map_or_else(String::new, |ratio| {
+            format!(", {} for each lost", number(ratio))
+        });
+        let said = format!(
+            "{} bytes of repair, {} bytes lost with disks{ratio}",
+            grouped(repair),
+            grouped(lost)
+        );
+        fact(text, "", &said);
+    }
 }
 
 fn fact(text: &mut String, name: &str, said: &str) {
@@ -388,5 +404,6 @@ fn ending(text: &mut String, report: &Report, run: &Run<'_>) {
     }
 }
 
+mod records;
 #[cfg(test)]
 mod tests;

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use cuerda::node::{Event, Node};
 use cuerda::ring::{Id, Neighbours};
+use cuerda::store::Batch;
 
 use super::Listener;
+use super::records::RecordWatch;
 use super::tally::{Tally, name};
 use crate::check::excuse::{Excuses, PARTITION, SUSPICION, Verdict};
 use crate::check::lookups::LookupOracle;
 use crate::check::property::Property;
 use crate::check::ring::{Change, RingChecker};
-use crate::report::{Ring, Violation};
+use crate::report::{Loss, Ring, Violation};
 use crate::scenario::Scenario;
 use crate::world::{
-    Cause, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World, nanoseconds,
+    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, ReadEnd, SECOND, Time, Watcher, World,
+    WriteEnd, WriteIssue, nanoseconds,
 };
 
 /// As many violations are described; all are counted.
@@ -30,9 +33,11 @@ pub(super) struct Judge<'a, 'b> {
     /// Violations of the ring's properties, and of look-ups.
     of_ring: u64,
     of_lookups: u64,
+    of_records: u64,
     /// Whether what the ring checker finds is a violation; else it only serves the oracle.
     ring_is_checked: bool,
     origin: Time,
+    pub(super) records: Option<RecordWatch>,
     listener: Option<&'a mut Listener<'b>>,
 }
 
@@ -67,7 +72,7 @@ impl<'a, 'b> Judge<'a, 'b> {
         };
         let mut judge = Judge {
             tally: Tally::new(world),
-            ring: (checks.ring || checks.lookups).then(|| {
+            ring: (checks.ring || checks.lookups || checks.records).then(|| {
                 let room = usize::from(scenario.node.successors);
                 let checker = RingChecker::start(room, members());
                 RingWatch::new(checker, scenario, world.origin())
@@ -77,7 +82,9 @@ impl<'a, 'b> Judge<'a, 'b> {
             violations: Vec::new(),
             of_ring: 0,
             of_lookups: 0,
+            of_records: 0,
             ring_is_checked: checks.ring,
+            records: RecordWatch::new(scenario),
             origin: world.origin(),
             listener,
         };
@@ -116,6 +123,68 @@ impl<'a, 'b> Judge<'a, 'b> {
                 self.describe(at, property.to_string(), detail, node);
             }
         }
+    }
+
+    /// Takes in what was found about records.
+    fn look_at_records(&mut self, at: Moment) {
+        let Some(records) = &mut self.records else {
+            return;
+        };
+        for (check, detail) in records.drain(at.now) {
+            self.of_records += 1;
+            self.describe(at, check, detail, None);
+        }
+    }
+
+    /// Since when the ring has been ideal with the members it has, and nothing disturbs it.
+    fn settled_since(&self, now: Time) -> Option<Time> {
+        let ring = self.ring.as_ref()?;
+        let disturbed = ring.excuses.excuse(now, Property::OrderedRing).is_some();
+        let since = ring.ideal_since.filter(|_| !disturbed)?;
+        Some(since.max(ring.last_change))
+    }
+
+    /// Whether the ring is settled enough for what is kept in it to be in order.
+    pub(super) fn is_quiet(&self, now: Time) -> bool {
+        let patience = self.records.as_ref().map_or(0, |records| records.patience);
+        self.settled_since(now)
+            .is_some_and(|since| since + patience <= now)
+    }
+
+    /// The end of the run, for what is stored: which members there are, in the order of the
+    /// circle.
+    pub(super) fn stored_at_end(&mut self, now: Time, circle: &[(Id, u32)]) {
+        let quiet = self.is_quiet(now);
+        let at = Moment {
+            now,
+            cause: Cause::End,
+        };
+        if let Some(records) = &mut self.records {
+            records.end(now, circle, quiet);
+        }
+        self.look_at_records(at);
+    }
+
+    /// What was lost.
+    pub(super) fn losses(&mut self) -> Vec<Loss> {
+        let records = self.records.as_mut();
+        let losses = records.map_or(Vec::new(), |records| std::mem::take(&mut records.losses));
+        let told = |(at, key, detail, excuse): (Time, String, String, Option<&str>)| Loss {
+            at_s: self.tally.seconds(at),
+            key,
+            detail,
+            excuse: excuse.map(str::to_owned),
+        };
+        losses.into_iter().map(told).collect()
+    }
+
+    /// All that was violated since the ring was told of, and how often.
+    pub(super) fn more_violations(&mut self, now: Time) -> (Vec<Violation>, u64) {
+        self.look_at_records(Moment {
+            now,
+            cause: Cause::End,
+        });
+        (std::mem::take(&mut self.violations), self.of_records)
     }
 
     fn describe(&mut self, at: Moment, check: String, detail: String, node: Option<u32>) {
@@ -355,6 +424,66 @@ impl Watcher for Judge<'_, '_> {
         }
     }
 
+    fn write_issued(&mut self, at: Moment, issue: &WriteIssue) {
+        if let Some(records) = &mut self.records {
+            records.write_issued(at.now, issue);
+        }
+    }
+
+    fn write_ended(&mut self, at: Moment, end: &WriteEnd) {
+        if let Some(records) = &mut self.records {
+            records.write_ended(at.now, end);
+            self.look_at_records(at);
+        }
+    }
+
+    fn write_abandoned(&mut self, _: Moment, write: u64) {
+        if let Some(records) = &mut self.records {
+            records.checker.write_failed(write);
+        }
+    }
+
+    fn read_issued(&mut self, _: Moment, read: u64, _: u32, key: Id) {
+        if let Some(records) = &mut self.records {
+            records.read_issued(read, key);
+        }
+    }
+
+    fn read_ended(&mut self, at: Moment, end: &ReadEnd) {
+        let settled = self.settled_since(at.now);
+        if let Some(records) = &mut self.records {
+            records.read_ended(at.now, end, settled);
+            self.look_at_records(at);
+        }
+    }
+
+    fn read_abandoned(&mut self, _: Moment, read: u64) {
+        if let Some(records) = &mut self.records {
+            records.read_abandoned(read);
+        }
+    }
+
+    fn committed(&mut self, at: Moment, number: u32, id: Id, batch: &Batch) {
+        if let Some(records) = &mut self.records {
+            records.checker.committed(at.now, number, id, batch);
+            self.look_at_records(at);
+        }
+    }
+
+    fn spoilt(&mut self, at: Moment, number: u32, key: Id) {
+        if let Some(records) = &mut self.records {
+            records.checker.spoilt(at.now, number, key);
+            self.look_at_records(at);
+        }
+    }
+
+    fn disks_gone(&mut self, at: Moment, numbers: &[u32], how: DiskGone) {
+        if let Some(records) = &mut self.records {
+            records.disks_gone(at.now, numbers, how);
+            self.look_at_records(at);
+        }
+    }
+
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.tally.fault_began(at.now, effect);
         if let Some(ring) = &mut self.ring {
@@ -390,6 +519,9 @@ impl Watcher for Judge<'_, '_> {
 
     fn told(&mut self, _: Moment, _: u32, event: &Event, about: Option<(u32, bool)>) {
         self.tally.told(event, about);
+        if let (Some(records), Event::Conflict(key, conflict)) = (&mut self.records, event) {
+            records.checker.conflict(*key, conflict);
+        }
     }
 
     fn handling(&mut self, number: u64, now: Time, line: &dyn Fn() -> String) {

@@ -4,8 +4,11 @@
 //! conductor decides nothing itself: what is a violation is the checkers' business, what the
 //! nodes do the world's.
 
+mod closing;
 mod cost;
 mod judge;
+pub mod matrix;
+mod records;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -112,6 +115,19 @@ fn perform_in<W: World>(
     let cost = meter.stop(world.handled());
     let now = world.now();
     let (ring, mut violations, mut grave) = judge.ring(now);
+    let mut traffic = judge.tally.traffic(now, world);
+    if let Some(records) = &judge.records {
+        records.add_traffic(&mut traffic, world.repair_bytes());
+    }
+    let (lookups, events) = (
+        judge.tally.lookups(scenario.checks.lookups),
+        judge.tally.events.clone(),
+    );
+    closing::close(world, scenario, &mut judge);
+    let now = world.now();
+    let (more, of_records) = judge.more_violations(now);
+    violations.extend(more);
+    grave += of_records;
     if let Some(why) = world.broken() {
         grave += 1;
         violations.insert(0, judge.broken(now, why));
@@ -128,10 +144,13 @@ fn perform_in<W: World>(
         },
         digest: world.digest().to_string(),
         simulated_s: scenario.duration.as_secs_f64(),
-        lookups: judge.tally.lookups(scenario.checks.lookups),
+        lookups,
+        writes: judge.records.as_ref().map(|records| records.writes()),
+        reads: judge.records.as_ref().map(|records| records.reads()),
         ring,
-        traffic: judge.tally.traffic(now, world),
-        events: judge.tally.events.clone(),
+        traffic,
+        events,
+        losses: judge.losses(),
         faults: judge.tally.faults.clone(),
         violations,
         unmet: Vec::new(),

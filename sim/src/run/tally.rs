@@ -134,6 +134,9 @@ impl Tally {
         Traffic {
             messages: world.delivered(),
             lost: world.lost(),
+            repair_bytes: None,
+            lost_bytes: None,
+            repair_ratio: None,
             bytes_per_node_per_s: if per_member.is_finite() {
                 per_member
             } else {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuerda::node::Node;
+use cuerda::ring::Id;
 
 use super::{play, play_in, play_traced};
 use crate::report::{Report, Verdict, metric_paths};
@@ -165,6 +166,10 @@ impl World for Broken {
     fn bytes(&self) -> u64 {
         0
     }
+    fn repair_bytes(&self) -> u64 {
+        0
+    }
+    fn read(&mut self, _: Id, _: &mut impl Watcher) {}
     fn members(&self) -> usize {
         0
     }

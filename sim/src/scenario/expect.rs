@@ -92,9 +92,6 @@ fn which_metric(path: &str, metrics: &[String]) -> String {
         return format!("did you mean `{meant}`?");
     }
     let first = path.split('.').next().unwrap_or(path);
-    if matches!(first, "writes" | "reads") {
-        return format!("`{first}` come with records, which do not exist yet");
-    }
     let siblings = below(first);
     if !siblings.is_empty() {
         return format!("`{first}` has {}", listed(siblings, "and"));

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::diagnostic::{Problems, Reported};
 use super::quantity::{format_duration, parse_duration};
-use super::schema::{FAULT_COMMON, FAULTS};
+use super::schema::{FAULT_COMMON, FAULTS, keys_of_all};
 use super::section::{Entry, Section};
 use super::selector::{Crowd, parts, selector};
 use super::suggest::listed;
-use super::{Disk, Fault, FaultKind, MOST_NODES, Selector};
+use super::{Disk, DiskFault, Fault, FaultKind, MOST_NODES, Selector};
 
 /// Whether a section is a fault that makes new nodes join. What can't be read is taken for one,
 /// so that no error follows from another.
@@ -26,13 +26,13 @@ pub(super) fn fault(
     crowd: Crowd,
     problems: &mut Problems,
 ) -> Result<Fault, Reported> {
-    let words: Vec<_> = FAULTS.iter().map(|known| (known.0, *known)).collect();
+    let words: Vec<_> = FAULTS.iter().map(|(kind, _)| (*kind, *kind)).collect();
     let kind = section
         .get("kind")
         .map_or(Err(Reported), |entry| entry.word(problems, &words));
     match kind {
-        Ok((name, keys)) => refuse_other_keys(section, name, keys, problems),
-        Err(Reported) => section.only(&all_keys(), problems),
+        Ok(kind) => section.only_of_kind("fault", kind, FAULT_COMMON, FAULTS, problems),
+        Err(Reported) => section.only(&keys_of_all(FAULT_COMMON, FAULTS), problems),
     }
     let help = format!(
         "say what goes wrong: {}",
@@ -41,7 +41,7 @@ pub(super) fn fault(
     let kind = section
         .require("kind", problems, &help)
         .and(kind)
-        .and_then(|(name, _)| what(section, name, crowd, problems));
+        .and_then(|name| what(section, name, crowd, problems));
     let at = section
         .require("at", problems, "say when it begins, as in `at = \"2m\"`")
         .and_then(|entry| beginning(&entry, end, problems));
@@ -54,47 +54,6 @@ pub(super) fn fault(
         lasts: lasts?,
         kind: kind?,
     })
-}
-
-/// The keys of faults of any kind.
-fn all_keys() -> Vec<&'static str> {
-    let mut keys = FAULT_COMMON.to_vec();
-    for key in FAULTS.iter().flat_map(|(_, keys)| *keys) {
-        if !keys.contains(key) {
-            keys.push(key);
-        }
-    }
-    keys
-}
-
-/// Reports keys that no fault of this kind has.
-fn refuse_other_keys(
-    section: &Section,
-    kind: &str,
-    keys: &[&'static str],
-    problems: &mut Problems,
-) {
-    let keys = [FAULT_COMMON, keys].concat();
-    for entry in section.entries() {
-        let key = entry.key;
-        let owners = FAULTS.iter().filter(|(_, keys)| keys.contains(&key));
-        let owners = listed(owners.map(|(kind, _)| *kind), "and");
-        if keys.contains(&key) {
-            continue;
-        }
-        if owners == "nothing" {
-            section.unknown(&entry, &keys, problems);
-            continue;
-        }
-        problems.report(
-            entry.key_span,
-            format!("a fault of kind `{kind}` has no key `{key}`"),
-            format!(
-                "`{key}` belongs to {owners}; `{kind}` has {}",
-                listed(keys.iter().copied(), "and")
-            ),
-        );
-    }
 }
 
 fn beginning(
@@ -228,6 +187,14 @@ fn what(
                 by_ms: by?,
             }
         }
+        "disk" => {
+            let nodes = nodes("nodes", problems);
+            let what = disk_fault(section, problems);
+            FaultKind::Disk {
+                nodes: nodes?,
+                what: what?,
+            }
+        }
         "leave" => FaultKind::Leave {
             nodes: nodes("nodes", problems)?,
         },
@@ -240,6 +207,48 @@ fn what(
             }
         }
         _ => unreachable!("`schema::FAULTS` names each kind, and its names come in here"),
+    })
+}
+
+/// How a disk goes wrong.
+fn disk_fault(section: &Section, problems: &mut Problems) -> Result<DiskFault, Reported> {
+    let words = ["fails", "torn", "flip", "slow"].map(|word| (word, word));
+    let help = "say how: `what = \"fails\"`, \"torn\", \"flip\" or \"slow\"";
+    let what = section.require("what", problems, help)?;
+    let what = what.word(problems, &words)?;
+    for (key, owner) in [("count", "flip"), ("extra", "slow")] {
+        if what != owner
+            && let Some(entry) = section.get(key)
+        {
+            return Err(problems.report(
+                entry.key_span,
+                format!("`{key}` means nothing for `what = \"{what}\"`"),
+                format!("it belongs to `what = \"{owner}\"`"),
+            ));
+        }
+    }
+    Ok(match what {
+        "fails" => DiskFault::Fails,
+        "torn" => DiskFault::Torn,
+        "flip" => {
+            let help = "say in how many records of each node, as in `count = 10`; default 1";
+            let count = section.get("count").map_or(Ok(1), |entry| {
+                entry.whole(problems, 1..=u64::from(u32::MAX), help)
+            });
+            if let Some(entry) = section.get("for") {
+                return Err(problems.report(
+                    entry.key_span,
+                    "a flipped bit stays flipped",
+                    "leave `for` out",
+                ));
+            }
+            DiskFault::Flip(u32::try_from(count?).expect("bounded by 32 bits"))
+        }
+        _ => {
+            let help = "say how long a commit takes, as in `extra = \"20ms\"`";
+            let extra = section.require("extra", problems, help)?;
+            DiskFault::Slow(extra.duration(problems)?)
+        }
     })
 }
 

@@ -21,6 +21,7 @@ mod syntax;
 mod tests;
 mod traffic;
 mod turmoil;
+mod workload;
 
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct Checks {
     pub ring: bool,
     /// Look-ups, against an oracle.
     pub lookups: bool,
+    /// Records: that nothing acknowledged is lost, and what readers find.
+    pub records: bool,
 }
 
 /// How the ring comes about.
@@ -134,10 +137,45 @@ pub struct Workload {
 }
 
 /// What a workload asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum WorkloadKind {
     /// Look-ups of keys drawn evenly from the circle.
     Lookup,
+    /// Reads and writes of records.
+    Records(Access),
+}
+
+/// Reads and writes of records whose keys are named `k0`, `k1`, …; the field's name is empty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Access {
+    /// How many keys there are.
+    pub keys: u32,
+    /// The exponent of the skew over them: key `ki` is asked for in proportion to (i+1)^-zipf.
+    /// 0 is even.
+    pub zipf: f64,
+    /// The share of reads: 0 for `put`, 1 for `get`.
+    pub reads: f64,
+    /// The share of the writes that delete.
+    pub deletes: f64,
+    /// The share of the writes that compare and set: done only if the stamp that the workload
+    /// saw last for the key still stands.
+    pub conditional: f64,
+    /// The least and the most bytes of a value. It is longer where its number does not fit.
+    pub value: (u32, u32),
+    /// How long a value lives; for good without.
+    pub lives: Option<Duration>,
+}
+
+impl Scenario {
+    /// Whether anything is written.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let writes = |workload: &Workload| match workload.kind {
+            WorkloadKind::Lookup => false,
+            WorkloadKind::Records(access) => access.reads < 1.0,
+        };
+        self.workloads.iter().any(writes)
+    }
 }
 
 /// Coming and going: three Poisson processes over the whole ring, in events a second.
@@ -222,6 +260,13 @@ pub enum FaultKind {
         /// By how many milliseconds; negative is slow.
         by_ms: i64,
     },
+    /// The nodes' disks go wrong.
+    Disk {
+        /// Which.
+        nodes: Selector,
+        /// How.
+        what: DiskFault,
+    },
     /// The nodes leave gracefully; when it ends they join again.
     Leave {
         /// Which.
@@ -243,6 +288,21 @@ pub enum Disk {
     /// too, so that it comes back under another identity; in the `events` world nobody proves
     /// a key, and it keeps its own.
     Lost,
+}
+
+/// How a disk goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// The next commit fails, and with it the node: that is a crash. When the fault ends it
+    /// starts again, with all that was committed before.
+    Fails,
+    /// The node crashes while a batch is on its way to the disk, and that batch is not there when
+    /// it starts again. Where no batch is on its way, the next one is it.
+    Torn,
+    /// A bit flips in this many of the records there, at random; in all if there are fewer.
+    Flip(u32),
+    /// Each commit takes so long.
+    Slow(Duration),
 }
 
 /// Names nodes; resolved among the live ones when the fault fires.

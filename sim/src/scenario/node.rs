@@ -47,17 +47,37 @@ pub(super) fn config(section: &Section, problems: &mut Problems) -> Result<Confi
     let request_timeout = period("request_timeout", default.request_timeout);
     let request_timeout_max = period("request_timeout_max", default.request_timeout_max);
     let found_after = period("found_after", default.found_after);
+    let tombstones_for = period("tombstones_for", default.tombstones_for);
+    let hand_over_within = period("hand_over_within", default.hand_over_within);
+    let repair_every = section
+        .get("repair_every")
+        .map(|entry| entry.duration(problems))
+        .transpose();
+    let acks = section
+        .get("acks")
+        .map(|entry| {
+            let help = "leave it out for as many as there are `replicas`";
+            let bounds = 1..=u64::from(limits::SUCCESSORS);
+            entry.whole(problems, bounds, help)
+        })
+        .transpose();
+    let keys_max = section
+        .get("keys_max")
+        .map_or(Ok(u64::from(default.keys_max)), |entry| {
+            let help = format!("leave it out for the default, {}", default.keys_max);
+            entry.whole(problems, 1..=u64::from(u32::MAX), &help)
+        });
     let probe_every_max = section
         .get("probe_every_max")
         .map(|entry| entry.duration(problems))
         .transpose();
 
     let config = Config {
-        acks: default.acks,
-        repair_every: default.repair_every,
-        keys_max: default.keys_max,
-        tombstones_for: default.tombstones_for,
-        hand_over_within: default.hand_over_within,
+        acks: acks?.map(|acks| u8::try_from(acks).expect("bounded by a byte")),
+        repair_every: repair_every?,
+        keys_max: u32::try_from(keys_max?).expect("bounded by 32 bits"),
+        tombstones_for: tombstones_for?,
+        hand_over_within: hand_over_within?,
         cluster: cluster?.map_or(default.cluster, str::to_owned),
         successors: successors?,
         replicas: replicas?,
@@ -91,6 +111,11 @@ fn fits_together(
                 config.replicas, config.successors
             ),
             "records are kept on successors: raise `successors` or lower `replicas`",
+        ),
+        "acks" => (
+            "replicas",
+            format!("`acks` is more than the {} `replicas`", config.replicas),
+            "no more nodes can confirm a write than are to hold it",
         ),
         "request_timeout_max" => (
             "request_timeout",

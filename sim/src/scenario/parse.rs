@@ -15,7 +15,7 @@ use super::section::{Entry, Section};
 use super::selector::Crowd;
 use super::suggest::{listed, nearest};
 use super::{Checks, MOST_NODES, Scenario, Start, World};
-use super::{expect, fault, node, schema, syntax, traffic, turmoil};
+use super::{expect, fault, node, schema, syntax, traffic, turmoil, workload};
 
 /// What the command line says instead of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,7 @@ fn scenario(
     };
     let workloads = repeated(top, "workload", "[[workload]]", problems).and_then(|sections| {
         each(&sections, |section| {
-            traffic::workload(section, frame, problems)
+            workload::workload(section, frame, problems)
         })
     });
     let churn = repeated(top, "churn", "[[churn]]", problems).and_then(|sections| {
@@ -272,6 +272,7 @@ fn run_time(entry: &Entry, problems: &mut Problems) -> Result<Duration, Reported
 const ALL_CHECKS: Checks = Checks {
     ring: true,
     lookups: true,
+    records: true,
 };
 
 fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
@@ -279,6 +280,7 @@ fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
     let mut checks = Checks {
         ring: false,
         lookups: false,
+        records: false,
     };
     let mut all = Ok(());
     for item in entry.list(problems, help)?.iter() {
@@ -289,14 +291,7 @@ fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
         match entry.word(problems, &[("ring", 0), ("lookups", 1), ("records", 2)]) {
             Ok(0) => checks.ring = true,
             Ok(1) => checks.lookups = true,
-            Ok(_) => {
-                all = Err(entry.wrong(
-                    problems,
-                    "there are no records to check yet",
-                    "this check comes with records; leave it out, or leave out `checks` for all \
-                     that there are",
-                ));
-            }
+            Ok(_) => checks.records = true,
             Err(reported) => all = Err(reported),
         }
     }

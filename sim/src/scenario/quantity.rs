@@ -170,6 +170,38 @@ impl FromStr for Rate {
     }
 }
 
+/// Reads a number of bytes such as `100B`, `1KiB` or `2MiB`.
+///
+/// # Errors
+/// If it is none, lacks a unit or is above 1 GiB.
+pub fn parse_size(text: &str) -> Result<u64, QuantityError> {
+    const HELP: &str = "write a whole number with its unit, as in \"100B\", \"1KiB\" or \"2MiB\"";
+    const MOST: u64 = 1 << 30;
+    let whole = text.trim();
+    let digits = whole.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = whole.split_at(digits);
+    let bytes = match unit.trim_start() {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "" if digits > 0 => {
+            return error(
+                format!("\"{text}\" lacks a unit"),
+                format!("{HELP}; here perhaps \"{whole}B\""),
+            );
+        }
+        _ => return error(format!("\"{text}\" is not a size"), HELP),
+    };
+    match number.parse::<u64>() {
+        Ok(number) if number <= MOST / bytes => Ok(number * bytes),
+        Ok(_) => error(
+            format!("\"{text}\" is too large"),
+            "the greatest is \"1024MiB\"",
+        ),
+        Err(_) => error(format!("\"{text}\" is not a size"), HELP),
+    }
+}
+
 /// Reads a share in percent such as `20%` as a number from 0 to 1.
 ///
 /// # Errors
@@ -277,6 +309,30 @@ mod tests {
     }
 
     #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("100B", 100),
+            ("1KiB", 1024),
+            (" 2 MiB ", 2 << 20),
+            ("0B", 0),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "B",
+            "100",
+            "-1B",
+            "1.5KiB",
+            "1kb",
+            "1025MiB",
+            "99999999999999999999B",
+        ] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn percentages() {
         assert_eq!(parse_percentage("20%"), Ok(0.2));
         assert_eq!(parse_percentage("12.5 %"), Ok(0.125));
@@ -308,6 +364,7 @@ mod tests {
             let _ = parse_duration(&text);
             let _ = text.parse::<Rate>();
             let _ = parse_percentage(&text);
+            let _ = parse_size(&text);
         }
 
         #[test]

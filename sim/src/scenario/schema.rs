@@ -24,9 +24,36 @@ pub(super) const NODE: &[&str] = &[
     "remembered",
     "probe_every_max",
     "found_after",
+    "acks",
+    "repair_every",
+    "keys_max",
+    "tombstones_for",
+    "hand_over_within",
 ];
 pub(super) const NETWORK: &[&str] = &["latency", "loss", "duplicate", "tick"];
-pub(super) const WORKLOAD: &[&str] = &["kind", "rate", "from", "until"];
+/// The keys of every kind of workload.
+pub(super) const WORKLOAD_COMMON: &[&str] = &["kind", "rate", "from", "until"];
+/// The kinds of workloads, each with the keys that it has besides.
+pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
+    ("lookup", &[]),
+    (
+        "put",
+        &["keys", "zipf", "value", "deletes", "conditional", "ttl"],
+    ),
+    ("get", &["keys", "zipf"]),
+    (
+        "mixed",
+        &[
+            "keys",
+            "zipf",
+            "value",
+            "deletes",
+            "conditional",
+            "ttl",
+            "reads",
+        ],
+    ),
+];
 pub(super) const CHURN: &[&str] = &["join", "leave", "crash", "from", "until"];
 
 /// The keys of every kind of fault.
@@ -41,17 +68,17 @@ pub(super) const FAULTS: &[(&str, &[&str])] = &[
     ("loss", &["nodes", "share"]),
     ("reset", &["nodes", "after"]),
     ("skew", &["nodes", "by"]),
+    ("disk", &["nodes", "what", "count", "extra"]),
     ("leave", &["nodes"]),
     ("join", &["count"]),
 ];
 
 /// Where a key may stand, as that section is written; for telling where a misplaced one belongs.
 pub(super) fn homes(key: &str) -> Vec<&'static str> {
-    let sections: [(&str, &[&str]); 5] = [
+    let sections: [(&str, &[&str]); 4] = [
         ("[ring]", RING),
         ("[node]", NODE),
         ("[network]", NETWORK),
-        ("[[workload]]", WORKLOAD),
         ("[[churn]]", CHURN),
     ];
     let mut homes: Vec<&str> = sections
@@ -59,9 +86,27 @@ pub(super) fn homes(key: &str) -> Vec<&'static str> {
         .filter(|(_, keys)| keys.contains(&key))
         .map(|(section, _)| section)
         .collect();
+    let in_workload = WORKLOADS.iter().any(|(_, keys)| keys.contains(&key));
+    if in_workload || WORKLOAD_COMMON.contains(&key) {
+        homes.push("[[workload]]");
+    }
     let in_fault = FAULTS.iter().any(|(_, keys)| keys.contains(&key));
     if in_fault || FAULT_COMMON.contains(&key) {
         homes.push("[[fault]]");
     }
     homes
+}
+
+/// The keys of sections of any kind.
+pub(super) fn keys_of_all(
+    common: &[&'static str],
+    kinds: &[(&'static str, &'static [&'static str])],
+) -> Vec<&'static str> {
+    let mut keys = common.to_vec();
+    for key in kinds.iter().flat_map(|(_, keys)| *keys) {
+        if !keys.contains(key) {
+            keys.push(key);
+        }
+    }
+    keys
 }

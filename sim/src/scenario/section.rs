@@ -9,7 +9,9 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::{Problems, Reported};
-use super::quantity::{QuantityError, Rate, format_duration, parse_duration, parse_percentage};
+use super::quantity::{
+    QuantityError, Rate, format_duration, parse_duration, parse_percentage, parse_size,
+};
 use super::schema;
 use super::suggest::{listed, nearest};
 
@@ -146,6 +148,40 @@ impl<'a> Section<'a> {
             if !keys.contains(&entry.key) {
                 self.unknown(&entry, keys, problems);
             }
+        }
+    }
+
+    /// Reports every key that this kind of section has not. `kinds` names all kinds, each with
+    /// the keys that it has besides the `common` ones.
+    pub(super) fn only_of_kind(
+        &self,
+        what: &str,
+        kind: &str,
+        common: &[&'static str],
+        kinds: &[(&'static str, &'static [&'static str])],
+        problems: &mut Problems,
+    ) {
+        let own = kinds.iter().find(|(known, _)| *known == kind);
+        let keys = [common, own.map_or(&[], |(_, keys)| *keys)].concat();
+        for entry in self.entries() {
+            let key = entry.key;
+            let owners = kinds.iter().filter(|(_, keys)| keys.contains(&key));
+            let owners = listed(owners.map(|(kind, _)| *kind), "and");
+            if keys.contains(&key) {
+                continue;
+            }
+            if owners == "nothing" {
+                self.unknown(&entry, &keys, problems);
+                continue;
+            }
+            problems.report(
+                entry.key_span,
+                format!("a {what} of kind `{kind}` has no key `{key}`"),
+                format!(
+                    "`{key}` belongs to {owners}; `{kind}` has {}",
+                    listed(keys.iter().copied(), "and")
+                ),
+            );
         }
     }
 
@@ -380,6 +416,20 @@ impl<'a> Entry<'a> {
                 format!("the run ends after \"{}\"", format_duration(end)),
             )),
             _ => Ok(moment),
+        }
+    }
+
+    /// The value as a number of bytes.
+    pub(super) fn size(&self, problems: &mut Problems) -> Result<u64, Reported> {
+        let help = match self.value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => {
+                format!("sizes are text with a unit: \"{}B\"", number.as_str())
+            }
+            _ => "sizes are text with a unit, as in \"100B\" or \"1KiB\"".to_owned(),
+        };
+        match self.value.get_ref() {
+            DeValue::String(text) => self.quantity(problems, parse_size(text)),
+            _ => Err(self.wrong_type(problems, "a size", &help)),
         }
     }
 

@@ -18,6 +18,7 @@ fn metrics() -> Vec<String> {
         "lookups.hops.mean",
         "ring.ideal",
         "ring.violations",
+        "writes.lost",
     ]
     .map(str::to_owned)
     .to_vec()
@@ -52,7 +53,8 @@ fn a_short_file_has_the_documented_defaults() {
             duration: seconds(600),
             checks: Checks {
                 ring: true,
-                lookups: true
+                lookups: true,
+                records: true,
             },
             nodes: 4,
             start: Start::Ideal,
@@ -71,7 +73,7 @@ fn a_short_file_has_the_documented_defaults() {
     );
 }
 
-/// The example of the design's page on scenario files, without what concerns records.
+/// The example of the design's page on scenario files.
 #[test]
 fn the_example_of_the_design_is_read() {
     let scenario = valid(
@@ -80,7 +82,7 @@ title    = "Nodes join and leave while lookups run"
 world    = "events"          # default; --world overrides
 seed     = 1                 # default; --seed overrides
 duration = "10m"             # simulated
-checks   = ["ring", "lookups"]
+checks   = ["ring", "lookups", "records"]   # default: all; [] to measure speed
 
 [ring]
 nodes = 1000                 # n0 … n999
@@ -102,6 +104,11 @@ duplicate = 0.0
 kind = "lookup"
 rate = "1/s"                 # Poisson, over the whole ring; each from a random live node
 from = "0s"                  # until = end
+
+[[workload]]
+kind = "put"
+rate = "1/s"
+keys = 1000                  # size of the key space of put, get and mixed
 
 [[churn]]
 join  = "0.05/s"             # Poisson, over the whole ring
@@ -126,6 +133,7 @@ for   = "1m"
 "lookups.wrong_share"  = { max = 0.001 }
 "lookups.hops.mean"    = { min = 3.6, max = 4.2 }
 "ring.violations"      = { max = 0 }
+"writes.lost"          = { max = 0 }
 "#,
     );
     let expect = |metric: &str, min, max| Expectation {
@@ -142,7 +150,8 @@ for   = "1m"
             duration: seconds(600),
             checks: Checks {
                 ring: true,
-                lookups: true
+                lookups: true,
+                records: true,
             },
             nodes: 1000,
             start: Start::Ideal,
@@ -156,12 +165,28 @@ for   = "1m"
                 duplicate: 0.0,
                 tick: Duration::from_millis(5),
             },
-            workloads: vec![Workload {
-                kind: WorkloadKind::Lookup,
-                rate: 1.0,
-                from: Duration::ZERO,
-                until: seconds(600),
-            }],
+            workloads: vec![
+                Workload {
+                    kind: WorkloadKind::Lookup,
+                    rate: 1.0,
+                    from: Duration::ZERO,
+                    until: seconds(600),
+                },
+                Workload {
+                    kind: WorkloadKind::Records(Access {
+                        keys: 1000,
+                        zipf: 0.0,
+                        reads: 0.0,
+                        deletes: 0.0,
+                        conditional: 0.0,
+                        value: (100, 100),
+                        lives: None,
+                    }),
+                    rate: 1.0,
+                    from: Duration::ZERO,
+                    until: seconds(600),
+                },
+            ],
             churn: vec![Churn {
                 join: 0.05,
                 leave: 0.05,
@@ -191,6 +216,7 @@ for   = "1m"
                 expect("lookups.wrong_share", None, Some(0.001)),
                 expect("lookups.hops.mean", Some(3.6), Some(4.2)),
                 expect("ring.violations", None, Some(0.0)),
+                expect("writes.lost", None, Some(0.0)),
             ],
         }
     );
@@ -203,6 +229,30 @@ fn every_key_is_read_as_it_says() {
     assert_eq!(scenario.workloads[0].rate, 0.5);
     assert_eq!(scenario.workloads[0].until, seconds(3000));
     assert_eq!(scenario.workloads[1].rate, 10.0);
+    let put = Access {
+        keys: 1000,
+        zipf: 0.9,
+        reads: 0.0,
+        deletes: 0.1,
+        conditional: 0.05,
+        value: (10, 1024),
+        lives: Some(seconds(600)),
+    };
+    let get = Access {
+        zipf: 0.0,
+        reads: 1.0,
+        deletes: 0.0,
+        conditional: 0.0,
+        value: (100, 100),
+        lives: None,
+        ..put
+    };
+    let mixed = Access { reads: 0.9, ..get };
+    let kinds: Vec<WorkloadKind> = scenario.workloads[2..].iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, [put, get, mixed].map(WorkloadKind::Records));
+    assert!(scenario.writes());
+    let node = &scenario.node;
+    assert_eq!((node.acks, node.repair_every), (Some(3), Some(seconds(60))));
     let churn = &scenario.churn[0];
     assert_eq!(
         (churn.leave, churn.crash),
@@ -249,6 +299,14 @@ fn every_key_is_read_as_it_says() {
         FaultKind::Skew {
             nodes: node(5),
             by_ms: -1500,
+        },
+        FaultKind::Disk {
+            nodes: share(0.05),
+            what: DiskFault::Flip(3),
+        },
+        FaultKind::Disk {
+            nodes: node(6),
+            what: DiskFault::Slow(Duration::from_millis(20)),
         },
         FaultKind::Leave {
             nodes: Selector::Arc(0.0, 0.01),
@@ -297,18 +355,14 @@ fn the_example_of_every_key_misses_none() {
         }
         keys
     };
-    let fault_keys: Vec<&str> = schema::FAULTS
-        .iter()
-        .flat_map(|(_, keys)| *keys)
-        .chain(schema::FAULT_COMMON)
-        .copied()
-        .collect();
+    let fault_keys = schema::keys_of_all(schema::FAULT_COMMON, schema::FAULTS);
+    let workload_keys = schema::keys_of_all(schema::WORKLOAD_COMMON, schema::WORKLOADS);
     for (section, keys) in [
         ("", schema::TOP),
         ("ring", schema::RING),
         ("node", schema::NODE),
         ("network", schema::NETWORK),
-        ("workload", schema::WORKLOAD),
+        ("workload", &workload_keys),
         ("churn", schema::CHURN),
         ("fault", &fault_keys),
         ("expect", &["min", "max", "equals"]),
@@ -318,15 +372,18 @@ fn the_example_of_every_key_misses_none() {
             assert!(present.contains(*key), "[{section}] {key}");
         }
     }
-    let kinds: Vec<&str> = document.get_ref()["fault"]
-        .get_ref()
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|fault| fault.get_ref()["kind"].get_ref().as_str().unwrap())
-        .collect();
-    let known: Vec<&str> = schema::FAULTS.iter().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, known);
+    for (section, known) in [("fault", schema::FAULTS), ("workload", schema::WORKLOADS)] {
+        let mut kinds: Vec<&str> = document.get_ref()[section]
+            .get_ref()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item.get_ref()["kind"].get_ref().as_str().unwrap())
+            .collect();
+        kinds.dedup();
+        let known: Vec<&str> = known.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, known);
+    }
 }
 
 #[test]

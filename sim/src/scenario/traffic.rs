@@ -1,4 +1,4 @@
-//! Reads `[network]`, `[[workload]]` and `[[churn]]`: what happens all the time.
+//! Reads `[network]` and `[[churn]]`: what happens all the time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::parse::Frame;
 use super::quantity::FASTEST;
 use super::schema;
 use super::section::{Entry, Section};
-use super::{Churn, Latency, Network, Workload, WorkloadKind};
+use super::{Churn, Latency, Network};
 
 /// Reads what the network does; without a section it only takes its time.
 pub(super) fn network(
@@ -105,60 +105,6 @@ fn latency(entry: &Entry, problems: &mut Problems) -> Result<Latency, Reported> 
     }
 }
 
-/// Reads what clients do.
-pub(super) fn workload(
-    section: &Section,
-    frame: Frame,
-    problems: &mut Problems,
-) -> Result<Workload, Reported> {
-    for entry in section.entries() {
-        if entry.key == "keys" {
-            problems.report(
-                entry.key_span,
-                "there are no keys to choose from yet",
-                "`keys` is for `put`, `get` and `mixed`, which come with records; look-ups draw \
-                 theirs evenly from the circle",
-            );
-        } else if !schema::WORKLOAD.contains(&entry.key) {
-            section.unknown(&entry, schema::WORKLOAD, problems);
-        }
-    }
-    let kind = section
-        .require(
-            "kind",
-            problems,
-            "say what is asked, as in `kind = \"lookup\"`",
-        )
-        .and_then(|entry| kind(&entry, problems));
-    let rate = section
-        .require("rate", problems, "say how often, as in `rate = \"1/s\"`")
-        .and_then(|entry| rate(&entry, frame, problems));
-    let window = window(section, frame, problems);
-    let (from, until) = window?;
-    Ok(Workload {
-        kind: kind?,
-        rate: rate?,
-        from,
-        until,
-    })
-}
-
-fn kind(entry: &Entry, problems: &mut Problems) -> Result<WorkloadKind, Reported> {
-    let kinds = [
-        ("lookup", Some(WorkloadKind::Lookup)),
-        ("put", None),
-        ("get", None),
-        ("mixed", None),
-    ];
-    entry.word(problems, &kinds)?.ok_or_else(|| {
-        entry.wrong(
-            problems,
-            "nodes keep no records yet",
-            "this kind of workload comes with records; `lookup` is there",
-        )
-    })
-}
-
 /// Reads who comes and goes.
 pub(super) fn churn(
     section: &Section,
@@ -193,7 +139,7 @@ pub(super) fn churn(
 }
 
 /// A rate over the whole ring.
-fn rate(entry: &Entry, frame: Frame, problems: &mut Problems) -> Result<f64, Reported> {
+pub(super) fn rate(entry: &Entry, frame: Frame, problems: &mut Problems) -> Result<f64, Reported> {
     let rate = entry.rate(problems)?;
     // Without a number of nodes the scenario is refused anyway.
     let whole = rate.over(frame.nodes.unwrap_or(1));
@@ -208,7 +154,7 @@ fn rate(entry: &Entry, frame: Frame, problems: &mut Problems) -> Result<f64, Rep
 }
 
 /// From when until when something goes on; all the time by default.
-fn window(
+pub(super) fn window(
     section: &Section,
     frame: Frame,
     problems: &mut Problems,

@@ -14,8 +14,12 @@ pub mod turmoil;
 
 use std::fmt;
 
-use cuerda::node::{Event, Found, LookupError, Node};
+use std::time::Duration;
+
+use cuerda::node::{AccessError, Event, Found, LookupError, Node, Written};
+use cuerda::record::Stamp;
 use cuerda::ring::Id;
+use cuerda::store::Batch;
 
 pub use digest::Digest;
 use names::{EPOCH_MS, address_of, name_of, number_of};
@@ -94,7 +98,7 @@ impl fmt::Display for Cause {
 /// How a member ceased to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// It began to leave gracefully: it owns nothing any more.
+    /// It has handed over what it owned, and says good-bye.
     Left,
     /// It stopped without a word.
     Crashed,
@@ -117,6 +121,80 @@ pub struct LookupEnd {
     pub result: Result<(u32, Found), LookupError>,
     /// Nodes that did not answer in time.
     pub timeouts: u32,
+}
+
+/// A write as a client issues it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WriteIssue {
+    /// Its number, which no other read or write of the run has; its value says it.
+    pub write: u64,
+    /// Whom the client asks.
+    pub asker: u32,
+    /// Which record. The field's name is empty.
+    pub key: Id,
+    /// Whether it deletes.
+    pub deletes: bool,
+    /// How long its value lives, if not for good.
+    pub lives: Option<Duration>,
+    /// The last stamp that the client has seen.
+    pub past: Stamp,
+}
+
+/// A write as a client sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WriteEnd {
+    /// What was asked.
+    pub issue: WriteIssue,
+    /// When it began.
+    pub issued: Time,
+    /// Where it stands, or why it was not done. It may have been done all the same.
+    pub result: Result<Written, AccessError>,
+}
+
+/// A reading as a client sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadEnd {
+    /// Its number.
+    pub read: u64,
+    /// Who asked.
+    pub asker: u32,
+    /// Which record.
+    pub key: Id,
+    /// When it began.
+    pub issued: Time,
+    /// What was found, or why nothing could be.
+    pub result: Result<Reading, AccessError>,
+}
+
+/// What a reading found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// What the field holds; `None` if it is not there.
+    pub seen: Option<Seen>,
+    /// Whether the key's owner answered for it.
+    pub certain: bool,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// The write's stamp.
+    pub stamp: Stamp,
+    /// The number of the write whose value it is; `None` for a deletion.
+    pub write: Option<u64>,
+    /// Whether there is a value that no client could have written.
+    pub strange: bool,
+}
+
+/// How the disks of machines went out of reach for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskGone {
+    /// All that was on them is lost.
+    Lost,
+    /// Their machines crashed, and never start again.
+    Away,
+    /// Their machines left the ring.
+    Left,
 }
 
 /// A fault as it took effect.
@@ -156,6 +234,10 @@ pub trait World {
     fn members(&self) -> usize;
     /// All members now, each with its number.
     fn each_member(&self) -> impl Iterator<Item = (u32, &Node)>;
+    /// Bytes of messages about repairing records sent since t = 0.
+    fn repair_bytes(&self) -> u64;
+    /// A client reads a key, from a random member.
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher);
     /// Handles all that is due before `end`, and lets time pass until then.
     fn run_until(&mut self, end: Time, watcher: &mut impl Watcher);
     /// Why the world can't go on, if it can't: what a program under test did that none may. What
@@ -185,6 +267,24 @@ pub trait Watcher {
     fn lookup_ended(&mut self, _at: Moment, _end: &LookupEnd) {}
     /// The asker stopped before its look-up ended.
     fn lookup_abandoned(&mut self, _at: Moment, _lookup: u64) {}
+    /// A client issues a write.
+    fn write_issued(&mut self, _at: Moment, _issue: &WriteIssue) {}
+    /// A write ended.
+    fn write_ended(&mut self, _at: Moment, _end: &WriteEnd) {}
+    /// The asker stopped before this write ended.
+    fn write_abandoned(&mut self, _at: Moment, _write: u64) {}
+    /// A client began to read a key.
+    fn read_issued(&mut self, _at: Moment, _read: u64, _asker: u32, _key: Id) {}
+    /// A reading ended.
+    fn read_ended(&mut self, _at: Moment, _end: &ReadEnd) {}
+    /// The asker stopped before its reading ended.
+    fn read_abandoned(&mut self, _at: Moment, _read: u64) {}
+    /// What a node changed is on its disk; `id` is the node's.
+    fn committed(&mut self, _at: Moment, _number: u32, _id: Id, _batch: &Batch) {}
+    /// The record of a key on a disk is no longer what was written.
+    fn spoilt(&mut self, _at: Moment, _number: u32, _key: Id) {}
+    /// The disks of these machines are gone for good, all at one instant.
+    fn disks_gone(&mut self, _at: Moment, _numbers: &[u32], _how: DiskGone) {}
     /// A fault began.
     fn fault_began(&mut self, _at: Moment, _effect: &Effect) {}
     /// A fault ended.

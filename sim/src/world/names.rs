@@ -81,6 +81,34 @@ pub(super) fn name_of(message: &Message) -> &'static str {
     }
 }
 
+/// Whether a message is about bringing records to where they belong, and not one that a client's
+/// reading or writing causes.
+pub(super) fn is_repair(message: &Message) -> bool {
+    match message {
+        Message::Request {
+            request: Request::Records(stamped),
+            ..
+        } => !matches!(
+            stamped.body,
+            RecordRequest::Read(_) | RecordRequest::Write { .. } | RecordRequest::Store { .. }
+        ),
+        Message::Reply {
+            reply: Reply::Records(stamped),
+            ..
+        } => !matches!(
+            stamped.body,
+            RecordReply::Record { .. }
+                | RecordReply::NotServing { .. }
+                | RecordReply::Written(_)
+                | RecordReply::Denied(_)
+                | RecordReply::Stored
+                | RecordReply::Beaten(_)
+                | RecordReply::Superseded(_)
+        ),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,8 @@ pub enum Purpose {
     Keys = 8,
     /// Where reads from connections end.
     Splits = 9,
+    /// Who reads and writes which record, and when.
+    Records = 10,
 }
 
 /// One stream.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use cuerda::node::{Input, Node};
 use cuerda::ring::{Id, Peer};
+use cuerda::store::MemoryStore;
 
 use super::queue::Entry;
 use super::{Host, World, kind};
-use crate::world::script::{Machines, Script, cuts::Cuts};
+use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts};
 use crate::world::{Cause, Digest, Time, Watcher, address_of};
 
 impl crate::world::World for World {
@@ -50,6 +51,14 @@ impl crate::world::World for World {
     fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
         let members = self.script.members.all().iter();
         members.map(|&number| (number, &self.hosts[number as usize].node))
+    }
+
+    fn repair_bytes(&self) -> u64 {
+        self.wire.counters.repair_bytes
+    }
+
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+        script::read(self, key, watcher);
     }
 
     fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
@@ -106,6 +115,7 @@ impl Machines for World {
             skew_ms: 0,
             backlog: Vec::new(),
             store: None,
+            disk: None,
         });
         self.wire.nodes = number + 1;
         number
@@ -137,6 +147,12 @@ impl Machines for World {
         let host = &mut self.hosts[number as usize];
         host.up = false;
         host.epoch = host.epoch.wrapping_add(1);
+        if let Some(store) = &mut host.store {
+            store.crash();
+        }
+        if let Some(disk) = &mut host.disk {
+            disk.waiting.clear();
+        }
         for entry in std::mem::take(&mut host.backlog) {
             if entry.kind == kind::LETTER {
                 self.wire.letters.take(entry.value);
@@ -145,8 +161,37 @@ impl Machines for World {
         }
     }
 
-    /// Nothing to do: nobody has to prove a key here, and a new incarnation knows nothing anyway.
-    fn lose_disk(&mut self, _: u32) {}
+    /// Its records are lost. It keeps its key: nobody has to prove one here.
+    fn lose_disk(&mut self, number: u32) {
+        self.hosts[number as usize].store = None;
+    }
+
+    fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
+        let store = self.hosts[number as usize].store.as_mut();
+        store.map(|store| act(store))
+    }
+
+    fn slow_disk(&mut self, number: u32, by: i64) {
+        let disk = self.hosts[number as usize].disk.get_or_insert_default();
+        disk.slow = disk.slow.saturating_add_signed(by);
+    }
+
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, watcher: &mut impl Watcher) {
+        if how == Some(Broken::Torn)
+            && let Some(last) = self.last_under_way(number)
+        {
+            let cause = Cause::Order {
+                node: number,
+                kind: "tear",
+            };
+            let at = self.moment(cause);
+            return self.tear(number, last - 1, at, watcher);
+        }
+        self.hosts[number as usize]
+            .disk
+            .get_or_insert_default()
+            .broken = how;
+    }
 
     fn order(&mut self, number: u32, input: Input, kind: &'static str, watcher: &mut impl Watcher) {
         let cause = Cause::Order { node: number, kind };

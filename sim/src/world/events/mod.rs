@@ -8,12 +8,15 @@
 //!   mod.rs       the world: takes the next event and hands it to its node
 //!   machines.rs  what the script does to it: machines that start, stop, sleep
 //!   wire.rs      what the network does to messages; the nodes' Network
+//!   disk.rs      disks that are slow or about to break, and what waits for them
 //!   queue.rs     what happens next;  letters.rs  messages under way
 //! ```
 //!
 //! A crash loses what is under way to the node and stops its timers; what it has sent arrives.
 //! A paused node handles nothing; when it wakes it handles what has come meanwhile, in order.
+//! What a node stores is on its disk at once, unless a fault slows the disk.
 
+mod disk;
 mod letters;
 mod machines;
 // Public for `benches/queue.rs` alone, which compares it with other queues.
@@ -26,12 +29,13 @@ mod wire;
 use std::sync::Arc;
 
 use cuerda::node::{Config, Event, Input, Message, Node};
-use cuerda::store::{MemoryStore, Store};
+use cuerda::store::{Batch, MemoryStore, Store};
 
 use super::script::{self, Script, cuts::Cuts};
 use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher, name_of};
 use crate::scenario::Scenario;
-use letters::Letters;
+use disk::Disk;
+use letters::{Letter, Letters};
 use queue::{Entry, Queue};
 use wire::{Counters, Port, Wire, kind};
 
@@ -46,6 +50,8 @@ pub struct World {
     hosts: Vec<Host>,
     wire: Wire,
     emitted: Vec<Event>,
+    /// What a node sent that waits for its disk.
+    kept: Vec<(u32, Letter)>,
     digest: Digest,
     handled: u64,
 }
@@ -65,6 +71,8 @@ struct Host {
     /// What came while it was paused.
     backlog: Vec<Entry>,
     store: Option<Box<MemoryStore>>,
+    /// `None` as long as nothing is wrong with it.
+    disk: Option<Box<Disk>>,
 }
 
 impl Host {
@@ -108,6 +116,7 @@ impl World {
                 counters: Counters::default(),
             },
             emitted: Vec::new(),
+            kept: Vec::new(),
             digest: Digest::new(),
             handled: 0,
         };
@@ -186,6 +195,10 @@ impl World {
             host.backlog.push(entry);
         } else if entry.kind == kind::LETTER {
             self.deliver(entry, watcher);
+        } else if entry.kind == kind::COMMIT {
+            if host.expects(&entry) {
+                self.commit(entry.node, watcher);
+            }
         } else if host.expects(&entry) {
             let cause = Cause::Timer {
                 node: entry.node,
@@ -240,6 +253,7 @@ impl World {
         watcher: &mut impl Watcher,
     ) {
         let host = &mut self.hosts[number as usize];
+        let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
         let mut port = Port {
             wire: &mut self.wire,
             me: host.node.me(),
@@ -249,23 +263,32 @@ impl World {
             asked,
             emitted: &mut self.emitted,
             store: &mut host.store,
+            kept: holds.then_some(&mut self.kept),
         };
         host.node.handle(input, &mut port);
-        if let Some(store) = &mut host.store
-            && let Some(batch) = store.seal()
-        {
-            store.committed(batch.number);
+        let batch = host.store.as_mut().and_then(|store| store.seal());
+        let at = Moment {
+            now: self.wire.now,
+            cause,
+        };
+        if holds {
+            return self.hold(number, batch.as_ref(), at, watcher);
+        }
+        if let Some(batch) = batch {
+            self.committed(number, &batch, at, watcher);
         }
         if !self.emitted.is_empty() {
-            self.pass_on(
-                number,
-                Moment {
-                    now: self.wire.now,
-                    cause,
-                },
-                watcher,
-            );
+            self.pass_on(number, at, watcher);
         }
+    }
+
+    /// A batch is on the disk.
+    fn committed(&mut self, number: u32, batch: &Batch, at: Moment, watcher: &mut impl Watcher) {
+        let host = &mut self.hosts[number as usize];
+        if let Some(store) = &mut host.store {
+            store.committed(batch.number);
+        }
+        watcher.committed(at, number, host.node.me().id, batch);
     }
 
     /// Does what the events of a node mean for the world, and tells the watcher.

@@ -4,6 +4,7 @@
 //! happens to nodes is read off whole runs.
 
 mod coming_back;
+mod disks;
 mod lookups;
 mod machines;
 mod mended;
@@ -18,13 +19,14 @@ use std::sync::Arc;
 
 use cuerda::node::{Event, Message, Network as _, Node, Request, RequestId};
 use cuerda::ring::Peer;
+use cuerda::store::Batch;
 
 use super::queue::Queue;
 use super::wire::Port;
 use super::{World, kind};
 use crate::scenario::{Overrides, Scenario};
 use crate::world::{
-    Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World as _, address_of,
+    DiskGone, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World as _, address_of,
 };
 
 const MILLISECOND: Time = SECOND / 1000;
@@ -60,6 +62,9 @@ fn fault(kind: &str, at: &str, lasts: &str, keys: &str) -> String {
 /// What a watcher is told.
 #[derive(Clone, Debug, PartialEq)]
 enum Seen {
+    Committed(u32, u64),
+    DisksGone(Vec<u32>, DiskGone),
+    Spoilt(u32, cuerda::ring::Id),
     Joined(u32),
     Gone(u32, Gone),
     Issued(u64, u32, cuerda::ring::Id),
@@ -136,6 +141,16 @@ impl Watcher for Log {
     fn lookup_abandoned(&mut self, at: Moment, lookup: u64) {
         self.0.push((at.now, Seen::Abandoned(lookup)));
     }
+    fn committed(&mut self, at: Moment, number: u32, _: cuerda::ring::Id, batch: &Batch) {
+        self.0.push((at.now, Seen::Committed(number, batch.number)));
+    }
+    fn disks_gone(&mut self, at: Moment, numbers: &[u32], how: DiskGone) {
+        let numbers = numbers.to_vec();
+        self.0.push((at.now, Seen::DisksGone(numbers, how)));
+    }
+    fn spoilt(&mut self, at: Moment, number: u32, key: cuerda::ring::Id) {
+        self.0.push((at.now, Seen::Spoilt(number, key)));
+    }
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.0.push((at.now, Seen::Began(effect.clone())));
     }
@@ -211,6 +226,7 @@ impl World {
             wire: &mut self.wire,
             emitted: &mut Vec::new(),
             store: &mut None,
+            kept: None,
         })
     }
 

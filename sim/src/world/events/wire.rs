@@ -10,6 +10,7 @@ use cuerda::store::MemoryStore;
 use super::letters::{Letter, Letters};
 use super::queue::{Entry, Queue};
 use crate::scenario::Latency;
+use crate::world::names::is_repair;
 use crate::world::script::cuts::Cuts;
 use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
 
@@ -22,6 +23,7 @@ pub(super) mod kind {
     pub(crate) const JOIN: u16 = 4;
     pub(crate) const CONTROL: u16 = 5;
     pub(crate) const REPAIR: u16 = 6;
+    pub(crate) const COMMIT: u16 = 7;
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +31,7 @@ pub(super) struct Counters {
     pub(super) delivered: u64,
     pub(super) lost: u64,
     pub(super) bytes: u64,
+    pub(super) repair_bytes: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +59,12 @@ impl Wire {
         }
     }
 
-    fn send(&mut self, to: u32, letter: Letter) {
+    pub(super) fn send(&mut self, to: u32, letter: Letter) {
+        let bytes = letter.message.wire_size() as u64;
+        self.counters.bytes += bytes;
+        if is_repair(&letter.message) {
+            self.counters.repair_bytes += bytes;
+        }
         let extra = if self.cuts.is_empty() {
             Some(0)
         } else {
@@ -99,6 +107,8 @@ pub(super) struct Port<'a> {
     pub(super) asked: Option<(Address, RequestId, Time)>,
     pub(super) emitted: &'a mut Vec<Event>,
     pub(super) store: &'a mut Option<Box<MemoryStore>>,
+    /// Where messages that depend on the store are kept back, if the disk is not at once ready.
+    pub(super) kept: Option<&'a mut Vec<(u32, Letter)>>,
 }
 
 impl Network for Port<'_> {
@@ -106,7 +116,6 @@ impl Network for Port<'_> {
 
     fn send(&mut self, to: Peer, message: Message) {
         let now = self.wire.now;
-        self.wire.counters.bytes += message.wire_size() as u64;
         let asked = match (&message, &self.asked) {
             (Message::Reply { id, .. }, Some((asker, request, sent)))
                 if *asker == to.address && request == id =>
@@ -122,8 +131,11 @@ impl Network for Port<'_> {
             sent: now,
             asked,
         };
-        self.wire
-            .send(number_of(to.address).unwrap_or(u32::MAX), letter);
+        let to = number_of(to.address).unwrap_or(u32::MAX);
+        match &mut self.kept {
+            Some(kept) if letter.message.depends_on_store() => kept.push((to, letter)),
+            _ => self.wire.send(to, letter),
+        }
     }
 
     fn set_timer(&mut self, timer: Timer, after: Range<Duration>) {
@@ -173,6 +185,7 @@ pub(super) const fn timer_name(entry: &Entry) -> &'static str {
         kind::FINGERS => "Fingers",
         kind::JOIN => "Join",
         kind::REPAIR => "Repair",
+        kind::COMMIT => "Commit",
         _ => "Request",
     }
 }

@@ -6,8 +6,8 @@ use cuerda::ring::Id;
 use super::lookups::OpenLookup;
 use super::plan::Going;
 use super::{Machines, faults, take_down};
-use crate::scenario::Churn;
-use crate::world::{Cause, Gone, Watcher};
+use crate::scenario::{Churn, Disk};
+use crate::world::{Cause, DiskGone, Gone, Watcher};
 
 /// Through how many members a node tries to join.
 const CONTACTS: usize = 3;
@@ -62,13 +62,13 @@ pub(super) fn go(
         }
         Going::Leave => {
             if let Some(number) = pick_leaver(world) {
-                leave(world, number, Cause::Churn("leave"), watcher);
+                leave(world, number, watcher);
             }
             churn.leave
         }
         Going::Crash => {
             if let Some(number) = pick_leaver(world) {
-                crash(world, &[number], Cause::Churn("crash"), watcher);
+                crash(world, &[number], Disk::Kept, Cause::Churn("crash"), watcher);
             }
             churn.crash
         }
@@ -128,32 +128,25 @@ pub(super) fn enter(world: &mut impl Machines, number: u32, watcher: &mut impl W
     world.order(number, Input::Join(peers), "join", watcher);
 }
 
-/// Makes a member leave gracefully. It owns nothing from now on.
-pub(super) fn leave(
-    world: &mut impl Machines,
-    number: u32,
-    cause: Cause,
-    watcher: &mut impl Watcher,
-) {
-    if !world.is_up(number) {
-        return;
+/// Makes a member leave gracefully: it owns what it has until it has handed that over.
+pub(super) fn leave(world: &mut impl Machines, number: u32, watcher: &mut impl Watcher) {
+    if world.is_up(number) {
+        world.script_mut().leaving.insert(number);
+        world.order(number, Input::Leave, "leave", watcher);
     }
-    let id = world.node(number).me().id;
-    if world.script_mut().members.remove(id, number) {
-        watcher.gone(world.moment(cause), number, Gone::Left);
-    }
-    world.order(number, Input::Leave, "leave", watcher);
 }
 
 /// Stops nodes at one instant.
 pub(super) fn crash(
     world: &mut impl Machines,
     numbers: &[u32],
+    disk: Disk,
     cause: Cause,
     watcher: &mut impl Watcher,
 ) {
     let at = world.moment(cause);
     let mut gone = Vec::new();
+    let mut down = Vec::new();
     for &number in numbers {
         if !world.is_up(number) {
             continue;
@@ -163,6 +156,14 @@ pub(super) fn crash(
             gone.push(number);
         }
         take_down(world, number, at, watcher);
+        down.push(number);
     }
     watcher.gone_together(at, &gone, Gone::Crashed);
+    if disk == Disk::Lost {
+        return watcher.disks_gone(at, &down, DiskGone::Lost);
+    }
+    down.retain(|&number| !world.script().returns(number));
+    if !down.is_empty() {
+        watcher.disks_gone(at, &down, DiskGone::Away);
+    }
 }

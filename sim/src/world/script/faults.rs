@@ -5,9 +5,9 @@ use cuerda::node::Input;
 use super::cuts::Cut;
 use super::plan::schedule_end;
 use super::select::{select, split};
-use super::{Machines, clients, is_kept, take_down};
+use super::{Machines, clients, disks, is_kept, take_down};
 use crate::scenario::{Disk, FaultKind};
-use crate::world::{Cause, Effect, Watcher, nanoseconds};
+use crate::world::{Cause, DiskGone, Effect, Gone, Watcher, nanoseconds};
 
 pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl Watcher) {
     let fault = world.script().scenario.faults[index].clone();
@@ -20,6 +20,7 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
         | FaultKind::Loss { nodes, .. }
         | FaultKind::Reset { nodes, .. }
         | FaultKind::Skew { nodes, .. }
+        | FaultKind::Disk { nodes, .. }
         | FaultKind::Leave { nodes } => vec![select(world, nodes)],
         FaultKind::OneWay { from, to } => vec![select(world, from), select(world, to)],
         FaultKind::Partition { split: parts } => split(world, parts),
@@ -41,7 +42,7 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
     let first = effect.groups[0].clone();
     world.script_mut().faults.push(effect.clone());
     match fault.kind {
-        FaultKind::Crash { .. } => clients::crash(world, &first, cause, watcher),
+        FaultKind::Crash { disk, .. } => clients::crash(world, &first, disk, cause, watcher),
         FaultKind::Pause { .. } => {
             for number in first {
                 world.pause(number);
@@ -72,9 +73,10 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
                 world.skew(number, by_ms);
             }
         }
+        FaultKind::Disk { what, .. } => disks::begin(world, first, what, cause, watcher),
         FaultKind::Leave { .. } => {
             for number in first {
-                clients::leave(world, number, cause, watcher);
+                clients::leave(world, number, watcher);
             }
         }
         FaultKind::Join { .. } => {
@@ -108,6 +110,14 @@ pub(super) fn end(world: &mut impl Machines, index: usize, watcher: &mut impl Wa
                 restart(world, number, Disk::Kept, watcher);
             }
         }
+        FaultKind::Disk { what, .. } => {
+            for number in first {
+                disks::end(world, number, what, watcher);
+                if !world.is_up(number) {
+                    restart(world, number, Disk::Kept, watcher);
+                }
+            }
+        }
         FaultKind::Pause { .. } => {
             for number in first {
                 world.wake(number);
@@ -125,7 +135,7 @@ pub(super) fn end(world: &mut impl Machines, index: usize, watcher: &mut impl Wa
         }
         FaultKind::Join { .. } => {
             for number in first {
-                clients::leave(world, number, cause, watcher);
+                clients::leave(world, number, watcher);
             }
         }
     }
@@ -138,7 +148,7 @@ fn restart(world: &mut impl Machines, number: u32, disk: Disk, watcher: &mut imp
     let node = world.node(number);
     let remembered = node.remembered().collect();
     let up = world.is_up(number);
-    if up && node.is_member() {
+    if up && node.is_member() && !world.script().leaving.contains(&number) {
         return;
     }
     if up {
@@ -147,10 +157,20 @@ fn restart(world: &mut impl Machines, number: u32, disk: Disk, watcher: &mut imp
             node: number,
             kind: "restart",
         };
-        take_down(world, number, world.moment(cause), watcher);
+        let (at, id) = (world.moment(cause), world.node(number).me().id);
+        let member = world.script_mut().members.remove(id, number);
+        take_down(world, number, at, watcher);
+        if member {
+            watcher.gone(at, number, Gone::Crashed);
+        }
     }
     if !is_kept(disk) {
         world.lose_disk(number);
+        let cause = Cause::Order {
+            node: number,
+            kind: "restart",
+        };
+        watcher.disks_gone(world.moment(cause), &[number], DiskGone::Lost);
     }
     clients::enter(world, number, watcher);
     if is_kept(disk) {
@@ -255,6 +275,7 @@ const fn kind_name(kind: &FaultKind) -> &'static str {
         FaultKind::Loss { .. } => "loss",
         FaultKind::Reset { .. } => "reset",
         FaultKind::Skew { .. } => "skew",
+        FaultKind::Disk { .. } => "disk",
         FaultKind::Leave { .. } => "leave",
         FaultKind::Join { .. } => "join",
     }

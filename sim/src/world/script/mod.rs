@@ -12,30 +12,38 @@
 //!   faults.rs    what goes wrong;                 select.rs   to whom
 //!   cuts.rs      the network's faults in force;   members.rs  who is a member
 //!   lookups.rs   look-ups under way;              told.rs     what nodes tell, passed on
+//!   records.rs   clients of records;              disks.rs    disks that go wrong
 //!   start.rs     how the ring comes about
 //! ```
 
 mod clients;
 pub(super) mod cuts;
+mod disks;
 mod faults;
 mod lookups;
 mod members;
 mod plan;
+mod records;
 mod select;
 pub(super) mod start;
 mod told;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cuerda::host::Identity;
 use cuerda::node::{Input, Node};
+use cuerda::store::MemoryStore;
 
 use super::{Effect, Moment, Purpose, Random, Time, Watcher};
-use crate::scenario::{Disk, Scenario, TURMOIL_NODES};
+use crate::scenario::{Disk, DiskFault, FaultKind, Scenario, TURMOIL_NODES};
 use cuts::Cuts;
+pub(super) use disks::{Broken, broke};
 use lookups::OpenLookups;
 use members::Members;
 pub(super) use plan::{Control, control, plan};
+use records::Clients;
+pub(super) use records::read;
 pub(super) use told::{pass_on, take_down};
 
 /// The script of one run, as far as it has been played.
@@ -44,6 +52,9 @@ pub(super) struct Script {
     pub(super) scenario: Arc<Scenario>,
     pub(super) members: Members,
     lookups: OpenLookups,
+    records: Clients,
+    /// Who was told to leave and has not gone yet.
+    leaving: BTreeSet<u32>,
     controls: Vec<Control>,
     /// The faults in force.
     faults: Vec<Effect>,
@@ -63,6 +74,8 @@ impl Script {
             scenario: Arc::clone(scenario),
             members: Members::default(),
             lookups: OpenLookups::default(),
+            records: Clients::new(scenario, seed),
+            leaving: BTreeSet::new(),
             controls: Vec::new(),
             faults: Vec::new(),
             ids: stream(Purpose::Ids),
@@ -90,6 +103,22 @@ impl Script {
     /// How a control is told, for a listener.
     pub(super) fn describe(&self, place: u32) -> String {
         format!("{:?}", self.controls[place as usize])
+    }
+
+    /// Whether a fault in force will start this machine again when it ends.
+    fn returns(&self, number: u32) -> bool {
+        let starts_again = |effect: &&Effect| {
+            let kind = &self.scenario.faults[effect.index].kind;
+            let stops = match kind {
+                FaultKind::Crash { .. } | FaultKind::Leave { .. } => true,
+                FaultKind::Disk { what, .. } => {
+                    matches!(what, DiskFault::Fails | DiskFault::Torn)
+                }
+                _ => false,
+            };
+            stops && effect.until.is_some() && effect.groups[0].contains(&number)
+        };
+        self.faults.iter().any(|effect| starts_again(&effect))
     }
 
     /// The part that a new machine is in under this fault: that of all whom nobody named.
@@ -136,6 +165,12 @@ pub(super) trait Machines: super::World {
     fn stop(&mut self, number: u32);
     /// What was on the disk of a machine that is down is gone.
     fn lose_disk(&mut self, number: u32);
+    /// Reads or changes what a machine has stored, if it has stored anything.
+    fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T>;
+    /// Each commit of this machine takes so many nanoseconds more, or less if it is negative.
+    fn slow_disk(&mut self, number: u32, by: i64);
+    /// The disk of this machine is about to break, and the node with it; or no longer.
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, watcher: &mut impl Watcher);
     /// Gives an order to a node.
     fn order(&mut self, number: u32, input: Input, kind: &'static str, watcher: &mut impl Watcher);
 

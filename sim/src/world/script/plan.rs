@@ -1,6 +1,7 @@
 //! When the scenario does what.
 
-use super::{Machines, clients, faults};
+use super::{Machines, Script, clients, faults, records};
+use crate::scenario::WorkloadKind;
 use crate::world::{Random, SECOND, Time, Watcher, nanoseconds};
 
 /// Something the scenario does at its times.
@@ -28,7 +29,7 @@ pub(in crate::world) enum Going {
 pub(in crate::world) fn plan(world: &mut impl Machines) {
     let scenario = std::sync::Arc::clone(&world.script().scenario);
     for (index, workload) in scenario.workloads.iter().enumerate() {
-        let gap = interval(&mut world.script_mut().workload, workload.rate);
+        let gap = interval(chance_of(world.script_mut(), workload.kind), workload.rate);
         schedule(
             world,
             Control::Workload(index),
@@ -90,8 +91,11 @@ pub(in crate::world) fn control(
         Control::Workload(index) => {
             let workload = script.scenario.workloads[index];
             if due < origin + nanoseconds(workload.until) {
-                clients::look_up(world, watcher);
-                let gap = interval(&mut world.script_mut().workload, workload.rate);
+                match workload.kind {
+                    WorkloadKind::Lookup => clients::look_up(world, watcher),
+                    WorkloadKind::Records(access) => records::act(world, index, access, watcher),
+                }
+                let gap = interval(chance_of(world.script_mut(), workload.kind), workload.rate);
                 repeat(world, place, due, gap);
             }
         }
@@ -105,6 +109,14 @@ pub(in crate::world) fn control(
         }
         Control::FaultBegins(index) => faults::begin(world, index, watcher),
         Control::FaultEnds(index) => faults::end(world, index, watcher),
+    }
+}
+
+/// The stream that a workload draws from: records do not shift look-ups.
+const fn chance_of(script: &mut Script, kind: WorkloadKind) -> &mut Random {
+    match kind {
+        WorkloadKind::Lookup => &mut script.workload,
+        WorkloadKind::Records(_) => &mut script.records.random,
     }
 }
 

@@ -3,8 +3,8 @@
 use cuerda::node::Event;
 use cuerda::ring::Address;
 
-use super::Machines;
-use crate::world::{Gone, Moment, Watcher, number_of};
+use super::{Machines, records};
+use crate::world::{DiskGone, Gone, Moment, Watcher, number_of};
 
 /// Does what an event of a node means for the world, and tells the watcher.
 pub(in crate::world) fn pass_on(
@@ -43,7 +43,12 @@ pub(in crate::world) fn pass_on(
                 watcher.gone(at, number, Gone::Stranded);
             }
         }
-        Event::Left => take_down(world, number, at, watcher),
+        Event::Left => {
+            take_down(world, number, at, watcher);
+            if !world.script().returns(number) {
+                watcher.disks_gone(at, &[number], DiskGone::Left);
+            }
+        }
         Event::PresumedDead(peer) => {
             let about = number_of(peer.address).map(|other| {
                 let up = other < world.machines() && world.is_up(other);
@@ -51,10 +56,18 @@ pub(in crate::world) fn pass_on(
             });
             watcher.told(at, number, &event, about);
         }
-        Event::Written { .. } | Event::Read { .. } => {}
-        Event::Leaving => {}
+        Event::Written { token, result } => {
+            records::written(world, token, result, at, watcher);
+        }
+        Event::Read { token, result } => records::found(world, token, result, at, watcher),
+        Event::Leaving => {
+            let id = world.node(number).me().id;
+            if world.script_mut().members.remove(id, number) {
+                watcher.gone(at, number, Gone::Left);
+            }
+        }
         Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
-            watcher.told(at, number, &event, None)
+            watcher.told(at, number, &event, None);
         }
         Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
     }
@@ -68,7 +81,9 @@ pub(in crate::world) fn take_down(
     watcher: &mut impl Watcher,
 ) {
     world.stop(number);
+    world.script_mut().leaving.remove(&number);
     for lookup in world.script_mut().lookups.abandon(number) {
         watcher.lookup_abandoned(at, lookup);
     }
+    records::abandon(world, number, at, watcher);
 }

@@ -1,13 +1,17 @@
 //! What the world sees of a host, and does to its messages.
 
 use std::future::Future;
+use std::time::Duration;
 
 use cuerda::host::{Fate, Hooks};
 use cuerda::node::{Event, Message, Node};
 use cuerda::ring::Peer;
+use cuerda::store::Batch;
 
 use super::net::{Shared, What, now};
+use crate::world::names::is_repair;
 use crate::world::number_of;
+use crate::world::script::Broken;
 
 /// The eyes and hands of the world in one start of a machine.
 pub(super) struct Eyes {
@@ -27,9 +31,12 @@ impl Hooks for Eyes {
         }
     }
 
-    fn fate(&mut self, _: &Node, to: Peer, _: &Message) -> Fate {
+    fn fate(&mut self, _: &Node, to: Peer, message: &Message) -> Fate {
         let mut net = self.net.lock();
         net.counters.sent += 1;
+        if is_repair(message) {
+            net.counters.repair_bytes += message.wire_size() as u64;
+        }
         let to = number_of(to.address).unwrap_or(u32::MAX);
         if net.loses(self.number, to) {
             Fate::Drop
@@ -47,6 +54,31 @@ impl Hooks for Eyes {
         let from = number_of(from.address).unwrap_or(u32::MAX);
         let what = What::Message(from, message.clone());
         net.tell(self.number, self.epoch, what);
+    }
+
+    fn commit(
+        &mut self,
+        node: &Node,
+        batch: &Batch,
+    ) -> impl Future<Output = Result<(), String>> + Send + use<> + 'static {
+        let (net, number, epoch) = (self.net.clone(), self.number, self.epoch);
+        let (id, batch) = (node.me().id, Box::new(batch.clone()));
+        let machine = net.lock().machines[number as usize];
+        let torn = machine.disk_breaks == Some(Broken::Torn);
+        async move {
+            // Most disks are quick, and nobody has to wait for the next tick.
+            if machine.disk_slow > 0 {
+                tokio::time::sleep(Duration::from_nanos(machine.disk_slow)).await;
+            }
+            let mut net = net.lock();
+            let fails = net.machines[number as usize].disk_breaks == Some(Broken::Fails);
+            if torn || fails {
+                net.tell(number, epoch, What::Broke);
+                return Err("the scenario breaks this disk".to_owned());
+            }
+            net.tell(number, epoch, What::Committed(id, batch));
+            Ok(())
+        }
     }
 
     fn told(&mut self, node: &Node, event: &Event) {

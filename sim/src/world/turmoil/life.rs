@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cuerda::host::{Begin, Handle, Host, Identity, Security, Settings};
+use cuerda::host::{Begin, Handle, Host, Identity, Security, Settings, Storage};
 use cuerda::node::{Config, Input};
+use cuerda::store::MemoryStore;
 use tokio::sync::oneshot;
 
 use super::hooks::Eyes;
@@ -32,6 +33,8 @@ pub(super) struct Start {
     pub(super) epoch: u32,
     pub(super) incarnation: u32,
     pub(super) key: [u8; 32],
+    /// What is on its disk.
+    pub(super) store: Arc<Mutex<MemoryStore>>,
     /// Where the program's own jitter comes from.
     pub(super) jitter: [u8; 32],
     pub(super) begin: Begin,
@@ -139,6 +142,7 @@ fn settings(start: Start) -> Settings {
     Settings {
         security: start.security,
         incarnation: start.incarnation,
+        storage: Storage::Shared(vec![start.store]),
         seed: start.jitter,
         ..Settings::new(start.config, identity, listen, start.begin)
     }

@@ -1,15 +1,16 @@
 //! What the script does to this world's machines, and what a conductor sees of the world.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cuerda::host::{Begin, Security};
 use cuerda::node::{Input, Node};
 use cuerda::ring::{Id, Peer};
+use cuerda::store::MemoryStore;
 
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
-use crate::world::script::{Machines, Script, cuts::Cuts, public};
+use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
 use crate::world::{Digest, Time, Watcher, address_of};
 
 impl crate::world::World for World {
@@ -47,6 +48,14 @@ impl crate::world::World for World {
         self.net.lock().counters.bytes - self.before.bytes
     }
 
+    fn repair_bytes(&self) -> u64 {
+        self.net.lock().counters.repair_bytes - self.before.repair_bytes
+    }
+
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+        script::read(self, key, watcher);
+    }
+
     fn members(&self) -> usize {
         self.script.members.len()
     }
@@ -72,6 +81,10 @@ impl crate::world::World for World {
     }
 }
 
+fn lock(store: &Mutex<MemoryStore>) -> MutexGuard<'_, MemoryStore> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl World {
     /// Switches a machine on.
     fn switch_on(&mut self, number: u32, node: Node, begin: Begin) {
@@ -93,6 +106,7 @@ impl World {
             epoch,
             incarnation: node.incarnation(),
             key: machine.key,
+            store: Arc::clone(&machine.store),
             jitter,
             begin,
             config: Arc::clone(&self.config),
@@ -153,6 +167,7 @@ impl Machines for World {
         self.machines.push(Machine {
             ip,
             node: Node::new(me, Arc::clone(&self.config), 0),
+            store: Arc::default(),
             key,
             slot,
             handled: None,
@@ -184,17 +199,34 @@ impl Machines for World {
         let machine = &self.machines[number as usize];
         machine.slot.clear();
         self.sim.crash(machine.ip);
+        lock(&machine.store).crash();
     }
 
-    /// The key lay there too: the next start has a new one.
+    /// The key lay there too, beside the records: the next start has a new one.
     fn lose_disk(&mut self, number: u32) {
         let mut key = [0; 32];
         self.keys.fill(&mut key);
         let machine = &mut self.machines[number as usize];
         machine.key = key;
+        machine.store = Arc::default();
         let incarnation = machine.node.incarnation();
         let me = World::peer(number, key);
         machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
+    }
+
+    fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
+        Some(act(&mut lock(&self.machines[number as usize].store)))
+    }
+
+    fn slow_disk(&mut self, number: u32, by: i64) {
+        let slow = &mut self.net.lock().machines[number as usize].disk_slow;
+        *slow = slow.saturating_add_signed(by);
+    }
+
+    /// Whichever way it breaks, that is at the next batch: the one that is under way is about to
+    /// be there.
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher) {
+        self.net.lock().machines[number as usize].disk_breaks = how;
     }
 
     /// It is handled in the next step. What the node tells then comes with it.

@@ -24,7 +24,7 @@
 //!
 //! # What is a fault here
 //!
-//! A crash is a loss of power: peers see silence. A pause stops the driver and its sockets, but
+//! A crash is a loss of power: peers see silence, and what was not committed is gone. A pause stops the driver and its sockets, but
 //! not the time-outs of its connections. Cuts hold bytes back until they end; loss and
 //! duplication concern whole messages, before they are written.
 //!
@@ -56,12 +56,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use cuerda::host::{Ended, Frame, Letter};
 use cuerda::node::{Config, Event, Node};
+use cuerda::store::MemoryStore;
 
 use super::script::{self, Script};
 use super::{
@@ -100,6 +101,8 @@ struct Machine {
     ip: IpAddr,
     /// Its node, as it was when it last told something.
     node: Node,
+    /// What is on its disk.
+    store: Arc<Mutex<MemoryStore>>,
     /// The secret half of its key.
     key: [u8; 32],
     slot: Slot,
@@ -237,6 +240,11 @@ impl World {
                 if event != Event::Left {
                     script::pass_on(self, number, event, at, watcher);
                 }
+            }
+            What::Committed(id, batch) => watcher.committed(at, number, id, &batch),
+            What::Broke => {
+                self.net.lock().machines[number as usize].disk_breaks = None;
+                script::broke(self, number, at, watcher);
             }
             What::Ended(Ended::Left) => {
                 script::pass_on(self, number, Event::Left, at, watcher);

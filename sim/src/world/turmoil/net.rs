@@ -14,8 +14,11 @@ use std::task::{Poll, Waker};
 
 use cuerda::host::Ended;
 use cuerda::node::{Event, Message, Node};
+use cuerda::ring::Id;
+use cuerda::store::Batch;
 
 use crate::scenario::{Latency, Scenario};
+use crate::world::script::Broken;
 use crate::world::script::cuts::Cuts;
 use crate::world::{EPOCH_MS, Purpose, Random, Time, nanoseconds, number_of};
 
@@ -52,6 +55,10 @@ pub(super) struct Machine {
     /// How many faults pause it.
     pub(super) paused: u32,
     pub(super) skew_ms: i64,
+    /// How long a commit takes.
+    pub(super) disk_slow: Time,
+    /// How its disk is about to break.
+    pub(super) disk_breaks: Option<Broken>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +68,8 @@ pub(super) struct Counters {
     pub(super) delivered: u64,
     /// Bytes that went onto connections, TLS included.
     pub(super) bytes: u64,
+    /// Bytes of messages about repairing records, as their wire format counts them.
+    pub(super) repair_bytes: u64,
 }
 
 /// Something a machine tells the world.
@@ -76,6 +85,10 @@ pub(super) enum What {
     Message(u32, Message),
     /// Its node told this. With the node as it is then, where that may have changed.
     Event(Event, Option<Box<Node>>),
+    /// What the node with this id has changed is on its disk.
+    Committed(Id, Box<Batch>),
+    /// Its disk broke, and with it the program.
+    Broke,
     /// Its program has ended.
     Ended(Ended),
     /// Its program could not start.

@@ -1,0 +1,122 @@
+//! What each machine has on its disk, as far as was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cuerda::record::{Field, Record, Stamp};
+use cuerda::ring::Id;
+use cuerda::store::Batch;
+
+use super::FIELD;
+
+/// The disks of all machines.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disks {
+    held: BTreeMap<Id, BTreeMap<u32, Record>>,
+    keys: BTreeMap<u32, BTreeSet<Id>>,
+    machines: BTreeMap<Id, u32>,
+    /// The highest stamp that a machine ever had of a key.
+    ever: BTreeMap<(Id, u32), Stamp>,
+}
+
+fn stamp(record: &Record) -> Option<Stamp> {
+    record.field(FIELD).map(Field::stamp)
+}
+
+impl Disks {
+    /// Takes in a batch, and returns the keys of which there is less than before.
+    pub(super) fn committed(&mut self, machine: u32, id: Id, batch: &Batch) -> Vec<Id> {
+        self.machines.insert(id, machine);
+        let mut less = Vec::new();
+        if batch.set_aside {
+            let (had, _) = self.gone(machine);
+            less.extend(had.into_iter().map(|(key, _)| key));
+        }
+        for (key, record) in &batch.records {
+            let before = self.stamp(*key, machine);
+            match record {
+                Some(record) => {
+                    let now = stamp(record);
+                    if let Some(now) = now {
+                        let ever = self.ever.entry((*key, machine)).or_insert(now);
+                        *ever = now.max(*ever);
+                    }
+                    let held = self.held.entry(*key).or_default();
+                    held.insert(machine, record.clone());
+                    self.keys.entry(machine).or_default().insert(*key);
+                }
+                None => self.forget(*key, machine),
+            }
+            if self.stamp(*key, machine) < before {
+                less.push(*key);
+            }
+        }
+        less
+    }
+
+    /// The copy is no longer what it was; false if there is none.
+    pub(super) fn spoilt(&mut self, machine: u32, key: Id) -> bool {
+        let had = self.stamp(key, machine).is_some();
+        self.forget(key, machine);
+        had
+    }
+
+    /// All that is on a disk is gone: which keys with what stamps, and how many bytes.
+    pub(super) fn gone(&mut self, machine: u32) -> (Vec<(Id, Stamp)>, u64) {
+        let mut had = Vec::new();
+        let mut bytes = 0;
+        for key in self.keys.remove(&machine).unwrap_or_default() {
+            let held = self.held.get_mut(&key);
+            let Some(record) = held.and_then(|held| held.remove(&machine)) else {
+                continue;
+            };
+            // Its place on the circle travels with it.
+            bytes += record.size() as u64 + 20;
+            had.extend(stamp(&record).map(|stamp| (key, stamp)));
+        }
+        (had, bytes)
+    }
+
+    fn forget(&mut self, key: Id, machine: u32) {
+        if let Some(held) = self.held.get_mut(&key) {
+            held.remove(&machine);
+        }
+        if let Some(keys) = self.keys.get_mut(&machine) {
+            keys.remove(&key);
+        }
+    }
+
+    fn stamp(&self, key: Id, machine: u32) -> Option<Stamp> {
+        self.record(key, machine).and_then(stamp)
+    }
+
+    /// What a machine has of a key.
+    pub(super) fn record(&self, key: Id, machine: u32) -> Option<&Record> {
+        self.held.get(&key)?.get(&machine)
+    }
+
+    /// The highest stamp of a key on any disk.
+    pub(super) fn best(&self, key: Id) -> Option<Stamp> {
+        self.held.get(&key)?.values().filter_map(stamp).max()
+    }
+
+    /// The highest stamp of a key that a machine ever had.
+    pub(super) fn ever(&self, key: Id, machine: u32) -> Option<Stamp> {
+        self.ever.get(&(key, machine)).copied()
+    }
+
+    /// The machine on which the node with this id has stored anything.
+    pub(super) fn machine(&self, id: Id) -> Option<u32> {
+        self.machines.get(&id).copied()
+    }
+
+    /// What a node is called.
+    pub(super) fn name(&self, id: Id) -> String {
+        self.machine(id)
+            .map_or_else(|| format!("{id:.8}"), |machine| format!("n{machine}"))
+    }
+
+    /// The machines that have anything.
+    pub(super) fn machines(&self) -> Vec<u32> {
+        self.keys.keys().copied().collect()
+    }
+}

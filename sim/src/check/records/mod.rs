@@ -1,0 +1,427 @@
+//! Records: that nothing acknowledged is lost, and that what was promised is true.
+//!
+//! This keeps books and asks no node. It is told what reaches the disks, which disks go out of
+//! reach, and what clients are told; a disk of which it has heard nothing has nothing.
+//!
+//! ```text
+//!   disks.rs     what each machine has on its disk
+//!   register.rs  whether a reading found what it had to
+//!   copies.rs    whether all that should hold a key do, and the same
+//! ```
+//!
+//! # What is a loss
+//!
+//! A write was acknowledged if as many nodes as it wanted hold it. From then on some disk must
+//! have a stamp at or above it: one of a machine that runs, or that will be started again. It is
+//! looked at whenever a disk goes out of reach, a record is dropped or spoilt, and at the end. Of
+//! several writes of one key only the latest can be lost: the others have been replaced. What
+//! deletes is not demanded when its time is over, nor is what has expired.
+//!
+//! A loss is *excused*, by the name [`AT_ONCE`], if a single stroke took as many of its holders as
+//! the write had wanted: that many copies were asked for, and no more. It is counted all the same.
+//!
+//! # What is a broken promise
+//!
+//! An acknowledgement names its holders. They must be different machines, as many as it wanted,
+//! and each must have had the write on its disk by then.
+
+mod copies;
+mod disks;
+mod register;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cuerda::node::Written;
+use cuerda::record::{Conflict, Stamp};
+use cuerda::ring::Id;
+use cuerda::store::Batch;
+
+pub use copies::Missing;
+use disks::Disks;
+use register::Register;
+pub use register::{Found, Verdict};
+
+/// All the holders of a write were taken by one stroke, and they were as many as it wanted.
+pub const AT_ONCE: &str = "all-holders-at-once";
+
+/// Nanoseconds of simulated time.
+pub type Nanos = u64;
+
+/// The only field that clients write.
+const FIELD: &str = "";
+
+/// Something that must not be, or that was excused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// `lost`, `promises`, `register`, `unreadable` or `copies`.
+    pub check: &'static str,
+    /// The key concerned.
+    pub key: Id,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+    /// By what name it is excused.
+    pub excuse: Option<&'static str>,
+}
+
+/// A write as it was issued, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// Its number.
+    pub write: u64,
+    /// What it writes to.
+    pub key: Id,
+    /// Whether it deletes.
+    pub deletes: bool,
+    /// When it is no longer demanded, because it has expired or the deletion may be forgotten.
+    pub until: Option<Nanos>,
+}
+
+/// The latest acknowledged write of a key.
+#[derive(Clone, Debug)]
+struct Acknowledged {
+    issued: Issued,
+    stamp: Stamp,
+    at: Nanos,
+    wanted: u8,
+    /// Who held it, as it was acknowledged.
+    holders: Vec<Id>,
+    /// What befell machines that had it.
+    befell: BTreeMap<u32, (Nanos, &'static str)>,
+    lost: bool,
+}
+
+/// The books.
+#[derive(Clone, Debug, Default)]
+pub struct RecordChecker {
+    disks: Disks,
+    register: Register,
+    /// Writes that have not ended, and those that may take effect still.
+    issued: BTreeMap<u64, Issued>,
+    acknowledged: BTreeMap<Id, Acknowledged>,
+    conflicts: BTreeSet<(Id, Conflict)>,
+    /// When a stroke took a machine's disk.
+    struck: BTreeMap<u32, Nanos>,
+    lost: Vec<Id>,
+    lost_bytes: u64,
+    last_commit: Nanos,
+    findings: Vec<Finding>,
+}
+
+impl RecordChecker {
+    /// Nothing is stored anywhere.
+    #[must_use]
+    pub fn new() -> RecordChecker {
+        RecordChecker::default()
+    }
+
+    /// A batch reached the disk of a machine whose node has this id.
+    pub fn committed(&mut self, now: Nanos, machine: u32, id: Id, batch: &Batch) {
+        let records = !batch.records.is_empty() || batch.set_aside;
+        if records {
+            self.last_commit = now;
+        }
+        for key in self.disks.committed(machine, id, batch) {
+            self.fell(now, key, machine, "dropped its copy");
+            self.look(now, key, &[]);
+        }
+    }
+
+    /// A record on a disk is not what was written any more.
+    pub fn spoilt(&mut self, now: Nanos, machine: u32, key: Id) {
+        if self.disks.spoilt(machine, key) {
+            self.fell(now, key, machine, "had its copy damaged");
+            self.look(now, key, &[]);
+        }
+    }
+
+    /// One stroke took the disks of these machines for good; `how` says what befell them. A
+    /// departure is no stroke: who leaves has handed over.
+    pub fn gone(&mut self, now: Nanos, machines: &[u32], how: &'static str, stroke: bool) {
+        let mut keys = BTreeSet::new();
+        for &machine in machines {
+            let (had, bytes) = self.disks.gone(machine);
+            if stroke {
+                self.struck.insert(machine, now);
+                self.lost_bytes += bytes;
+            }
+            for (key, stamp) in had {
+                let counts = self.acknowledged.get(&key);
+                if counts.is_some_and(|write| stamp >= write.stamp) {
+                    self.fell(now, key, machine, how);
+                }
+                keys.insert(key);
+            }
+        }
+        let stroke: &[u32] = if stroke { machines } else { &[] };
+        for key in keys {
+            self.look(now, key, stroke);
+        }
+    }
+
+    fn fell(&mut self, now: Nanos, key: Id, machine: u32, how: &'static str) {
+        if let Some(write) = self.acknowledged.get_mut(&key) {
+            write.befell.insert(machine, (now, how));
+        }
+    }
+
+    /// Whether the latest acknowledged write of a key is still somewhere.
+    fn look(&mut self, now: Nanos, key: Id, stroke: &[u32]) {
+        let best = self.disks.best(key);
+        let Some(write) = self.acknowledged.get_mut(&key) else {
+            return;
+        };
+        let demanded = write.issued.until.is_none_or(|until| now < until);
+        if write.lost || !demanded || best >= Some(write.stamp) {
+            return;
+        }
+        write.lost = true;
+        let taken = |machine: &&u32| {
+            let befell = write.befell.get(machine);
+            befell.is_some_and(|&(at, _)| at == now)
+        };
+        let at_once = stroke.iter().filter(taken).count();
+        let excused = at_once >= usize::from(write.wanted);
+        let befell = write
+            .befell
+            .iter()
+            .map(|(machine, (at, how))| format!("n{machine} {how} at {:.3} s", *at as f64 / 1e9));
+        let befell: Vec<String> = befell.collect();
+        let holders: Vec<String> = write
+            .holders
+            .iter()
+            .map(|&id| self.disks.name(id))
+            .collect();
+        self.lost.push(key);
+        self.findings.push(Finding {
+            check: "lost",
+            key,
+            detail: format!(
+                "write {} of {key:.8}, acknowledged at {:.3} s and held by {}, is nowhere: {}",
+                write.issued.write,
+                write.at as f64 / 1e9,
+                holders.join(", "),
+                befell.join("; ")
+            ),
+            excuse: excused.then_some(AT_ONCE),
+        });
+    }
+
+    /// A client issues a write.
+    pub fn write_issued(&mut self, issued: Issued) {
+        self.register.issued(issued);
+        self.issued.insert(issued.write, issued);
+    }
+
+    /// A write was done, in whole or in part.
+    pub fn written(&mut self, now: Nanos, write: u64, written: &Written) {
+        let Some(issued) = self.issued.remove(&write) else {
+            return;
+        };
+        let key = issued.key;
+        self.promised(issued, written);
+        if !written.is_complete() {
+            return;
+        }
+        self.register.acknowledged(issued, written.stamp);
+        let newer = self.acknowledged.get(&key);
+        if newer.is_some_and(|other| other.stamp >= written.stamp && !other.lost) {
+            return;
+        }
+        let mut befell = BTreeMap::new();
+        let machines: Vec<u32> = written
+            .holders
+            .iter()
+            .filter_map(|&id| self.disks.machine(id))
+            .collect();
+        for machine in machines {
+            if let Some(&at) = self.struck.get(&machine) {
+                befell.insert(machine, (at, "was struck before it was acknowledged"));
+            }
+        }
+        let together = befell.values().map(|&(at, _)| at).max();
+        let stroke: Vec<u32> = befell
+            .iter()
+            .filter(|&(_, &(at, _))| Some(at) == together)
+            .map(|(&machine, _)| machine)
+            .collect();
+        self.acknowledged.insert(
+            key,
+            Acknowledged {
+                issued,
+                stamp: written.stamp,
+                at: now,
+                wanted: written.wanted,
+                holders: written.holders.clone(),
+                befell,
+                lost: false,
+            },
+        );
+        self.look(together.unwrap_or(now), key, &stroke);
+    }
+
+    /// Whether what an acknowledgement says of its holders is true.
+    fn promised(&mut self, issued: Issued, written: &Written) {
+        let mut wrong = Vec::new();
+        let mut machines = BTreeSet::new();
+        for &id in &written.holders {
+            let name = self.disks.name(id);
+            let machine = self.disks.machine(id);
+            let had = machine.and_then(|machine| self.disks.ever(issued.key, machine));
+            if had < Some(written.stamp) {
+                wrong.push(format!("{name} has never had it on its disk"));
+            }
+            if !machines.insert(machine) {
+                wrong.push(format!("{name} is named twice"));
+            }
+        }
+        if written.holders.is_empty() {
+            wrong.push("it names nobody".to_owned());
+        }
+        for why in wrong {
+            let detail = format!(
+                "write {} of {:.8} was acknowledged, but {why}",
+                issued.write, issued.key
+            );
+            self.finding("promises", issued.key, detail);
+        }
+    }
+
+    /// A write ended without success, or nobody will hear of it. It may take effect still.
+    pub fn write_failed(&mut self, write: u64) {
+        self.issued.remove(&write);
+    }
+
+    /// A client begins to read.
+    pub fn read_issued(&mut self, read: u64, key: Id) {
+        self.register.read(read, key);
+    }
+
+    /// A reading ended and found this. `settled` says that the ring has been ideal for long and
+    /// its members the same: then it must be right.
+    pub fn read_ended(
+        &mut self,
+        now: Nanos,
+        read: u64,
+        found: Option<Found>,
+        settled: bool,
+    ) -> Verdict {
+        let (verdict, key) = self.register.ended(now, read, found);
+        let Some(key) = key else { return verdict };
+        let lost = self.acknowledged.get(&key).is_some_and(|write| write.lost);
+        let why = match verdict {
+            Verdict::Right => return verdict,
+            Verdict::Invented => "a value that no client has written there".to_owned(),
+            _ if lost || !settled => return verdict,
+            Verdict::Stale => "something older than what was acknowledged before".to_owned(),
+            Verdict::Missing => "nothing where a write had been acknowledged before".to_owned(),
+        };
+        let detail = format!("reading {read} of {key:.8} found {why}");
+        self.finding("register", key, detail);
+        verdict
+    }
+
+    /// Nobody will hear of a reading, or it failed.
+    pub fn read_failed(&mut self, read: u64) {
+        self.register.forget(read);
+    }
+
+    /// Two writes were found not to have known of each other.
+    pub fn conflict(&mut self, key: Id, conflict: &Conflict) {
+        self.conflicts.insert((key, conflict.clone()));
+    }
+
+    /// The keys with an acknowledged value that a reader must find now, and no loss: in order.
+    #[must_use]
+    pub fn readable(&self, now: Nanos) -> Vec<Id> {
+        let demanded = |write: &Acknowledged| {
+            !write.lost
+                && !write.issued.deletes
+                && write.issued.until.is_none_or(|until| now < until)
+        };
+        let keys = self.acknowledged.iter();
+        keys.filter(|(_, write)| demanded(write))
+            .map(|(&key, _)| key)
+            .collect()
+    }
+
+    /// At the end of all, a key could not be read as it must be, however often it was tried.
+    pub fn unreadable(&mut self, key: Id, why: &str) {
+        let detail = format!("{key:.8} has an acknowledged write, and a reading at the end {why}");
+        self.finding("unreadable", key, detail);
+    }
+
+    /// At the end of all, a copy is missing where it should be, or is another.
+    pub fn uncopied(&mut self, key: Id, why: &str) {
+        self.finding("copies", key, format!("{key:.8} is not everywhere: {why}"));
+    }
+
+    /// Looks at all keys, as if some disk had gone: only those of `alive` machines count from now
+    /// on, which end the run as members.
+    pub fn end(&mut self, now: Nanos, alive: impl Fn(u32) -> bool) {
+        for machine in self.disks.machines() {
+            if !alive(machine) {
+                self.gone(now, &[machine], "was not in the ring at the end", false);
+            }
+        }
+        for key in self.acknowledged.keys().copied().collect::<Vec<Id>>() {
+            self.look(now, key, &[]);
+        }
+    }
+
+    /// Copies that are not where they should be: each key by the first `replicas` of these
+    /// members, in the order of the circle, at or after it.
+    #[must_use]
+    pub fn missing_copies(
+        &self,
+        now: Nanos,
+        circle: &[(Id, u32)],
+        replicas: usize,
+    ) -> Vec<Missing> {
+        let demanded = |write: &&Acknowledged| {
+            !write.lost && write.issued.until.is_none_or(|until| now < until)
+        };
+        let writes = self.acknowledged.values().filter(demanded);
+        let latest = writes.map(|write| (write.issued.key, write.stamp));
+        copies::missing(&self.disks, latest, circle, replicas)
+    }
+
+    /// What was found since it was last asked.
+    pub fn drain(&mut self) -> impl Iterator<Item = Finding> + '_ {
+        self.findings.drain(..)
+    }
+
+    fn finding(&mut self, check: &'static str, key: Id, detail: String) {
+        self.findings.push(Finding {
+            check,
+            key,
+            detail,
+            excuse: None,
+        });
+    }
+
+    /// The keys of writes that are lost, excused or not, in the order of their loss.
+    #[must_use]
+    pub fn lost(&self) -> &[Id] {
+        &self.lost
+    }
+
+    /// Conflicts, each counted once however many found it.
+    #[must_use]
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts.len() as u64
+    }
+
+    /// Bytes of the records on disks that were struck.
+    #[must_use]
+    pub const fn lost_bytes(&self) -> u64 {
+        self.lost_bytes
+    }
+
+    /// When a record last changed on any disk.
+    #[must_use]
+    pub const fn last_commit(&self) -> Nanos {
+        self.last_commit
+    }
+}

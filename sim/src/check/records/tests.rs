@@ -1,0 +1,338 @@
+//! Each checker fires, and does not where nothing is wrong: histories made up by hand.
+
+use cuerda::record::{Field, Record};
+
+use super::*;
+
+const KEY: u64 = 100;
+
+fn id(place: u64) -> Id {
+    Id::from_high(place)
+}
+
+fn stamp(milliseconds: u64) -> Stamp {
+    Stamp {
+        milliseconds,
+        counter: 0,
+        node: id(1),
+    }
+}
+
+fn record(time: u64) -> Record {
+    Record::of("", Field::new(stamp(time), None, vec![b'0'], None))
+}
+
+/// Machines have ids of their numbers, times a thousand.
+fn node(machine: u32) -> Id {
+    id(u64::from(machine) * 1000)
+}
+
+struct Story(RecordChecker);
+
+impl Story {
+    fn new() -> Story {
+        Story(RecordChecker::new())
+    }
+
+    fn batch(&mut self, now: Nanos, machine: u32, key: u64, record: Option<Record>) {
+        let batch = Batch {
+            number: 1,
+            records: vec![(id(key), record)],
+            notes: None,
+            set_aside: false,
+        };
+        self.0.committed(now, machine, node(machine), &batch);
+    }
+
+    fn issue(&mut self, write: u64, key: u64) {
+        self.0.write_issued(Issued {
+            write,
+            key: id(key),
+            deletes: false,
+            until: None,
+        });
+    }
+
+    /// A write of [`KEY`] that these machines have, and say so. Its stamp is its number.
+    fn write(&mut self, now: Nanos, write: u64, holders: &[u32]) {
+        self.issue(write, KEY);
+        for &machine in holders {
+            self.batch(now, machine, KEY, Some(record(write)));
+        }
+        self.acknowledge(now, write, holders, 3);
+    }
+
+    fn acknowledge(&mut self, now: Nanos, write: u64, holders: &[u32], wanted: u8) {
+        let holders = holders.iter().map(|&machine| node(machine)).collect();
+        let written = Written {
+            stamp: stamp(write),
+            holders,
+            wanted,
+            majority: true,
+        };
+        self.0.written(now, write, &written);
+    }
+
+    fn lose(&mut self, now: Nanos, machines: &[u32]) {
+        self.0.gone(now, machines, "lost its disk", true);
+    }
+
+    fn read(&mut self, read: u64, found: Option<(u64, u64)>, settled: bool) -> Verdict {
+        let found = found.map(|(time, write)| Found {
+            stamp: stamp(time),
+            write: Some(write),
+            strange: false,
+        });
+        self.0.read_ended(9, read, found, settled)
+    }
+
+    fn found(&mut self) -> Vec<(&'static str, Option<&'static str>)> {
+        self.0.drain().map(|it| (it.check, it.excuse)).collect()
+    }
+}
+
+#[test]
+fn fewer_deaths_than_copies_lose_nothing() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.lose(2, &[1, 2]);
+    story.0.end(3, |machine| machine == 3);
+    assert_eq!((story.found(), story.0.lost().len()), (vec![], 0));
+    assert_eq!(story.0.lost_bytes(), 2 * (record(7).size() as u64 + 20));
+}
+
+#[test]
+fn a_loss_one_by_one_is_a_violation_and_tells_the_story() {
+    let mut story = Story::new();
+    story.write(1_000_000_000, 7, &[1, 2, 3]);
+    story.lose(2_000_000_000, &[1, 2]);
+    story.batch(3_000_000_000, 3, KEY, None);
+    let found: Vec<Finding> = story.0.drain().collect();
+    let key = id(KEY);
+    let expected = format!(
+        "write 7 of {key:.8}, acknowledged at 1.000 s and held by n1, n2, n3, is nowhere: n1 lost \
+         its disk at 2.000 s; n2 lost its disk at 2.000 s; n3 dropped its copy at 3.000 s"
+    );
+    assert_eq!(found[0].detail, expected);
+    assert_eq!((found.len(), found[0].excuse), (1, None));
+    assert_eq!(story.0.lost(), [key]);
+}
+
+#[test]
+fn a_loss_of_all_holders_at_once_is_excused_and_counted() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.lose(2, &[1, 2, 3, 4]);
+    assert_eq!(story.found(), [("lost", Some(AT_ONCE))]);
+    assert_eq!(story.0.lost(), [id(KEY)]);
+    // Only once.
+    story.0.end(3, |_| false);
+    assert_eq!(story.found(), []);
+}
+
+#[test]
+fn two_that_are_taken_together_after_one_had_gone_excuse_nothing() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.lose(2, &[1]);
+    story.lose(3, &[2, 3]);
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn a_departure_without_handing_over_is_a_loss() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.lose(2, &[1, 2]);
+    story.0.gone(3, &[3], "left", false);
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn what_is_damaged_is_no_copy() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.lose(2, &[1, 2]);
+    story.0.spoilt(3, 3, id(KEY));
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn an_older_copy_does_not_do_and_a_newer_does() {
+    let mut story = Story::new();
+    story.batch(0, 4, KEY, Some(record(6)));
+    story.write(1, 7, &[1, 2, 3]);
+    story.batch(1, 5, KEY, Some(record(8)));
+    story.lose(2, &[1, 2]);
+    story.lose(3, &[3]);
+    assert_eq!(story.found(), []);
+    story.lose(4, &[5]);
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn what_was_done_in_part_or_is_over_is_not_demanded() {
+    let mut story = Story::new();
+    story.issue(7, KEY);
+    story.batch(1, 1, KEY, Some(record(7)));
+    story.acknowledge(1, 7, &[1], 3);
+    story.lose(2, &[1]);
+    assert_eq!(story.found(), []);
+
+    story.0.write_issued(Issued {
+        write: 8,
+        key: id(KEY),
+        deletes: true,
+        until: Some(5),
+    });
+    for machine in [1, 2, 3] {
+        story.batch(3, machine, KEY, Some(record(8)));
+    }
+    story.acknowledge(3, 8, &[1, 2, 3], 3);
+    for machine in [1, 2, 3] {
+        story.batch(5, machine, KEY, None);
+    }
+    assert_eq!(story.found(), []);
+}
+
+#[test]
+fn those_that_are_down_at_the_end_hold_nothing() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.0.end(2, |_| false);
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn a_promise_must_be_true() {
+    let mut story = Story::new();
+    story.issue(7, KEY);
+    story.batch(1, 1, KEY, Some(record(7)));
+    story.batch(1, 2, KEY, Some(record(6)));
+    // The second has an older one, and the third nothing.
+    story.acknowledge(2, 7, &[1, 2, 3], 3);
+    assert_eq!(story.found(), [("promises", None); 2]);
+    // It may have been lost since.
+    story.issue(8, KEY);
+    for machine in [1, 2, 3] {
+        story.batch(3, machine, KEY, Some(record(8)));
+    }
+    story.lose(4, &[1]);
+    story.acknowledge(5, 8, &[1, 2, 3], 3);
+    assert_eq!(story.found(), []);
+    // One machine is one copy.
+    story.issue(9, KEY);
+    for machine in [2, 3] {
+        story.batch(6, machine, KEY, Some(record(9)));
+    }
+    story.acknowledge(7, 9, &[2, 3, 3], 3);
+    assert_eq!(story.found(), [("promises", None)]);
+}
+
+#[test]
+fn holders_that_are_struck_before_the_acknowledgement_arrives() {
+    let mut story = Story::new();
+    story.issue(7, KEY);
+    for machine in [1, 2, 3] {
+        story.batch(1, machine, KEY, Some(record(7)));
+    }
+    story.lose(2, &[1, 2, 3]);
+    story.acknowledge(3, 7, &[1, 2, 3], 3);
+    assert_eq!(story.found(), [("lost", Some(AT_ONCE))]);
+}
+
+#[test]
+fn a_reading_finds_the_latest_or_what_came_meanwhile() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.issue(6, KEY);
+    story.issue(8, KEY);
+    for (read, found, verdict) in [
+        (20, Some((7, 7)), Verdict::Right),
+        (21, Some((8, 8)), Verdict::Right),
+        (22, Some((6, 6)), Verdict::Stale),
+        (23, None, Verdict::Missing),
+        // That stamp is of another write.
+        (24, Some((7, 8)), Verdict::Invented),
+        // Nobody wrote that.
+        (25, Some((9, 9)), Verdict::Invented),
+    ] {
+        story.0.read_issued(read, id(KEY));
+        assert_eq!(story.read(read, found, false), verdict, "{read}");
+    }
+    // What nobody wrote is never right; the rest may be late while the ring changes.
+    assert_eq!(story.found(), [("register", None); 2]);
+}
+
+#[test]
+fn in_a_settled_ring_a_stale_reading_is_a_violation() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.issue(6, KEY);
+    for (read, found) in [(20, Some((6, 6))), (21, None)] {
+        story.0.read_issued(read, id(KEY));
+        story.read(read, found, true);
+        assert_eq!(story.found(), [("register", None)], "{read}");
+    }
+    // Where it is lost, that has been said.
+    story.lose(3, &[1, 2, 3]);
+    story.0.read_issued(22, id(KEY));
+    assert_eq!(story.read(22, None, true), Verdict::Missing);
+    assert_eq!(story.found(), [("lost", Some(AT_ONCE))]);
+}
+
+#[test]
+fn a_write_that_is_acknowledged_during_a_reading_need_not_be_found() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    story.0.read_issued(20, id(KEY));
+    story.write(2, 8, &[1, 2, 3]);
+    assert_eq!(story.read(20, Some((7, 7)), true), Verdict::Right);
+    // That of another key is no value of this one.
+    story.issue(9, KEY + 1);
+    story.0.read_issued(21, id(KEY));
+    assert_eq!(story.read(21, Some((9, 9)), true), Verdict::Invented);
+}
+
+#[test]
+fn copies_are_where_they_should_be_and_equal() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    let circle: Vec<(Id, u32)> = [1, 2, 3, 4].map(|machine| (node(machine), machine)).into();
+    let missing = |story: &Story| -> Vec<(u32, bool)> {
+        let missing = story.0.missing_copies(2, &circle, 3);
+        missing.iter().map(|it| (it.machine, it.differs)).collect()
+    };
+    assert_eq!(missing(&story), []);
+    story.batch(2, 2, KEY, Some(record(8)));
+    assert_eq!(missing(&story), [(1, true), (3, true)]);
+    story.batch(2, 1, KEY, Some(record(8)));
+    story.batch(2, 3, KEY, None);
+    assert_eq!(missing(&story), [(3, false)]);
+    // Elsewhere it does not count.
+    story.batch(2, 4, KEY, Some(record(8)));
+    assert_eq!(missing(&story), [(3, false)]);
+}
+
+#[test]
+fn what_must_be_readable_is_named_and_complained_about() {
+    let mut story = Story::new();
+    story.write(1, 7, &[1, 2, 3]);
+    assert_eq!(story.0.readable(2), [id(KEY)]);
+    story.0.unreadable(id(KEY), "found nothing");
+    assert_eq!(story.found(), [("unreadable", None)]);
+}
+
+#[test]
+fn a_conflict_counts_once() {
+    let mut story = Story::new();
+    let conflict = Conflict {
+        name: String::new(),
+        kept: stamp(2),
+        lost: stamp(1),
+    };
+    for _ in 0..3 {
+        story.0.conflict(id(KEY), &conflict);
+    }
+    assert_eq!(story.0.conflicts(), 1);
+}

@@ -1,0 +1,118 @@
+//! How reads and writes fared, as a person reads it.
+
+use std::fmt::Write as _;
+
+use super::super::words::{count, grouped, moment, percent};
+use super::super::{Reads, Report, Writes};
+use super::{RED, Run, fold, plain_table, times_row};
+
+/// Both, and how long they took.
+pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
+    let unchecked = |number: Option<u64>| {
+        number.map_or_else(|| "not checked".to_owned(), |number| grouped(number))
+    };
+    let written = plain_table(
+        &[
+            "",
+            "issued",
+            "acked",
+            "partial",
+            "failed",
+            "lost",
+            "conflicts",
+            "copies missing",
+        ],
+        &[vec![
+            "writes".to_owned(),
+            grouped(writes.issued),
+            grouped(writes.acked),
+            grouped(writes.partial),
+            grouped(writes.failed),
+            unchecked(writes.lost),
+            grouped(writes.conflicts),
+            unchecked(writes.missing_copies),
+        ]],
+    );
+    let share = reads.stale_share.map_or_else(|| "–".to_owned(), percent);
+    let read = plain_table(
+        &[
+            "",
+            "issued",
+            "ok",
+            "stale",
+            "missing",
+            "failed",
+            "stale or missing",
+        ],
+        &[vec![
+            "reads".to_owned(),
+            grouped(reads.issued),
+            grouped(reads.ok),
+            grouped(reads.stale),
+            grouped(reads.missing),
+            grouped(reads.failed),
+            share,
+        ]],
+    );
+    let times = [
+        ("writes in ms", writes.latency_ms),
+        ("reads in ms", reads.latency_ms),
+    ];
+    let measured: Vec<Vec<String>> = times
+        .into_iter()
+        .filter_map(|(name, summary)| {
+            let mut row = times_row(&summary?);
+            row[0] = name.to_owned();
+            // The lowest percentiles are not told of times.
+            row.drain(2..4);
+            Some(row)
+        })
+        .collect();
+    let timed = match measured.is_empty() {
+        true => String::new(),
+        false => plain_table(&["", "mean", "p50", "p90", "p99", "max"], &measured),
+    };
+    format!("{written}\n{read}\n{timed}\n")
+}
+
+/// So many losses are told before the rest is counted.
+const TOLD: usize = 12;
+
+/// What was lost and is excused; the rest is among the violations.
+pub(super) fn losses(text: &mut String, report: &Report, run: &Run<'_>) {
+    let excused: Vec<_> = report
+        .losses
+        .iter()
+        .filter(|loss| loss.excuse.is_some())
+        .collect();
+    if excused.is_empty() {
+        return;
+    }
+    let all = report
+        .writes
+        .as_ref()
+        .and_then(|writes| writes.lost_excused);
+    let all = all.unwrap_or(excused.len() as u64);
+    let _ = writeln!(
+        text,
+        "\n{}",
+        run.paint(
+            RED,
+            &format!("{}, excused", count(all, "write lost", "writes lost"))
+        )
+    );
+    for loss in excused.iter().take(TOLD) {
+        let excuse = loss.excuse.as_deref().unwrap_or_default();
+        fold(
+            text,
+            "  ",
+            4,
+            &format!("{}, {}: {excuse}", loss.key, moment(loss.at_s)),
+        );
+        fold(text, "    ", 6, &loss.detail);
+    }
+    if excused.len() > TOLD {
+        let rest = (excused.len() - TOLD) as u64;
+        fold(text, "  ", 4, &format!("… and {} more", grouped(rest)));
+    }
+}

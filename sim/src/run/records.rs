@@ -1,0 +1,323 @@
+//! What becomes of reads and writes: counted, and handed to the checker of records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cuerda::node::{AccessError, Denied};
+use cuerda::ring::Id;
+
+use crate::check::records::{Finding, Found, Issued, RecordChecker, Verdict};
+use crate::report::statistics::Latencies;
+use crate::report::{Reads, Traffic, Writes};
+use crate::scenario::{Scenario, WorkloadKind};
+use crate::world::{DiskGone, ReadEnd, Reading, Time, WriteEnd, WriteIssue, nanoseconds};
+
+/// How many stabilization periods a ring must have been ideal, its members the same, before what
+/// is kept in it must be in order.
+const SETTLED: u64 = 10;
+
+/// How often a key is read again at the end if a reading fails.
+const TRIES: u8 = 3;
+
+/// As many losses are described; all are counted.
+const LOSSES: usize = 100;
+
+/// Watches what is stored.
+#[derive(Debug)]
+pub(super) struct RecordWatch {
+    pub(super) checker: RecordChecker,
+    /// Whether what it finds is a violation.
+    checked: bool,
+    writes: Writes,
+    write_latency: Latencies,
+    reads: Reads,
+    read_latency: Latencies,
+    /// How long the ring must have been settled.
+    pub(super) patience: Time,
+    replicas: usize,
+    tombstones_for: Time,
+    /// How many keys there are, by whose numbers they are named.
+    keys: u32,
+    /// Keys still to be read after the end, each with the tries left; `None` before.
+    last: Option<BTreeMap<Id, u8>>,
+    /// Readings under way then.
+    last_open: BTreeMap<u64, Id>,
+    failed_again: BTreeSet<Id>,
+    /// What was lost: when, which key, the story, and by what name it is excused.
+    pub(super) losses: Vec<(Time, String, String, Option<&'static str>)>,
+}
+
+impl RecordWatch {
+    /// `None` where no client reads or writes.
+    pub(super) fn new(scenario: &Scenario) -> Option<RecordWatch> {
+        let keys = scenario.workloads.iter().filter_map(|it| match it.kind {
+            WorkloadKind::Lookup => None,
+            WorkloadKind::Records(access) => Some(access.keys),
+        });
+        Some(RecordWatch {
+            keys: keys.max()?,
+            checker: RecordChecker::new(),
+            checked: scenario.checks.records,
+            writes: Writes::default(),
+            write_latency: Latencies::default(),
+            reads: Reads::default(),
+            read_latency: Latencies::default(),
+            patience: nanoseconds(scenario.node.stabilize_every)
+                .saturating_mul(SETTLED)
+                .max(nanoseconds(scenario.node.repair_every()).saturating_mul(SETTLED / 2)),
+            replicas: usize::from(scenario.node.replicas),
+            tombstones_for: nanoseconds(scenario.node.tombstones_for),
+            last: None,
+            last_open: BTreeMap::new(),
+            failed_again: BTreeSet::new(),
+            losses: Vec::new(),
+        })
+    }
+
+    /// What the checker has found and nothing excuses: the check and a sentence.
+    pub(super) fn drain(&mut self, now: Time) -> Vec<(String, String)> {
+        let found: Vec<Finding> = self.checker.drain().collect();
+        let mut violations = Vec::new();
+        for finding in found {
+            let excused = finding.excuse.is_some();
+            if excused {
+                *self.writes.lost_excused.get_or_insert_default() += 1;
+            }
+            if !self.checked {
+                continue;
+            }
+            let place = format!("{:.8}", finding.key);
+            let name = self.name(finding.key);
+            let detail = finding.detail.replace(&place, &name);
+            if finding.check == "lost" && self.losses.len() < LOSSES {
+                let loss = (now, name, detail.clone(), finding.excuse);
+                self.losses.push(loss);
+            }
+            if excused {
+                continue;
+            }
+            violations.push((finding.check.to_owned(), detail));
+        }
+        violations
+    }
+
+    /// What a key is called.
+    fn name(&self, key: Id) -> String {
+        let names = (0..self.keys).map(|number| format!("k{number}"));
+        let mut named = names.filter(|name| Id::of_key(name.as_bytes()) == key);
+        named.next().unwrap_or_else(|| format!("{key:.8}"))
+    }
+
+    pub(super) fn write_issued(&mut self, now: Time, issue: &WriteIssue) {
+        self.writes.issued += 1;
+        // Clocks differ, and what is deleted may be forgotten by the quickest of them.
+        let forgotten = issue.deletes.then_some(self.tombstones_for / 2);
+        let expires = issue.lives.map(|lives| nanoseconds(lives) / 2);
+        let until = forgotten.or(expires).map(|after| now.saturating_add(after));
+        self.checker.write_issued(Issued {
+            write: issue.write,
+            key: issue.key,
+            deletes: issue.deletes,
+            until,
+        });
+    }
+
+    pub(super) fn write_ended(&mut self, now: Time, end: &WriteEnd) {
+        let write = end.issue.write;
+        match &end.result {
+            Ok(written) => {
+                if written.is_complete() {
+                    self.writes.acked += 1;
+                    self.write_latency
+                        .add(Duration::from_nanos(now - end.issued));
+                } else {
+                    self.writes.partial += 1;
+                }
+                self.checker.written(now, write, written);
+            }
+            Err(error) => {
+                self.writes.failed += 1;
+                if matches!(error, AccessError::Denied(Denied::Changed(_))) {
+                    self.writes.refused += 1;
+                }
+                self.checker.write_failed(write);
+            }
+        }
+    }
+
+    pub(super) fn read_issued(&mut self, read: u64, key: Id) {
+        match &self.last {
+            Some(_) => {
+                self.last_open.insert(read, key);
+            }
+            None => self.reads.issued += 1,
+        }
+        self.checker.read_issued(read, key);
+    }
+
+    /// `settled` is since when the ring has been ideal with its members.
+    pub(super) fn read_ended(&mut self, now: Time, end: &ReadEnd, settled: Option<Time>) {
+        let last = self.last_open.remove(&end.read);
+        let reading = match &end.result {
+            Ok(reading) => reading,
+            Err(error) => {
+                self.checker.read_failed(end.read);
+                match last {
+                    Some(key) => self.tried(key, &format!("failed: {error}")),
+                    None => self.reads.failed += 1,
+                }
+                return;
+            }
+        };
+        let settled = settled.is_some_and(|since| since + self.patience <= end.issued);
+        let found = found(reading);
+        // A reading at the end is judged by itself.
+        let strict = settled && last.is_none();
+        let verdict = self.checker.read_ended(now, end.read, found, strict);
+        if let Some(key) = last {
+            match verdict {
+                Verdict::Right => {
+                    self.last.as_mut().and_then(|last| last.remove(&key));
+                }
+                Verdict::Stale => self.tried(key, "found something older"),
+                Verdict::Missing => self.tried(key, "found nothing"),
+                Verdict::Invented => self.tried(key, "found what nobody wrote"),
+            }
+            return;
+        }
+        self.reads.uncertain += u64::from(!reading.certain);
+        match verdict {
+            Verdict::Right => {
+                self.reads.ok += 1;
+                self.read_latency
+                    .add(Duration::from_nanos(now - end.issued));
+            }
+            Verdict::Missing => self.reads.missing += 1,
+            Verdict::Stale | Verdict::Invented => self.reads.stale += 1,
+        }
+    }
+
+    pub(super) fn read_abandoned(&mut self, read: u64) {
+        self.checker.read_failed(read);
+        if let Some(key) = self.last_open.remove(&read) {
+            self.tried(key, "was abandoned");
+        }
+    }
+
+    pub(super) fn disks_gone(&mut self, now: Time, numbers: &[u32], how: DiskGone) {
+        let (how, stroke) = match how {
+            DiskGone::Lost => ("lost its disk", true),
+            DiskGone::Away => ("crashed for good", true),
+            DiskGone::Left => ("left", false),
+        };
+        self.checker.gone(now, numbers, how, stroke);
+    }
+
+    /// The run has ended, with these members; nobody else's disk counts.
+    pub(super) fn end(&mut self, now: Time, circle: &[(Id, u32)], quiet: bool) {
+        let alive: BTreeSet<u32> = circle.iter().map(|&(_, number)| number).collect();
+        self.checker.end(now, |machine| alive.contains(&machine));
+        if !(quiet && self.checked) {
+            return;
+        }
+        let missing = self.checker.missing_copies(now, circle, self.replicas);
+        self.writes.missing_copies = Some(missing.len() as u64);
+        for one in missing.iter().take(TRIES.into()) {
+            let what = if one.differs {
+                "another version"
+            } else {
+                "no copy"
+            };
+            let why = format!(
+                "n{} has {what} of it, long after the last change",
+                one.machine
+            );
+            self.checker.uncopied(one.key, &why);
+        }
+    }
+
+    /// The keys to be read after the end, at most so many of them, evenly chosen.
+    pub(super) fn begin_last(&mut self, now: Time, most: usize) {
+        let keys = self.checker.readable(now);
+        let step = keys.len().div_ceil(most).max(1);
+        let keys: BTreeMap<Id, u8> = keys
+            .into_iter()
+            .step_by(step)
+            .map(|key| (key, TRIES))
+            .collect();
+        self.reads.checked_at_end = keys.len() as u64;
+        self.last = Some(keys);
+    }
+
+    /// Which keys are to be read (again) now.
+    pub(super) fn to_read(&self) -> Vec<Id> {
+        let keys = self.last.iter().flatten();
+        keys.filter(|(key, tries)| **tries > 0 && !self.last_open.values().any(|open| open == *key))
+            .map(|(&key, _)| key)
+            .collect()
+    }
+
+    /// Whether readings are under way that the end waits for.
+    pub(super) fn is_reading(&self) -> bool {
+        !self.last_open.is_empty()
+    }
+
+    fn tried(&mut self, key: Id, why: &str) {
+        let Some(tries) = self.last.as_mut().and_then(|last| last.get_mut(&key)) else {
+            return;
+        };
+        *tries = tries.saturating_sub(1);
+        if *tries == 0 && self.failed_again.insert(key) {
+            self.reads.unreadable += 1;
+            self.checker.unreadable(key, why);
+        }
+    }
+
+    /// Writes' part of the report.
+    pub(super) fn writes(&self) -> Writes {
+        let lost = self.checker.lost().len() as u64;
+        Writes {
+            lost: self.checked.then_some(lost),
+            lost_excused: self
+                .checked
+                .then_some(self.writes.lost_excused.unwrap_or(0)),
+            conflicts: self.checker.conflicts(),
+            latency_ms: self.write_latency.summary(),
+            ..self.writes.clone()
+        }
+    }
+
+    /// Readings' part of the report.
+    pub(super) fn reads(&self) -> Reads {
+        let reads = &self.reads;
+        let answered = reads.ok + reads.stale + reads.missing;
+        let share = |part: u64, of: u64| (of > 0).then(|| part as f64 / of as f64);
+        Reads {
+            stale_share: share(reads.stale + reads.missing, answered),
+            failed_share: share(reads.failed, answered + reads.failed),
+            latency_ms: self.read_latency.summary(),
+            ..reads.clone()
+        }
+    }
+
+    /// Adds what repair cost.
+    pub(super) fn add_traffic(&self, traffic: &mut Traffic, repair_bytes: u64) {
+        let lost = self.checker.lost_bytes();
+        traffic.repair_bytes = Some(repair_bytes);
+        traffic.lost_bytes = Some(lost);
+        traffic.repair_ratio = (lost > 0).then(|| repair_bytes as f64 / lost as f64);
+    }
+
+    /// Whether anything is to be looked at after the end.
+    pub(super) fn is_checked(&self) -> bool {
+        self.checked && self.writes.acked > 0
+    }
+}
+
+fn found(reading: &Reading) -> Option<Found> {
+    reading.seen.map(|seen| Found {
+        stamp: seen.stamp,
+        write: seen.write,
+        strange: seen.strange,
+    })
+}
