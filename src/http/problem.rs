@@ -153,11 +153,9 @@ impl From<AccessError> for Problem {
                 "full",
                 "The key's owner takes no more keys",
             ),
-            AccessError::Denied(Denied::Beaten) => (
-                StatusCode::CONFLICT,
-                "beaten",
-                "Other writes came first",
-            ),
+            AccessError::Denied(Denied::Beaten) => {
+                (StatusCode::CONFLICT, "beaten", "Other writes came first")
+            }
             AccessError::Denied(Denied::TooManyWrites) | AccessError::TooManyAccesses => {
                 (UNAVAILABLE, "busy", "There is too much to do")
             }

@@ -108,7 +108,8 @@ pub enum RecordReply {
         /// can.
         others: Vec<Peer>,
     },
-    /// To `Read` and `Write`: the asked node does not answer for the key now.
+    /// To `Read` and `Write`: the asked node does not answer for the key now. To `HandOver`: it is
+    /// about to leave.
     NotServing {
         /// Who may.
         ask: Peer,

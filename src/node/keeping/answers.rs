@@ -273,8 +273,12 @@ impl Node {
         if keeping.taken == Some((arc, number)) {
             return RecordReply::Taken;
         }
+        if !staying {
+            // On its way out: whoever comes next takes both arcs, one after the other.
+            return self.referral(arc.end);
+        }
         let extended = Tenure::extended(keeping.tenure, me, arc, number);
-        if number <= keeping.number || extended.is_none() || !staying {
+        if number <= keeping.number || extended.is_none() {
             return RecordReply::Superseded(keeping.number);
         }
         keeping.tenure = extended;

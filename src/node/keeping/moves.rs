@@ -152,8 +152,11 @@ impl Node {
                     self.handed_over(net);
                     return;
                 }
-                Handed::Silent => {
+                Handed::Refused { let_go } => {
                     keeping.hand_over = None;
+                    if let_go {
+                        self.take_back(arc);
+                    }
                     // If it is dead, that will turn out; if not, it goes on claiming.
                     self.try_again(net);
                     return;
@@ -177,6 +180,17 @@ impl Node {
         };
         self.tell_heir();
         self.fail_writes_on(arc, net);
+    }
+
+    /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the
+    /// later number decides who goes on.
+    fn take_back(&mut self, arc: Arc) {
+        let me = self.me().id;
+        if let Some(keeping) = &mut self.keeping {
+            let number = keeping.next_number();
+            let back = Tenure::extended(keeping.tenure, me, arc, number);
+            keeping.tenure = back.or(keeping.tenure);
+        }
     }
 
     fn tell_heir(&mut self) {

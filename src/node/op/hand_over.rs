@@ -15,6 +15,8 @@ use crate::ring::{Arc, Peer};
 /// 2. Let go: from now on this node does not answer for the arc. ([`super::super::Node`] does
 ///    that, and fails the writes that are open there, which are tried again at the other.)
 /// 3. Say so, under a number above all under which it was served, until the other has heard.
+/// 4. If it is silent then, or about to leave itself, take the arc back under a later number, and
+///    begin anew with whoever should have it then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct HandOver {
     pub(in crate::node) arc: Arc,
@@ -40,8 +42,12 @@ pub(in crate::node) enum Handed {
     Taken,
     /// The other knows of a later owner, with this number.
     Superseded(u64),
-    /// The other is silent.
-    Silent,
+    /// The other is silent, or about to leave itself; this is said when the node has let go of
+    /// the arc already.
+    Refused {
+        /// Whether it had.
+        let_go: bool,
+    },
 }
 
 impl HandOver {
@@ -78,7 +84,7 @@ impl HandOver {
             Stage::Bringing(compare) => {
                 let compared = ready!(compare.poll(ask));
                 if compared.failed {
-                    return Poll::Ready(Handed::Silent);
+                    return Poll::Ready(Handed::Refused { let_go: false });
                 }
                 self.stage = Stage::Brought;
                 Poll::Ready(Handed::Brought(compared))
@@ -89,8 +95,11 @@ impl HandOver {
                 let hand = |_: &mut N| RecordRequest::HandOver { arc, number };
                 Poll::Ready(match ready!(question.poll_records(ask, hand)) {
                     Some(RecordReply::Taken) => Handed::Taken,
-                    Some(RecordReply::Superseded(number)) => Handed::Superseded(number),
-                    _ => Handed::Silent,
+                    // Refused under an older number, it is not next to what the other serves.
+                    Some(RecordReply::Superseded(later)) if later >= number => {
+                        Handed::Superseded(later)
+                    }
+                    _ => Handed::Refused { let_go: true },
                 })
             }
         }

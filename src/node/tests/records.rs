@@ -230,3 +230,25 @@ fn a_node_that_comes_back_brings_what_it_has_and_gets_what_it_lacks() {
     assert_eq!(world.value(60, 100).as_deref(), Some("b"));
     assert_eq!(world.holding(100), [110, 160, 210]);
 }
+
+#[test]
+fn neighbours_that_leave_at_the_same_moment_hand_over_one_after_the_other() {
+    let ring = [10, 40, 60, 90, 110, 140, 160, 190, 210, 240];
+    let mut world = World::ideal(settings(), &ring);
+    for at in [80, 100, 130, 150] {
+        assert!(world.put(10, at, "a").expect("done").is_complete());
+    }
+    // All holders of what lies before 90.
+    for leaver in [90, 110, 140] {
+        world.input(leaver, Input::Leave);
+    }
+    world.run(SECOND * 20);
+    assert_eq!(world.count(|event| *event == Event::Left), 3);
+    for leaver in [90, 110, 140] {
+        world.nodes.remove(&leaver);
+    }
+    for at in [80, 100, 130] {
+        assert_eq!(world.holding(at), [160, 190, 210]);
+        assert_eq!(world.value(10, at).as_deref(), Some("a"));
+    }
+}
