@@ -67,6 +67,10 @@ impl Store for Shelf {
         each!(self, store => store.get(key))
     }
 
+    fn is_damaged(&self, key: Id) -> bool {
+        each!(self, store => store.is_damaged(key))
+    }
+
     fn put(&mut self, key: Id, record: Record) {
         each!(self, store => store.put(key, record));
     }

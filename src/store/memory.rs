@@ -118,8 +118,12 @@ impl Store for MemoryStore {
         if let Some(written) = self.disk.get(&key).filter(sound) {
             return Ok(Some(written.record.clone()));
         }
-        self.remove(key);
+        self.staged.lose(key);
         Err(Damaged(key))
+    }
+
+    fn is_damaged(&self, key: Id) -> bool {
+        self.staged.is_damaged(key)
     }
 
     fn put(&mut self, key: Id, record: Record) {

@@ -38,6 +38,10 @@ pub trait Store: Holdings {
     /// so that the comparison with other nodes brings it back.
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged>;
 
+    /// Whether the key has no record because what was there was found to be damaged, and nothing
+    /// was put in its place: "there is none" would then be a lie.
+    fn is_damaged(&self, key: Id) -> bool;
+
     /// Stages this record in the place of what the key has.
     fn put(&mut self, key: Id, record: Record);
 

@@ -14,6 +14,8 @@ pub(super) struct Staged {
     pending: BTreeMap<Id, (u64, Option<Record>)>,
     /// Keys that changed since the last batch.
     changed: BTreeSet<Id>,
+    /// Keys whose records were found to be damaged, and have not come back.
+    damaged: BTreeSet<Id>,
     notes: Notes,
     notes_changed: bool,
     /// All that was there before is set aside by the next batch.
@@ -73,8 +75,19 @@ impl Staged {
     pub(super) fn set(&mut self, key: Id, record: Option<Record>) {
         let record = record.filter(|record| !record.is_empty());
         self.index.set(key, record.as_ref().map(Record::digest));
+        self.damaged.remove(&key);
         self.pending.insert(key, (self.sealed + 1, record));
         self.changed.insert(key);
+    }
+
+    /// The record of this key is damaged on the disk: it has none any more.
+    pub(super) fn lose(&mut self, key: Id) {
+        self.set(key, None);
+        self.damaged.insert(key);
+    }
+
+    pub(super) fn is_damaged(&self, key: Id) -> bool {
+        self.damaged.contains(&key)
     }
 
     pub(super) fn notes(&self) -> Notes {
@@ -90,6 +103,7 @@ impl Staged {
         self.index = Index::default();
         self.pending.clear();
         self.changed.clear();
+        self.damaged.clear();
         self.set_aside = true;
     }
 

@@ -106,17 +106,20 @@ impl Node {
             return self.referral(key);
         }
         match net.store().get(key) {
+            Ok(None) if net.store().is_damaged(key) => self.damaged(key),
             Ok(record) => RecordReply::Record {
                 record,
                 others: Vec::new(),
             },
-            Err(_) => self.damaged(key, net),
+            Err(_) => {
+                net.emit(Event::Damaged(key));
+                self.damaged(key)
+            }
         }
     }
 
     /// What was here is with the holders, and comes back from there.
-    fn damaged(&mut self, key: Id, net: &mut impl Network) -> RecordReply {
-        net.emit(Event::Damaged(key));
+    fn damaged(&mut self, key: Id) -> RecordReply {
         self.repair_soon(Some(key));
         RecordReply::Record {
             record: None,
@@ -137,12 +140,13 @@ impl Node {
         if served.is_none() || !self.is_staying() {
             return Some(self.referral(key));
         }
-        let Ok(found) = net.store().get(key) else {
-            self.damaged(key, net);
+        let found = merging::stored(net, key);
+        if found.is_none() && net.store().is_damaged(key) {
             // It is tried again when there is something to judge by.
+            self.damaged(key);
             self.fail_write(asker, net);
             return None;
-        };
+        }
         let record = found.unwrap_or_default();
         match self.judge(&record, &name, &field, condition, net) {
             Err(reply) => Some(reply),

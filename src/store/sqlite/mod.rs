@@ -102,8 +102,12 @@ impl Store for SqliteStore {
                 self.trouble.get_or_insert(error);
             }
         }
-        self.remove(key);
+        self.staged.lose(key);
         Err(Damaged(key))
+    }
+
+    fn is_damaged(&self, key: Id) -> bool {
+        self.staged.is_damaged(key)
     }
 
     fn put(&mut self, key: Id, record: Record) {

@@ -95,6 +95,7 @@ fn a_damaged_record_is_told_once_and_gone_from_the_index<L: Lab>() {
     assert_eq!(lab.store().digest(whole()).records(), 2);
     assert_eq!(lab.store().get(key(1)), Err(Damaged(key(1))));
     assert_eq!(lab.store().get(key(1)), Ok(None));
+    assert!(lab.store().is_damaged(key(1)));
     assert_eq!(lab.store().digest(whole()).records(), 1);
     assert_eq!(lab.store().get(key(2)), Ok(Some(record("2"))));
     // Nor does it come back.
@@ -111,6 +112,7 @@ fn a_damaged_record_can_be_written_again<L: Lab>() {
     lab.crash();
     assert_eq!(lab.store().get(key(1)), Err(Damaged(key(1))));
     lab.store().put(key(1), record("1"));
+    assert!(!lab.store().is_damaged(key(1)));
     commit(&mut lab);
     lab.crash();
     assert_eq!(lab.store().get(key(1)), Ok(Some(record("1"))));
