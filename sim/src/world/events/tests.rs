@@ -38,7 +38,8 @@ const LATENCY: Time = 20 * MILLISECOND;
 fn scenario(nodes: u32, rest: &str) -> Scenario {
     let text = format!(
         "duration = \"400s\"\n[ring]\nnodes = {nodes}\n[node]\nsuccessors = 4\nreplicas = 2\n\
-         stabilize_every = \"1s\"\nfix_fingers_every = \"5s\"\nrequest_timeout = \"200ms\"\n\
+         stabilize_every = \"1s\"\nrepair_every = \"1h\"\nfix_fingers_every = \"5s\"\n\
+         request_timeout = \"200ms\"\n\
          found_after = \"5s\"\n[network]\nlatency = {{ fixed = \"20ms\" }}\n{rest}"
     );
     let read = Scenario::parse("mine.toml", &text, &[], &Overrides::default());

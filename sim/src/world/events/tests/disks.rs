@@ -20,7 +20,8 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
         .is_some_and(|disk| disk.holds());
     let to = world.node((number + 1) % world.wire.nodes).me();
     let host = &mut world.hosts[number as usize];
-    let field = Field::tombstone(Stamp::ZERO, None);
+    // A tombstone of that time would be forgotten at once.
+    let field = Field::new(Stamp::ZERO, None, "kept", None);
     let id = RequestId {
         incarnation: 99,
         number: 1,
