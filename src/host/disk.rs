@@ -263,6 +263,15 @@ impl Disk {
         self.places[usize::from(node)].is_busy()
     }
 
+    /// Whether a request of a node is among what is kept: nobody can have answered it.
+    pub(super) fn keeps_request(&self, node: u8, number: u32) -> bool {
+        let is_it = |(_, said): &(u64, Said)| match said {
+            Said::Message(_, Message::Request { id, .. }) => id.number == number,
+            _ => false,
+        };
+        self.places[usize::from(node)].kept.iter().any(is_it)
+    }
+
     /// Keeps what a node said until all of its batches up to now are on the disk. False if it was
     /// a message and there is no room for more.
     #[must_use]

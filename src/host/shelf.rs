@@ -71,6 +71,10 @@ impl Store for Shelf {
         each!(self, store => store.is_damaged(key))
     }
 
+    fn mended(&mut self, key: Id) {
+        each!(self, store => store.mended(key));
+    }
+
     fn put(&mut self, key: Id, record: Record) {
         each!(self, store => store.put(key, record));
     }

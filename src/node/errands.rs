@@ -40,7 +40,9 @@ enum Purpose {
         token: u64,
     },
     /// Records that this node should not hold.
-    Stray,
+    Stray {
+        first: Id,
+    },
     Finger {
         exponent: u8,
     },
@@ -130,13 +132,14 @@ impl Node {
     /// Looks up who owns a record that this node should not hold, or will not.
     pub(super) fn seek_stray(&mut self, key: Id, net: &mut impl Network) {
         if self.is_member() {
-            return self.start_lookup(Purpose::Stray, key, None, net);
+            return self.start_lookup(Purpose::Stray { first: key }, key, None, net);
         }
         // It has left: what others may still say of it is history.
         let (me, attempts) = (self.me().id, self.config.attempts);
         let successors = self.neighbours.successors().iter().copied();
         let lookup = Lookup::new(key, me, Oneself::Silent, attempts).through(successors);
-        self.start_errand(Errand::Lookup(Purpose::Stray, Box::new(lookup)), net);
+        let purpose = Purpose::Stray { first: key };
+        self.start_errand(Errand::Lookup(purpose, Box::new(lookup)), net);
     }
 
     /// Looks up with what this node knows, and first asks the one it takes for the owner.
@@ -232,7 +235,7 @@ impl Node {
                 });
             }
             Purpose::Access { token } => self.access_sought(token, &outcome, net),
-            Purpose::Stray => self.stray_sought(&outcome, net),
+            Purpose::Stray { first } => self.stray_sought(first, &outcome, net),
             Purpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
             Purpose::Home { through } => {
                 let Ok(found) = outcome.result else { return };

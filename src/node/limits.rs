@@ -51,6 +51,19 @@ pub const WRITES: usize = 1024;
 pub const COMPARISONS: usize = 4;
 /// Keys that one node fetches from another in one message.
 pub const FETCHED_KEYS: usize = 64;
+/// How often an arc is handed over under a later number, because the other knew of one.
+pub const TELLINGS: u8 = 4;
+/// How far the number of a tenure may be ahead of all that were heard before.
+pub const NUMBERS_AHEAD: u64 = 1 << 32;
+/// Records that one node merges for another in one message.
+pub const MERGED_RECORDS: usize = 1024;
+/// Keys that an owner looks through in one repair period for deletions whose time is over.
+pub const SWEPT_KEYS: usize = 1024;
+/// Questions that one comparison asks at most: far more than any two correct nodes need.
+pub const QUESTIONS: u32 = 1 << 20;
+/// How often a node that answered, and then did not, is fetched from again before an arc is taken
+/// over without it.
+pub const FETCH_TRIES: u8 = 3;
 /// What one input may lead to, one thing after the other.
 pub const SETTLINGS: usize = 4;
 /// Bytes of records that one node gives another in one message. A single field may be larger.

@@ -274,11 +274,11 @@ impl Node {
             Input::Write { token, key, write } => self.write(token, key, write, net),
             Input::Read { token, key, past } => self.read(token, key, past, net),
             Input::Found => {
-                self.begin_keeping(false, net);
+                self.begin_keeping(net);
                 self.found(net);
             }
             Input::Join(contacts) => {
-                self.begin_keeping(true, net);
+                self.begin_keeping(net);
                 self.join(contacts, net);
             }
             Input::Resume => self.resume(net),
@@ -437,6 +437,7 @@ impl Node {
     fn joined(&mut self, joined: Joined, net: &mut impl Network) {
         match joined {
             Joined::Member(neighbours) => {
+                self.set_stale_aside(net);
                 // It would hear of the newcomer from its successor, but only after a period; the
                 // newcomer's keys should not depend on that successor's life until then. A ring
                 // of one is that successor, and would only be asked while it asks.
@@ -538,7 +539,7 @@ impl Node {
         self.maintenance = Maintenance::default();
         self.stop_errands(net);
         self.stop_accesses(net);
-        self.keeping = None;
+        self.end_keeping();
         net.emit(Event::Left);
     }
 

@@ -20,6 +20,8 @@ struct Entry {
     wait: u16,
     /// Periods to wait after the next probe.
     back_off: u16,
+    /// Periods since it was presumed dead.
+    age: u32,
 }
 
 impl Remembered {
@@ -31,6 +33,7 @@ impl Remembered {
             peer,
             wait: 1,
             back_off: 1,
+            age: 0,
         });
         if self.peers.len() > usize::from(most) {
             self.peers.remove(0);
@@ -57,12 +60,20 @@ impl Remembered {
         self.peers.iter().map(|entry| entry.peer)
     }
 
+    /// Whether any was presumed dead no longer ago than so many periods.
+    pub(super) fn any_since(&self, periods: u128) -> bool {
+        self.peers
+            .iter()
+            .any(|entry| u128::from(entry.age) <= periods)
+    }
+
     /// A period has passed: whom to probe now. Each probe doubles the wait until the next one,
     /// up to `periods_max`.
     pub(super) fn due(&mut self, periods_max: u16) -> Vec<Peer> {
         let mut due = Vec::new();
         for entry in &mut self.peers {
             entry.wait = entry.wait.saturating_sub(1);
+            entry.age = entry.age.saturating_add(1);
         }
         let count = self.peers.len();
         let start = usize::from(self.next);

@@ -126,6 +126,10 @@ impl Store for MemoryStore {
         self.staged.is_damaged(key)
     }
 
+    fn mended(&mut self, key: Id) {
+        self.staged.mended(key);
+    }
+
     fn put(&mut self, key: Id, record: Record) {
         self.staged.set(key, Some(record));
     }

@@ -38,9 +38,13 @@ pub trait Store: Holdings {
     /// so that the comparison with other nodes brings it back.
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged>;
 
-    /// Whether the key has no record because what was there was found to be damaged, and nothing
-    /// was put in its place: "there is none" would then be a lie.
+    /// Whether what the key had was found to be damaged and has not [come back](Store::mended):
+    /// "this is all" would then be a lie, also when something has been put there since.
     fn is_damaged(&self, key: Id) -> bool;
+
+    /// Whatever was damaged under the key has come back, or will not: what is there now is all
+    /// that there is.
+    fn mended(&mut self, key: Id);
 
     /// Stages this record in the place of what the key has.
     fn put(&mut self, key: Id, record: Record);

@@ -75,7 +75,6 @@ impl Staged {
     pub(super) fn set(&mut self, key: Id, record: Option<Record>) {
         let record = record.filter(|record| !record.is_empty());
         self.index.set(key, record.as_ref().map(Record::digest));
-        self.damaged.remove(&key);
         self.pending.insert(key, (self.sealed + 1, record));
         self.changed.insert(key);
     }
@@ -84,6 +83,10 @@ impl Staged {
     pub(super) fn lose(&mut self, key: Id) {
         self.set(key, None);
         self.damaged.insert(key);
+    }
+
+    pub(super) fn mended(&mut self, key: Id) {
+        self.damaged.remove(&key);
     }
 
     pub(super) fn is_damaged(&self, key: Id) -> bool {

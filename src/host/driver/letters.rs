@@ -86,6 +86,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let sent = self.requests.get(&(Some(node), number));
         match sent.filter(|sent| sent.by.is_some()) {
             Some(sent) => Some(sent.at + patience).filter(|until| *until > self.now),
+            // Its own disk is slow: that is not the silence of another.
+            None if self.disk.keeps_request(node, number) => Some(self.now + patience),
             None if extended || !self.nodes[usize::from(node)].awaits(number) => None,
             None => {
                 let dialling = self.links.is_dialling_for(node, number);

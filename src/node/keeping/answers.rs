@@ -7,7 +7,7 @@ use crate::node::message::{Message, Reply, RequestId};
 use crate::node::network::{Event, Ignored, Network};
 use crate::node::record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 use crate::node::{Node, Standing, limits};
-use crate::record::{Field, Holdings, Record, Stamp};
+use crate::record::{self, Field, Holdings, Record, Stamp, TooFarAhead};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::Store;
 
@@ -57,7 +57,7 @@ impl Node {
                 field,
                 condition,
             } => return self.write_here(asker, (key, name, field), condition, net),
-            RecordRequest::Store { key, part, number } => self.store(from, key, part, number, net),
+            RecordRequest::Store { key, part, number } => self.store(key, part, number, net),
             RecordRequest::Compare { question, charge } => {
                 if charge {
                     self.charged(question.arc, from);
@@ -75,6 +75,10 @@ impl Node {
                 fetch(&keys, after, net)
             }
             RecordRequest::Merge(records) => {
+                if records.len() > limits::MERGED_RECORDS {
+                    net.emit(Event::Ignored(from, Ignored::Full));
+                    return None;
+                }
                 for (key, record) in records {
                     self.merge_for_others(key, record, net);
                 }
@@ -90,6 +94,10 @@ impl Node {
                 self.confirm(from, &entries, leaving, net)
             }
             RecordRequest::Forget(tombstones) => {
+                if tombstones.len() > limits::FETCHED_KEYS {
+                    net.emit(Event::Ignored(from, Ignored::Full));
+                    return None;
+                }
                 forget(&tombstones, net);
                 RecordReply::Merged
             }
@@ -105,26 +113,25 @@ impl Node {
         if served.is_none() {
             return self.referral(key);
         }
-        match net.store().get(key) {
-            Ok(None) if net.store().is_damaged(key) => self.damaged(key),
-            Ok(record) => RecordReply::Record {
-                record,
-                others: Vec::new(),
-            },
-            Err(_) => {
-                net.emit(Event::Damaged(key));
-                self.damaged(key)
-            }
+        let record = merging::stored(net, key);
+        if net.store().is_damaged(key) {
+            return self.damaged(key, record);
         }
+        let too_large = |record: &Record| record.size() > record::limits::RECORD_BYTES;
+        if record.as_ref().is_some_and(too_large) {
+            // Come of merging: it is fetched in pieces.
+            let (record, others) = (None, vec![self.me()]);
+            return RecordReply::Record { record, others };
+        }
+        let others = Vec::new();
+        RecordReply::Record { record, others }
     }
 
     /// What was here is with the holders, and comes back from there.
-    fn damaged(&mut self, key: Id) -> RecordReply {
+    fn damaged(&mut self, key: Id, record: Option<Record>) -> RecordReply {
         self.repair_soon(Some(key));
-        RecordReply::Record {
-            record: None,
-            others: self.holders(),
-        }
+        let others = self.holders();
+        RecordReply::Record { record, others }
     }
 
     /// A write that this node should bring to all holders.
@@ -137,15 +144,21 @@ impl Node {
     ) -> Option<RecordReply> {
         let me = self.me().id;
         let served = self.keeping.as_ref()?.serves(me, key);
-        if served.is_none() || !self.is_staying() {
+        if served.is_none() {
             return Some(self.referral(key));
         }
         let found = merging::stored(net, key);
-        if found.is_none() && net.store().is_damaged(key) {
+        if net.store().is_damaged(key) {
             // It is tried again when there is something to judge by.
-            self.damaged(key);
+            self.repair_soon(Some(key));
             self.fail_write(asker, net);
             return None;
+        }
+        if self.is_open(asker, key, &name, field.stamp()) {
+            return None;
+        }
+        if self.open_writes() >= limits::WRITES {
+            return Some(RecordReply::Denied(Denied::TooManyWrites));
         }
         let record = found.unwrap_or_default();
         match self.judge(&record, &name, &field, condition, net) {
@@ -168,9 +181,18 @@ impl Node {
         net: &mut impl Network,
     ) -> Result<Field, RecordReply> {
         let there = record.field(name);
+        let stamp = field.stamp();
+        let by = stamp.milliseconds.saturating_sub(net.wall_clock());
+        if by > record::limits::SKEW_MAX {
+            // Nobody else could write the field until then.
+            let ahead = TooFarAhead { stamp, by };
+            return Err(RecordReply::Denied(ahead.into()));
+        }
         let replaces = match there {
             // Asked again: the same write, judged before.
             Some(there) if there.stamp() == field.stamp() => return Ok(there.clone()),
+            // The same, and what has been written since found it here: it was done.
+            Some(there) if there.replaces() == Some(field.stamp()) => return Ok(there.clone()),
             Some(there) if there.stamp() > field.stamp() => {
                 return Err(RecordReply::Beaten(there.stamp()));
             }
@@ -190,7 +212,7 @@ impl Node {
             Some(value) => Field::new(field.stamp(), replaces, value.clone(), field.expires()),
             None => Field::tombstone(field.stamp(), replaces),
         };
-        if let Err(limit) = crate::record::limits::check(record, name, &field) {
+        if let Err(limit) = record::limits::check(record, name, &field) {
             return denied(limit.into());
         }
         let keys_max = self.config.keys_max;
@@ -205,33 +227,22 @@ impl Node {
                 return denied(Denied::Keys(own));
             }
         }
-        if self.open_writes() >= limits::WRITES {
-            return denied(Denied::TooManyWrites);
-        }
         Ok(field)
     }
 
     /// Holds a write for the owner of its key.
-    fn store(
-        &mut self,
-        from: Peer,
-        key: Id,
-        part: Record,
-        number: u64,
-        net: &mut impl Network,
-    ) -> RecordReply {
+    fn store(&mut self, key: Id, part: Record, number: u64, net: &mut impl Network) -> RecordReply {
         let me = self.me().id;
         if let Some(keeping) = &mut self.keeping {
-            if let Some(own) = keeping.serves(me, key) {
-                if (own, me) > (number, from.id) {
-                    return RecordReply::Superseded(own);
+            keeping.heard_number(number);
+            if keeping.serves(me, key).is_some() {
+                // One of the two took over while the other was taken for dead. Whoever of them is
+                // not to serve it has written what the other lacks: it goes by a hand-over.
+                let number = keeping.next_number();
+                if let Some(tenure) = &mut keeping.tenure {
+                    tenure.number = number;
                 }
-                // Somebody took over while this node was taken for dead.
-                self.serve_nothing(net);
-                self.unsettled = true;
-            }
-            if let Some(keeping) = &mut self.keeping {
-                keeping.heard_number(number);
+                return RecordReply::Superseded(number);
             }
         }
         let merged = merging::merge(net, key, part);
@@ -282,7 +293,7 @@ impl Node {
             return self.referral(arc.end);
         }
         let extended = Tenure::extended(keeping.tenure, me, arc, number);
-        if number <= keeping.number || extended.is_none() {
+        if number <= keeping.number || !keeping.is_likely(number) || extended.is_none() {
             return RecordReply::Superseded(keeping.number);
         }
         keeping.tenure = extended;

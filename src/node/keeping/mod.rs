@@ -38,7 +38,7 @@ use super::message::{Message, Reply, RequestId};
 use super::network::{Event, Network};
 use super::op::{Access, Acquire, HandOver, Stray};
 use super::record_message::{RecordReply, Stamped};
-use super::{Node, Pause, Standing};
+use super::{Node, Pause, Standing, limits};
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::{Notes, Store};
@@ -66,6 +66,10 @@ pub(super) struct Keeping {
     stray: Option<Stray>,
     /// Where to look for strays next.
     next_stray: Id,
+    /// Where to look next for deletions whose time is over.
+    next_sweep: Option<Id>,
+    /// It was away for so long that it may have missed deletions that nobody remembers.
+    stale: bool,
     farewell: Farewell,
     /// Until what failed is tried again.
     again: Option<Pause>,
@@ -113,6 +117,8 @@ impl Keeping {
             charges: Vec::new(),
             stray: None,
             next_stray: me,
+            next_sweep: None,
+            stale: false,
             farewell: Farewell::Staying,
             again: None,
             armed: false,
@@ -125,13 +131,20 @@ impl Keeping {
         tenure.arc(me).contains(key).then_some(tenure.number)
     }
 
+    /// Numbers grow by one with each move of an arc: one far ahead of all others is made up, and
+    /// would leave no room for later ones.
     fn heard_number(&mut self, number: u64) {
-        self.number = self.number.max(number);
+        if self.is_likely(number) {
+            self.number = self.number.max(number);
+        }
+    }
+
+    const fn is_likely(&self, number: u64) -> bool {
+        number <= self.number.saturating_add(limits::NUMBERS_AHEAD)
     }
 
     /// A number above all that are known.
     fn next_number(&mut self) -> u64 {
-        // A peer that names the last number of all ends all hand-overs to it, and nothing else.
         self.number = self.number.saturating_add(1);
         self.number
     }
@@ -180,21 +193,41 @@ enum Waiting {
 }
 
 impl Node {
-    /// The node begins to take part in a ring, at all or again. `joins` one that others belong
-    /// to: what it has kept for too long is then set aside.
-    pub(super) fn begin_keeping(&mut self, joins: bool, net: &mut impl Network) {
+    /// The node begins to take part in a ring.
+    pub(super) fn begin_keeping(&mut self, net: &mut impl Network) {
         if self.keeping.is_some() || self.standing() != Standing::Outside {
             return;
         }
         let notes = net.store().notes();
-        let now = net.wall_clock();
         let lifetime = u64::try_from(self.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
-        let away = now.saturating_sub(notes.alive);
-        if joins && notes.alive != 0 && away > lifetime && !net.store().is_empty() {
+        let away = net.wall_clock().saturating_sub(notes.alive);
+        let mut keeping = Keeping::new(self.me().id, notes.mark);
+        keeping.stale = notes.alive != 0 && away > lifetime;
+        self.keeping = Some(Box::new(keeping));
+    }
+
+    /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
+    /// it has kept for too long may have been deleted there, and that forgotten.
+    pub(super) fn set_stale_aside(&mut self, net: &mut impl Network) {
+        let keeping = self.keeping.as_mut();
+        let stale = keeping.is_some_and(|keeping| std::mem::take(&mut keeping.stale));
+        if stale && !net.store().is_empty() {
             net.store().set_aside();
             net.emit(Event::SetAside);
         }
-        self.keeping = Some(Box::new(Keeping::new(self.me().id, notes.mark)));
+    }
+
+    /// The node has left. Replies and timers that are still under way find nothing.
+    pub(super) fn end_keeping(&mut self) {
+        let me = self.me().id;
+        if let Some(keeping) = &mut self.keeping {
+            let anew = Keeping::new(me, 0);
+            let old = std::mem::replace(&mut **keeping, anew);
+            keeping.clock = old.clock;
+            keeping.next_request = old.next_request;
+            keeping.armed = old.armed;
+            keeping.number = old.number;
+        }
     }
 
     /// A ring of one, or an experiment's complete ring: the node serves what it owns.
@@ -215,6 +248,7 @@ impl Node {
             return;
         };
         keeping.tenure = None;
+        keeping.taken = None;
         keeping.acquire = None;
         keeping.hand_over = None;
         keeping.repair = Repair::default();

@@ -155,7 +155,7 @@ impl Node {
                 Handed::Refused { let_go } => {
                     keeping.hand_over = None;
                     if let_go {
-                        self.take_back(arc);
+                        self.take_back(arc, net);
                     }
                     // If it is dead, that will turn out; if not, it goes on claiming.
                     self.try_again(net);
@@ -184,13 +184,14 @@ impl Node {
 
     /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the
     /// later number decides who goes on.
-    fn take_back(&mut self, arc: Arc) {
+    fn take_back(&mut self, arc: Arc, net: &mut impl Network) {
         let me = self.me().id;
         if let Some(keeping) = &mut self.keeping {
             let number = keeping.next_number();
             let back = Tenure::extended(keeping.tenure, me, arc, number);
             keeping.tenure = back.or(keeping.tenure);
         }
+        self.tenure_changed(net);
     }
 
     fn tell_heir(&mut self) {

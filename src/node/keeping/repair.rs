@@ -68,11 +68,22 @@ impl Repair {
         current.awaits(number).then(|| current.peer())
     }
 
+    /// All holders have what the owner has. As many as there should be are the set that later
+    /// conditional writes need a majority of; in a small ring, those that there were first.
+    fn completed(&mut self, me: Id, replicas: u8) {
+        self.complete = true;
+        let enough = self.holders.len() + 1 >= usize::from(replicas);
+        if enough || self.last_complete.is_empty() {
+            let all = self.holders.iter().map(|holder| holder.id);
+            self.last_complete = std::iter::once(me).chain(all).collect();
+        }
+    }
+
     /// Whether these are more than half of the last complete set of holders.
     pub(super) fn is_majority(&self, holders: &[Id]) -> bool {
         let of = &self.last_complete;
         let among = of.iter().filter(|holder| holders.contains(holder)).count();
-        of.is_empty() || among * 2 > of.len()
+        among * 2 > of.len()
     }
 
     /// Whether all holders have what the owner has under a key.
@@ -90,6 +101,8 @@ impl Node {
             && !net.store().is_empty()
         {
             keeping.armed = true;
+            let now = net.wall_clock();
+            self.note(net, |notes| notes.alive = now);
             net.set_timer(Timer::Repair, jittered(every));
         }
     }
@@ -105,8 +118,6 @@ impl Node {
             charge.age += 1;
         }
         keeping.charges.retain(|charge| charge.age < FORGOTTEN);
-        let now = net.wall_clock();
-        self.note(net, |notes| notes.alive = now);
         self.sweep_own(net);
         self.repair_now(net);
         self.look_for_strays(net);
@@ -124,6 +135,7 @@ impl Node {
 
     /// Begins a round of repair, if one is due and none under way.
     pub(super) fn repair_now(&mut self, net: &mut impl Network) {
+        let (me, replicas) = (self.me().id, self.config.replicas);
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -134,8 +146,7 @@ impl Node {
         repair.due = false;
         // Who has nothing could only fetch, and has done that when the tenure began.
         if net.store().is_empty() && repair.dirty.is_empty() {
-            repair.complete = true;
-            return;
+            return repair.completed(me, replicas);
         }
         repair.todo = repair.holders.iter().copied().collect();
         repair.running = std::mem::take(&mut repair.dirty);
@@ -163,13 +174,14 @@ impl Node {
             repair.due = true;
             return self.try_again(net);
         }
-        repair.running.clear();
-        repair.complete = true;
-        if repair.holders.len() + 1 >= usize::from(self.config.replicas) {
-            let all = repair.holders.iter().map(|holder| holder.id);
-            repair.last_complete = std::iter::once(me).chain(all).collect();
+        // Whatever was damaged has come back, as far as anybody has it.
+        for key in std::mem::take(&mut repair.running) {
+            net.store().mended(key);
         }
-        if !repair.dirty.is_empty() {
+        repair.completed(me, self.config.replicas);
+        // What is being written is on its way to all holders by itself.
+        let open = |key: &Id| keeping.writes.iter().any(|write| write.key() == *key);
+        if !repair.dirty.iter().all(open) {
             repair.due = true;
             self.unsettled = true;
         }
@@ -197,7 +209,8 @@ impl Node {
 
     /// The owner of an arc counts this node among its holders.
     pub(super) fn charged(&mut self, arc: Arc, by: Peer) {
-        let Some(keeping) = &mut self.keeping else {
+        let staying = self.is_staying();
+        let Some(keeping) = self.keeping.as_mut().filter(|_| staying) else {
             return;
         };
         keeping.charges.retain(|charge| charge.by.id != by.id);

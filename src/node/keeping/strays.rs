@@ -2,8 +2,8 @@
 
 use std::task::Poll;
 
-use super::asking;
 use super::repair::{Charge, digest_of};
+use super::{Keeping, asking};
 use crate::node::ask::Settled;
 use crate::node::message::{Message, Request, RequestId};
 use crate::node::network::Network;
@@ -20,8 +20,16 @@ const SWEPT_LATER: u64 = 10 * 60 * 1000;
 /// Sweeping goes by whole minutes, so that all holders do it alike.
 const MINUTE: u64 = 60 * 1000;
 
+impl Keeping {
+    /// Whether this node neither serves the key nor holds it for an owner that it knows of.
+    fn is_stray(&self, me: Id, key: Id) -> bool {
+        let held = |charge: &Charge| charge.arc.contains(key);
+        self.serves(me, key).is_none() && !self.charges.iter().any(held)
+    }
+}
+
 impl Node {
-    /// Looks for a record that this node neither serves nor holds for an owner that it knows of.
+    /// Looks for a record that should be elsewhere.
     pub(super) fn look_for_strays(&mut self, net: &mut impl Network) {
         let me = self.me().id;
         let leaving = self.standing() == Standing::Leaving;
@@ -32,13 +40,9 @@ impl Node {
             return;
         }
         let from = keeping.next_stray;
-        let own = keeping.tenure.map(|tenure| tenure.arc(me));
-        let charges = &keeping.charges;
-        let stray = |entry: &Entry| {
-            let held = |charge: &Charge| charge.arc.contains(entry.key);
-            let served = own.is_some_and(|own| own.contains(entry.key));
-            leaving && !keeping.farewell.is_safe(*entry)
-                || !leaving && !served && !charges.iter().any(held)
+        let stray = |entry: &Entry| match leaving {
+            true => !keeping.farewell.is_safe(*entry),
+            false => keeping.is_stray(me, entry.key),
         };
         let found = net.store().entries(Arc::new(from, from)).find(stray);
         let Some(Entry { key, .. }) = found else {
@@ -49,35 +53,35 @@ impl Node {
     }
 
     /// The owner of a stray was found, or nobody.
-    pub(in crate::node) fn stray_sought(&mut self, outcome: &Outcome, net: &mut impl Network) {
+    pub(in crate::node) fn stray_sought(
+        &mut self,
+        first: Id,
+        outcome: &Outcome,
+        net: &mut impl Network,
+    ) {
         let me = self.me().id;
-        let attempts = limits::FETCHED_KEYS;
+        let leaving = self.standing() == Standing::Leaving;
         let Some(keeping) = &mut self.keeping else {
             return;
         };
-        let Some(stray) = &mut keeping.stray else {
+        let Some(mut stray) = keeping.stray.take_if(|stray| stray.first == first) else {
             return;
         };
         let owner = match outcome.result {
             Ok(found) if found.owner.id != me => found.owner,
             // It will be known better later.
             _ => {
-                keeping.next_stray = stray.first;
-                keeping.stray = None;
+                keeping.next_stray = first;
                 return self.strays_later(net);
             }
         };
-        let own = keeping.tenure.map(|tenure| tenure.arc(me));
-        let charges = &keeping.charges;
-        let free = |entry: &Entry| {
-            let held = |charge: &Charge| charge.arc.contains(entry.key);
-            !own.is_some_and(|own| own.contains(entry.key)) && !charges.iter().any(held)
-        };
-        let arc = Arc::new(stray.first.previous(), owner.id);
-        let entries = net.store().entries(arc).filter(free).take(attempts);
-        let entries: Vec<Entry> = entries.collect();
-        keeping.next_stray = entries.last().map_or(stray.first, |entry| entry.key);
+        let free = |entry: &Entry| leaving || keeping.is_stray(me, entry.key);
+        let arc = Arc::new(first.previous(), owner.id);
+        let entries = net.store().entries(arc).filter(free);
+        let entries: Vec<Entry> = entries.take(limits::FETCHED_KEYS).collect();
+        keeping.next_stray = entries.last().map_or(first, |entry| entry.key);
         stray.found(owner, entries);
+        keeping.stray = Some(stray);
         self.poll_stray(None, net);
     }
 
@@ -89,11 +93,11 @@ impl Node {
             return;
         };
         let mut ask = asking!(self, keeping, net, settled);
-        let Poll::Ready(safe) = stray.poll(&mut ask) else {
+        let Poll::Ready((safe, brought)) = stray.poll(&mut ask) else {
             return;
         };
         keeping.stray = None;
-        let gave = !safe.is_empty();
+        let gave = brought || !safe.is_empty();
         let leaving = self.standing() == Standing::Leaving;
         for entry in safe {
             // What changed meanwhile is asked about again.
@@ -105,7 +109,8 @@ impl Node {
                 if let Some(keeping) = &mut self.keeping {
                     keeping.farewell.is_safe_now(entry);
                 }
-            } else {
+            } else if self.is_stray(entry.key) {
+                // It may have become a holder since it asked.
                 net.store().remove(entry.key);
             }
         }
@@ -114,6 +119,11 @@ impl Node {
         } else {
             self.strays_later(net);
         }
+    }
+
+    fn is_stray(&self, key: Id) -> bool {
+        let keeping = self.keeping.as_ref();
+        keeping.is_some_and(|keeping| keeping.is_stray(self.me().id, key))
     }
 
     // ---- deletions whose time is over ----
@@ -128,12 +138,12 @@ impl Node {
         let now = net.wall_clock();
         let swept = now.saturating_sub(SWEPT_LATER) / MINUTE * MINUTE;
         let lifetime = u64::try_from(self.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
-        let quiet = self.remembered.peers().len() == 0;
-        let keys: Vec<Id> = net
-            .store()
-            .entries(arc.arc(me))
-            .map(|entry| entry.key)
-            .collect();
+        // One that was away for longer has its records set aside when it comes back.
+        let periods =
+            self.config.tombstones_for.as_nanos() / self.config.stabilize_every.as_nanos().max(1);
+        let quiet = !self.remembered.any_since(periods)
+            && self.holders().len() + 1 >= usize::from(self.config.replicas);
+        let keys = self.next_to_sweep(arc.arc(me), net);
         let mut forgotten = Vec::new();
         for key in keys {
             let Some(mut record) = merging::stored(net, key) else {
@@ -163,6 +173,24 @@ impl Node {
         for part in forgotten.chunks(limits::FETCHED_KEYS) {
             self.tell_holders_to_forget(part.to_vec(), net);
         }
+    }
+
+    /// Some of the keys on an arc, so that all have their turn in some periods.
+    fn next_to_sweep(&mut self, arc: Arc, net: &mut impl Network) -> Vec<Id> {
+        let Some(keeping) = &mut self.keeping else {
+            return Vec::new();
+        };
+        let from = keeping
+            .next_sweep
+            .filter(|from| arc.contains(*from) && *from != arc.end);
+        let rest = Arc::new(from.unwrap_or(arc.start), arc.end);
+        let entries = net.store().entries(rest).take(limits::SWEPT_KEYS);
+        let keys: Vec<Id> = entries.map(|entry| entry.key).collect();
+        keeping.next_sweep = keys
+            .last()
+            .copied()
+            .filter(|_| keys.len() == limits::SWEPT_KEYS);
+        keys
     }
 
     /// Who does not hear it gives the tombstones back when it is next compared with, and they are

@@ -54,6 +54,8 @@ impl Tenure {
         number: u64,
     ) -> Option<Tenure> {
         let start = match tenure {
+            // It has all of it already.
+            Some(tenure) if covers(tenure.arc(me), arc) => tenure.start,
             None if arc.end == me => arc.start,
             Some(tenure) if arc.end == tenure.start => arc.start,
             // It overlaps: the farther start is that of both together.
@@ -63,6 +65,15 @@ impl Tenure {
         };
         Some(Tenure { start, number })
     }
+}
+
+/// Whether the whole of an arc lies on another.
+fn covers(outer: Arc, inner: Arc) -> bool {
+    let from = |point: Id| outer.start.distance_to(point);
+    outer.start == outer.end
+        || outer.contains(inner.end)
+            && (inner.start == outer.start
+                || outer.contains(inner.start) && from(inner.start) < from(inner.end))
 }
 
 #[cfg(test)]
@@ -107,6 +118,9 @@ mod tests {
         assert_eq!(extended(tenure(40), arc(30, 40)), Some(id(30)));
         assert_eq!(extended(tenure(40), arc(30, 50)), Some(id(30)));
         assert_eq!(extended(tenure(30), arc(40, 50)), Some(id(30)));
+        assert_eq!(extended(tenure(30), arc(35, 45)), Some(id(30)));
+        assert_eq!(extended(tenure(50), arc(10, 50)), Some(id(50)));
+        assert_eq!(extended(tenure(40), arc(45, 42)), None);
         assert_eq!(extended(tenure(40), arc(20, 30)), None);
         assert_eq!(extended(None, arc(20, 30)), None);
     }

@@ -9,7 +9,7 @@ use crate::node::network::Network;
 use crate::node::op::{Replicate, Replicated};
 use crate::node::record_message::RecordReply;
 use crate::node::{Node, merging};
-use crate::record::{Field, Record};
+use crate::record::{Field, Record, Stamp};
 use crate::ring::{Arc, Id, Peer};
 
 /// A write on its way to the holders.
@@ -24,9 +24,21 @@ impl OpenWrite {
     pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
         self.replicate.awaits(number)
     }
+
+    pub(super) const fn key(&self) -> Id {
+        self.replicate.key
+    }
 }
 
 impl Node {
+    /// Whether this very write is on its way already; who asked last is then told.
+    pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
+        let same = |write: &&mut OpenWrite| write.replicate.is(key, name, stamp);
+        let keeping = self.keeping.as_mut();
+        let open = keeping.and_then(|keeping| keeping.writes.iter_mut().find(same));
+        open.map(|write| write.asker = asker).is_some()
+    }
+
     pub(super) fn open_writes(&self) -> usize {
         let keeping = self.keeping.as_ref();
         keeping.map_or(0, |keeping| keeping.writes.len())
@@ -90,7 +102,9 @@ impl Node {
             } => {
                 if heir_lacks {
                     // What is brought to it is not all any more: begin anew.
-                    keeping.hand_over = None;
+                    keeping
+                        .hand_over
+                        .take_if(|hand_over| hand_over.is_bringing());
                     self.try_again(net);
                 }
                 self.held(&write, holders, net);

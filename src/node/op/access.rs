@@ -31,6 +31,8 @@ pub(in crate::node) struct Access {
     stage: Stage,
     rounds: u8,
     restamps: u8,
+    /// A try got no answer: it may have been done, and overtaken since.
+    doubtful: bool,
     /// Asked since the last look-up.
     asked: Vec<Id>,
     /// Who precedes the owner, as far as the look-up knows.
@@ -71,6 +73,8 @@ struct Gathering {
     /// Whom to ask yet; the next last.
     todo: Vec<Peer>,
     question: Option<Question>,
+    /// Of the one that is asked, the fields behind this one are missing.
+    after: Option<String>,
     found: Record,
     last: Option<Peer>,
     /// Who should serve the key, and what it has.
@@ -102,6 +106,7 @@ impl Access {
             stage: Stage::Elsewhere,
             rounds: 0,
             restamps: 0,
+            doubtful: false,
             asked: Vec::new(),
             before: None,
             fallback: None,
@@ -217,6 +222,7 @@ impl Access {
                     let from = question.to;
                     let reply = ready!(question.poll_records(ask, |_| request.clone()));
                     if reply.is_none() {
+                        self.doubtful = true;
                         self.wake_successor(ask.net());
                     }
                     self.heard(from, reply)
@@ -270,6 +276,8 @@ impl Access {
                 None
             }
             Some(RecordReply::NotServing { ask, holders }) => {
+                // It had begun, and could not end it.
+                self.doubtful |= holders.is_empty();
                 self.fallback = Some((from, holders));
                 if self.asked.contains(&ask.id) || self.asked.len() >= limits::REFERRALS {
                     self.nobody_serves()
@@ -281,7 +289,8 @@ impl Access {
             Some(RecordReply::Denied(denied)) => Some(self.fail(denied.into())),
             Some(RecordReply::Beaten(stamp)) if !reading => {
                 self.restamps += 1;
-                if self.restamps > limits::RESTAMPS {
+                // Stamped anew, a write that was done and overtaken would undo what overtook it.
+                if self.doubtful || self.restamps > limits::RESTAMPS {
                     return Some(self.fail(Denied::Beaten.into()));
                 }
                 Some(Step::Restamp(stamp))
@@ -313,6 +322,7 @@ impl Access {
         self.stage = Stage::Gathering(Box::new(Gathering {
             todo,
             question: None,
+            after: None,
             found: found.unwrap_or_default(),
             last: first.as_ref().map(|(peer, _)| *peer),
             first,
@@ -325,17 +335,23 @@ impl Access {
             return Poll::Ready(None);
         };
         if let Some(question) = &mut gathering.question {
+            let after = &gathering.after;
             let fetch = |_: &mut N| RecordRequest::Fetch {
                 keys: vec![key],
-                after: None,
+                after: after.clone(),
             };
             let reply = ready!(question.poll_records(ask, fetch));
             let from = question.to;
             gathering.question = None;
-            if let Some(RecordReply::Records { records, .. }) = reply
+            let after = gathering.after.take();
+            if let Some(RecordReply::Records { records, more }) = reply
                 && let Some((_, record)) = records.into_iter().find(|(of, _)| *of == key)
             {
                 gathering.heard(from, record);
+                if more > after {
+                    gathering.after = more;
+                    gathering.question = Some(Question::new(from, 1));
+                }
             }
             return Poll::Ready(None);
         }

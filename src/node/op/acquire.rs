@@ -7,7 +7,7 @@ use crate::node::ask::{Ask, Pause, Question};
 use crate::node::limits;
 use crate::node::network::Network;
 use crate::node::record_message::{Claimed, RecordReply, RecordRequest};
-use crate::ring::{Arc, Peer};
+use crate::ring::{Arc, Id, Peer};
 
 /// **Acquire** an arc that should be this node's and is not.
 ///
@@ -18,8 +18,9 @@ use crate::ring::{Arc, Peer};
 ///    come next: fetch from the first of them, then from all others side by side, as far as the
 ///    successor list goes. It is longer than any set of holders: also one that was chosen while
 ///    somebody was wrongly taken for dead, or before others joined in between.
-/// 4. Those that stay silent are dead. Then the arc can be served, under a number above all that
-///    were heard.
+/// 4. One that stays silent from the start is dead. One that answered and then fell silent is
+///    fetched from again.
+/// 5. Then the arc can be served, under a number above all that were heard.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Acquire {
     pub(in crate::node) arc: Arc,
@@ -29,6 +30,10 @@ pub(in crate::node) struct Acquire {
     stage: Stage,
     rounds: u8,
     number: u64,
+    /// Those that have been fetched from, or are dead.
+    done: Vec<Id>,
+    /// Those that answered, and then did not; once for each time.
+    broken_off: Vec<Id>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +41,8 @@ enum Stage {
     Claiming(Question),
     Waiting(Pause),
     Fetching(Vec<Compare>),
+    /// Before those that broke off are asked again.
+    Resting(Pause),
 }
 
 impl Acquire {
@@ -51,12 +58,22 @@ impl Acquire {
             stage,
             rounds: 0,
             number: 0,
+            done: Vec::new(),
+            broken_off: Vec::new(),
         }
     }
 
-    /// The successors are others now: those that were asked are not asked again.
+    /// The successors may be others now: those that were asked are not asked again.
     pub(in crate::node) fn consider(&mut self, others: Vec<Peer>) {
-        if !matches!(self.stage, Stage::Fetching(_)) {
+        if self.others == others {
+            return;
+        }
+        if self.is_vacant() {
+            self.others = others;
+            if self.others.is_empty() {
+                self.stage = Stage::Fetching(Vec::new());
+            }
+        } else {
             *self = Acquire {
                 rounds: self.rounds,
                 number: self.number,
@@ -67,14 +84,16 @@ impl Acquire {
 
     /// Whether it knows that nobody serves the arc.
     pub(in crate::node) const fn is_vacant(&self) -> bool {
-        matches!(self.stage, Stage::Fetching(_))
+        matches!(self.stage, Stage::Fetching(_) | Stage::Resting(_))
     }
 
     pub(in crate::node) fn awaits(&self, number: u32) -> Option<Peer> {
         match &self.stage {
             Stage::Claiming(question) => question.awaits(number).then_some(question.to),
-            Stage::Waiting(pause) if pause.awaits(number) => self.others.first().copied(),
-            Stage::Waiting(_) => None,
+            Stage::Waiting(pause) | Stage::Resting(pause) => {
+                let awaits = pause.awaits(number);
+                self.others.first().copied().filter(|_| awaits)
+            }
             Stage::Fetching(compares) => compares
                 .iter()
                 .find(|compare| compare.awaits(number))
@@ -98,30 +117,67 @@ impl Acquire {
                     let successor = self.others[0];
                     self.stage = Stage::Claiming(Question::new(successor, self.attempts));
                 }
-                Stage::Fetching(compares) => {
-                    let number = &mut self.number;
-                    compares.retain_mut(|compare| match compare.poll(ask) {
-                        Poll::Pending => true,
-                        Poll::Ready(compared) => {
-                            *number = (*number).max(compared.number);
-                            false
-                        }
-                    });
-                    let alone = self.rounds == FIRST;
-                    if !compares.is_empty() && (alone || compares.len() >= limits::PULLS) {
-                        return Poll::Pending;
+                Stage::Resting(pause) => {
+                    let time = ask.timeout();
+                    ready!(pause.poll(ask, time));
+                    self.stage = Stage::Fetching(Vec::new());
+                }
+                Stage::Fetching(_) => {
+                    if let Some(number) = ready!(self.fetch(ask)) {
+                        return Poll::Ready(number);
                     }
-                    self.rounds = 0;
-                    if self.others.is_empty() {
-                        return match compares.len() {
-                            0 => Poll::Ready(self.number),
-                            _ => Poll::Pending,
-                        };
-                    }
-                    let next = self.others.remove(0);
-                    compares.push(Compare::new(next, self.arc, Way::Here, self.attempts));
                 }
             }
+        }
+    }
+
+    /// The highest number heard, when all that can be fetched is.
+    fn fetch<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<u64>> {
+        let Stage::Fetching(compares) = &mut self.stage else {
+            return Poll::Ready(None);
+        };
+        let mut rests = false;
+        for mut compare in std::mem::take(compares) {
+            let Poll::Ready(compared) = compare.poll(ask) else {
+                compares.push(compare);
+                continue;
+            };
+            let peer = compare.peer().id;
+            self.number = self.number.max(compared.number);
+            let times = self.broken_off.iter().filter(|id| **id == peer).count();
+            if compared.failed && compared.answered && times < usize::from(limits::FETCH_TRIES) {
+                self.broken_off.push(peer);
+                rests = true;
+            } else {
+                self.done.push(peer);
+            }
+        }
+        if rests && compares.is_empty() {
+            self.stage = Stage::Resting(Pause::default());
+            return Poll::Ready(None);
+        }
+        // The first of those that may have most of the arc is fetched from alone, so that nothing
+        // comes several times.
+        let most = if self.done.is_empty() {
+            1
+        } else {
+            limits::PULLS
+        };
+        let mut began = false;
+        for &peer in &self.others {
+            let asked = |compare: &Compare| compare.peer().id == peer.id;
+            if compares.len() < most && !self.done.contains(&peer.id) && !compares.iter().any(asked)
+            {
+                compares.push(Compare::new(peer, self.arc, Way::Here, self.attempts));
+                began = true;
+            }
+        }
+        if began {
+            Poll::Ready(None)
+        } else if compares.is_empty() {
+            Poll::Ready(Some(self.number))
+        } else {
+            Poll::Pending
         }
     }
 
@@ -144,15 +200,8 @@ impl Acquire {
                 self.stage = Stage::Waiting(Pause::default());
             }
             Claimed::Unknown | Claimed::Elsewhere => {
-                self.rounds = FIRST;
-                let first = self.others.remove(0);
-                let compare = Compare::new(first, self.arc, Way::Here, self.attempts);
-                self.stage = Stage::Fetching(vec![compare]);
+                self.stage = Stage::Fetching(Vec::new());
             }
         }
     }
 }
-
-/// The first of those that may have most of the arc is fetched from alone, so that nothing comes
-/// several times.
-const FIRST: u8 = u8::MAX;

@@ -35,6 +35,7 @@ pub(in crate::node) struct Compare {
     after: Option<String>,
     sending: VecDeque<(Id, Record)>,
     merging: Option<(Vec<(Id, Record)>, Question)>,
+    asked: u32,
     outcome: Compared,
 }
 
@@ -54,6 +55,8 @@ pub(in crate::node) enum Way {
 pub(in crate::node) struct Compared {
     /// The other stayed silent, or answered what no correct node does.
     pub(in crate::node) failed: bool,
+    /// It answered at least once.
+    pub(in crate::node) answered: bool,
     /// Keys whose records are other here than before.
     pub(in crate::node) changed: Vec<Id>,
     /// The highest number of a served arc that the other knows of.
@@ -74,6 +77,7 @@ impl Compare {
             after: None,
             sending: VecDeque::new(),
             merging: None,
+            asked: 0,
             outcome: Compared::default(),
         }
     }
@@ -132,6 +136,10 @@ impl Compare {
     fn poll_comparing<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
         if self.comparing.is_empty() {
             let most = limits::COMPARISONS;
+            self.asked += 1;
+            if self.asked > limits::QUESTIONS {
+                return Poll::Ready(false);
+            }
             for question in self.descent.questions(ask.net().store(), most) {
                 self.comparing.push((question.arc, self.question()));
             }
@@ -156,6 +164,7 @@ impl Compare {
             let Some(RecordReply::Compared { answer, number }) = reply else {
                 return Poll::Ready(false);
             };
+            self.outcome.answered = true;
             self.outcome.number = self.outcome.number.max(number);
             let mine = ask.net().store();
             if self.descent.answered(mine, arc, answer).is_err() {
@@ -206,7 +215,8 @@ impl Compare {
         let mut left = std::mem::take(keys);
         self.fetching = None;
         let fits = |(at, (key, _)): (usize, &(Id, Record))| left.get(at) == Some(key);
-        if records.is_empty() || !records.iter().enumerate().all(fits) {
+        let goes_on = more.is_none() || records.len() > 1 || more > self.after;
+        if records.is_empty() || !goes_on || !records.iter().enumerate().all(fits) {
             return Poll::Ready(false);
         }
         let last = records.len() - 1;

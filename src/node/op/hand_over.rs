@@ -4,6 +4,7 @@ use std::task::{Poll, ready};
 
 use super::{Compare, Compared, Way};
 use crate::node::ask::{Ask, Question};
+use crate::node::limits;
 use crate::node::network::Network;
 use crate::node::record_message::{RecordReply, RecordRequest};
 use crate::ring::{Arc, Peer};
@@ -22,6 +23,7 @@ pub(in crate::node) struct HandOver {
     pub(in crate::node) arc: Arc,
     pub(in crate::node) to: Peer,
     stage: Stage,
+    tellings: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +59,7 @@ impl HandOver {
             arc,
             to,
             stage: Stage::Bringing(compare),
+            tellings: 0,
         }
     }
 
@@ -67,6 +70,7 @@ impl HandOver {
 
     /// This node has let go of the arc: tell the other.
     pub(in crate::node) fn tell(&mut self, number: u64, attempts: u8) {
+        self.tellings += 1;
         self.stage = Stage::Telling(number, Question::new(self.to, attempts));
     }
 
@@ -96,7 +100,9 @@ impl HandOver {
                 Poll::Ready(match ready!(question.poll_records(ask, hand)) {
                     Some(RecordReply::Taken) => Handed::Taken,
                     // Refused under an older number, it is not next to what the other serves.
-                    Some(RecordReply::Superseded(later)) if later >= number => {
+                    Some(RecordReply::Superseded(later))
+                        if later >= number && self.tellings < limits::TELLINGS =>
+                    {
                         Handed::Superseded(later)
                     }
                     _ => Handed::Refused { let_go: true },

@@ -81,6 +81,11 @@ impl Replicate {
         }
     }
 
+    /// Whether it is this write.
+    pub(in crate::node) fn is(&self, key: Id, name: &str, stamp: Stamp) -> bool {
+        self.key == key && self.name == name && self.field.stamp() == stamp
+    }
+
     /// The stamp of the write.
     pub(in crate::node) const fn stamp(&self) -> Stamp {
         self.field.stamp()

@@ -54,8 +54,12 @@ impl Stray {
         }
     }
 
-    /// The records that are safe elsewhere, as they were when that was asked.
-    pub(in crate::node) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Vec<Entry>> {
+    /// The records that are safe elsewhere, as they were when that was asked, and whether others
+    /// were brought there.
+    pub(in crate::node) fn poll<N: Network>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<(Vec<Entry>, bool)> {
         loop {
             match &mut self.stage {
                 Stage::Seeking => return Poll::Pending,
@@ -68,20 +72,20 @@ impl Stray {
                     let owner = question.to;
                     let reply = ready!(question.poll_records(ask, confirm));
                     let Some(RecordReply::Confirmed { safe, mut other }) = reply else {
-                        return Poll::Ready(Vec::new());
+                        return Poll::Ready((Vec::new(), false));
                     };
                     let known = |key: &Id| entries.iter().any(|entry| entry.key == *key);
                     other.retain(known);
                     let all = std::mem::take(entries).into_iter();
                     self.safe = all.filter(|entry| safe.contains(&entry.key)).collect();
                     if other.is_empty() {
-                        return Poll::Ready(std::mem::take(&mut self.safe));
+                        return Poll::Ready((std::mem::take(&mut self.safe), false));
                     }
                     self.stage = Stage::Comparing(Compare::of_keys(owner, other, 1));
                 }
                 Stage::Comparing(compare) => {
-                    let _ = ready!(compare.poll(ask));
-                    return Poll::Ready(std::mem::take(&mut self.safe));
+                    let brought = !ready!(compare.poll(ask)).failed;
+                    return Poll::Ready((std::mem::take(&mut self.safe), brought));
                 }
             }
         }

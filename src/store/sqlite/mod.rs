@@ -110,6 +110,10 @@ impl Store for SqliteStore {
         self.staged.is_damaged(key)
     }
 
+    fn mended(&mut self, key: Id) {
+        self.staged.mended(key);
+    }
+
     fn put(&mut self, key: Id, record: Record) {
         self.staged.set(key, Some(record));
     }
