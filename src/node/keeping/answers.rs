@@ -154,7 +154,8 @@ impl Node {
             self.fail_write(asker, net);
             return None;
         }
-        if self.is_open(asker, key, &name, field.stamp()) {
+        let stamp = field.stamp();
+        if self.is_open(asker, key, &name, stamp) {
             return None;
         }
         if self.open_writes() >= limits::WRITES {
@@ -164,7 +165,7 @@ impl Node {
         match self.judge(&record, &name, &field, condition, net) {
             Err(reply) => Some(reply),
             Ok(field) => {
-                self.replicate(asker, (key, name, field), condition, net);
+                self.replicate(asker, stamp, (key, name, field), condition, net);
                 None
             }
         }

@@ -16,6 +16,8 @@ use crate::ring::{Arc, Id, Peer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct OpenWrite {
     pub(super) asker: Asker,
+    /// Of the write that was asked for; what replaced it since may be on its way in its place.
+    stamp: Stamp,
     conditional: bool,
     replicate: Replicate,
 }
@@ -33,7 +35,7 @@ impl OpenWrite {
 impl Node {
     /// Whether this very write is on its way already; who asked last is then told.
     pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
-        let same = |write: &&mut OpenWrite| write.replicate.is(key, name, stamp);
+        let same = |write: &&mut OpenWrite| write.stamp == stamp && write.replicate.is(key, name);
         let keeping = self.keeping.as_mut();
         let open = keeping.and_then(|keeping| keeping.writes.iter_mut().find(same));
         open.map(|write| write.asker = asker).is_some()
@@ -48,6 +50,7 @@ impl Node {
     pub(super) fn replicate(
         &mut self,
         asker: Asker,
+        stamp: Stamp,
         (key, name, field): (Id, String, Field),
         condition: Condition,
         net: &mut impl Network,
@@ -73,6 +76,7 @@ impl Node {
         keeping.repair.dirty.insert(key);
         keeping.writes.push(OpenWrite {
             asker,
+            stamp,
             conditional: condition != Condition::None,
             replicate,
         });
@@ -141,7 +145,7 @@ impl Node {
             return;
         };
         let written = Written {
-            stamp: write.replicate.stamp(),
+            stamp: write.stamp,
             wanted: self.config.acks(),
             majority: !write.conditional || keeping.repair.is_majority(&holders),
             holders,

@@ -81,14 +81,9 @@ impl Replicate {
         }
     }
 
-    /// Whether it is this write.
-    pub(in crate::node) fn is(&self, key: Id, name: &str, stamp: Stamp) -> bool {
-        self.key == key && self.name == name && self.field.stamp() == stamp
-    }
-
-    /// The stamp of the write.
-    pub(in crate::node) const fn stamp(&self) -> Stamp {
-        self.field.stamp()
+    /// Whether it is a write of this field.
+    pub(in crate::node) fn is(&self, key: Id, name: &str) -> bool {
+        self.key == key && self.name == name
     }
 
     pub(in crate::node) fn awaits(&self, number: u32) -> Option<Peer> {
