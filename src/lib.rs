@@ -7,14 +7,14 @@
 //! ```text
 //!   main.rs  cli/    5  the program: one file per command (not part of the library)
 //!   http/            4  the control interface over HTTP: status, look-ups, health, metrics
-//!   host/            2  nodes on sockets: the driver, TLS, who may come in, bootstrap
-//!   node/            1  the protocol: messages, operations, maintenance; the Network trait
+//!   host/            2  nodes on sockets: the driver, TLS, disks, who may come in, bootstrap
+//!   node/            1  the protocol: messages, operations, maintenance, keeping records
+//!   store/           1  where records are: the Store trait, in memory and in an SQLite file
 //!   ring/            0  identifiers, arcs, peers, neighbours, fingers
 //!   record/          0  what a key holds: stamps, fields, merging, digests for repair
 //! ```
 //!
-//! Floors for stores and for applications will stand among these once they are built. The
-//! harness that tries to break all of it is the package `cuerda-sim`, which depends on this one
+//! A floor for applications will stand among these once it is built. The harness that tries to break all of it is the package `cuerda-sim`, which depends on this one
 //! and never the reverse.
 //!
 //! # What the node never does
@@ -32,6 +32,9 @@
 //! successor and r+1 principals remain, there is one ordered ring with everybody connected to
 //! it, and when changes stop it becomes ideal. It covers the functions of
 //! [`ring::Neighbours`] and the rule of asking and answering in [`node`].
+//!
+//! It says nothing about records; what makes an acknowledged write safe is told at the top of
+//! `node/keeping`, and the harness holds it against every scenario.
 //!
 //! It does *not* cover, and only the harness's checkers watch over: rings that grow from a
 //! single node, until they have r+1 members; time-outs that take a slow node for a dead one;

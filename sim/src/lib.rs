@@ -15,9 +15,9 @@
 //! ```
 //!
 //! Both worlds play the same script, which is why one scenario and seed has the same ids, look-ups
-//! and faults in each. A world knows no checker and a checker no world: the worlds tell a [`world::Watcher`] what
-//! happens, and the conductor passes it on. The nodes are those of the crate `cuerda`, which
-//! knows nothing of all this.
+//! and faults in each. A world knows no checker and a checker no world: the worlds tell a
+//! [`world::Watcher`] what happens, and the conductor passes it on. The nodes are those of the
+//! crate `cuerda`, which knows nothing of all this.
 
 pub mod check;
 pub mod report;
