@@ -301,30 +301,64 @@ pub(super) mod script {
     /// # Panics
     /// If it neither asks nor ends within 10,000 steps.
     pub(crate) fn drive<T>(
+        poll: impl FnMut(&mut Ask<'_, Recorder>) -> Poll<T>,
+        script: &mut Script<'_>,
+    ) -> (T, Vec<(Peer, Request)>) {
+        drive_in(&mut Recorder::default(), poll, script)
+    }
+
+    /// The same in this world, whose store the operation uses.
+    pub(crate) fn drive_in<T>(
+        net: &mut Recorder,
         mut poll: impl FnMut(&mut Ask<'_, Recorder>) -> Poll<T>,
         script: &mut Script<'_>,
     ) -> (T, Vec<(Peer, Request)>) {
-        let (mut net, mut next, mut asked) = (Recorder::default(), 0, Vec::new());
+        let (mut next, mut asked) = (0, Vec::new());
         let timeout = Duration::from_millis(500);
         let mut due = Vec::new();
         let mut settled = None;
         for _ in 0..10_000 {
-            let mut ask = Ask::new(&mut net, 1, &mut next, timeout, settled.take());
+            let mut ask = Ask::new(net, 1, &mut next, timeout, settled.take());
             if let Poll::Ready(outcome) = poll(&mut ask) {
                 return (outcome, asked);
+            }
+            let mut waits: Vec<u32> = Vec::new();
+            for (timer, _) in net.take_timers() {
+                if let Timer::Request(number) = timer {
+                    waits.push(number);
+                }
             }
             for (to, message) in net.take_sent() {
                 let Message::Request { id, request } = message else {
                     continue;
                 };
+                waits.retain(|number| *number != id.number);
                 let reply = script(to, &request);
                 due.push((id.number, reply.map_or(Settled::Late, Settled::Reply)));
                 asked.push((to, request));
             }
+            // A pause ends by itself.
+            let pauses = |number: &u32| due.iter().all(|(other, _)| other != number);
+            waits.retain(pauses);
+            due.extend(waits.into_iter().map(|number| (number, Settled::Late)));
             assert!(!due.is_empty(), "the operation neither asks nor ends");
             settled = Some(due.remove(0));
         }
         panic!("the operation does not end");
+    }
+
+    /// A reply about records.
+    pub(crate) fn told(body: RecordReply) -> Option<Reply> {
+        let clock = Stamp::ZERO;
+        Some(Reply::Records(Box::new(Stamped { clock, body })))
+    }
+
+    /// What a request asks about records.
+    pub(crate) fn body(request: &Request) -> &RecordRequest {
+        match request {
+            Request::Records(stamped) => &stamped.body,
+            other => panic!("not about records: {other:?}"),
+        }
     }
 }
 

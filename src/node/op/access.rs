@@ -411,3 +411,6 @@ impl Gathering {
 fn pause_time(timeout: Duration, rounds: u32) -> Duration {
     timeout / 2 * rounds
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,3 +205,6 @@ impl Acquire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

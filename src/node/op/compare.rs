@@ -292,3 +292,6 @@ impl Compare {
 
 /// What a key takes in a message.
 const KEY_BYTES: usize = size_of::<Digest>();
+
+#[cfg(test)]
+mod tests;

@@ -138,3 +138,6 @@ impl Replicate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
