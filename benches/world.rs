@@ -52,6 +52,7 @@ fn delivered(criterion: &mut Criterion) {
                 workload.until = duration;
             }
             scenario.checks = Checks {
+                records: false,
                 ring: checkers,
                 lookups: checkers,
             };

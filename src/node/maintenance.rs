@@ -1,6 +1,6 @@
 //! Ring maintenance: what a member does to keep its neighbours right, one step at a time.
 //!
-//! Only this file and the ways in and out of a ring (`mod.rs`) write the neighbours. A step
+//! Only this file and the ways in and out of a ring (`membership.rs`) write the neighbours. A step
 //! runs from its question until the answer is applied; meanwhile the node's state is undefined,
 //! so questions about it wait (they are told `Busy`), and notices, candidates and departures
 //! are kept until it ends.

@@ -2,10 +2,12 @@
 //! [`Network`].
 //!
 //! ```text
-//!   mod.rs            the node: which input goes where, and whether it is a member
+//!   mod.rs            the node: which input goes where
+//!   ├ membership.rs   the ways into a ring and out of it
 //!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
 //!   ├ errands.rs      look-ups, fingers, probes and reunion
 //!   ├ answers.rs      what it replies to others
+//!   ├ keeping/*       records: who serves them, and on which nodes they are
 //!   ├ op/*            the operations, each a value that asks and ends
 //!   └ ask.rs          requests, timers, retries: how an operation asks
 //! ```
@@ -23,6 +25,7 @@ mod error;
 mod keeping;
 pub mod limits;
 mod maintenance;
+mod membership;
 mod merging;
 mod message;
 mod network;
@@ -36,7 +39,6 @@ mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 pub use access::{AccessError, Condition, Denied, Fetched, Write, Written};
@@ -47,12 +49,11 @@ pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
 pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 pub use standing::Standing;
 
-use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
+use crate::ring::{Fingers, Id, Neighbours, Peer};
 use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
 use errands::Errands;
 use keeping::Keeping;
 use maintenance::Maintenance;
-use op::{Join, Joined, Leave, Retreat};
 use remembered::Remembered;
 use rtt::RoundTrips;
 use standing::Phase;
@@ -387,195 +388,6 @@ impl Node {
             self.standing.awaits(number).is_some_and(asked)
                 && self.poll_standing(Some(settled), net)
         }
-    }
-
-    fn poll_standing(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) -> bool {
-        let mut ask = asking!(self, net, settled);
-        match &mut self.standing {
-            Phase::Joining(join) => {
-                if let Poll::Ready(joined) = join.poll(&mut ask) {
-                    self.joined(joined, net);
-                }
-            }
-            Phase::Stranded(retreat) => {
-                if let Poll::Ready(found) = retreat.poll(&mut ask) {
-                    self.retreated(found, net);
-                }
-            }
-            Phase::Leaving(leave) => {
-                if leave.poll(&mut ask).is_ready() {
-                    self.leave_when_idle(net);
-                }
-            }
-            Phase::Outside | Phase::Member => {}
-        }
-        true
-    }
-
-    fn found(&mut self, net: &mut impl Network) {
-        if matches!(self.standing, Phase::Outside | Phase::Joining(_)) {
-            self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
-            // Nobody else serves anything there.
-            self.serve_own();
-        }
-    }
-
-    fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
-        match &mut self.standing {
-            Phase::Joining(join) => join.add_contacts(contacts),
-            Phase::Outside => self.start_joining(contacts, net),
-            Phase::Member | Phase::Stranded(_) | Phase::Leaving(_) => {}
-        }
-    }
-
-    fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
-        let join = Join::new(self.me(), self.hello(), &self.config, contacts);
-        self.standing = Phase::Joining(Box::new(join));
-        self.poll_standing(None, net);
-    }
-
-    fn joined(&mut self, joined: Joined, net: &mut impl Network) {
-        match joined {
-            Joined::Member(neighbours) => {
-                self.set_stale_aside(net);
-                // It would hear of the newcomer from its successor, but only after a period; the
-                // newcomer's keys should not depend on that successor's life until then. A ring
-                // of one is that successor, and would only be asked while it asks.
-                if neighbours.predecessor() != neighbours.successor() {
-                    net.send(neighbours.predecessor(), Message::Introduce(self.me()));
-                }
-                self.become_member(neighbours, net);
-            }
-            Joined::Found => {
-                // Others may found one at the same time: remembered, they are probed, and reunion
-                // makes one ring of all.
-                if let Phase::Joining(join) = &self.standing {
-                    for peer in join.contacts().to_vec() {
-                        self.remember(peer);
-                    }
-                }
-                self.found(net);
-            }
-            Joined::Refused(peer, refusal) => {
-                net.emit(Event::Refused(peer, refusal));
-                self.poll_standing(None, net);
-            }
-            Joined::Later(pause) => {
-                if !std::mem::replace(&mut self.armed.join, true) {
-                    net.set_timer(Timer::Join, jittered(pause));
-                }
-            }
-        }
-    }
-
-    fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network) {
-        self.neighbours = neighbours;
-        self.standing = Phase::Member;
-        self.unsettled = true;
-        self.arm_repair(net);
-        // A joiner stabilizes and notifies at once.
-        self.hurry = limits::HURRIED_ROUNDS;
-        self.maintenance = Maintenance::default();
-        self.maintenance.stabilization_due();
-        net.emit(Event::Joined);
-        net.emit(Event::NeighboursChanged);
-        self.arm_stabilize(net);
-        self.arm_fingers(net);
-        self.fill_fingers(net);
-    }
-
-    fn resume(&mut self, net: &mut impl Network) {
-        if self.is_member() {
-            self.serve_own();
-            if !std::mem::replace(&mut self.armed.stabilize, true) {
-                net.set_timer(
-                    Timer::Stabilize,
-                    Duration::ZERO..self.config.stabilize_every,
-                );
-            }
-            if !std::mem::replace(&mut self.armed.fingers, true) {
-                net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
-            }
-        }
-    }
-
-    fn leave(&mut self, net: &mut impl Network) {
-        match self.standing {
-            Phase::Leaving(_) => {}
-            Phase::Member => {
-                if !self.is_handing_over() && !self.begin_farewell(net) {
-                    self.say_goodbye(net);
-                }
-            }
-            Phase::Outside | Phase::Joining(_) | Phase::Stranded(_) => self.left(net),
-        }
-    }
-
-    /// What it served is handed over, or there was nothing: its neighbours may know.
-    fn say_goodbye(&mut self, net: &mut impl Network) {
-        net.emit(Event::Leaving);
-        self.refuse_delayed(net);
-        // A step that went on could notify those who are told now, or strand the leaver.
-        self.maintenance = Maintenance::default();
-        let leave = Leave::new(&self.neighbours, self.config.attempts);
-        self.standing = Phase::Leaving(Box::new(leave));
-        self.poll_standing(None, net);
-    }
-
-    /// Goes, if all that should know do, and no client waits for an answer any more.
-    fn leave_when_idle(&mut self, net: &mut impl Network) {
-        if let Phase::Leaving(leave) = &self.standing
-            && leave.is_done()
-            && !self.errands.has_clients()
-            && !self.has_accesses()
-            && self.farewell_is_over()
-        {
-            self.left(net);
-        }
-    }
-
-    fn left(&mut self, net: &mut impl Network) {
-        self.standing = Phase::Outside;
-        self.maintenance = Maintenance::default();
-        self.stop_errands(net);
-        self.stop_accesses(net);
-        self.end_keeping();
-        net.emit(Event::Left);
-    }
-
-    /// The last successor fell silent.
-    fn strand(&mut self, net: &mut impl Network) {
-        net.emit(Event::Stranded);
-        self.serve_nothing(net);
-        self.refuse_delayed(net);
-        self.maintenance = Maintenance::default();
-        let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
-        self.standing = Phase::Stranded(Box::new(retreat));
-        self.poll_standing(None, net);
-    }
-
-    fn retreated(&mut self, found: Option<(Peer, SuccessorList)>, net: &mut impl Network) {
-        match found {
-            Some((successor, behind)) => {
-                let mut neighbours = self.neighbours.clone();
-                neighbours.follow(successor, &behind);
-                self.become_member(neighbours, net);
-            }
-            None => {
-                let known = self.known();
-                self.start_joining(known, net);
-            }
-        }
-    }
-
-    /// All peers it has heard from and may hear from again.
-    fn known(&self) -> Vec<Peer> {
-        let fingers = self.fingers.entries().iter().map(|finger| finger.peer);
-        let remembered = self.remembered.peers();
-        fingers
-            .chain(remembered)
-            .chain([self.neighbours.predecessor()])
-            .collect()
     }
 
     fn hello(&self) -> Hello {

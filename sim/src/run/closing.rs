@@ -78,7 +78,7 @@ fn read_all<W: World>(world: &mut W, judge: &mut Judge<'_, '_>) {
         let until = world.now() + READING;
         let is_reading = |judge: &Judge<'_, '_>| {
             let records = judge.records.as_ref();
-            records.is_some_and(|records| records.is_reading())
+            records.is_some_and(super::records::RecordWatch::is_reading)
         };
         while is_reading(judge) && world.now() < until {
             let end = world.now() + SECOND / 10;

@@ -158,11 +158,11 @@ impl Node {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
-        let (failed, open) = std::mem::take(&mut keeping.writes)
+        let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut keeping.writes)
             .into_iter()
             .partition(|write| arc.contains(write.replicate.key));
         keeping.writes = open;
-        for write in Vec::<OpenWrite>::from(failed) {
+        for write in failed {
             self.fail_write(write.asker, net);
         }
     }

@@ -153,10 +153,7 @@ impl Access {
                 self.asked.clear();
                 self.ask(found.owner)
             }
-            Err(error) => match self.pause() {
-                None => None,
-                Some(_) => Some(self.fail(error.into())),
-            },
+            Err(error) => self.pause().map(|_| self.fail(error.into())),
         }
     }
 

@@ -28,7 +28,7 @@ pub(in crate::node) struct HandOver {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage {
-    Bringing(Compare),
+    Bringing(Box<Compare>),
     /// All is brought; the node has not let go yet.
     Brought,
     Telling(u64, Question),
@@ -58,7 +58,7 @@ impl HandOver {
         HandOver {
             arc,
             to,
-            stage: Stage::Bringing(compare),
+            stage: Stage::Bringing(Box::new(compare)),
             tellings: 0,
         }
     }

@@ -28,7 +28,7 @@ pub(in crate::node) struct Stray {
 enum Stage {
     Seeking,
     Confirming(Vec<Entry>, Question),
-    Comparing(Compare),
+    Comparing(Box<Compare>),
 }
 
 impl Stray {
@@ -81,7 +81,8 @@ impl Stray {
                     if other.is_empty() {
                         return Poll::Ready((std::mem::take(&mut self.safe), false));
                     }
-                    self.stage = Stage::Comparing(Compare::of_keys(owner, other, 1));
+                    let compare = Compare::of_keys(owner, other, 1);
+                    self.stage = Stage::Comparing(Box::new(compare));
                 }
                 Stage::Comparing(compare) => {
                     let brought = !ready!(compare.poll(ask)).failed;

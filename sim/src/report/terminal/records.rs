@@ -8,9 +8,7 @@ use super::{RED, Run, fold, plain_table, times_row};
 
 /// Both, and how long they took.
 pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
-    let unchecked = |number: Option<u64>| {
-        number.map_or_else(|| "not checked".to_owned(), |number| grouped(number))
-    };
+    let unchecked = |number: Option<u64>| number.map_or_else(|| "not checked".to_owned(), grouped);
     let written = plain_table(
         &[
             "",

@@ -1,0 +1,214 @@
+//! How a node comes into a ring, falls out of it, finds back, and leaves.
+//!
+//! The operations ask; what is written to the neighbours because of them is written here.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use super::ask::Settled;
+use super::maintenance::Maintenance;
+use super::message::Message;
+use super::network::{Event, Network, Timer};
+use super::op::{Join, Joined, Leave, Retreat};
+use super::standing::Phase;
+use super::{Node, asking, jittered, limits};
+use crate::ring::{Neighbours, Peer, SuccessorList};
+
+impl Node {
+    pub(super) fn poll_standing(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network,
+    ) -> bool {
+        let mut ask = asking!(self, net, settled);
+        match &mut self.standing {
+            Phase::Joining(join) => {
+                if let Poll::Ready(joined) = join.poll(&mut ask) {
+                    self.joined(joined, net);
+                }
+            }
+            Phase::Stranded(retreat) => {
+                if let Poll::Ready(found) = retreat.poll(&mut ask) {
+                    self.retreated(found, net);
+                }
+            }
+            Phase::Leaving(leave) => {
+                if leave.poll(&mut ask).is_ready() {
+                    self.leave_when_idle(net);
+                }
+            }
+            Phase::Outside | Phase::Member => {}
+        }
+        true
+    }
+
+    pub(super) fn found(&mut self, net: &mut impl Network) {
+        if matches!(self.standing, Phase::Outside | Phase::Joining(_)) {
+            self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
+            // Nobody else serves anything there.
+            self.serve_own();
+        }
+    }
+
+    pub(super) fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
+        match &mut self.standing {
+            Phase::Joining(join) => join.add_contacts(contacts),
+            Phase::Outside => self.start_joining(contacts, net),
+            Phase::Member | Phase::Stranded(_) | Phase::Leaving(_) => {}
+        }
+    }
+
+    pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
+        let join = Join::new(self.me(), self.hello(), &self.config, contacts);
+        self.standing = Phase::Joining(Box::new(join));
+        self.poll_standing(None, net);
+    }
+
+    pub(super) fn joined(&mut self, joined: Joined, net: &mut impl Network) {
+        match joined {
+            Joined::Member(neighbours) => {
+                self.set_stale_aside(net);
+                // It would hear of the newcomer from its successor, but only after a period; the
+                // newcomer's keys should not depend on that successor's life until then. A ring
+                // of one is that successor, and would only be asked while it asks.
+                if neighbours.predecessor() != neighbours.successor() {
+                    net.send(neighbours.predecessor(), Message::Introduce(self.me()));
+                }
+                self.become_member(neighbours, net);
+            }
+            Joined::Found => {
+                // Others may found one at the same time: remembered, they are probed, and reunion
+                // makes one ring of all.
+                if let Phase::Joining(join) = &self.standing {
+                    for peer in join.contacts().to_vec() {
+                        self.remember(peer);
+                    }
+                }
+                self.found(net);
+            }
+            Joined::Refused(peer, refusal) => {
+                net.emit(Event::Refused(peer, refusal));
+                self.poll_standing(None, net);
+            }
+            Joined::Later(pause) => {
+                if !std::mem::replace(&mut self.armed.join, true) {
+                    net.set_timer(Timer::Join, jittered(pause));
+                }
+            }
+        }
+    }
+
+    pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network) {
+        self.neighbours = neighbours;
+        self.standing = Phase::Member;
+        self.unsettled = true;
+        self.arm_repair(net);
+        // A joiner stabilizes and notifies at once.
+        self.hurry = limits::HURRIED_ROUNDS;
+        self.maintenance = Maintenance::default();
+        self.maintenance.stabilization_due();
+        net.emit(Event::Joined);
+        net.emit(Event::NeighboursChanged);
+        self.arm_stabilize(net);
+        self.arm_fingers(net);
+        self.fill_fingers(net);
+    }
+
+    pub(super) fn resume(&mut self, net: &mut impl Network) {
+        if self.is_member() {
+            self.serve_own();
+            if !std::mem::replace(&mut self.armed.stabilize, true) {
+                net.set_timer(
+                    Timer::Stabilize,
+                    Duration::ZERO..self.config.stabilize_every,
+                );
+            }
+            if !std::mem::replace(&mut self.armed.fingers, true) {
+                net.set_timer(Timer::Fingers, Duration::ZERO..self.finger_period());
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, net: &mut impl Network) {
+        match self.standing {
+            Phase::Leaving(_) => {}
+            Phase::Member => {
+                if !self.is_handing_over() && !self.begin_farewell(net) {
+                    self.say_goodbye(net);
+                }
+            }
+            Phase::Outside | Phase::Joining(_) | Phase::Stranded(_) => self.left(net),
+        }
+    }
+
+    /// What it served is handed over, or there was nothing: its neighbours may know.
+    pub(super) fn say_goodbye(&mut self, net: &mut impl Network) {
+        net.emit(Event::Leaving);
+        self.refuse_delayed(net);
+        // A step that went on could notify those who are told now, or strand the leaver.
+        self.maintenance = Maintenance::default();
+        let leave = Leave::new(&self.neighbours, self.config.attempts);
+        self.standing = Phase::Leaving(Box::new(leave));
+        self.poll_standing(None, net);
+    }
+
+    /// Goes, if all that should know do, and no client waits for an answer any more.
+    pub(super) fn leave_when_idle(&mut self, net: &mut impl Network) {
+        if let Phase::Leaving(leave) = &self.standing
+            && leave.is_done()
+            && !self.errands.has_clients()
+            && !self.has_accesses()
+            && self.farewell_is_over()
+        {
+            self.left(net);
+        }
+    }
+
+    pub(super) fn left(&mut self, net: &mut impl Network) {
+        self.standing = Phase::Outside;
+        self.maintenance = Maintenance::default();
+        self.stop_errands(net);
+        self.stop_accesses(net);
+        self.end_keeping();
+        net.emit(Event::Left);
+    }
+
+    /// The last successor fell silent.
+    pub(super) fn strand(&mut self, net: &mut impl Network) {
+        net.emit(Event::Stranded);
+        self.serve_nothing(net);
+        self.refuse_delayed(net);
+        self.maintenance = Maintenance::default();
+        let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
+        self.standing = Phase::Stranded(Box::new(retreat));
+        self.poll_standing(None, net);
+    }
+
+    pub(super) fn retreated(
+        &mut self,
+        found: Option<(Peer, SuccessorList)>,
+        net: &mut impl Network,
+    ) {
+        match found {
+            Some((successor, behind)) => {
+                let mut neighbours = self.neighbours.clone();
+                neighbours.follow(successor, &behind);
+                self.become_member(neighbours, net);
+            }
+            None => {
+                let known = self.known();
+                self.start_joining(known, net);
+            }
+        }
+    }
+
+    /// All peers it has heard from and may hear from again.
+    pub(super) fn known(&self) -> Vec<Peer> {
+        let fingers = self.fingers.entries().iter().map(|finger| finger.peer);
+        let remembered = self.remembered.peers();
+        fingers
+            .chain(remembered)
+            .chain([self.neighbours.predecessor()])
+            .collect()
+    }
+}
