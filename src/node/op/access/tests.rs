@@ -1,3 +1,5 @@
+//! Accesses: referrals, readings from several holders, and that they end.
+
 use super::*;
 use crate::node::ask::script::{drive, told};
 use crate::node::error::LookupError;

@@ -1,3 +1,5 @@
+//! Acquiring: who is asked, how often, and when it ends.
+
 use super::*;
 use crate::node::ask::script::{body, drive_in, told};
 use crate::node::network::Recorder;

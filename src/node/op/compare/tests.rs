@@ -1,3 +1,5 @@
+//! Comparing: that both end up alike, and that nothing is sent in vain.
+
 use super::*;
 use crate::node::Request;
 use crate::node::ask::script::{body, drive_in, told};

@@ -1,3 +1,5 @@
+//! Replicating: who is asked, and what counts as held.
+
 use super::*;
 use crate::node::ask::script::{drive, told};
 use crate::ring::test_peers::{peer, peers};
