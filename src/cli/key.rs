@@ -6,10 +6,22 @@ use super::client::encoded;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Key {
     /// The key's name; with --id its place, 40 hexadecimal digits
+    #[arg(value_parser = name)]
     key: String,
     /// KEY is a place on the circle, not a name
     #[arg(long)]
     id: bool,
+}
+
+/// The longest name of a key on the command line, in bytes: it travels in the head of a request.
+const LONGEST: usize = 4096;
+
+fn name(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("a key has at least one character".to_owned()),
+        1..=LONGEST => Ok(text.to_owned()),
+        length => Err(format!("it has {length} bytes and {LONGEST} are the most")),
+    }
 }
 
 impl Key {

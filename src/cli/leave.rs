@@ -19,11 +19,20 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     if output.json {
         output::print_json(&answer.document)?;
     } else if !output.quiet {
-        output::print(shown())?;
+        output::print(shown(answer.value.left))?;
     }
-    Ok(Exit::Done)
+    Ok(if answer.value.left {
+        Exit::Done
+    } else {
+        Exit::Partly
+    })
 }
 
-fn shown() -> &'static str {
-    "the node has left the ring and stops; its data directory stays as it is\n"
+fn shown(left: bool) -> &'static str {
+    if left {
+        "the node has left the ring and stops; its data directory stays as it is\n"
+    } else {
+        "the node is still handing over its records, and leaves when others have them\n\
+         next: `cuerda status` answers until then; `hand_over_within` is the longest that it takes\n"
+    }
 }

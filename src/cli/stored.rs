@@ -39,31 +39,35 @@ impl Wait {
         let exit = self.exit(&answer.value);
         if output.json {
             output::print_json(&answer.document)?;
-        } else {
-            output::print(&shown(&answer.value, exit))?;
+        } else if !output.quiet {
+            output::print(&self.shown(&answer.value, exit))?;
         }
         Ok(exit)
     }
-}
 
-fn shown(stored: &Stored, exit: Exit) -> String {
-    let field = match stored.field.as_str() {
-        "" => String::new(),
-        field => format!(", field {field:?}"),
-    };
-    let key = key::words(stored.name.as_deref(), stored.key);
-    let holders: Vec<String> = stored.holders.iter().map(|id| format!("{id:.8}")).collect();
-    let said = harmless(&stored.said);
-    let stamp = stored.stamp;
-    let mut words = format!("{said}: {key}{field}\nstamp {stamp}\n");
-    if exit == Exit::Partly {
-        words.push_str(&format!(
-            "it is on {} alone, and lost if all of them are\n\
-             next: the nodes go on to spread it; `cuerda ring` shows which members answer\n",
-            holders.join(", ")
-        ));
+    fn shown(self, stored: &Stored, exit: Exit) -> String {
+        let field = match stored.field.as_str() {
+            "" => String::new(),
+            field => format!(", field {field:?}"),
+        };
+        let key = key::words(stored.name.as_deref(), stored.key);
+        let holders: Vec<String> = stored.holders.iter().map(|id| format!("{id:.8}")).collect();
+        let said = harmless(&stored.said);
+        let stamp = stored.stamp;
+        let mut words = format!("{said}: {key}{field}\nstamp {stamp}\n");
+        if exit == Exit::Partly {
+            let next = match self.wait {
+                Some(wanted) if stored.complete => format!(
+                    "the ring keeps as many copies as `replicas` says, which is fewer than {wanted}"
+                ),
+                _ => "it is copied to others when there are any; start more nodes, or say how few \
+                      will do with --wait replicas=N"
+                    .to_owned(),
+            };
+            words.push_str(&format!("it is on {}\nnext: {next}\n", holders.join(", ")));
+        }
+        words
     }
-    words
 }
 
 #[cfg(test)]
@@ -101,8 +105,8 @@ mod tests {
         let mut field = stored(&[10, 20]);
         field.field = "artist".to_owned();
         let all = [
-            shown(&stored(&[10, 20, 30]), Exit::Done),
-            shown(&field, Exit::Partly),
+            Wait { wait: None }.shown(&stored(&[10, 20, 30]), Exit::Done),
+            Wait { wait: None }.shown(&field, Exit::Partly),
         ];
         insta::assert_snapshot!(all.join("\n"));
     }

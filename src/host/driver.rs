@@ -417,7 +417,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     }
 
     fn tell_standing(&mut self) {
-        let member = self.nodes.iter().all(Node::is_member);
+        // Who is leaving does not look for a way in.
+        let leaving = self.clients.is_leaving();
+        let member = leaving || self.nodes.iter().all(Node::is_member);
         self.member.send_if_modified(|known| {
             let changed = *known != member;
             *known = member;

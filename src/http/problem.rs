@@ -278,7 +278,7 @@ fn too_large(status: StatusCode) -> Option<Problem> {
             "limit",
             "A limit would be exceeded",
             format!("the body is too long; a value has {VALUE_BYTES} bytes at most"),
-            "store it as a file",
+            "divide it among several keys",
         )
     })
 }

@@ -310,7 +310,9 @@ impl Node {
         took: Option<Duration>,
         net: &mut impl Network,
     ) {
-        if from.id == self.me().id {
+        // A process may ask its own node for a client: such questions have the incarnation zero.
+        let of_client = matches!(&message, Message::Request { id, .. } if id.incarnation == 0);
+        if from.id == self.me().id && !of_client {
             return net.emit(Event::Ignored(from, Ignored::Oneself));
         }
         if message.longest_list() > usize::from(limits::SUCCESSORS) {

@@ -33,7 +33,7 @@ pub enum LimitError {
     #[error("the field's name has {0} bytes and {NAME_BYTES} are the most; choose a shorter one")]
     NameBytes(usize),
     /// [`VALUE_BYTES`].
-    #[error("the value has {0} bytes and {VALUE_BYTES} are the most; store it as a file")]
+    #[error("the value has {0} bytes and {VALUE_BYTES} are the most; divide it among several keys")]
     ValueBytes(usize),
     /// [`FIELDS`].
     #[error(

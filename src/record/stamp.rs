@@ -66,7 +66,8 @@ impl Stamp {
     }
 }
 
-/// Milliseconds, counter and the node's first digits: `1700000000000.3@a9993e36`.
+/// Milliseconds, counter and node, as it can be handed back:
+/// `1700000000000.3@a9993e364706816aba3e25717850c26c9cd0d89d`.
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stamp {
@@ -74,7 +75,7 @@ impl fmt::Display for Stamp {
             counter,
             node,
         } = self;
-        write!(f, "{milliseconds}.{counter}@{node:.8}")
+        write!(f, "{milliseconds}.{counter}@{node}")
     }
 }
 

@@ -118,7 +118,14 @@ fn a_process_with_several_nodes_holds_a_key_once_and_leaves_with_all_of_them() {
 
 /// A ring of two whose second member stands still: whoever leaves waits for it.
 fn beside_one_that_stands_still() -> (Running, Running) {
-    let patient = ["--request-timeout", "1m", "--request-timeout-max", "1m"];
+    let patient = [
+        "--request-timeout",
+        "1m",
+        "--request-timeout-max",
+        "1m",
+        "--hand-over-within",
+        "1s",
+    ];
     let other = Running::node(&patient);
     let join = other.address();
     let node = Running::node(&[&patient[..], &["--join", &join]].concat());
@@ -128,11 +135,11 @@ fn beside_one_that_stands_still() -> (Running, Running) {
 }
 
 #[test]
-fn a_node_that_can_not_leave_in_time_ends_with_0_all_the_same() {
+fn a_node_that_can_not_leave_in_time_ends_all_the_same_and_says_so() {
     let (mut node, other) = beside_one_that_stands_still();
     node.signal(Signal::SIGTERM);
     let (code, printed, log) = node.end();
-    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(code, Some(1), "{log}");
     assert!(printed.contains("\"how\":\"killed\""), "{printed}");
     assert!(log.contains("before the node had left"), "{log}");
     other.signal(Signal::SIGCONT);

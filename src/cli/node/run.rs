@@ -18,13 +18,12 @@ use crate::cli::signals::{Asked, Signals};
 use crate::cli::start::{Prepared, prepare};
 use crate::cli::{Exit, Failure, admission, in_runtime, logging};
 
-/// How long leaving may take. With what follows it stays below the ten seconds after which
-/// container engines kill.
+/// How long leaving may take beyond the time for handing over.
 const LEAVING: Duration = Duration::from_secs(5);
 /// How long the last peers may take to reach the disk.
 const SAVING: Duration = Duration::from_millis(500);
 
-// What is promised in the help, with a second for the machine.
+// What is promised in the help besides the time for handing over, with a second for the machine.
 const _: () = assert!(LEAVING.as_millis() + SAVING.as_millis() + CLOSING.as_millis() <= 7000);
 
 /// Run a node until it is told to stop
@@ -34,8 +33,9 @@ Every setting can also stand in the file, or in the environment as CUERDA_ and i
 `cuerda config reference`. Flags win over the environment, which wins over the file. Paths are
 seen from the working directory.
 
-SIGTERM or Ctrl-C: leave the ring and end with 0, within 8 seconds. A second one: end at once,
-with 1. SIGHUP: read keys and secrets again.")]
+SIGTERM or Ctrl-C: hand records over, leave the ring and end with 0, in a few seconds as a rule and
+within `hand_over_within` and 8 seconds; killed before, the node has crashed, and its disk has what
+it had. A second one: end at once, with 1. SIGHUP: read keys and secrets again.")]
 pub(crate) struct Args {
     /// A node to try things with: its key is thrown away, a taken port is replaced by a free
     /// one, and the file in /etc is not read
@@ -82,7 +82,9 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
         let ended = match ended {
             Some(ended) => Ok(Some(ended)),
             None => {
-                let stopped = timeout(LEAVING, stop(&mut service, config.on_terminate)).await;
+                let within = config.node.hand_over_within + LEAVING;
+                let stop = stop(&mut service, config.on_terminate, within);
+                let stopped = timeout(within, stop).await;
                 stopped.map_or_else(
                     |Elapsed { .. }| {
                         tracing::warn!("stopped before the node had left the ring");
@@ -114,12 +116,22 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
     if output.json {
         output::print_json(&json!({ "event": "stopped", "how": how }))?;
     }
+    if ended.is_none() {
+        return Err(Failure::failed(
+            "stopped before the node had left the ring",
+            "its records are on its disk; raise `hand_over_within`, or look into the log for why",
+        ));
+    }
     Ok(Exit::Done)
 }
 
 /// Makes the node stop, politely.
-async fn stop(service: &mut Service, on_terminate: OnTerminate) -> Result<Ended, Failure> {
-    let handle = service.handle.with_timeout(LEAVING);
+async fn stop(
+    service: &mut Service,
+    on_terminate: OnTerminate,
+    within: Duration,
+) -> Result<Ended, Failure> {
+    let handle = service.handle.with_timeout(within);
     let told = match on_terminate {
         OnTerminate::Leave => {
             tracing::info!("leaving the ring");

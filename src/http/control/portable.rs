@@ -22,12 +22,7 @@ pub struct StampText(pub Stamp);
 
 impl fmt::Display for StampText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stamp {
-            milliseconds,
-            counter,
-            node,
-        } = self.0;
-        write!(f, "{milliseconds}.{counter}@{node}")
+        self.0.fmt(f)
     }
 }
 

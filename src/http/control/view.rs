@@ -88,10 +88,10 @@ pub struct Fingers {
     pub fingers: Vec<FingerRow>,
 }
 
-/// The node has left the ring.
+/// The node has left the ring, or does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
-    /// Always true.
+    /// False if it is still handing over its records; it leaves when others have them.
     pub left: bool,
 }
 

@@ -239,7 +239,7 @@ impl Node {
             .get_or_insert_with(|| Box::new(Keeping::new(me, 0)));
         let number = keeping.next_number();
         keeping.tenure = Some(Tenure { start, number });
-        keeping.repair.set_holders(holders);
+        keeping.repair.begin(me, holders);
     }
 
     /// The node is no member any more, or anew: others may serve what it served.

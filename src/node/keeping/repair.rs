@@ -54,6 +54,13 @@ impl Repair {
         }
     }
 
+    /// The owner begins to serve: with these, or with nobody, it is complete.
+    pub(super) fn begin(&mut self, me: Id, holders: Vec<Peer>) {
+        self.set_holders(holders);
+        let all = self.holders.iter().map(|holder| holder.id);
+        self.last_complete = std::iter::once(me).chain(all).collect();
+    }
+
     /// Nothing is known any more of what the others have.
     pub(super) fn begin_anew(&mut self) {
         self.complete = false;
