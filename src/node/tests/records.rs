@@ -251,3 +251,31 @@ fn neighbours_that_leave_at_the_same_moment_hand_over_one_after_the_other() {
         assert_eq!(world.value(10, at).as_deref(), Some("a"));
     }
 }
+
+#[test]
+fn a_damaged_record_is_not_served_and_comes_back_from_a_replica() {
+    let mut world = World::ideal(settings(), &[10, 60, 110, 160, 210]);
+    world.put(10, 100, "a").expect("done");
+    world.run(SECOND * 10);
+    let damaged = |world: &mut World, place: u8| {
+        let store = world.stores.get_mut(&place).expect("it runs");
+        assert!(store.damage(key(100)));
+    };
+    damaged(&mut world, 110);
+    // Asked twice: the first time it finds out.
+    for _ in 0..2 {
+        let fetched = world.get(60, 100).expect("answered");
+        let record = fetched.record.expect("its holders have it");
+        assert!(record.read("", u64::MAX).is_some());
+    }
+    assert!(world.count(|event| matches!(event, Event::Damaged(_))) > 0);
+    world.run(SECOND * 10);
+    assert!(world.get(60, 100).expect("answered").certain);
+    assert_eq!(world.holding(100), [110, 160, 210]);
+    // A holder's copy comes back, too, when its owner next compares.
+    damaged(&mut world, 160);
+    let found = world.stores.get_mut(&160).expect("it runs").get(key(100));
+    assert!(found.is_err());
+    world.run(SECOND * 10);
+    assert_eq!(world.holding(100), [110, 160, 210]);
+}
