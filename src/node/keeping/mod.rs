@@ -59,11 +59,12 @@ pub(super) struct Keeping {
     taken: Option<(Arc, u64)>,
     accesses: Vec<Access>,
     writes: Vec<OpenWrite>,
-    acquire: Option<Acquire>,
-    hand_over: Option<HandOver>,
+    /// What is rarely under way is boxed: a world has a million of these.
+    acquire: Option<Box<Acquire>>,
+    hand_over: Option<Box<HandOver>>,
     repair: Repair,
     charges: Vec<Charge>,
-    stray: Option<Stray>,
+    stray: Option<Box<Stray>>,
     /// Where to look for strays next.
     next_stray: Id,
     /// Where to look next for deletions whose time is over.
@@ -358,5 +359,15 @@ impl Node {
         let mut holders = self.other_processes();
         holders.truncate(usize::from(self.config.replicas) - 1);
         holders
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_takes_little_room_where_nothing_is_stored() {
+        assert!(size_of::<Keeping>() <= 800, "{}", size_of::<Keeping>());
     }
 }

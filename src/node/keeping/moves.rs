@@ -78,7 +78,7 @@ impl Node {
         };
         match &mut keeping.acquire {
             Some(acquire) if acquire.arc == arc => acquire.consider(others),
-            acquire => *acquire = Some(Acquire::new(arc, others, attempts)),
+            acquire => *acquire = Some(Box::new(Acquire::new(arc, others, attempts))),
         }
         self.poll_acquire(None, net);
     }
@@ -112,10 +112,10 @@ impl Node {
         };
         let same = |hand_over: &HandOver| hand_over.arc == arc && hand_over.to == to;
         let keep = |hand_over: &HandOver| !hand_over.is_bringing() || same(hand_over);
-        if keeping.hand_over.as_ref().is_some_and(keep) || keeping.again.is_some() {
+        if keeping.hand_over.as_deref().is_some_and(keep) || keeping.again.is_some() {
             return;
         }
-        keeping.hand_over = Some(HandOver::new(arc, to, attempts));
+        keeping.hand_over = Some(Box::new(HandOver::new(arc, to, attempts)));
         self.poll_hand_over(None, net);
     }
 

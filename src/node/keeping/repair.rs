@@ -20,7 +20,7 @@ pub(super) struct Repair {
     holders: Vec<Peer>,
     /// Who is still to be compared with in this round.
     todo: VecDeque<Peer>,
-    current: Option<Compare>,
+    current: Option<Box<Compare>>,
     /// Keys of which not all holders are known to have what is here.
     pub(super) dirty: BTreeSet<Id>,
     /// Those of them that were so when this round began.
@@ -173,7 +173,8 @@ impl Node {
         };
         if let Some(holder) = repair.todo.pop_front() {
             let arc = tenure.arc(me);
-            repair.current = Some(Compare::new(holder, arc, Way::Charge, attempts));
+            let compare = Compare::new(holder, arc, Way::Charge, attempts);
+            repair.current = Some(Box::new(compare));
             return self.poll_repair(None, net);
         }
         if repair.failed {

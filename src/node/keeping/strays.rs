@@ -48,7 +48,7 @@ impl Node {
         let Some(Entry { key, .. }) = found else {
             return self.no_strays(net);
         };
-        keeping.stray = Some(Stray::new(key, leaving));
+        keeping.stray = Some(Box::new(Stray::new(key, leaving)));
         self.seek_stray(key, net);
     }
 
