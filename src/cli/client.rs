@@ -39,7 +39,7 @@ pub(crate) struct Target {
         long,
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = humantime::parse_duration
+        value_parser = super::config::duration
     )]
     pub(crate) timeout: Duration,
 }
@@ -112,6 +112,7 @@ impl Target {
         let authority = authority.trim_end_matches('/');
         let wrong = authority.is_empty()
             || authority.contains("://")
+            || !authority.contains(':')
             || authority.contains(['/', '@', '?', '#', ' ']);
         if wrong {
             return Err(Failure::usage(

@@ -2,8 +2,8 @@
 
 use cuerda::http::control::{StampText, Stored};
 
-use super::client::{Target, encoded};
-use super::key::Key;
+use super::client::Target;
+use super::key::{FieldName, Key};
 use super::output::Output;
 use super::stored::Wait;
 use super::{Exit, Failure};
@@ -11,19 +11,13 @@ use super::{Exit, Failure};
 /// Delete what is stored under a key
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Ends with 3 if nothing is there. The nodes remember a deletion for a while, so that a copy that
+Ends with 3 if nothing is there. Other fields of the key's record stay. The nodes remember a deletion for a while, so that a copy that
 comes back from a long absence does not undo it.")]
 pub(crate) struct Args {
     #[command(flatten)]
     key: Key,
-    /// The field to delete; without it, the plain value. Other fields stay
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    field: String,
+    #[command(flatten)]
+    field: FieldName,
     /// Only if what is there has this stamp
     #[arg(long, value_name = "STAMP")]
     if_stamp: Option<StampText>,
@@ -35,12 +29,13 @@ pub(crate) struct Args {
 
 /// Asks the node, which asks the key's owner.
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
-    let field = match args.field.as_str() {
-        "" => None,
-        field => Some(format!("field={}", encoded(field))),
-    };
     let condition = args.if_stamp.map(|stamp| format!("if-stamp={stamp}"));
-    let parameters: Vec<String> = field.into_iter().chain(condition).collect();
+    let parameters: Vec<String> = args
+        .field
+        .parameter()
+        .into_iter()
+        .chain(condition)
+        .collect();
     let path = args.key.path("records", &parameters);
     let answer = args.target.delete::<Stored>(&path)?;
     args.wait.tell(&answer, output)

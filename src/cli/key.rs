@@ -13,6 +13,29 @@ pub(crate) struct Key {
     id: bool,
 }
 
+/// Which of the fields of a key's record is written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FieldName {
+    /// The field of the key's record; without it, the plain value
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    field: String,
+}
+
+impl FieldName {
+    /// The parameter that names it; the plain value needs none.
+    pub(crate) fn parameter(&self) -> Option<String> {
+        match self.field.as_str() {
+            "" => None,
+            field => Some(format!("field={}", encoded(field))),
+        }
+    }
+}
+
 /// The longest name of a key on the command line, in bytes: it travels in the head of a request.
 const LONGEST: usize = 4096;
 

@@ -10,7 +10,7 @@ use cuerda::record::LimitError;
 use cuerda::record::limits::VALUE_BYTES;
 
 use super::client::{Target, encoded};
-use super::key::Key;
+use super::key::{FieldName, Key};
 use super::output::Output;
 use super::stored::Wait;
 use super::{Exit, Failure};
@@ -29,16 +29,10 @@ pub(crate) struct Args {
     /// Store what this file holds
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
-    /// The field of the key's record; without it, the plain value
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    field: String,
+    #[command(flatten)]
+    field: FieldName,
     /// Let it be gone after this time
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = super::config::duration)]
     ttl: Option<Duration>,
     /// Only if nothing is there
     #[arg(long, conflicts_with = "if_stamp")]
@@ -72,13 +66,9 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
 
 impl Args {
     fn parameters(&self) -> Vec<String> {
-        let field = match self.field.as_str() {
-            "" => None,
-            field => Some(format!("field={}", encoded(field))),
-        };
         let ttl = self.ttl.map(humantime::format_duration);
         let all = [
-            field,
+            self.field.parameter(),
             ttl.map(|ttl| format!("ttl={}", encoded(&ttl.to_string()))),
             self.if_absent.then(|| "if-absent=true".to_owned()),
             self.if_stamp.map(|stamp| format!("if-stamp={stamp}")),

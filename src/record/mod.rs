@@ -38,7 +38,7 @@ pub use digest::{ArcDigest, Digest, Entry};
 pub use field::Field;
 pub use limits::LimitError;
 pub use record::{Beaten, Conflict, Merged, Record};
-pub use stamp::{Stamp, StampClock, TooFarAhead};
+pub use stamp::{NoStamp, Stamp, StampClock, TooFarAhead};
 pub use value::Value;
 
 #[cfg(test)]

@@ -24,6 +24,7 @@
 //! Clocks of nodes may thus differ by up to the bound, an hour, without a write being refused.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,28 @@ impl fmt::Display for Stamp {
         write!(f, "{milliseconds}.{counter}@{node}")
     }
 }
+
+impl FromStr for Stamp {
+    type Err = NoStamp;
+
+    fn from_str(text: &str) -> Result<Stamp, NoStamp> {
+        let parts = || {
+            let (time, node) = text.split_once('@')?;
+            let (milliseconds, counter) = time.split_once('.')?;
+            Some(Stamp {
+                milliseconds: milliseconds.parse().ok()?,
+                counter: counter.parse().ok()?,
+                node: node.parse().ok()?,
+            })
+        };
+        parts().ok_or_else(|| NoStamp(text.to_owned()))
+    }
+}
+
+/// Text that is no stamp.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no stamp; write it as it was told, MILLISECONDS.COUNTER@NODE")]
+pub struct NoStamp(pub String);
 
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

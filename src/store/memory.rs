@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::staged::{Found, Staged};
+use super::staged::{Found, Staged, calls_on_staged};
 use super::{Batch, Damaged, Index, Notes, Store};
 use crate::record::{ArcDigest, Digest, Entry, Holdings, Record};
 use crate::ring::{Arc, Id};
@@ -122,41 +122,7 @@ impl Store for MemoryStore {
         Err(Damaged(key))
     }
 
-    fn is_damaged(&self, key: Id) -> bool {
-        self.staged.is_damaged(key)
-    }
-
-    fn mended(&mut self, key: Id) {
-        self.staged.mended(key);
-    }
-
-    fn put(&mut self, key: Id, record: Record) {
-        self.staged.set(key, Some(record));
-    }
-
-    fn remove(&mut self, key: Id) {
-        self.staged.set(key, None);
-    }
-
-    fn len(&self) -> usize {
-        self.staged.index().len()
-    }
-
-    fn notes(&self) -> Notes {
-        self.staged.notes()
-    }
-
-    fn note(&mut self, notes: Notes) {
-        self.staged.note(notes);
-    }
-
-    fn set_aside(&mut self) {
-        self.staged.set_aside();
-    }
-
-    fn seal(&mut self) -> Option<Batch> {
-        self.staged.seal()
-    }
+    calls_on_staged!();
 
     fn committed(&mut self, number: u64) {
         while let Some(batch) = self.staged.committed(number) {

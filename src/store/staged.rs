@@ -154,3 +154,46 @@ impl Staged {
         Some(batch)
     }
 }
+
+/// The calls of a [`Store`](super::Store) that concern what is staged and nothing else, for a type
+/// with a field `staged`.
+macro_rules! calls_on_staged {
+    () => {
+        fn is_damaged(&self, key: $crate::ring::Id) -> bool {
+            self.staged.is_damaged(key)
+        }
+
+        fn mended(&mut self, key: $crate::ring::Id) {
+            self.staged.mended(key);
+        }
+
+        fn put(&mut self, key: $crate::ring::Id, record: $crate::record::Record) {
+            self.staged.set(key, Some(record));
+        }
+
+        fn remove(&mut self, key: $crate::ring::Id) {
+            self.staged.set(key, None);
+        }
+
+        fn len(&self) -> usize {
+            self.staged.index().len()
+        }
+
+        fn notes(&self) -> $crate::store::Notes {
+            self.staged.notes()
+        }
+
+        fn note(&mut self, notes: $crate::store::Notes) {
+            self.staged.note(notes);
+        }
+
+        fn set_aside(&mut self) {
+            self.staged.set_aside();
+        }
+
+        fn seal(&mut self) -> Option<$crate::store::Batch> {
+            self.staged.seal()
+        }
+    };
+}
+pub(super) use calls_on_staged;

@@ -21,6 +21,7 @@ mod quantity;
 mod reference;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) use check::{Config, LogFormat, OnTerminate};
 pub(crate) use command::{Args, run};
@@ -29,6 +30,11 @@ pub(crate) use flags::Flags;
 
 use super::Failure;
 use layers::{Given, Settings};
+
+/// Reads a duration of the command line.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    quantity::parse_duration(text).map_err(|wrong| format!("{}; {}", wrong.message, wrong.help))
+}
 
 /// The file that is read, if it is there and no other is named.
 const FILE: &str = "/etc/cuerda/node.toml";

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::record::limits::{NAME_BYTES, VALUE_BYTES};
-use crate::record::{Field, LimitError, Record, Stamp};
+use crate::record::{Field, LimitError, NoStamp, Record, Stamp};
 use crate::ring::Id;
 
 /// A stamp as text: `1700000000000.3@a9993e364706816aba3e25717850c26c9cd0d89d`.
@@ -27,21 +27,10 @@ impl fmt::Display for StampText {
 }
 
 impl FromStr for StampText {
-    type Err = Unfit;
+    type Err = NoStamp;
 
-    fn from_str(text: &str) -> Result<StampText, Unfit> {
-        let parts = || {
-            let (time, node) = text.split_once('@')?;
-            let (milliseconds, counter) = time.split_once('.')?;
-            Some(Stamp {
-                milliseconds: milliseconds.parse().ok()?,
-                counter: counter.parse().ok()?,
-                node: node.parse().ok()?,
-            })
-        };
-        parts()
-            .map(StampText)
-            .ok_or_else(|| Unfit::Stamp(text.to_owned()))
+    fn from_str(text: &str) -> Result<StampText, NoStamp> {
+        text.parse().map(StampText)
     }
 }
 
@@ -106,9 +95,6 @@ pub struct PortableField {
 /// Text that means no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// It is no stamp.
-    #[error("{0:?} is no stamp; write it as it was told, MILLISECONDS.COUNTER@NODE")]
-    Stamp(String),
     /// No node would have taken it.
     #[error("the record of {0} can't have been stored: {1}")]
     Limit(Id, LimitError),
@@ -220,7 +206,7 @@ mod tests {
     fn what_is_no_stamp_or_too_large_is_named() {
         for text in ["", "1.2", "1@a", "a.b@c", "1.2@abc"] {
             let error = text.parse::<StampText>().expect_err("no stamp");
-            assert_eq!(error, Unfit::Stamp(text.to_owned()));
+            assert_eq!(error, NoStamp(text.to_owned()));
         }
         let key = Id::of_key(b"song");
         let field = Field::new(Stamp::ZERO, None, vec![0; VALUE_BYTES + 1], None);

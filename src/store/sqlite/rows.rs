@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::record::{Field, Record, Stamp, Value};
+use crate::record::{Field, Record, Value};
 use crate::ring::Id;
 use crate::store::{Batch, Notes};
 
@@ -26,12 +26,12 @@ pub(super) fn read(
 fn field(row: &Row<'_>) -> rusqlite::Result<Option<(String, Field)>> {
     // Text that is none any more is damage to a field, not to the file.
     let text = |at| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str_or_null().ok().flatten());
-    let (Some(name), Some(stamp)) = (text(0)?, text(1)?.and_then(stamp)) else {
+    let (Some(name), Some(stamp)) = (text(0)?, text(1)?.and_then(|text| text.parse().ok())) else {
         return Ok(None);
     };
     let replaces = match row.get_ref(2)? {
         rusqlite::types::ValueRef::Null => None,
-        _ => match text(2)?.and_then(self::stamp) {
+        _ => match text(2)?.and_then(|text| text.parse().ok()) {
             None => return Ok(None),
             replaces => replaces,
         },
@@ -52,26 +52,6 @@ fn field(row: &Row<'_>) -> rusqlite::Result<Option<(String, Field)>> {
         }
     };
     Ok(Some((name.to_owned(), field)))
-}
-
-/// A stamp as it stands in the tables, with all digits of its node.
-fn shown(stamp: Stamp) -> String {
-    let Stamp {
-        milliseconds,
-        counter,
-        node,
-    } = stamp;
-    format!("{milliseconds}.{counter}@{node}")
-}
-
-fn stamp(text: &str) -> Option<Stamp> {
-    let (time, node) = text.split_once('@')?;
-    let (milliseconds, counter) = time.split_once('.')?;
-    Some(Stamp {
-        milliseconds: milliseconds.parse().ok()?,
-        counter: counter.parse().ok()?,
-        node: node.parse().ok()?,
-    })
 }
 
 /// Writes a batch of a node, within a transaction.
@@ -131,8 +111,8 @@ fn put(connection: &Connection, node: i64, key: Id, record: &Record) -> rusqlite
         write.execute(params![
             at,
             name,
-            shown(field.stamp()),
-            field.replaces().map(shown),
+            field.stamp().to_string(),
+            field.replaces().map(|stamp| stamp.to_string()),
             field.expires().map(u64::cast_signed),
             field.value().map(Value::as_bytes),
         ])?;
