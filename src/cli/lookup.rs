@@ -76,6 +76,7 @@ mod tests {
             key: peer(25).id,
             owner: peer(30),
             hops: 2,
+            hops_to_predecessor: 1,
             timeouts: 1,
             took_ms: 512.3,
             trace: Vec::new(),

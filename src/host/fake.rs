@@ -97,6 +97,7 @@ impl Fake {
                     key,
                     owner: peer(10),
                     hops: 0,
+                    hops_to_predecessor: 0,
                     timeouts: 0,
                     took: std::time::Duration::ZERO,
                     trace: Vec::new(),

@@ -116,7 +116,7 @@ impl Identity {
             error,
         };
         let identity = Identity::generate()?;
-        match file::create(file, identity.pem().as_bytes()) {
+        match file::create(file, identity.to_pem().as_bytes()) {
             Ok(()) => Ok((identity, true)),
             // Somebody else has made one in between; then that is the key.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -172,7 +172,11 @@ impl Identity {
         PrivatePkcs8KeyDer::from(document.as_bytes().to_vec())
     }
 
-    fn pem(&self) -> impl std::ops::Deref<Target = String> + use<> {
+    /// The key pair as the file has it: PKCS#8 in PEM. Whoever reads it can be this process.
+    ///
+    /// # Panics
+    /// Never: a key of fixed length can be encoded.
+    pub fn to_pem(&self) -> impl std::ops::Deref<Target = String> + use<> {
         let text = self.key.to_pkcs8_pem(LineEnding::LF);
         text.expect("a key of fixed length can be encoded")
     }

@@ -145,6 +145,8 @@ pub struct Answer {
     pub owner: Peer,
     /// Nodes contacted that answered.
     pub hops: u32,
+    /// The same up to the key's immediate predecessor.
+    pub hops_to_predecessor: u32,
     /// Nodes that did not answer in time.
     pub timeouts: u32,
     /// How long it took.

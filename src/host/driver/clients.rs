@@ -81,6 +81,7 @@ impl Clients {
             key: open.key,
             owner: found.owner,
             hops: found.hops,
+            hops_to_predecessor: found.hops_to_predecessor,
             timeouts,
             took: now - open.began,
             trace,

@@ -121,7 +121,7 @@ fn a_file_that_others_may_read_is_refused() {
 fn what_is_no_key_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("identity.pem");
-    let whole = Identity::from_seed(SEED).pem().to_string();
+    let whole = Identity::from_seed(SEED).to_pem().to_string();
     let half = whole[..whole.len() / 2].to_owned();
     // An X25519 key, which differs from an Ed25519 key in one byte.
     let other = "-----BEGIN PRIVATE KEY-----\n\

@@ -18,6 +18,8 @@ pub struct Lookup {
     pub owner: Peer,
     /// Nodes contacted that answered.
     pub hops: u32,
+    /// The same up to the key's immediate predecessor.
+    pub hops_to_predecessor: u32,
     /// Nodes that did not answer in time.
     pub timeouts: u32,
     /// How long it took, in milliseconds.
@@ -52,6 +54,7 @@ impl Lookup {
             key: answer.key,
             owner: answer.owner,
             hops: answer.hops,
+            hops_to_predecessor: answer.hops_to_predecessor,
             timeouts: answer.timeouts,
             took_ms: milliseconds(answer.took),
             trace: hops.collect(),
