@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cuerda::host::events::Reporter;
 use cuerda::host::{Admission, Begin, Handle, Identity, Settings};
 use cuerda::node::Config;
 use serde_json::json;
@@ -120,7 +121,7 @@ async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
         control_may_move: false,
     };
     let reload = Arc::new(|| Ok(Admission::open()));
-    Service::start(settings, places, reload).await
+    Service::start(settings, places, reload, Reporter::off()).await
 }
 
 /// Done when a walk finds so many members, and all their tables as they should be.

@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod delete;
 mod demo;
+mod events;
 mod export;
 mod fingers;
 mod get;

@@ -3,6 +3,7 @@
 //! Results go to stdout and all else to stderr. Nothing here knows what a result means.
 
 use std::io::{ErrorKind, IsTerminal, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -23,6 +24,14 @@ pub(crate) struct Output {
     pub(crate) verbose: u8,
 }
 
+/// Whether stdout is left alone.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is written to stdout.
+pub(crate) fn print_no_more() {
+    SILENT.store(true, Relaxed);
+}
+
 /// Writes to stdout. A reader that went away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_bytes(text.as_bytes())
@@ -30,6 +39,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// The same with bytes, as they are.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    if SILENT.load(Relaxed) {
+        return Ok(());
+    }
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(bytes);
     match written.and_then(|()| stdout.flush()) {

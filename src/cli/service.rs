@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cuerda::host::{Ended, Handle, Host, NoHooks, Settings, StartError, Tcp};
+use cuerda::host::events::Reporter;
+use cuerda::host::{Ended, Handle, Host, Settings, StartError, Tcp};
 use cuerda::http::Server;
 use cuerda::http::control::{self, Control, Reload};
 use cuerda::ring::Id;
@@ -51,6 +52,7 @@ impl Service {
         settings: Settings,
         places: Places,
         reload: Reload,
+        reporter: Reporter,
     ) -> Result<Service, Failure> {
         let ids = (0..settings.virtual_nodes).map(|node| settings.identity.id(node));
         let ids = ids.collect();
@@ -58,7 +60,7 @@ impl Service {
         // First the control interface: nobody joins a node that then does not start.
         let server = bind(places).await?;
         let control = server.address();
-        let (host, handle) = host(settings, places.listen_may_move).await?;
+        let (host, handle) = host(settings, places.listen_may_move, reporter).await?;
         let address = host.address();
         let stopping = watch::Sender::new(false);
         let (close, closed) = oneshot::channel();
@@ -128,15 +130,19 @@ async fn bind(places: Places) -> Result<Server<Tcp>, Failure> {
     })
 }
 
-async fn host(settings: Settings, may_move: bool) -> Result<(Host<Tcp, NoHooks>, Handle), Failure> {
+async fn host(
+    settings: Settings,
+    may_move: bool,
+    reporter: Reporter,
+) -> Result<(Host<Tcp, Reporter>, Handle), Failure> {
     let listen = settings.listen;
-    let mut bound = Host::bind(Tcp, NoHooks, settings.clone()).await;
+    let mut bound = Host::bind(Tcp, reporter.clone(), settings.clone()).await;
     if may_move && matches!(bound, Err(StartError::Listen(..))) {
         let settings = Settings {
             listen: anywhere(listen),
             ..settings
         };
-        bound = Host::bind(Tcp, NoHooks, settings).await;
+        bound = Host::bind(Tcp, reporter, settings).await;
     }
     bound.map_err(Failure::from)
 }
@@ -183,7 +189,8 @@ mod tests {
             listen_may_move: may_move,
             control_may_move: may_move,
         };
-        Service::start(settings, places, Arc::new(|| Ok(Admission::open()))).await
+        let reload: Reload = Arc::new(|| Ok(Admission::open()));
+        Service::start(settings, places, reload, Reporter::off()).await
     }
 
     #[tokio::test]

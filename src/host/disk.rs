@@ -48,6 +48,8 @@ pub(super) struct Disk {
     failure: Option<StoreError>,
     /// Something has been committed, or could not be, since the driver looked last.
     news: bool,
+    /// What has been committed and not yet been told: node and number.
+    told: Vec<(u8, u64)>,
 }
 
 /// A node's store.
@@ -135,6 +137,7 @@ impl Disk {
             file,
             failure: None,
             news: false,
+            told: Vec::new(),
         })
     }
 
@@ -188,6 +191,7 @@ impl Disk {
             (Ok(()), Some(file)) => file.waiting.push((node, place.id, batch)),
             (Ok(()), None) => {
                 place.has_committed(batch.number);
+                self.told.push((node as u8, batch.number));
                 self.news = true;
             }
         }
@@ -241,6 +245,7 @@ impl Disk {
                     file.database = Some(database);
                     for (node, number) in numbers {
                         self.places[node].has_committed(number);
+                        self.told.push((node as u8, number));
                     }
                     self.news = true;
                     self.start();
@@ -296,6 +301,11 @@ impl Disk {
             }
         }
         released
+    }
+
+    /// Takes out the batches that have reached the disk since the last call: node and number.
+    pub(super) fn take_committed(&mut self) -> Vec<(u8, u64)> {
+        std::mem::take(&mut self.told)
     }
 
     /// Whether the host can't go on.

@@ -167,6 +167,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// If one of its own tasks did.
     pub async fn run(mut self) -> Result<Ended, StoreError> {
         self.now = Instant::now();
+        for node in &self.nodes {
+            self.hooks.started(node);
+        }
         self.begin();
         self.release();
         let mut sleep = Box::pin(sleep_until(self.now));
@@ -453,6 +456,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             }
         };
         let _ = tokio::time::timeout(limits::FAREWELL, flushed).await;
+        self.tell_committed();
         self.clients.has_ended();
     }
 }

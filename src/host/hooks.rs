@@ -7,10 +7,15 @@ use crate::node::{Event, Message, Node};
 use crate::ring::Peer;
 use crate::store::Batch;
 
-/// Watches a host and disturbs it: the harness's way in. A deployed host has [`NoHooks`].
+/// Watches a host and disturbs it: the harness's way in. A deployed host has a
+/// [`Reporter`](super::events::Reporter), which only watches.
 ///
 /// All methods are called by the one task that owns the nodes, between two inputs.
 pub trait Hooks: Send + 'static {
+    /// The host begins to run with this node. Called once for each, in their order, before all
+    /// else.
+    fn started(&mut self, _node: &Node) {}
+
     /// Awaited before each batch of inputs; as long as it does not end, the host stands still
     /// as a stopped process does.
     fn gate(&mut self) -> impl Future<Output = ()> + Send {
@@ -35,6 +40,10 @@ pub trait Hooks: Send + 'static {
     ) -> impl Future<Output = Result<(), String>> + Send + use<Self> + 'static {
         std::future::ready(Ok(()))
     }
+
+    /// The batch of this number is on the disk; nothing that depends on it has been released. Each
+    /// batch of a node is told, in their order.
+    fn committed(&mut self, _node: &Node, _number: u64) {}
 
     /// The node told this while it handled an input. What depends on its store comes only when
     /// that is on the disk; the node is as it is then.

@@ -59,3 +59,7 @@ pub const KEYS_PAGE: usize = 4096;
 pub const EXPORT_PAGE: usize = 64;
 /// Records of a backup that are brought to their holders side by side.
 pub const RESTORES: usize = 16;
+/// Lines of the stream of events that wait to be read.
+pub const EVENTS: usize = 64 * 1024;
+/// The same in bytes.
+pub const EVENT_BYTES: usize = 16 * 1024 * 1024;

@@ -34,6 +34,7 @@ mod counters;
 mod data;
 mod disk;
 mod driver;
+pub mod events;
 #[cfg(test)]
 pub(crate) mod fake;
 mod file;

@@ -12,7 +12,7 @@ use super::message::{Message, Reply, RequestId};
 use super::network::{Event, Network};
 use super::op::{Heard, Rectified, Rectify, Stabilize};
 use super::{Node, asking, limits};
-use crate::ring::{self, AfterSuccessor, Neighbours, Peer, SuccessorList};
+use crate::ring::{self, AfterSuccessor, Peer, SuccessorList};
 
 /// The running step, and what waits for its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -299,7 +299,7 @@ impl Node {
                 net.send(next, Message::Notify);
                 self.maintenance.due = true;
             }
-            None => self.neighbours = Neighbours::alone(self.me(), self.config.successors),
+            None => self.neighbours.all_left(),
         }
     }
 

@@ -148,6 +148,7 @@ pub struct Hello {
     Deserialize,
     thiserror::Error,
 )]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// They speak different versions of the protocol.
     #[error("it speaks another version of the protocol; run the same release on all nodes")]

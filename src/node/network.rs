@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::access::{AccessError, Fetched, Write, Written};
 use super::error::LookupError;
 use super::message::{Message, Refusal};
@@ -167,7 +169,8 @@ impl Event {
 }
 
 /// Why a message was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ignored {
     /// A reply to no open question: late, doubled, or made up.
     Unasked,

@@ -23,6 +23,7 @@ mod descent;
 mod digest;
 mod field;
 pub mod limits;
+mod portable;
 #[expect(
     clippy::module_inception,
     reason = "a record is what this floor is about"
@@ -37,6 +38,7 @@ pub use descent::{
 pub use digest::{ArcDigest, Digest, Entry};
 pub use field::Field;
 pub use limits::LimitError;
+pub use portable::{PortableField, PortableRecord, StampText, Unfit, ValueText};
 pub use record::{Beaten, Conflict, Merged, Record};
 pub use stamp::{NoStamp, Stamp, StampClock, TooFarAhead};
 pub use value::Value;

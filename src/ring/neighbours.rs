@@ -316,6 +316,12 @@ impl Neighbours {
         }
     }
 
+    /// All others have left: it is alone again.
+    pub fn all_left(&mut self) {
+        *self = Neighbours::alone(self.me, self.room);
+        self.changed.0 = true;
+    }
+
     fn follow_list(&mut self, head: Peer, rest: &SuccessorList) {
         let same = self.followed.0.as_ref().is_some_and(|list| list.is(rest));
         if !same || self.successors.first() != Some(&head) {

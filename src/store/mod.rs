@@ -26,6 +26,8 @@ pub use index::Index;
 pub use memory::MemoryStore;
 pub use sqlite::{Database, SqliteStore, StoreError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::{Holdings, Record};
 use crate::ring::Id;
 
@@ -79,7 +81,7 @@ pub trait Store: Holdings {
 }
 
 /// What a node finds again after a restart, besides its records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notes {
     /// The mark of its stamp clock, in milliseconds ([`crate::record::StampClock`]).
     pub mark: u64,

@@ -8,6 +8,7 @@ mod bench;
 mod bootstrap;
 mod configuration;
 mod demo;
+mod events;
 mod node;
 mod process;
 mod records;

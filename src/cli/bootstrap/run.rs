@@ -16,7 +16,7 @@ use crate::cli::{Exit, Failure, in_runtime, logging};
 #[command(after_help = "\
 Nodes name it with --join, as they would a member. It takes no part in the ring, which goes on
 without it; newcomers need it, or a member's address. The settings are those of a node; those
-about the ring itself, `join` and `control` have no effect here.
+about the ring itself, `join`, `control` and `events` have no effect here.
 
 SIGTERM or Ctrl-C ends it at once, with 0: nobody has to be told.")]
 pub(crate) struct Args {

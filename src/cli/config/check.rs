@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cuerda::host::events::Detail;
 use cuerda::host::successors_needed;
 use cuerda::node;
 use tracing_subscriber::EnvFilter;
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) idle_after: Duration,
     pub(crate) heartbeat: Duration,
     pub(crate) on_terminate: OnTerminate,
+    /// How much of its events it tells, if any.
+    pub(crate) events: Option<Detail>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     /// If nobody chose where to listen and the port is taken, any will do.
@@ -141,6 +144,11 @@ fn typed(settings: &Settings) -> Config {
         on_terminate: match text("on_terminate").as_deref() {
             Some("pause") => OnTerminate::Pause,
             _ => OnTerminate::Leave,
+        },
+        events: match text("events").as_deref() {
+            Some("ring") => Some(Detail::Ring),
+            Some("all") => Some(Detail::All),
+            _ => None,
         },
         log: text("log").expect(given),
         log_format: match text("log_format").as_deref() {

@@ -246,6 +246,13 @@ pub(super) const KEYS: &[Key] = &[
         "What SIGTERM and Ctrl-C do: leave the ring first, or stop at once to come back soon",
     ),
     row(
+        "events",
+        Kind::Word(&["off", "ring", "all"]),
+        Some("off"),
+        "What the node tells on stdout, a JSON object a line: `ring`, what becomes of it and its \
+         neighbours; `all`, also each batch of records that is on its disk",
+    ),
+    row(
         "log",
         Kind::Text,
         Some("info"),

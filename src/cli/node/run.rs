@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuerda::host::Ended;
+use cuerda::host::events::{Lines, Reporter};
 use cuerda::http::control::Reload;
 use cuerda::node::Input;
 use serde_json::json;
 use tokio::time::{error::Elapsed, timeout};
 
 use crate::cli::config::{self, Config, Flags, OnTerminate};
+use crate::cli::events::{self, Writer};
 use crate::cli::keeper::Keeper;
 use crate::cli::output::{self, Output};
 use crate::cli::service::{CLOSING, Places, Service};
@@ -55,13 +57,18 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
 async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let reload = admission::reload(&config);
-    let (mut service, keeper) = tokio::select! {
+    let Started {
+        mut service,
+        keeper,
+        lines,
+    } = tokio::select! {
         biased;
         () = signals.stop() => return Ok(Exit::Done),
         started = start(&config, Arc::clone(&reload)) => started?,
     };
     let keeper = tokio::spawn(keeper.keep());
     output::print(&shown(&service, output))?;
+    let mut writer = Writer::start(lines)?;
 
     let ended = loop {
         tokio::select! {
@@ -70,7 +77,7 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
                 Asked::Stop => break None,
                 Asked::Reload => read_again(&service, &reload).await,
             },
-            ended = service.ended() => break Some(ended?),
+            ended = service.ended() => break Some(ended),
         }
     };
     service.stops();
@@ -80,7 +87,7 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
             tracing::warn!("the last known peers were not saved in time");
         }
         let ended = match ended {
-            Some(ended) => Ok(Some(ended)),
+            Some(ended) => ended.map(Some),
             None => {
                 let within = config.node.hand_over_within + LEAVING;
                 let stop = stop(&mut service, config.on_terminate, within);
@@ -94,19 +101,22 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
                 )
             }
         };
-        service.close().await;
+        // Closing ends whoever tells events.
+        tokio::join!(service.close(), writer.finish(CLOSING));
         ended
     };
     let ended = tokio::select! {
         biased;
-        () = signals.stop() => {
-            return Err(Failure::failed(
-                "stopped at once by a second signal",
-                "with one signal the node leaves the ring first",
-            ));
-        }
-        ended = polite => ended?,
+        () = signals.stop() => Err(Failure::failed(
+            "stopped at once by a second signal",
+            "with one signal the node leaves the ring first",
+        )),
+        ended = polite => ended,
     };
+    if config.events.is_some() {
+        events::leave_a_full_stdout();
+    }
+    let ended = ended?;
     let how = match ended {
         Some(Ended::Left) => "left",
         Some(Ended::Stopped) => "stopped",
@@ -179,7 +189,15 @@ fn shown(service: &Service, output: Output) -> String {
     )
 }
 
-async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Failure> {
+/// A node that runs, and what belongs to it.
+struct Started {
+    service: Service,
+    keeper: Keeper,
+    /// What it tells, if it is to.
+    lines: Option<Lines>,
+}
+
+async fn start(config: &Config, reload: Reload) -> Result<Started, Failure> {
     let Prepared {
         settings,
         directory,
@@ -191,7 +209,14 @@ async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Fai
         listen_may_move: config.listen_may_move,
         control_may_move: config.control_may_move,
     };
-    let service = Service::start(settings, places, reload).await?;
+    let (reporter, lines) = match config.events {
+        None => (Reporter::off(), None),
+        Some(detail) => {
+            let (reporter, lines) = Reporter::new(detail, &settings.identity.public_key());
+            (reporter, Some(lines))
+        }
+    };
+    let service = Service::start(settings, places, reload, reporter).await?;
     for node in 0..virtual_nodes {
         // Should there be no room, they are still among those to join.
         let _ = service.handle.order(node, Input::Remember(peers.clone()));
@@ -210,7 +235,11 @@ async fn start(config: &Config, reload: Reload) -> Result<(Service, Keeper), Fai
         founds_after: returns.then_some(config.node.found_after),
         stopping: service.stopping(),
     };
-    Ok((service, keeper))
+    Ok(Started {
+        service,
+        keeper,
+        lines,
+    })
 }
 
 async fn read_again(service: &Service, reload: &Reload) {

@@ -119,6 +119,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// records that are not on the disk yet; and what was kept for that and need not be any more.
     pub(super) fn release(&mut self) {
         self.commit();
+        self.tell_committed();
         for (node, said) in self.disk.released() {
             match said {
                 Said::Message(to, message) => self.send(node, to, message),
@@ -151,6 +152,13 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             }
         }
         self.disk.start();
+    }
+
+    /// Tells which batches have reached the disk.
+    pub(super) fn tell_committed(&mut self) {
+        for (node, number) in self.disk.take_committed() {
+            self.hooks.committed(&self.nodes[usize::from(node)], number);
+        }
     }
 
     fn send(&mut self, from: u8, to: Peer, message: Message) {

@@ -20,10 +20,17 @@ enum Works {
     No,
 }
 
+/// What a host tells its hooks.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Event(Event),
+    Committed(u64),
+}
+
 /// A disk that does what the test says, and who writes down what is told.
 struct Slow {
     works: watch::Receiver<Works>,
-    told: mpsc::UnboundedSender<Event>,
+    told: mpsc::UnboundedSender<Told>,
 }
 
 impl Hooks for Slow {
@@ -43,7 +50,11 @@ impl Hooks for Slow {
     }
 
     fn told(&mut self, _: &Node, event: &Event) {
-        let _ = self.told.send(event.clone());
+        let _ = self.told.send(Told::Event(event.clone()));
+    }
+
+    fn committed(&mut self, _: &Node, number: u64) {
+        let _ = self.told.send(Told::Committed(number));
     }
 }
 
@@ -53,7 +64,7 @@ struct OnDisk {
     host: tokio::task::JoinHandle<Result<Ended, StoreError>>,
     store: Arc<Mutex<MemoryStore>>,
     works: watch::Sender<Works>,
-    told: mpsc::UnboundedReceiver<Event>,
+    told: mpsc::UnboundedReceiver<Told>,
 }
 
 impl OnDisk {
@@ -94,17 +105,31 @@ impl OnDisk {
     /// The answers to readings that have been told by now.
     fn answers(&mut self) -> Vec<u64> {
         let mut answers = Vec::new();
-        while let Ok(event) = self.told.try_recv() {
-            if let Event::Read { token, .. } = event {
+        while let Ok(told) = self.told.try_recv() {
+            if let Told::Event(Event::Read { token, .. }) = told {
                 answers.push(token);
             }
         }
         answers
     }
 
+    /// The batches and the answers that are told, up to this answer, in their order.
+    async fn until_answer(&mut self, last: u64) -> Vec<(&'static str, u64)> {
+        let mut told = Vec::new();
+        while told.last() != Some(&("answer", last)) {
+            match self.told.recv().await {
+                Some(Told::Committed(number)) => told.push(("batch", number)),
+                Some(Told::Event(Event::Read { token, .. })) => told.push(("answer", token)),
+                Some(Told::Event(_)) => {}
+                None => panic!("the host has ended: {told:?}"),
+            }
+        }
+        told
+    }
+
     async fn next_answer(&mut self) -> u64 {
         loop {
-            if let Some(Event::Read { token, .. }) = self.told.recv().await {
+            if let Some(Told::Event(Event::Read { token, .. })) = self.told.recv().await {
                 return token;
             }
         }
@@ -140,6 +165,31 @@ async fn a_slow_disk_delays_what_is_said_about_records_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_batch_is_told_once_it_is_on_the_disk_and_before_what_depends_on_it() {
+    let mut node = OnDisk::start().await;
+    node.write(1);
+    let before = node.until_answer(1).await;
+    let [.., ("batch", last), ("answer", 1)] = before[..] else {
+        panic!("{before:?}");
+    };
+    node.works.send_replace(Works::NotYet);
+    node.write(2);
+    node.write(3);
+    node.handle.lookup(key(9)).await.unwrap();
+    while let Ok(told) = node.told.try_recv() {
+        assert!(!matches!(told, Told::Committed(_)), "{told:?}");
+    }
+    node.works.send_replace(Works::Yes);
+    let told = node.until_answer(3).await;
+    let at = |what| told.iter().position(|told| *told == what);
+    assert_eq!(at(("batch", last + 1)), Some(0), "{told:?}");
+    assert!(at(("batch", last + 2)) < at(("answer", 3)), "{told:?}");
+    let batches = told.iter().filter(|(what, _)| *what == "batch");
+    let numbers: Vec<u64> = batches.map(|(_, number)| *number).collect();
+    assert!(numbers.is_sorted() && numbers.len() <= 2, "{numbers:?}");
+}
+
+#[tokio::test]
 async fn a_host_that_leaves_waits_for_its_disk() {
     let mut node = OnDisk::start().await;
     node.works.send_replace(Works::NotYet);
@@ -151,7 +201,12 @@ async fn a_host_that_leaves_waits_for_its_disk() {
         tokio::task::yield_now().await;
     }
     assert!(!node.host.is_finished());
-    let told = |event: &Event| matches!(event, Event::Left | Event::Read { .. });
+    let told = |told: &Told| {
+        matches!(
+            told,
+            Told::Event(Event::Left | Event::Read { .. }) | Told::Committed(_)
+        )
+    };
     while let Ok(event) = node.told.try_recv() {
         assert!(!told(&event), "{event:?}");
     }
@@ -163,7 +218,14 @@ async fn a_host_that_leaves_waits_for_its_disk() {
         both.extend(Some(event).filter(told));
     }
     assert!(
-        matches!(both[..], [Event::Read { .. }, Event::Left]),
+        matches!(
+            both[..],
+            [
+                Told::Committed(_),
+                Told::Event(Event::Read { .. }),
+                Told::Event(Event::Left)
+            ]
+        ),
         "{both:?}"
     );
 }

@@ -5,8 +5,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
-use super::portable::PortableRecord;
-use super::{Answer, Control, node_id};
+use super::{Answer, Control, PortableRecord, node_id};
 use crate::host::HeldKey;
 use crate::http::problem::Problem;
 use crate::ring::Id;

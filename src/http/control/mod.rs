@@ -30,7 +30,6 @@
 mod health;
 mod holdings;
 mod metrics;
-mod portable;
 mod records;
 mod view;
 
@@ -49,7 +48,6 @@ use tokio::sync::watch;
 
 pub use health::{Check, Health, Wellbeing};
 pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
-pub use portable::{PortableField, PortableRecord, StampText, Unfit, ValueText};
 pub use records::{Found, FoundField, Stored};
 pub use view::{Fingers, Holders, Hop, Left, Lookup, Reloaded};
 
@@ -57,6 +55,7 @@ use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::problem::Problem;
 use crate::host::limits::WALK;
 use crate::host::{Admission, CallError, Handle, Status};
+pub use crate::record::{PortableField, PortableRecord, StampText, Unfit, ValueText};
 use crate::ring::Id;
 
 /// How long the node's task may take to show that it is alive.

@@ -11,8 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::portable::{StampText, ValueText};
-use super::{Control, place};
+use super::{Control, StampText, ValueText, place};
 use crate::http::problem::Problem;
 use crate::node::{Condition, Fetched, Write, Written};
 use crate::record::{Record, Stamp};

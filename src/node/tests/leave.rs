@@ -42,9 +42,15 @@ fn both_neighbours_of_one_that_leaves_fix_their_pointers_at_once() {
 fn a_ring_of_two_becomes_a_ring_of_one() {
     for successors in [1, 3] {
         let mut world = World::ideal(config(successors), &[10, 120]);
+        let changes = |world: &World| {
+            let changed = |event: &&&Event| ***event == Event::NeighboursChanged;
+            world.told_by(10).iter().filter(changed).count()
+        };
+        let before = changes(&world);
         world.input(120, Input::Leave);
         world.run(LATENCY);
         world.assert_ideal(&[10]);
+        assert_eq!(changes(&world), before + 1);
         world.run(SECOND * 10);
         world.assert_ideal(&[10]);
         assert_eq!((left(&world, 120), left(&world, 10)), (1, 0));

@@ -1,4 +1,4 @@
-//! Records as text: how the interface and backups write what a key holds.
+//! Records as text: how the interface, backups and the stream of events write what a key holds.
 //!
 //! Stamps are `MILLISECONDS.COUNTER@NODE` with all 40 digits of the node, so that they can be
 //! handed back; values are base64. Nothing is left out: a record comes back as it was.
@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::record::limits::{NAME_BYTES, VALUE_BYTES};
-use crate::record::{Field, LimitError, NoStamp, Record, Stamp};
+use super::limits::{NAME_BYTES, VALUE_BYTES};
+use super::{Field, LimitError, NoStamp, Record, Stamp};
 use crate::ring::Id;
 
 /// A stamp as text: `1700000000000.3@a9993e364706816aba3e25717850c26c9cd0d89d`.
