@@ -1,7 +1,7 @@
 //! `health`: whether a node can do its work, in a word, an exit code and the reasons.
 
 use cuerda::http::control::{Check, Health, Wellbeing};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::Target;
 use super::output::{self, Output, harmless};
@@ -13,12 +13,25 @@ use super::{Exit, Failure};
 A degraded node does its work and ends with 0. An unhealthy one ends with 1, one that belongs
 to no ring with 4, as does one that does not answer.")]
 pub(crate) struct Args {
+    /// Only whether it answers at all: what fails this needs to be started again, whatever it
+    /// waits for
+    #[arg(long)]
+    live: bool,
     #[command(flatten)]
     target: Target,
 }
 
 /// Asks the node.
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    if args.live {
+        let answer = args.target.get::<Value>("/health/live")?;
+        if output.json {
+            output::print_json(&answer.document)?;
+        } else if !output.quiet {
+            output::print("live\n")?;
+        }
+        return Ok(Exit::Done);
+    }
     let (health, exit) = match args.target.get::<Health>("/health/ready") {
         Ok(answer) => (answer.value, Exit::Done),
         // It answers, and says why it is not ready.

@@ -36,6 +36,7 @@ mod start;
 mod status;
 mod stored;
 mod version;
+mod wait;
 mod who;
 
 use std::future::Future;
@@ -97,6 +98,9 @@ enum Command {
     Config(config::Args),
     Completions(completions::Args),
     Version(version::Args),
+    // Of use in containers only.
+    #[command(hide = true)]
+    Wait(wait::Args),
 }
 
 /// How a command ended.
@@ -190,6 +194,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(args) => config::run(args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Version(args) => version::run(args, output),
+        Command::Wait(args) => wait::run(args, output),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         output::print_failure(&failure, output);

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::process::{Running, cuerda, json, said, text, until};
+use crate::process::{Running, command, cuerda, json, said, text, until};
 
 #[test]
 fn a_node_by_itself_answers_every_command_and_leaves_when_told() {
@@ -48,17 +48,54 @@ fn health_is_quiet_when_told_and_tells_by_its_exit_code() {
     assert!(output.stdout.is_empty() && output.stderr.is_empty());
     let words = said(&cuerda(&["health", "--control", control]).stdout);
     assert!(words.starts_with("healthy\n"), "{words}");
+    assert_eq!(node.ask(&["health", "--live"], 0)["status"], "live");
 
     // Nobody is at the address it is to join.
     let lost = Running::node(&["--join", "127.0.0.1:9"]);
     let told = lost.ask(&["health"], 4);
     assert_eq!(told["status"], "unhealthy");
+    let live = cuerda(&[
+        "health",
+        "--live",
+        "--control",
+        lost.started["control"].as_str().expect("an address"),
+    ]);
+    assert_eq!(
+        (live.status.code(), &*said(&live.stdout)),
+        (Some(0), "live\n")
+    );
     assert_eq!(lost.ask(&["lookup", "a"], 4)["code"], "not_member");
     let waits = until("what it waits for", || {
         let status = lost.ask(&["status"], 0);
         status["waiting_for"].as_str().map(str::to_owned)
     });
     assert!(waits.contains("127.0.0.1:9"), "{waits}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn waiting_ends_when_it_is_told_to_stop() {
+    let mut child = command(&["wait"]).spawn().expect("the program starts");
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    // Until it listens for the signal, that kills it.
+    let status = format!("/proc/{pid}/status");
+    until("it catches SIGTERM", || {
+        let status = fs::read_to_string(&status).ok()?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+        (caught & 1 << (Signal::SIGTERM as u32 - 1) != 0).then_some(())
+    });
+    nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    // There is no such network on any machine.
+    let refused = cuerda(&["wait", "--take", "192.0.2.77/32"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        cuerda(&["wait", "--take", "192.0.2.77"]).status.code(),
+        Some(2)
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! What no setting shows alone is checked here, and pointed at where it was said.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use cuerda::host::successors_needed;
 use cuerda::node;
 use tracing_subscriber::EnvFilter;
 
+use super::addresses;
 use super::diagnostic::{Diagnostic, Problem, Wrong};
 use super::kind::Value;
 use super::layers::{Origin, Settings};
@@ -65,11 +66,19 @@ pub(crate) enum LogFormat {
 
 /// Reads the settings one by one and then holds them against each other.
 pub(super) fn config(settings: &Settings) -> Result<Config, Diagnostic> {
-    let config = typed(settings);
+    let mut config = typed(settings);
+    let machine = match config.listen.ip().is_unspecified() && config.advertise.is_none() {
+        true => addresses::of_this_machine(config.listen),
+        false => Vec::new(),
+    };
+    // A machine with one address, as most containers are, leaves nothing to choose.
+    if let [only] = machine[..] {
+        config.advertise = Some(only.to_string());
+    }
     let mut problems = Vec::new();
     node(settings, &config.node, &mut problems);
     holders(settings, &config, &mut problems);
-    addresses(settings, &config, &mut problems);
+    places(settings, &config, &machine, &mut problems);
     security(settings, &config, &mut problems);
     others(settings, &config, &mut problems);
     Diagnostic::unless_empty(problems)?;
@@ -219,14 +228,26 @@ fn holders(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-fn addresses(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
+/// Where the node listens, and where others reach it; `machine` has the addresses to choose from.
+fn places(
+    settings: &Settings,
+    config: &Config,
+    machine: &[SocketAddr],
+    problems: &mut Vec<Problem>,
+) {
     let listen = config.listen;
     if listen.ip().is_unspecified() && config.advertise.is_none() {
-        let message =
-            format!("{listen} is every address of this machine, and none to be reached at");
+        let message = match machine.len() {
+            0 => format!("{listen} is every address of this machine, and none to be reached at"),
+            _ => format!("{listen} is every address of this machine, which has several"),
+        };
+        let mut candidates: Vec<String> = machine.iter().map(SocketAddr::to_string).collect();
+        if candidates.is_empty() {
+            candidates.push(format!("HOST:{}", listen.port()));
+        }
         let help = format!(
             "say where others reach this node: --advertise {}, or `advertise` in the file",
-            candidates(listen).join(" or --advertise ")
+            candidates.join(" or --advertise ")
         );
         report(settings, &["listen"], Wrong::new(message, help), problems);
     }
@@ -237,30 +258,6 @@ fn addresses(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) 
         );
         report(settings, &["control", "listen"], wrong, problems);
     }
-}
-
-/// Addresses that this machine sends from, with the port; what to write, if there is none.
-fn candidates(listen: SocketAddr) -> Vec<String> {
-    // Nothing is sent: connecting a UDP socket only chooses the address to send from. These are
-    // addresses for documentation, which nobody has.
-    let routes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    let mut found = Vec::new();
-    for (any, to) in routes {
-        let socket = UdpSocket::bind(any).and_then(|socket| {
-            socket.connect(to)?;
-            socket.local_addr()
-        });
-        let usable = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified();
-        if let Ok(ip) = socket.map(|address| address.ip())
-            && usable(&ip)
-        {
-            found.push(SocketAddr::new(ip, listen.port()).to_string());
-        }
-    }
-    if found.is_empty() {
-        found.push(format!("HOST:{}", listen.port()));
-    }
-    found
 }
 
 fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {

@@ -65,7 +65,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Place,
         None,
         "Where others reach this node, if not where it listens; needed when it listens on all \
-         addresses",
+         addresses of a machine that has several",
     ),
     row(
         "control",

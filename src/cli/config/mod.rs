@@ -5,11 +5,13 @@
 //!   kind.rs    what a value looks like
 //!   layers.rs  flag > environment > file > default, with each value's origin
 //!   check.rs   what must hold between settings; the typed Config
+//!   addresses.rs  where others reach a node that listens on all addresses
 //! ```
 //!
 //! Nothing here starts anything. A mistake ends in a [`Diagnostic`], which points at the flag,
 //! the variable or the line of the file.
 
+mod addresses;
 mod check;
 mod command;
 mod diagnostic;
