@@ -140,7 +140,8 @@ mistakes! {
     uniform_latency_swapped: after_valid("[network]\nlatency = { uniform = [\"90ms\", \"10ms\"] }");
     uniform_latency_of_one: after_valid("[network]\nlatency = { uniform = [\"90ms\"] }");
     unknown_world: file("world = \"event\"\nduration = \"10m\"\n[ring]\nnodes = 5\n");
-    world_to_come: file("world = \"containers\"\nduration = \"10m\"\n[ring]\nnodes = 5\n");
+    too_many_nodes_for_containers: file("world = \"containers\"\nduration = \"10m\"\n[ring]\nnodes = 21\n");
+    a_fault_that_containers_can_not_have: file("world = \"containers\"\nduration = \"10m\"\n[ring]\nnodes = 5\n[[fault]]\nat = \"1m\"\nkind = \"skew\"\nnodes = 1\nby = \"5s\"\n");
     too_many_nodes_for_turmoil: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 65\n");
     too_many_newcomers_for_turmoil: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 50\n[[churn]]\njoin = \"1/min\"\n");
     no_room_at_all_in_turmoil: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 5\n[[fault]]\nat = \"1m\"\nkind = \"join\"\ncount = 64\n");

@@ -19,7 +19,13 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = scenarios().into_iter().map(trial).collect();
+    // Those in real time are tests in containers.rs.
+    let simulated = |file: &File| !file.name().starts_with("containers/");
+    let trials = scenarios()
+        .into_iter()
+        .filter(simulated)
+        .map(trial)
+        .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -2,11 +2,13 @@
 //! command line meets the parser and the worlds.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cuerda_sim::report::{Report, judge, metric_paths, terminal};
 use cuerda_sim::run::{self, Progress};
 use cuerda_sim::scenario::{self, Scenario, World};
+use cuerda_sim::world::containers;
 
 use super::Failure;
 
@@ -31,6 +33,8 @@ pub(crate) enum WorldName {
     Events,
     /// The whole program on simulated sockets, at most 64 nodes
     Turmoil,
+    /// The deployed program in Docker, in real time, at most 20 nodes
+    Containers,
 }
 
 impl WorldName {
@@ -38,6 +42,7 @@ impl WorldName {
         match world {
             World::Events => WorldName::Events,
             World::Turmoil => WorldName::Turmoil,
+            World::Containers => WorldName::Containers,
         }
     }
 
@@ -45,6 +50,7 @@ impl WorldName {
         match self {
             WorldName::Events => World::Events,
             WorldName::Turmoil => World::Turmoil,
+            WorldName::Containers => World::Containers,
         }
     }
 
@@ -52,6 +58,7 @@ impl WorldName {
         match self {
             WorldName::Events => "events",
             WorldName::Turmoil => "turmoil",
+            WorldName::Containers => "containers",
         }
     }
 }
@@ -73,6 +80,25 @@ impl Loaded {
             self.overrides.nodes,
             self.overrides.world.map(WorldName::name),
         )
+    }
+
+    /// Whether its world is at hand, before anything is played. What it makes is taken away again
+    /// if the user interrupts it.
+    pub(crate) fn ready(&self) -> Result<(), Failure> {
+        if self.scenario.world != World::Containers {
+            return Ok(());
+        }
+        containers::ready().map_err(|trouble| Failure::Other(trouble.to_string()))?;
+        let watched = ctrlc::set_handler(|| {
+            if !containers::INTERRUPTED.swap(true, Ordering::Relaxed) {
+                eprintln!("stopping, and taking the containers away");
+            }
+        });
+        match watched {
+            // Asked for a second time, it is in place.
+            Ok(()) | Err(ctrlc::Error::MultipleHandlers) => Ok(()),
+            Err(error) => Err(Failure::Other(format!("can't watch for Ctrl-C: {error}"))),
+        }
     }
 
     /// Plays it and judges it.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cuerda_sim::report::{Report, Verdict, terminal};
+use cuerda_sim::scenario::World;
 
 use super::load::{self, Loaded, Overrides};
 use super::progress::Bar;
@@ -39,6 +40,15 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         .iter()
         .map(|file| load::load(file, args.seed, &args.overrides))
         .collect::<Result<_, Failure>>()?;
+    for loaded in &scenarios {
+        if args.twice && loaded.scenario.world == World::Containers {
+            return Err(Failure::Other(
+                "no two runs in the `containers` world are the same; leave `--twice` out"
+                    .to_owned(),
+            ));
+        }
+        loaded.ready()?;
+    }
     let mut worst = Exit::Held;
     for (place, loaded) in scenarios.iter().enumerate() {
         if place > 0 && !args.json && !args.quiet {

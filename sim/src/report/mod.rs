@@ -16,8 +16,10 @@ pub use metric::{metric_paths, value_at, why_not_a_metric};
 
 use serde::Serialize;
 
+use crate::world::Sights;
+
 /// A whole report.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The scenario's name.
     pub scenario: String,
@@ -53,6 +55,10 @@ pub struct Report {
     pub losses: Vec<Loss>,
     /// Which faults fired, and on whom.
     pub faults: Vec<FaultFired>,
+    /// What the world did otherwise than the scenario says, or could not do; left out where there
+    /// is nothing of that kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What was violated; the first ones, `ring.violations` and `lookups` count all.
     pub violations: Vec<Violation>,
     /// Expectations that did not hold.
@@ -62,12 +68,13 @@ pub struct Report {
 }
 
 /// The outcome in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Every check and expectation held.
     Pass,
     /// One did not.
+    #[default]
     Fail,
 }
 
@@ -270,6 +277,9 @@ pub struct FaultFired {
     pub kind: String,
     /// The nodes it hit, by name; groups for a partition.
     pub nodes: Vec<Vec<String>>,
+    /// What all nodes saw of others from its beginning to its end, or the run's: whatever else
+    /// was in force then had its share in it.
+    pub seen: Sights,
 }
 
 /// A property that broke without an excuse.

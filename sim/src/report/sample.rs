@@ -99,6 +99,7 @@ pub(super) fn sample() -> Report {
             ignored: 3,
         },
         losses: Vec::new(),
+        notes: Vec::new(),
         faults: Vec::new(),
         violations: Vec::new(),
         unmet: Vec::new(),

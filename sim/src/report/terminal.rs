@@ -72,11 +72,15 @@ pub fn render(report: &Report, run: &Run<'_>) -> String {
     facts(&mut text, report);
     faults(&mut text, &report.faults, run);
     records::losses(&mut text, report, run);
+    notes(&mut text, report);
     violations(&mut text, report, run);
     unmet(&mut text, report, run);
     ending(&mut text, report, run);
     text
 }
+
+/// The world in which time is real.
+const REAL: &str = <crate::world::containers::World as crate::world::World>::NAME;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -118,8 +122,13 @@ fn heading(text: &mut String, report: &Report, run: &Run<'_>) {
         &format!("     {}: {}", report.scenario, run.title),
     );
     let _ = writeln!(text, "{verdict}  {}", title.trim());
+    let time = if report.world == REAL {
+        "of real time"
+    } else {
+        "simulated"
+    };
     let what = format!(
-        "world {} · seed {} · {} · {} simulated",
+        "world {} · seed {} · {} · {} {time}",
         report.world,
         report.seed,
         count(u64::from(report.nodes), "node", "nodes"),
@@ -342,6 +351,17 @@ fn violations(text: &mut String, report: &Report, run: &Run<'_>) {
             6,
             &format!("while handling {}", violation.cause),
         );
+    }
+}
+
+fn notes(text: &mut String, report: &Report) {
+    if report.notes.is_empty() {
+        return;
+    }
+    text.push('\n');
+    text.push_str("in this world\n");
+    for note in &report.notes {
+        fold(text, "  ", 4, note);
     }
 }
 

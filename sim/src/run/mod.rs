@@ -16,9 +16,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::report::{Report, Verdict};
+use crate::report::{Report, Verdict, Violation};
 use crate::scenario::{self, Scenario};
-use crate::world::{World, events, nanoseconds, turmoil};
+use crate::world::{Cause, World, containers, events, nanoseconds, turmoil};
 use cost::Meter;
 use judge::Judge;
 
@@ -71,6 +71,29 @@ fn perform(
             let mut world = turmoil::World::new(&scenario, scenario.seed);
             perform_in(&mut world, &scenario, progress, listener)
         }
+        scenario::World::Containers => match containers::World::new(&scenario, scenario.seed) {
+            Ok(mut world) => perform_in(&mut world, &scenario, progress, listener),
+            Err(trouble) => not_begun(&scenario, &trouble.to_string()),
+        },
+    }
+}
+
+/// The report of a run whose world could not be made.
+fn not_begun(scenario: &Scenario, why: &str) -> Report {
+    Report {
+        scenario: scenario.name.clone(),
+        world: containers::World::NAME.to_owned(),
+        seed: scenario.seed,
+        nodes: scenario.nodes,
+        verdict: Verdict::Fail,
+        violations: vec![Violation {
+            at_s: 0.0,
+            check: "world".to_owned(),
+            detail: why.to_owned(),
+            node: None,
+            cause: Cause::Start.to_string(),
+        }],
+        ..Report::default()
     }
 }
 
@@ -113,6 +136,8 @@ fn perform_in<W: World>(
         }
     }
     let cost = meter.stop(world.handled());
+    let seen = world.seen();
+    judge.tally.faults_seen(&seen);
     let now = world.now();
     let (ring, mut violations, mut grave) = judge.ring(now);
     let mut traffic = judge.tally.traffic(now, world);
@@ -152,6 +177,7 @@ fn perform_in<W: World>(
         events,
         losses: judge.losses(),
         faults: judge.tally.faults.clone(),
+        notes: world.notes().to_vec(),
         violations,
         unmet: Vec::new(),
         cost,

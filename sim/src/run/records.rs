@@ -301,11 +301,13 @@ impl RecordWatch {
     }
 
     /// Adds what repair cost.
-    pub(super) fn add_traffic(&self, traffic: &mut Traffic, repair_bytes: u64) {
+    pub(super) fn add_traffic(&self, traffic: &mut Traffic, repair_bytes: Option<u64>) {
         let lost = self.checker.lost_bytes();
-        traffic.repair_bytes = Some(repair_bytes);
+        traffic.repair_bytes = repair_bytes;
         traffic.lost_bytes = Some(lost);
-        traffic.repair_ratio = (lost > 0).then(|| repair_bytes as f64 / lost as f64);
+        traffic.repair_ratio = repair_bytes
+            .filter(|_| lost > 0)
+            .map(|bytes| bytes as f64 / lost as f64);
     }
 
     /// Whether anything is to be looked at after the end.

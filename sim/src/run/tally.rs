@@ -1,12 +1,13 @@
 //! What is counted during a run, judged or not.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cuerda::node::Event;
 
 use crate::report::statistics::{Counts, Latencies};
 use crate::report::{Events, FaultFired, Lookups, Traffic};
-use crate::world::{Effect, Gone, LookupEnd, SECOND, Time, World};
+use crate::world::{Effect, Gone, LookupEnd, SECOND, Sights, Time, World};
 
 /// The counts of a run.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(super) struct Tally {
     counted: Time,
     pub(super) events: Events,
     pub(super) faults: Vec<FaultFired>,
+    /// The place in the scenario of each.
+    fired: Vec<usize>,
 }
 
 /// How a report names a node.
@@ -102,12 +105,21 @@ impl Tally {
 
     pub(super) fn fault_began(&mut self, now: Time, effect: &Effect) {
         let names = |group: &Vec<u32>| group.iter().map(|&number| name(number)).collect();
+        self.fired.push(effect.index);
         self.faults.push(FaultFired {
             at_s: self.seconds(now),
             until_s: effect.until.map(|until| self.seconds(until)),
             kind: effect.kind.to_owned(),
             nodes: effect.groups.iter().map(names).collect(),
+            seen: Sights::default(),
         });
+    }
+
+    /// By the scenario's faults: what nodes saw of others meanwhile.
+    pub(super) fn faults_seen(&mut self, seen: &BTreeMap<usize, Sights>) {
+        for (index, fault) in self.fired.iter().zip(&mut self.faults) {
+            fault.seen = seen.get(index).copied().unwrap_or_default();
+        }
     }
 
     pub(super) fn lookups(&self, checked: bool) -> Lookups {

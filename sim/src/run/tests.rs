@@ -166,8 +166,8 @@ impl World for Broken {
     fn bytes(&self) -> u64 {
         0
     }
-    fn repair_bytes(&self) -> u64 {
-        0
+    fn repair_bytes(&self) -> Option<u64> {
+        None
     }
     fn read(&mut self, _: Id, _: &mut impl Watcher) {}
     fn members(&self) -> usize {

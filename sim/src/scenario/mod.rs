@@ -10,6 +10,7 @@ mod fault;
 mod node;
 mod parse;
 pub mod quantity;
+mod room;
 mod schema;
 mod section;
 mod selector;
@@ -20,7 +21,6 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod traffic;
-mod turmoil;
 mod workload;
 
 use std::time::Duration;
@@ -35,6 +35,10 @@ pub const MOST_NODES: u32 = 10_000_000;
 
 /// The most machines that fit the `turmoil` world, those of newcomers included.
 pub const TURMOIL_NODES: u32 = 64;
+
+/// The most machines that fit the `containers` world, those of newcomers included: each is a
+/// process that competes with the others for the cores of one host.
+pub const CONTAINERS_NODES: u32 = 20;
 
 /// A checked scenario: every value is in range and every time lies within the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +80,8 @@ pub enum World {
     Events,
     /// The whole program, down to its bytes, on simulated sockets.
     Turmoil,
+    /// The deployed program in containers, on a real network and in real time.
+    Containers,
 }
 
 /// Which checkers watch a run.

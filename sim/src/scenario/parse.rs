@@ -15,7 +15,7 @@ use super::section::{Entry, Section};
 use super::selector::Crowd;
 use super::suggest::{listed, nearest};
 use super::{Checks, MOST_NODES, Scenario, Start, World};
-use super::{expect, fault, node, schema, syntax, traffic, turmoil, workload};
+use super::{expect, fault, node, room, schema, syntax, traffic, workload};
 
 /// What the command line says instead of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,8 +150,11 @@ fn scenario(
         faults: faults?,
         expectations: expectations?,
     };
-    if scenario.world == World::Turmoil {
-        turmoil::fits(&scenario, place_of_nodes(top), problems)?;
+    room::fits(&scenario, place_of_nodes(top), problems)?;
+    let sections = repeated(top, "fault", "[[fault]]", problems)?;
+    for (fault, section) in scenario.faults.iter().zip(&sections) {
+        let place = section.get("kind").map_or(0..0, |kind| kind.value.span());
+        room::can_be_made(scenario.world, &fault.kind, place, problems)?;
     }
     Ok(scenario)
 }
@@ -245,18 +248,12 @@ fn refuse_unknown(top: &Section, problems: &mut Problems) {
 
 fn world(entry: &Entry, overrides: &Overrides, problems: &mut Problems) -> Result<World, Reported> {
     let worlds = [
-        ("events", Some(World::Events)),
-        ("turmoil", Some(World::Turmoil)),
-        ("containers", None),
+        ("events", World::Events),
+        ("turmoil", World::Turmoil),
+        ("containers", World::Containers),
     ];
     let named = entry.word(problems, &worlds)?;
-    overrides.world.or(named).ok_or_else(|| {
-        entry.wrong(
-            problems,
-            "this world is not built yet",
-            "\"events\" and \"turmoil\" are; `--world events` plays the scenario there",
-        )
-    })
+    Ok(overrides.world.unwrap_or(named))
 }
 
 fn run_time(entry: &Entry, problems: &mut Problems) -> Result<Duration, Reported> {

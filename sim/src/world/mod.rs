@@ -4,16 +4,18 @@
 //! scenario says. It judges nothing. Whoever wants to know is a [`Watcher`], called at once for
 //! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
 
+pub mod containers;
 pub mod deterministic_tls;
 mod digest;
 pub mod events;
 mod names;
 mod random;
 mod script;
+mod sights;
 pub mod turmoil;
 
+use std::collections::BTreeMap;
 use std::fmt;
-
 use std::time::Duration;
 
 use cuerda::node::{AccessError, Event, Found, LookupError, Node, Written};
@@ -25,6 +27,7 @@ pub use digest::Digest;
 use names::{EPOCH_MS, address_of, name_of, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Purpose, Random};
+pub use sights::Sights;
 
 /// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
 /// ([`World::origin`]).
@@ -234,8 +237,16 @@ pub trait World {
     fn members(&self) -> usize;
     /// All members now, each with its number.
     fn each_member(&self) -> impl Iterator<Item = (u32, &Node)>;
-    /// Bytes of messages about repairing records sent since t = 0.
-    fn repair_bytes(&self) -> u64;
+    /// Bytes of messages about repairing records sent since t = 0; `None` where nobody can tell.
+    fn repair_bytes(&self) -> Option<u64>;
+    /// By the faults that fired: what nodes saw of others meanwhile.
+    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+        BTreeMap::new()
+    }
+    /// What this world did otherwise than the scenario says, or can't do; in sentences.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
     /// A client reads a key, from a random member.
     fn read(&mut self, key: Id, watcher: &mut impl Watcher);
     /// Handles all that is due before `end`, and lets time pass until then.

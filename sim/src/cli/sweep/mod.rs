@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cuerda_sim::report::words::{grouped, harmless, moment};
 use cuerda_sim::report::{Report, Verdict};
+use cuerda_sim::scenario::World;
 use serde_json::json;
 
 use self::distribution::Distributions;
@@ -95,7 +96,12 @@ struct Outcome {
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let loaded = load::load(&args.file, Some(args.seeds.first), &args.overrides)?;
     let stop = stop_on_interrupt()?;
-    let jobs = args.jobs.unwrap_or_else(pool::all_cores);
+    loaded.ready()?;
+    let jobs = match loaded.scenario.world {
+        // They would compete for the cores that their containers need.
+        World::Containers => NonZeroUsize::MIN,
+        _ => args.jobs.unwrap_or_else(pool::all_cores),
+    };
     let bar = Bar::new(
         args.seeds.number(),
         &loaded.scenario.name,

@@ -1,5 +1,6 @@
 //! What the script does to this world's machines, and what a conductor sees of the world.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cuerda::node::{Input, Node};
@@ -9,7 +10,7 @@ use cuerda::store::MemoryStore;
 use super::queue::Entry;
 use super::{Host, World, kind};
 use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts};
-use crate::world::{Cause, Digest, Time, Watcher, address_of};
+use crate::world::{Cause, Digest, Sights, Time, Watcher, address_of};
 
 impl crate::world::World for World {
     const NAME: &'static str = "events";
@@ -53,8 +54,12 @@ impl crate::world::World for World {
         members.map(|&number| (number, &self.hosts[number as usize].node))
     }
 
-    fn repair_bytes(&self) -> u64 {
-        self.wire.counters.repair_bytes
+    fn repair_bytes(&self) -> Option<u64> {
+        Some(self.wire.counters.repair_bytes)
+    }
+
+    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+        script::seen(self)
     }
 
     fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
@@ -155,8 +160,8 @@ impl Machines for World {
         }
         for entry in std::mem::take(&mut host.backlog) {
             if entry.kind == kind::LETTER {
-                self.wire.letters.take(entry.value);
-                self.wire.counters.lost += 1;
+                let letter = self.wire.letters.take(entry.value);
+                self.wire.counters.lose(&letter.message);
             }
         }
     }
@@ -222,6 +227,14 @@ impl Machines for World {
 
     fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
         act(&mut self.wire.cuts)
+    }
+
+    /// Nobody refuses or resets anything here: all that fails is silence.
+    fn seen_so_far(&mut self) -> Sights {
+        Sights {
+            timed_out: self.wire.counters.unanswered,
+            ..Sights::default()
+        }
     }
 
     fn schedule(&mut self, time: Time, place: u32) {

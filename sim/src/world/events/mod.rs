@@ -218,7 +218,7 @@ impl World {
         let letter = self.wire.letters.take(entry.value);
         let host = &self.hosts[entry.node as usize];
         if !host.up || letter.sent < host.up_since {
-            self.wire.counters.lost += 1;
+            self.wire.counters.lose(&letter.message);
             return;
         }
         self.wire.counters.delivered += 1;

@@ -32,6 +32,17 @@ pub(super) struct Counters {
     pub(super) lost: u64,
     pub(super) bytes: u64,
     pub(super) repair_bytes: u64,
+    /// Questions that get no answer, since it or they were lost.
+    pub(super) unanswered: u64,
+}
+
+impl Counters {
+    /// A message is lost.
+    pub(super) fn lose(&mut self, message: &Message) {
+        self.lost += 1;
+        let asks = matches!(message, Message::Request { .. } | Message::Reply { .. });
+        self.unanswered += u64::from(asks);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -73,7 +84,7 @@ impl Wire {
         };
         let lost = to >= self.nodes || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
-            self.counters.lost += 1;
+            self.counters.lose(&letter.message);
             return;
         };
         if self.chance.happens(self.duplicate) {

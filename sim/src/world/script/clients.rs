@@ -29,11 +29,11 @@ pub(super) fn look_up(world: &mut impl Machines, watcher: &mut impl Watcher) {
     let Some(asker) = round.find(|&number| !world.is_paused(number)) else {
         return;
     };
-    let lookup = world.script_mut().lookups.open(OpenLookup {
-        asker,
-        key,
-        issued: now,
-    });
+    let issued = now + world.lag();
+    let lookup = world
+        .script_mut()
+        .lookups
+        .open(OpenLookup { asker, key, issued });
     let cause = Cause::Order {
         node: asker,
         kind: "lookup",
@@ -86,14 +86,14 @@ fn pick_contact(world: &mut impl Machines) -> Option<u32> {
 }
 
 /// Adds a machine, which no partition has named.
-pub(super) fn add(world: &mut impl Machines) -> u32 {
+pub(in crate::world) fn add(world: &mut impl Machines) -> u32 {
     let number = world.add();
     faults::stand_with_the_rest(world);
     number
 }
 
 /// Starts a node and lets it join through a few random members that it can reach.
-pub(super) fn enter(world: &mut impl Machines, number: u32, watcher: &mut impl Watcher) {
+pub(in crate::world) fn enter(world: &mut impl Machines, number: u32, watcher: &mut impl Watcher) {
     world.boot(number);
     let mut contacts = Vec::new();
     // Who was there before has a side already.
@@ -144,6 +144,9 @@ pub(super) fn crash(
     cause: Cause,
     watcher: &mut impl Watcher,
 ) {
+    let up = numbers.iter().copied();
+    let up: Vec<u32> = up.filter(|&number| world.is_up(number)).collect();
+    world.strike(&up, watcher);
     let at = world.moment(cause);
     let mut gone = Vec::new();
     let mut down = Vec::new();

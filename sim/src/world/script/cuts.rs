@@ -118,6 +118,17 @@ impl Cuts {
         })
     }
 
+    /// The share of what goes from one node to another that is lost by chance.
+    pub(in crate::world) fn share_lost(&self, from: u32, to: u32) -> f64 {
+        let passes = self.0.iter().map(|(_, cut)| match cut {
+            Cut::Loss(nodes, share) if holds(nodes, from as usize) || holds(nodes, to as usize) => {
+                1.0 - share
+            }
+            _ => 1.0,
+        });
+        1.0 - passes.product::<f64>()
+    }
+
     /// After how many bytes a connection between two nodes is reset, if it is.
     pub(in crate::world) fn reset(&self, one: u32, other: u32) -> Option<u64> {
         let resets = self.0.iter().filter_map(|(_, cut)| match cut {

@@ -5,7 +5,7 @@ use cuerda::node::Input;
 use super::cuts::Cut;
 use super::plan::schedule_end;
 use super::select::{select, split};
-use super::{Machines, clients, disks, is_kept, take_down};
+use super::{Machines, clients, disks, is_kept, sights, take_down};
 use crate::scenario::{Disk, FaultKind};
 use crate::world::{Cause, DiskGone, Effect, Gone, Watcher, nanoseconds};
 
@@ -39,6 +39,7 @@ pub(super) fn begin(world: &mut impl Machines, index: usize, watcher: &mut impl 
         schedule_end(world, index, until);
     }
     watcher.fault_began(world.moment(cause), &effect);
+    sights::begin(world, index);
     let first = effect.groups[0].clone();
     world.script_mut().faults.push(effect.clone());
     match fault.kind {
@@ -99,7 +100,9 @@ pub(super) fn end(world: &mut impl Machines, index: usize, watcher: &mut impl Wa
     let effect = script.faults.remove(at);
     let cause = Cause::FaultEnded(index);
     let first = effect.groups[0].clone();
-    match script.scenario.faults[index].kind.clone() {
+    let kind = script.scenario.faults[index].kind.clone();
+    sights::end(world, index);
+    match kind {
         FaultKind::Crash { disk, .. } => {
             for number in first {
                 restart(world, number, disk, watcher);
@@ -153,6 +156,7 @@ fn restart(world: &mut impl Machines, number: u32, disk: Disk, watcher: &mut imp
     }
     if up {
         // Still on its way out, or in: its process is replaced.
+        world.strike(&[number], watcher);
         let cause = Cause::Order {
             node: number,
             kind: "restart",

@@ -1,7 +1,7 @@
 //! What a scenario does to a world, whichever world it is: who looks things up, who comes and
 //! goes, what goes wrong and to whom, and who is a member.
 //!
-//! Both worlds play the same script: they draw the same random numbers in the same order, so that
+//! All worlds play the same script: they draw the same random numbers in the same order, so that
 //! one scenario and seed has the same ids, the same look-ups and the same faults in each. What a
 //! machine is, how time passes and how a message travels is the world's own business; the script
 //! reaches it through [`Machines`] alone.
@@ -13,7 +13,7 @@
 //!   cuts.rs      the network's faults in force;   members.rs  who is a member
 //!   lookups.rs   look-ups under way;              told.rs     what nodes tell, passed on
 //!   records.rs   clients of records;              disks.rs    disks that go wrong
-//!   start.rs     how the ring comes about
+//!   start.rs     how the ring comes about;       sights.rs  what nodes see of faults
 //! ```
 
 mod clients;
@@ -25,6 +25,7 @@ mod members;
 mod plan;
 mod records;
 mod select;
+mod sights;
 pub(super) mod start;
 mod told;
 
@@ -35,8 +36,9 @@ use cuerda::host::Identity;
 use cuerda::node::{Input, Node};
 use cuerda::store::MemoryStore;
 
-use super::{Effect, Moment, Purpose, Random, Time, Watcher};
+use super::{Effect, Moment, Purpose, Random, Sights, Time, Watcher};
 use crate::scenario::{Disk, DiskFault, FaultKind, Scenario, TURMOIL_NODES};
+pub(super) use clients::{add, enter};
 use cuts::Cuts;
 pub(super) use disks::{Broken, broke};
 use lookups::OpenLookups;
@@ -44,6 +46,7 @@ use members::Members;
 pub(super) use plan::{Control, control, plan};
 use records::Clients;
 pub(super) use records::read;
+pub(super) use sights::seen;
 pub(super) use told::{pass_on, take_down};
 
 /// The script of one run, as far as it has been played.
@@ -58,6 +61,7 @@ pub(super) struct Script {
     controls: Vec<Control>,
     /// The faults in force.
     faults: Vec<Effect>,
+    sights: sights::Watched,
     ids: Random,
     workload: Random,
     churn: Random,
@@ -78,6 +82,7 @@ impl Script {
             leaving: BTreeSet::new(),
             controls: Vec::new(),
             faults: Vec::new(),
+            sights: sights::Watched::default(),
             ids: stream(Purpose::Ids),
             workload: stream(Purpose::Workload),
             churn: stream(Purpose::Churn),
@@ -161,6 +166,9 @@ pub(super) trait Machines: super::World {
     fn boot_member(&mut self, number: u32, node: Node);
     /// The members that were started so begin to work, all together.
     fn resume(&mut self);
+    /// These machines are about to be stopped together. Where that takes time it is done now, and
+    /// what was told until it was done is passed on.
+    fn strike(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher) {}
     /// Stops a machine at once: nothing comes to it any more.
     fn stop(&mut self, number: u32);
     /// What was on the disk of a machine that is down is gone.
@@ -182,6 +190,13 @@ pub(super) trait Machines: super::World {
     fn skew(&mut self, number: u32, by_ms: i64);
     /// Reads or changes the network's faults.
     fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T;
+
+    /// What all nodes have seen of others so far.
+    fn seen_so_far(&mut self) -> Sights;
+    /// How much later than now an order reaches its node.
+    fn lag(&self) -> Time {
+        0
+    }
 
     /// Calls [`control`] with this place when it is time, if the run lasts so long.
     fn schedule(&mut self, time: Time, place: u32);

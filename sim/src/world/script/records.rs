@@ -151,7 +151,7 @@ pub(super) fn act(
     let Some(asker) = pick_asker(world) else {
         return;
     };
-    let now = world.now();
+    let issued = world.now() + world.lag();
     let records = &mut world.script_mut().records;
     let write = records.next();
     let lives = access.lives.filter(|_| !deletes);
@@ -175,7 +175,7 @@ pub(super) fn act(
         Open {
             asker,
             key,
-            issued: now,
+            issued,
             client,
             write: Some(issue),
         },
@@ -215,13 +215,13 @@ fn begin_read(
     let Some(asker) = pick_asker(world) else {
         return;
     };
-    let now = world.now();
+    let issued = world.now() + world.lag();
     let records = &mut world.script_mut().records;
     let token = records.next();
     let open = Open {
         asker,
         key,
-        issued: now,
+        issued,
         client,
         write: None,
     };

@@ -107,6 +107,7 @@ pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
     };
     match Host::bind(plugs, eyes, settings(start)).await {
         Ok((host, handle)) => {
+            net.lock().hosts.push(handle.clone());
             let (leave, told) = oneshot::channel();
             let orders = slot.with(|inside| {
                 inside.handle = Some(handle.clone());

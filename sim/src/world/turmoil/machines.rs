@@ -1,5 +1,6 @@
 //! What the script does to this world's machines, and what a conductor sees of the world.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cuerda::host::{Begin, Security};
@@ -11,7 +12,7 @@ use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
 use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
-use crate::world::{Digest, Time, Watcher, address_of};
+use crate::world::{Digest, Sights, Time, Watcher, address_of};
 
 impl crate::world::World for World {
     const NAME: &'static str = "turmoil";
@@ -48,8 +49,12 @@ impl crate::world::World for World {
         self.net.lock().counters.bytes - self.before.bytes
     }
 
-    fn repair_bytes(&self) -> u64 {
-        self.net.lock().counters.repair_bytes - self.before.repair_bytes
+    fn repair_bytes(&self) -> Option<u64> {
+        Some(self.net.lock().counters.repair_bytes - self.before.repair_bytes)
+    }
+
+    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+        script::seen(self)
     }
 
     fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
@@ -257,6 +262,18 @@ impl Machines for World {
         net.apply_resets();
         net.changed();
         done
+    }
+
+    fn seen_so_far(&mut self) -> Sights {
+        let net = self.net.lock();
+        let hosts = net.hosts.iter().map(|host| {
+            let counters = host.counters().all();
+            Sights::of(|name| {
+                let found = counters.iter().find(|(other, ..)| *other == name);
+                found.map_or(0, |&(_, _, value)| value)
+            })
+        });
+        hosts.fold(Sights::default(), std::ops::Add::add)
     }
 
     fn schedule(&mut self, time: Time, place: u32) {

@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use cuerda::host::Ended;
+use cuerda::host::{Ended, Handle};
 use cuerda::node::{Event, Message, Node};
 use cuerda::ring::Id;
 use cuerda::store::Batch;
@@ -34,6 +34,8 @@ pub(super) struct Net {
     pub(super) counters: Counters,
     /// What machines have told since the world last looked, in the order in which they did.
     pub(super) told: Vec<Told>,
+    /// All programs that ever ran, for what they have counted.
+    pub(super) hosts: Vec<Handle>,
     latency: Latency,
     loss: f64,
     duplicate: f64,
@@ -115,6 +117,7 @@ impl Shared {
             machines: Vec::new(),
             counters: Counters::default(),
             told: Vec::new(),
+            hosts: Vec::new(),
             latency: scenario.network.latency,
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,

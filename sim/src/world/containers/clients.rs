@@ -1,0 +1,208 @@
+//! Clients: look-ups, writes and readings, asked of a node from outside as a user would.
+
+use std::time::Duration;
+
+use cuerda::http::Problem;
+use cuerda::http::control::{Found as Reading, Lookup, Stored};
+use cuerda::node::{
+    AccessError, Condition, Denied, Fetched, Found, Input, LookupError, Write, Written,
+};
+use cuerda::record::{Field, Record, Stamp};
+use cuerda::ring::Id;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+use ureq::http::Response;
+
+use super::{Told, What, World};
+
+/// How long a node may take to answer: longer than it waits for others.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// A client of the control interface.
+pub(super) fn agent(patience: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(patience))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .build();
+    config.into()
+}
+
+/// Why there is no answer: what the node said, or `None` if it said nothing that makes sense.
+type Refusal = Option<Box<Problem>>;
+
+/// Asks the node at this place, and tells what came of the question of this number.
+type Ask = Box<dyn FnOnce(u64, &str) -> What + Send>;
+
+impl World {
+    /// Asks a machine what a client would, beside whatever else goes on. False if no client asks
+    /// such a thing.
+    pub(super) fn ask(&mut self, number: u32, input: Input) -> bool {
+        let (token, ask): (u64, Ask) = match input {
+            Input::Lookup { token, key } => (
+                token,
+                Box::new(move |question, place| {
+                    let (result, timeouts) = look_up(place, key);
+                    What::LookedUp(question, result, timeouts)
+                }),
+            ),
+            Input::Write { token, key, write } => (
+                token,
+                Box::new(move |question, place| {
+                    What::Wrote(question, self::write(place, key, &write))
+                }),
+            ),
+            Input::Read { token, key, past } => (
+                token,
+                Box::new(move |question, place| {
+                    What::Read(question, Box::new(read(place, key, past)))
+                }),
+            ),
+            _ => return false,
+        };
+        self.questions += 1;
+        let question = self.questions;
+        let epoch = self.machines[number as usize].epoch;
+        self.asked.insert(question, (number, epoch, token));
+        let (sender, clock) = (self.sender.clone(), self.clock);
+        let place = self.control(number);
+        super::beside(move || {
+            let what = ask(question, &place);
+            let told = Told {
+                at: clock.real(),
+                number,
+                epoch,
+                what,
+            };
+            let _ = sender.send(told);
+        });
+        true
+    }
+
+    /// Where a machine answers clients.
+    pub(super) fn control(&self, number: u32) -> String {
+        format!("{}:4080", self.layout.address(number))
+    }
+}
+
+fn answer<T: DeserializeOwned>(
+    called: Result<Response<ureq::Body>, ureq::Error>,
+) -> Result<T, Refusal> {
+    let mut response = called.map_err(|_| None)?;
+    let succeeded = response.status().is_success();
+    let text = response.body_mut().read_to_string().map_err(|_| None)?;
+    if succeeded {
+        return serde_json::from_str(&text).map_err(|_| None);
+    }
+    Err(serde_json::from_str(&text).ok().map(Box::new))
+}
+
+fn look_up(place: &str, key: Id) -> (Result<Found, LookupError>, u32) {
+    let url = format!("http://{place}/v1/lookup/{key}?id=true");
+    match answer::<Lookup>(agent(PATIENCE).get(url).call()) {
+        Ok(found) => {
+            let timeouts = found.timeouts;
+            let found = Found {
+                owner: found.owner,
+                hops: found.hops,
+                hops_to_predecessor: found.hops_to_predecessor,
+            };
+            (Ok(found), timeouts)
+        }
+        Err(refusal) => (Err(why_no_owner(refusal.as_deref())), 0),
+    }
+}
+
+/// A client that hears nothing knows as much as one whose node stopped.
+fn why_no_owner(refusal: Option<&Problem>) -> LookupError {
+    match refusal.map(|problem| problem.code.as_str()) {
+        Some("not_member") => LookupError::NotMember,
+        Some("no_route") => LookupError::NoRoute,
+        Some("busy") => LookupError::TooManyLookups,
+        _ => LookupError::Stopped,
+    }
+}
+
+fn write(place: &str, key: Id, write: &Write) -> Result<Written, AccessError> {
+    let mut url = format!(
+        "http://{place}/v1/records/{key}?id=true&past={}",
+        write.past
+    );
+    if let Some(lives) = write.lives {
+        url += &format!("&ttl={}ms", lives.as_millis());
+    }
+    match write.condition {
+        Condition::None => {}
+        Condition::Absent => url += "&if-absent=true",
+        Condition::Stamp(stamp) => url += &format!("&if-stamp={stamp}"),
+    }
+    let agent = agent(PATIENCE);
+    let called = match &write.value {
+        Some(value) => agent.put(url).send(value.as_bytes()),
+        None => agent.delete(url).call(),
+    };
+    let stored = answer::<Stored>(called).map_err(|refusal| why_not(refusal.as_deref()))?;
+    let enough = stored.holders.len() >= usize::from(stored.wanted);
+    Ok(Written {
+        stamp: stored.stamp.0,
+        holders: stored.holders,
+        wanted: stored.wanted,
+        // With enough holders, nothing else can be missing.
+        majority: stored.complete || !enough,
+    })
+}
+
+fn why_not(refusal: Option<&Problem>) -> AccessError {
+    let Some(problem) = refusal else {
+        return AccessError::Lookup(LookupError::Stopped);
+    };
+    match problem.code.as_str() {
+        "changed" => {
+            AccessError::Denied(Denied::Changed(problem.stamp.as_ref().map(|stamp| stamp.0)))
+        }
+        // A deletion of what is not there.
+        "no_such_key" | "no_such_field" => AccessError::Denied(Denied::Changed(None)),
+        "beaten" => AccessError::Denied(Denied::Beaten),
+        "no_owner" | "timed_out" => AccessError::NoOwner,
+        "busy" => AccessError::TooManyAccesses,
+        _ => AccessError::Lookup(why_no_owner(refusal)),
+    }
+}
+
+fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
+    let url = format!("http://{place}/v1/records/{key}?id=true&field=&past={past}");
+    let request = agent(PATIENCE)
+        .get(url)
+        .header("accept", "application/json");
+    match answer::<Reading>(request.call()) {
+        Ok(found) => {
+            let fields = found.fields.into_iter().map(|(name, field)| {
+                let value = field.value.0;
+                (
+                    name,
+                    Field::new(field.stamp.0, None, value, field.expires_ms),
+                )
+            });
+            Ok(Fetched {
+                record: Some(fields.collect::<Record>()),
+                certain: found.certain,
+                from: found.from,
+                clock: found.clock.0,
+            })
+        }
+        Err(Some(problem)) if ["no_such_key", "no_such_field"].contains(&&*problem.code) => {
+            Ok(Fetched {
+                record: None,
+                certain: true,
+                // Nobody in particular: it is not told who has nothing.
+                from: cuerda::ring::Peer {
+                    id: key,
+                    address: crate::world::address_of(0),
+                },
+                clock: past,
+            })
+        }
+        Err(refusal) => Err(why_not(refusal.as_deref())),
+    }
+}

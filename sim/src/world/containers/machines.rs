@@ -1,0 +1,357 @@
+//! What the script does to this world's machines, and what a conductor sees of the world.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use cuerda::node::{Input, Node};
+use cuerda::ring::{Id, Peer};
+use cuerda::store::MemoryStore;
+
+use super::life::{Birth, Life, settings};
+use super::{BEHIND, Machine, World, totals};
+use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
+use crate::world::{Digest, Sights, Time, Watcher, address_of, number_of};
+
+impl crate::world::World for World {
+    const NAME: &'static str = "containers";
+
+    fn origin(&self) -> Time {
+        self.script.origin
+    }
+
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    fn delivered(&self) -> u64 {
+        self.totals
+            .sum()
+            .received
+            .saturating_sub(self.before.received)
+    }
+
+    fn lost(&self) -> u64 {
+        let sent = self.totals.sum().sent.saturating_sub(self.before.sent);
+        sent.saturating_sub(self.delivered())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.totals.sum().bytes.saturating_sub(self.before.bytes)
+    }
+
+    /// Nodes don't count what their bytes are for.
+    fn repair_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+        script::seen(self)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+        script::read(self, key, watcher);
+    }
+
+    fn members(&self) -> usize {
+        self.script.members.len()
+    }
+
+    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
+        let members = self.script.members.all().iter();
+        members.map(|&number| (number, &self.machines[number as usize].node))
+    }
+
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
+        while self.broken.is_none() && self.now < end {
+            let next = self.agenda.first_key_value().map(|(&(due, _), _)| due);
+            let due = next.unwrap_or(end).min(end).max(self.now);
+            // In small steps, so that what is told is passed on soon.
+            let step = due.min(self.now + BEHIND / 4);
+            self.wait_until(step + BEHIND);
+            self.tell_until(step, watcher);
+            if step == due {
+                self.act(watcher);
+            }
+        }
+    }
+
+    fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+}
+
+impl World {
+    /// A container of this machine runs.
+    pub(super) fn runs(&mut self, number: u32, process: i32) {
+        if let Err(trouble) = self.walls.runs(number, process) {
+            self.breaks(trouble.to_string());
+        }
+        let machine = &self.machines[number as usize];
+        if machine.paused > 0
+            && let Some(life) = &machine.life
+            && let Err(trouble) = life.pause()
+        {
+            self.breaks(trouble.to_string());
+        }
+        self.watch();
+    }
+
+    /// Whose counters are read.
+    fn watch(&self) {
+        let machines = (0..).zip(&self.machines);
+        let places = machines.filter(|(_, machine)| machine.up && machine.paused == 0);
+        let places = places.map(|(number, machine)| (number, machine.epoch, self.control(number)));
+        *self.poll.lock().unwrap_or_else(PoisonError::into_inner) = places.collect();
+    }
+
+    /// Starts a machine whose node is to join through these, or to found a ring if there are none.
+    fn start(&mut self, number: u32, join: &[Peer]) {
+        let places = join
+            .iter()
+            .filter_map(|peer| number_of(peer.address))
+            .map(|other| format!("{}:4000", self.layout.address(other)))
+            .collect::<Vec<String>>();
+        let address = self.layout.address(number).to_string();
+        let machine = &mut self.machines[number as usize];
+        let key = (!machine.has_key).then_some(machine.key);
+        machine.has_key = true;
+        let birth = Birth {
+            number,
+            epoch: machine.epoch,
+            name: self.engine.name(&format!("n{number}-{}", machine.epoch)),
+            volume: self.engine.name(&format!("n{number}-disk{}", machine.disk)),
+            network: self.layout.network(number).to_owned(),
+            settings: settings(&self.config, &address, &places),
+            address,
+            key,
+            before: machine.life.take(),
+        };
+        let life = Life::begin(&self.engine, self.clock, birth, self.sender.clone());
+        self.machines[number as usize].life = Some(life);
+    }
+
+    fn peer(number: u32, key: [u8; 32]) -> Peer {
+        Peer {
+            id: Id::of_node(&public(key), 0),
+            address: address_of(number),
+        }
+    }
+
+    /// Reads what a machine has counted, before it can't be asked any more.
+    fn count(&mut self, number: u32) {
+        let machine = &self.machines[number as usize];
+        if machine.up
+            && machine.paused == 0
+            && let Some(counted) = totals::read(&self.control(number))
+        {
+            self.totals.add(number, machine.epoch, counted);
+        }
+    }
+}
+
+impl Machines for World {
+    fn script(&self) -> &Script {
+        &self.script
+    }
+
+    fn script_mut(&mut self) -> &mut Script {
+        &mut self.script
+    }
+
+    fn machines(&self) -> u32 {
+        u32::try_from(self.machines.len()).expect("few machines fit")
+    }
+
+    fn node(&self, number: u32) -> &Node {
+        &self.machines[number as usize].node
+    }
+
+    fn is_up(&self, number: u32) -> bool {
+        self.machines[number as usize].up
+    }
+
+    fn is_paused(&self, number: u32) -> bool {
+        self.machines[number as usize].paused > 0
+    }
+
+    fn lag(&self) -> Time {
+        BEHIND
+    }
+
+    fn add(&mut self) -> u32 {
+        let number = self.machines();
+        let key = self.script.next_key().seed;
+        let me = World::peer(number, key);
+        self.machines.push(Machine {
+            node: Node::new(me, Arc::clone(&self.config), 0),
+            key,
+            disk: 0,
+            has_key: false,
+            up: false,
+            epoch: 0,
+            paused: 0,
+            ending: false,
+            life: None,
+        });
+        number
+    }
+
+    /// Its container starts when it is told whom to join.
+    fn boot(&mut self, number: u32) {
+        let config = Arc::clone(&self.config);
+        let machine = &mut self.machines[number as usize];
+        let incarnation = machine.node.incarnation() + 1;
+        machine.node = Node::new(machine.node.me(), config, incarnation);
+        machine.up = true;
+        machine.ending = false;
+        machine.epoch += 1;
+    }
+
+    /// Real nodes never start from tables.
+    fn boot_member(&mut self, number: u32, _: Node) {
+        self.breaks(format!("n{number} can't begin as a member: it has to join"));
+    }
+
+    fn resume(&mut self) {}
+
+    /// The processes are killed, and everything that was told until then is passed on.
+    fn strike(&mut self, numbers: &[u32], watcher: &mut impl Watcher) {
+        for &number in numbers {
+            self.count(number);
+            self.machines[number as usize].ending = true;
+        }
+        std::thread::scope(|scope| {
+            for &number in numbers {
+                if let Some(life) = &self.machines[number as usize].life {
+                    scope.spawn(|| life.kill());
+                }
+            }
+        });
+        let done = self.clock.real();
+        self.wait_until(done + BEHIND);
+        self.tell_until(done, watcher);
+    }
+
+    fn stop(&mut self, number: u32) {
+        let machine = &mut self.machines[number as usize];
+        machine.up = false;
+        // Who has been killed is so, and who has left ends by itself.
+        if let Some(life) = machine.life.as_ref().filter(|_| !machine.ending) {
+            life.kill();
+        }
+        self.walls.ends(number);
+        self.watch();
+    }
+
+    /// The key lay there too, beside the records: the next start has a new one.
+    fn lose_disk(&mut self, number: u32) {
+        let mut key = [0; 32];
+        self.keys.fill(&mut key);
+        let machine = &mut self.machines[number as usize];
+        machine.key = key;
+        machine.disk += 1;
+        machine.has_key = false;
+        let incarnation = machine.node.incarnation();
+        let me = World::peer(number, key);
+        machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
+    }
+
+    /// What lies on a disk here can't be changed from outside.
+    fn with_store<T>(&mut self, _: u32, _: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
+        None
+    }
+
+    fn slow_disk(&mut self, number: u32, _: i64) {
+        self.breaks(format!("the disk of n{number} can't be made slow"));
+    }
+
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher) {
+        if how.is_some() {
+            self.breaks(format!("the disk of n{number} can't be broken"));
+        }
+    }
+
+    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher) {
+        match input {
+            Input::Found => self.start(number, &[]),
+            Input::Join(peers) => self.start(number, &peers),
+            // It remembers by itself.
+            Input::Remember(_) => {}
+            Input::Leave => {
+                let place = self.control(number);
+                super::beside(move || {
+                    // What comes of it is seen from outside.
+                    let agent = super::clients::agent(std::time::Duration::from_secs(120));
+                    let _ = agent.post(format!("http://{place}/v1/leave")).send_empty();
+                });
+            }
+            input => {
+                if !self.ask(number, input) {
+                    self.breaks(format!("n{number} can't be given the order {kind}"));
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self, number: u32) {
+        self.count(number);
+        let machine = &mut self.machines[number as usize];
+        machine.paused += 1;
+        if machine.paused == 1
+            && machine.up
+            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::pause)
+        {
+            self.breaks(trouble.to_string());
+        }
+        self.watch();
+    }
+
+    fn wake(&mut self, number: u32) {
+        let machine = &mut self.machines[number as usize];
+        machine.paused -= 1;
+        if machine.paused == 0
+            && machine.up
+            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::unpause)
+        {
+            self.breaks(trouble.to_string());
+        }
+        self.watch();
+    }
+
+    fn skew(&mut self, number: u32, _: i64) {
+        self.breaks(format!("n{number} has the clock of its host"));
+    }
+
+    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+        let done = self.walls.change(act);
+        let applied = self.walls.apply(self.machines());
+        if let Err(trouble) = applied {
+            self.breaks(trouble.to_string());
+        }
+        done
+    }
+
+    fn seen_so_far(&mut self) -> Sights {
+        for number in 0..self.machines() {
+            self.count(number);
+        }
+        self.totals.sum().seen
+    }
+
+    fn schedule(&mut self, time: Time, place: u32) {
+        self.put += 1;
+        self.agenda.insert((time, self.put), place);
+    }
+}

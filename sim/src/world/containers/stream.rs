@@ -1,0 +1,119 @@
+//! What nodes tell on their standard output, as the script understands it.
+//!
+//! Nodes know each other by the addresses that they have on the world's networks; everything above
+//! knows machines by the addresses that all worlds share.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use cuerda::host::events::{self, Around};
+use cuerda::node::{Event, Node};
+use cuerda::record::Conflict;
+use cuerda::ring::{Fingers, Neighbours, Peer};
+
+use super::World;
+use crate::world::script;
+use crate::world::{Moment, Watcher, address_of};
+
+pub(super) use events::Line;
+
+/// A line that a container has printed; `None` if no node told it.
+pub(super) fn parse(line: &str) -> Option<Line> {
+    serde_json::from_str(line).ok()
+}
+
+impl World {
+    /// A node told something at its start of this number.
+    pub(super) fn line(
+        &mut self,
+        line: Line,
+        number: u32,
+        epoch: u32,
+        at: Moment,
+        watcher: &mut impl Watcher,
+    ) {
+        let machine = &mut self.machines[number as usize];
+        let runs = machine.up && machine.epoch == epoch;
+        let event = match line.what {
+            events::What::Missed { count } => {
+                return self.breaks(format!(
+                    "n{number} told {count} things that nobody was quick enough to hear"
+                ));
+            }
+            // What is on a disk stays there when the power goes.
+            events::What::Committed(committed) => {
+                let Some(id) = line.by.map(|by| by.id) else {
+                    return;
+                };
+                return match committed.batch() {
+                    Ok(batch) => watcher.committed(at, number, id, &batch),
+                    Err(error) => self.breaks(format!("n{number} stored what can't be: {error}")),
+                };
+            }
+            _ if !runs => return,
+            events::What::Started { .. } => return,
+            events::What::Joined(around) => {
+                self.is_amid(number, &around);
+                Event::Joined
+            }
+            events::What::NeighboursChanged(around) => {
+                self.is_amid(number, &around);
+                Event::NeighboursChanged
+            }
+            events::What::Stranded(around) => {
+                self.is_amid(number, &around);
+                Event::Stranded
+            }
+            events::What::Leaving(around) => {
+                self.is_amid(number, &around);
+                Event::Leaving
+            }
+            events::What::Left(_) => {
+                machine.ending = true;
+                Event::Left
+            }
+            events::What::PresumedDead { peer } => Event::PresumedDead(self.known(peer)),
+            events::What::Conflict {
+                key,
+                name,
+                kept,
+                lost,
+            } => {
+                let (kept, lost) = (kept.0, lost.0);
+                Event::Conflict(key, Conflict { name, kept, lost })
+            }
+            events::What::SetAside => Event::SetAside,
+            events::What::Damaged { key } => Event::Damaged(key),
+            events::What::Refused { peer, why } => Event::Refused(self.known(peer), why),
+            events::What::Ignored { peer, why } => Event::Ignored(self.known(peer), why),
+        };
+        script::pass_on(self, number, event, at, watcher);
+    }
+
+    /// A node has these neighbours now.
+    fn is_amid(&mut self, number: u32, around: &Around) {
+        let predecessor = self.known(around.predecessor);
+        let successors: Vec<Peer> = around
+            .successors
+            .iter()
+            .map(|&peer| self.known(peer))
+            .collect();
+        let config = Arc::clone(&self.config);
+        let machine = &mut self.machines[number as usize];
+        let (me, incarnation) = (machine.node.me(), machine.node.incarnation());
+        let neighbours = Neighbours::given(me, predecessor, &successors, config.successors);
+        machine.node = Node::member(config, incarnation, neighbours, Fingers::new());
+    }
+
+    /// A peer by the address that it has in every world.
+    pub(super) fn known(&self, peer: Peer) -> Peer {
+        let number = match peer.address.ip() {
+            IpAddr::V4(ip) => self.layout.number(ip),
+            IpAddr::V6(_) => None,
+        };
+        Peer {
+            address: number.map_or(peer.address, address_of),
+            ..peer
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What nodes see of others that don't answer: how connections and questions end.
+
+use std::ops::{Add, Sub};
+
+use serde::Serialize;
+
+/// How often nodes saw others fail, and as what. Which of these a fault causes is what a simulated
+/// network has to have in common with a real one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sights {
+    /// Connections refused: the machine is there, and nobody listens.
+    pub refused: u64,
+    /// Connections to where there is no machine, as its network says.
+    pub unreachable: u64,
+    /// Connections that never came about: nothing answered.
+    pub hung: u64,
+    /// Open connections closed by the other end.
+    pub ended: u64,
+    /// Open connections that turned out to be gone.
+    pub reset: u64,
+    /// Questions without an answer in time.
+    pub timed_out: u64,
+}
+
+impl Sights {
+    /// The counters of a host, by their names.
+    pub(super) fn of(counter: impl Fn(&str) -> u64) -> Sights {
+        Sights {
+            refused: counter("dials_refused"),
+            unreachable: counter("dials_unreachable"),
+            hung: counter("dials_silent"),
+            ended: counter("connections_ended"),
+            reset: counter("connections_reset"),
+            timed_out: counter("requests_timed_out"),
+        }
+    }
+
+    fn with(self, other: Sights, each: impl Fn(u64, u64) -> u64) -> Sights {
+        Sights {
+            refused: each(self.refused, other.refused),
+            unreachable: each(self.unreachable, other.unreachable),
+            hung: each(self.hung, other.hung),
+            ended: each(self.ended, other.ended),
+            reset: each(self.reset, other.reset),
+            timed_out: each(self.timed_out, other.timed_out),
+        }
+    }
+
+    /// Each by the word that a reader knows it by.
+    #[must_use]
+    pub fn words(&self) -> [(&'static str, u64); 6] {
+        [
+            ("refused", self.refused),
+            ("unreachable", self.unreachable),
+            ("hung", self.hung),
+            ("ended", self.ended),
+            ("reset", self.reset),
+            ("timed out", self.timed_out),
+        ]
+    }
+}
+
+impl Add for Sights {
+    type Output = Sights;
+
+    fn add(self, other: Sights) -> Sights {
+        self.with(other, u64::saturating_add)
+    }
+}
+
+/// What came since; what is missing on the left counts as nothing.
+impl Sub for Sights {
+    type Output = Sights;
+
+    fn sub(self, other: Sights) -> Sights {
+        self.with(other, u64::saturating_sub)
+    }
+}
