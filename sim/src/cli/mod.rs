@@ -5,6 +5,7 @@
 //! is the report's.
 
 mod check;
+mod compare;
 mod list;
 mod load;
 mod matrix;
@@ -44,6 +45,7 @@ enum Command {
     Check(check::Args),
     List(list::Args),
     Sweep(sweep::Args),
+    Compare(compare::Args),
     Matrix(matrix::Args),
     Paper(paper::Args),
     #[command(hide = true)]
@@ -95,6 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => (args.json, check::run(args)),
         Command::List(args) => (args.json, list::run(args)),
         Command::Sweep(args) => (args.json, sweep::run(args)),
+        Command::Compare(args) => (args.json, compare::run(args)),
         Command::Matrix(args) => (args.json, matrix::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),
         Command::Trace(args) => (false, trace::run(args)),

@@ -4,6 +4,7 @@
 //! function of the scenario, the seed and the code. Nothing here prints; the terminal form is
 //! in a module of its own.
 
+pub mod comparison;
 mod judge;
 mod metric;
 mod sample;
