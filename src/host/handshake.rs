@@ -59,6 +59,35 @@ pub(super) enum Refused {
     Admission(#[from] AdmissionError),
 }
 
+/// How the network kept a connection from coming about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nobody listens there.
+    NobodyThere,
+    /// There is no way to that address.
+    NoWay,
+    /// Nothing was heard in time.
+    Silence,
+}
+
+impl Refused {
+    /// Which of the network's reasons it was, if it was one.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match self {
+            Refused::TooSlow(_) => Some(Cause::Silence),
+            Refused::Unreachable(error) | Refused::Tls(error) => match error.kind() {
+                io::ErrorKind::ConnectionRefused => Some(Cause::NobodyThere),
+                io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown => Some(Cause::NoWay),
+                io::ErrorKind::TimedOut => Some(Cause::Silence),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
     /// Sends a frame that is no letter: what a process and a bootstrap node say to each other.
     pub(super) async fn send(&mut self, frame: &Frame) -> Result<(), Refused> {
