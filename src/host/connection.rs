@@ -4,6 +4,7 @@
 //! stops taking frames while the peer does not read; what it can't take is lost before it gets
 //! here.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -84,15 +85,16 @@ pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
             written = tokio::time::timeout_at(deadline, write(writer, outgoing, unflushed)),
                 if writing => match written {
                     Ok(Ok(())) => Step::Written,
-                    Ok(Err(_)) => return,
+                    Ok(Err(error)) => return broke_off(&error, counters),
                     Err(_) => {
                         Counters::add(&counters.connections_stalled);
                         return;
                     }
                 },
             read = read(reader, incoming, &counters.bytes_received) => match read {
-                Ok(0) | Err(_) => return,
+                Ok(0) => return Counters::add(&counters.connections_ended),
                 Ok(_) => Step::Read,
+                Err(error) => return broke_off(&error, counters),
             },
         };
         match step {
@@ -131,7 +133,7 @@ async fn write<T: AsyncWrite>(
     writer: &mut WriteHalf<T>,
     outgoing: &mut BytesMut,
     unflushed: &mut bool,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     if !outgoing.is_empty() {
         *unflushed = true;
         writer.write_buf(outgoing).await?;
@@ -147,11 +149,23 @@ async fn read<T: AsyncRead>(
     reader: &mut ReadHalf<T>,
     incoming: &mut BytesMut,
     count: &AtomicU64,
-) -> std::io::Result<usize> {
+) -> io::Result<usize> {
     incoming.reserve(READ);
     let read = reader.read_buf(incoming).await?;
     Counters::add_many(count, read as u64);
     Ok(read)
+}
+
+/// The network, or TLS, has ended the connection.
+fn broke_off(error: &io::Error, counters: &Counters) {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    tracing::debug!(%error, "a connection broke off");
+    match error.kind() {
+        ConnectionReset | ConnectionAborted | BrokenPipe => {
+            Counters::add(&counters.connections_reset);
+        }
+        _ => Counters::add(&counters.connections_cut),
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite> Connection<T> {

@@ -45,8 +45,20 @@ counters! {
     handshakes_displaced,
     /// Connections refused: another cluster or version, or a key or secret that is not admitted.
     connections_refused,
-    /// Connections that could not be opened.
+    /// Connections that could not be opened, for whatever reason.
     dials_failed,
+    /// Of these, those to an address where nobody listens: the system there refused.
+    dials_refused,
+    /// Of these, those that the network had no way for: host or network unreachable.
+    dials_unreachable,
+    /// Of these, those on which nothing was heard in time, by the network or in the handshake.
+    dials_silent,
+    /// Connections that the peer ended in an orderly way.
+    connections_ended,
+    /// Connections that were reset: the peer's system no longer knew of them.
+    connections_reset,
+    /// Connections that broke off otherwise: the peer's process was killed, or the network gave up.
+    connections_cut,
     /// Connections closed because a frame could not be read.
     frames_malformed,
     /// Connections closed because the peer did not read.

@@ -16,6 +16,7 @@ use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
 use super::frame::{Frame, FrameError, Opening};
 use super::sockets::Sockets;
 use super::tls::Tls;
+use crate::node::VersionsApart;
 
 /// The bytes of a connection, secured or not.
 pub(super) type Channel<S> = Either<TlsStream<S>, S>;
@@ -51,12 +52,41 @@ pub(super) enum Refused {
     Unopened,
     #[error("it claims another public key than it proved")]
     AnotherKey,
-    #[error("it speaks version {0} of the protocol; run the same release on all nodes")]
-    Version(u16),
+    #[error("{0}")]
+    Version(#[from] VersionsApart),
     #[error("it belongs to another cluster; check the cluster's name on both")]
     Cluster,
     #[error("{0}")]
     Admission(#[from] AdmissionError),
+}
+
+/// How the network kept a connection from coming about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nobody listens there.
+    NobodyThere,
+    /// There is no way to that address.
+    NoWay,
+    /// Nothing was heard in time.
+    Silence,
+}
+
+impl Refused {
+    /// Which of the network's reasons it was, if it was one.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match self {
+            Refused::TooSlow(_) => Some(Cause::Silence),
+            Refused::Unreachable(error) | Refused::Tls(error) => match error.kind() {
+                io::ErrorKind::ConnectionRefused => Some(Cause::NobodyThere),
+                io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown => Some(Cause::NoWay),
+                io::ErrorKind::TimedOut => Some(Cause::Silence),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
@@ -211,9 +241,7 @@ impl Door {
         proved: Option<([u8; 32], Binding)>,
         role: Role,
     ) -> Result<Admitted, Refused> {
-        if theirs.protocol != self.opening.protocol {
-            return Err(Refused::Version(theirs.protocol));
-        }
+        self.opening.protocol.common(theirs.protocol)?;
         if theirs.cluster != self.opening.cluster {
             return Err(Refused::Cluster);
         }

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod disk;
+mod faults;
 mod hostile;
 mod intruder;
 mod memory;

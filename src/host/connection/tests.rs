@@ -1,9 +1,12 @@
 //! One connection, with a pipe in memory for the channel.
 
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{DuplexStream, ReadBuf, duplex};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -227,4 +230,82 @@ async fn when_the_driver_is_gone_so_is_the_connection() {
         .await
         .unwrap();
     bench.carried.await.unwrap();
+}
+
+/// Carries a channel that is alone in the world to its end: the connections that ended, were
+/// reset, and were cut.
+async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
+    let (_frames, outgoing) = mpsc::channel(1);
+    let (letters, _letters) = mpsc::channel(1);
+    let inbox = Inbox { serial: 7, letters };
+    let counters = Arc::new(Counters::default());
+    let rest = BytesMut::new();
+    carry(channel, rest, outgoing, inbox, Arc::clone(&counters)).await;
+    let Counters {
+        connections_ended,
+        connections_reset,
+        connections_cut,
+        ..
+    } = &*counters;
+    [connections_ended, connections_reset, connections_cut].map(|counter| counter.load(Relaxed))
+}
+
+/// A channel that the network breaks at the first reading.
+struct Broken(io::ErrorKind);
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(self.0.into()))
+    }
+}
+
+impl AsyncWrite for Broken {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn how_a_connection_ends_is_counted() {
+    let (near, peer) = duplex(16);
+    drop(peer);
+    assert_eq!(ends(near).await, [1, 0, 0]);
+    assert_eq!(ends(Broken(io::ErrorKind::BrokenPipe)).await, [0, 1, 0]);
+    // TLS: the system closed, and the process had not said good-bye.
+    assert_eq!(ends(Broken(io::ErrorKind::UnexpectedEof)).await, [0, 0, 1]);
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    for (abrupt, counted) in [(false, [1, 0, 0]), (true, [0, 1, 0])] {
+        let (near, peer) = tokio::join!(TcpStream::connect(at), listener.accept());
+        let (peer, _) = peer.unwrap();
+        if abrupt {
+            peer.set_zero_linger().unwrap();
+        }
+        drop(peer);
+        assert_eq!(ends(near.unwrap()).await, counted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_end_closes_is_not_counted_as_the_peers_end() {
+    let mut bench = bench(16, 10, &[]);
+    drop(bench.frames.take());
+    bench.read_all().await;
+    bench.carried.await.unwrap();
+    let counts = bench.counters.all().into_iter();
+    let ends = counts.filter(|(name, ..)| {
+        ["connections_ended", "connections_reset", "connections_cut"].contains(name)
+    });
+    assert!(ends.into_iter().all(|(.., count)| count == 0));
 }

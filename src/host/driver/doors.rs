@@ -12,7 +12,7 @@ use super::{Done, Host};
 use crate::host::admission::Admission;
 use crate::host::connection::{self, Inbox};
 use crate::host::counters::Counters;
-use crate::host::handshake::{Proven, Refused};
+use crate::host::handshake::{Cause, Proven, Refused};
 use crate::host::hooks::Hooks;
 use crate::host::limits;
 use crate::host::links::Link;
@@ -116,6 +116,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             Ok(proven) => self.connected(*proven, address),
             Err(error) => {
                 Counters::add(&self.counters.dials_failed);
+                match error.cause() {
+                    Some(Cause::NobodyThere) => Counters::add(&self.counters.dials_refused),
+                    Some(Cause::NoWay) => Counters::add(&self.counters.dials_unreachable),
+                    Some(Cause::Silence) => Counters::add(&self.counters.dials_silent),
+                    None => {}
+                }
                 tracing::debug!(%address, "can't connect: {error}");
                 let jitter = fraction(&mut self.random);
                 let lost = self.links.dial_failed(address, self.now, jitter);
