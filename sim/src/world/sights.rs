@@ -14,8 +14,10 @@ pub struct Sights {
     pub unreachable: u64,
     /// Connections that never came about: nothing answered.
     pub hung: u64,
-    /// Open connections closed by the other end.
+    /// Open connections that the other end closed with a good-bye.
     pub ended: u64,
+    /// Open connections that ended without one, as when a process is killed.
+    pub cut: u64,
     /// Open connections that turned out to be gone.
     pub reset: u64,
     /// Questions without an answer in time.
@@ -30,6 +32,7 @@ impl Sights {
             unreachable: counter("dials_unreachable"),
             hung: counter("dials_silent"),
             ended: counter("connections_ended"),
+            cut: counter("connections_cut"),
             reset: counter("connections_reset"),
             timed_out: counter("requests_timed_out"),
         }
@@ -41,6 +44,7 @@ impl Sights {
             unreachable: each(self.unreachable, other.unreachable),
             hung: each(self.hung, other.hung),
             ended: each(self.ended, other.ended),
+            cut: each(self.cut, other.cut),
             reset: each(self.reset, other.reset),
             timed_out: each(self.timed_out, other.timed_out),
         }
@@ -48,12 +52,13 @@ impl Sights {
 
     /// Each by the word that a reader knows it by.
     #[must_use]
-    pub fn words(&self) -> [(&'static str, u64); 6] {
+    pub fn words(&self) -> [(&'static str, u64); 7] {
         [
             ("refused", self.refused),
             ("unreachable", self.unreachable),
             ("hung", self.hung),
             ("ended", self.ended),
+            ("cut", self.cut),
             ("reset", self.reset),
             ("timed out", self.timed_out),
         ]
