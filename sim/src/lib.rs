@@ -5,17 +5,18 @@
 //! Every arrow points down: a floor uses the floors below it and never one above.
 //!
 //! ```text
-//!   main.rs  cli/   5   the command line: run, check, list, sweep, matrix, paper
+//!   main.rs  cli/   5   the command line: run, check, list, sweep, compare, matrix, paper
 //!   run/            4   the conductor: plays a scenario and writes the report
 //!   report/         3   what a run found, as data; judged, and shown to people
 //!   check/          2   the properties of the ring, excuses, the oracle of look-ups, records
 //!   world/          1   events: nodes on a discrete-event engine
 //!                       turmoil: whole programs on simulated machines and sockets
+//!                       containers: the deployed program, in real time on real networks
 //!   scenario/       0   TOML to a checked Scenario
 //! ```
 //!
-//! Both worlds play the same script, which is why one scenario and seed has the same ids, look-ups
-//! and faults in each. A world knows no checker and a checker no world: the worlds tell a
+//! All worlds play the same script, which is why one scenario and seed has the same ids, look-ups
+//! and faults in each. Two of them are deterministic; the third is what they are held against. A world knows no checker and a checker no world: the worlds tell a
 //! [`world::Watcher`] what happens, and the conductor passes it on. The nodes are those of the
 //! crate `cuerda`, which knows nothing of all this.
 
