@@ -192,6 +192,12 @@ impl Engine {
             list.extend(["--filter", &filter, "--format", &format]);
             runs.extend(words(&self.tried(&list)));
         }
+        // Images are called like their run.
+        let filter = format!("label={LABEL}");
+        let format = "{{.Repository}}";
+        runs.extend(words(
+            &self.tried(&["images", "--filter", &filter, "--format", format]),
+        ));
         runs.retain(|run| run.starts_with(RUN));
         runs.extend(self.swarm_of());
         for run in runs {

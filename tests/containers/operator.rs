@@ -31,7 +31,8 @@ fn docker_stop_hands_over_and_leaves_and_peers_show_it_as_left_within_two_rounds
     assert!(ring.records(2) > 0, "it has something to hand over");
     let others = [0, 1, 3, 4];
     let presumed_dead = || others.map(|node| ring.counter(node, "peers_presumed_dead"));
-    assert_eq!(presumed_dead(), [0; 4], "nobody has died");
+    // None, unless the machine was so slow that somebody seemed dead while the ring formed.
+    let before = presumed_dead();
 
     let began = now();
     ring.docker(&["stop", "--time", "30"], &[2]);
@@ -40,14 +41,16 @@ fn docker_stop_hands_over_and_leaves_and_peers_show_it_as_left_within_two_rounds
         let named = others.iter().any(|&node| names(&ring.status(node), &id));
         (!named).then_some(())
     });
-    println!("stopped within {stopped:?}; {gone:?} later nobody named it");
+    println!(
+        "stopped within {stopped:?}; {gone:?} later nobody named it; presumed dead before: {before:?}"
+    );
     assert!(gone <= TWO_ROUNDS, "{gone:?}");
     assert_eq!(ring.inspected(2, "{{.State.ExitCode}}"), "0");
     assert!(ring.log(2).contains("has left the ring"), "{}", ring.log(2));
 
     // Whoever waited for its answer in vain would say so by now.
     std::thread::sleep(TWO_ROUNDS);
-    assert_eq!(presumed_dead(), [0; 4], "it has left, it has not died");
+    assert_eq!(presumed_dead(), before, "it has left, it has not died");
     ring.until_ideal_for(&others);
     ring.until_read(&written, &others);
 }

@@ -13,10 +13,9 @@ use super::program::{folder_with_secret, until};
 pub(crate) const STABILIZE_EVERY: Duration = Duration::from_secs(1);
 /// The longest that two rounds of it can take.
 pub(crate) const TWO_ROUNDS: Duration = Duration::from_secs(3);
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 7] = [
     "CUERDA_STABILIZE_EVERY=1s",
     "CUERDA_FIX_FINGERS_EVERY=1s",
-    "CUERDA_REQUEST_TIMEOUT=300ms",
     "CUERDA_FOUND_AFTER=2s",
     // What all wait for in vain who are the last ones.
     "CUERDA_HAND_OVER_WITHIN=4s",
