@@ -1,7 +1,7 @@
 //! `version`: which release this is, and which protocol it speaks.
 
 use cuerda::host::FRAME_VERSION;
-use cuerda::node::PROTOCOL_VERSION;
+use cuerda::node::{PROTOCOL_OLDEST, PROTOCOL_VERSION, Versions};
 use serde_json::json;
 
 use super::output::{self, Output};
@@ -17,6 +17,7 @@ pub(crate) fn run(_args: Args, output: Output) -> Result<Exit, Failure> {
         output::print_json(&json!({
             "release": env!("CARGO_PKG_VERSION"),
             "protocol": PROTOCOL_VERSION,
+            "protocol_oldest": PROTOCOL_OLDEST,
             "frames": FRAME_VERSION,
         }))?;
     } else {
@@ -27,7 +28,8 @@ pub(crate) fn run(_args: Args, output: Output) -> Result<Exit, Failure> {
 
 fn shown() -> String {
     format!(
-        "cuerda {} (protocol {PROTOCOL_VERSION}, frames {FRAME_VERSION})\n",
-        env!("CARGO_PKG_VERSION")
+        "cuerda {} (protocol {}, frames version {FRAME_VERSION})\n",
+        env!("CARGO_PKG_VERSION"),
+        Versions::OURS,
     )
 }

@@ -21,10 +21,11 @@ use bytes::{Buf, BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::node::Message;
+use crate::node::{Message, Versions};
 use crate::ring::{Address, Id, Peer};
 
-/// The version of the framing and of [`Frame`]; the protocol's own is in the openings.
+/// The version of the framing and of what stands in an [`Opening`]. All else goes by the versions
+/// of the protocol, which the openings tell: this one never has to change with them.
 pub const FRAME_VERSION: u8 = 1;
 
 /// Everything that is sent. Variants are numbered by their place: new ones go to the end.
@@ -59,11 +60,11 @@ pub struct Known {
     pub complete: bool,
 }
 
-/// Who opens a connection.
+/// Who opens a connection. Never changes its form: processes of all releases must read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
-    /// [`crate::node::PROTOCOL_VERSION`].
-    pub protocol: u16,
+    /// Which versions of the protocol it understands.
+    pub protocol: Versions,
     /// The hash of the cluster's name.
     pub cluster: Id,
     /// The Ed25519 public key, which TLS has proved; without TLS it is just claimed.

@@ -16,6 +16,7 @@ use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
 use super::frame::{Frame, FrameError, Opening};
 use super::sockets::Sockets;
 use super::tls::Tls;
+use crate::node::VersionsApart;
 
 /// The bytes of a connection, secured or not.
 pub(super) type Channel<S> = Either<TlsStream<S>, S>;
@@ -51,8 +52,8 @@ pub(super) enum Refused {
     Unopened,
     #[error("it claims another public key than it proved")]
     AnotherKey,
-    #[error("it speaks version {0} of the protocol; run the same release on all nodes")]
-    Version(u16),
+    #[error("{0}")]
+    Version(#[from] VersionsApart),
     #[error("it belongs to another cluster; check the cluster's name on both")]
     Cluster,
     #[error("{0}")]
@@ -240,9 +241,7 @@ impl Door {
         proved: Option<([u8; 32], Binding)>,
         role: Role,
     ) -> Result<Admitted, Refused> {
-        if theirs.protocol != self.opening.protocol {
-            return Err(Refused::Version(theirs.protocol));
-        }
+        self.opening.protocol.common(theirs.protocol)?;
         if theirs.cluster != self.opening.cluster {
             return Err(Refused::Cluster);
         }

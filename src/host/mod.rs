@@ -12,6 +12,7 @@
 //!                 │ links.rs    which connection leads to whom
 //!                 │ timers.rs   what is due when
 //!                 │ trace.rs    the way a look-up took
+//!                 │ events/     what the nodes tell, as a stream that others read
 //!                 └ seeds.rs    whom to join;  bootstrap.rs  who knows whom to join
 //! ```
 //!

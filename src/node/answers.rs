@@ -20,7 +20,7 @@ impl Node {
                 Ok(()) => Reply::Hello(self.hello()),
                 Err(refusal) => {
                     net.emit(Event::Refused(from, refusal));
-                    Reply::Refused(refusal)
+                    Reply::Refused(refusal.mirrored())
                 }
             },
             Request::Records(stamped) => return self.handle_records(from, id, *stamped, net),

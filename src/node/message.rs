@@ -15,10 +15,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::record_message::{RecordReply, RecordRequest, Stamped};
+use super::versions::{Versions, VersionsApart};
 use crate::ring::{Id, Peer, SuccessorList};
-
-/// The version of the protocol that this code speaks. Nodes of another version are refused.
-pub const PROTOCOL_VERSION: u16 = 1;
 
 /// Tells the requests of a node apart, across its restarts too: the incarnation and a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,11 +115,12 @@ pub enum Reply {
     Records(Box<Stamped<RecordReply>>),
 }
 
-/// What nodes must agree on before they talk, and what they tell of themselves.
+/// What nodes must agree on before they talk, and what they tell of themselves. Never changes its
+/// form: nodes of all releases must read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hello {
-    /// [`PROTOCOL_VERSION`].
-    pub version: u16,
+    /// Which versions of the protocol the sender understands.
+    pub versions: Versions,
     /// The hash of the cluster's name.
     pub cluster: Id,
     /// r, the length of successor lists.
@@ -150,9 +149,9 @@ pub struct Hello {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// They speak different versions of the protocol.
-    #[error("it speaks another version of the protocol; run the same release on all nodes")]
-    Version,
+    /// They understand no version of the protocol in common.
+    #[error("{0}")]
+    Version(VersionsApart),
     /// They belong to clusters of different names.
     #[error("it belongs to another cluster; check the cluster's name on both")]
     Cluster,
@@ -170,8 +169,8 @@ impl Hello {
     /// # Errors
     /// What they differ in; the gravest first.
     pub fn accepts(&self, other: &Hello) -> Result<(), Refusal> {
-        if self.version != other.version {
-            Err(Refusal::Version)
+        if let Err(apart) = self.versions.common(other.versions) {
+            Err(Refusal::Version(apart))
         } else if self.cluster != other.cluster {
             Err(Refusal::Cluster)
         } else if self.successors != other.successors {
@@ -180,6 +179,16 @@ impl Hello {
             Err(Refusal::Replicas)
         } else {
             Ok(())
+        }
+    }
+}
+
+impl Refusal {
+    /// The same as the refused node sees it.
+    pub(super) const fn mirrored(self) -> Refusal {
+        match self {
+            Refusal::Version(apart) => Refusal::Version(apart.mirrored()),
+            other => other,
         }
     }
 }
@@ -196,8 +205,19 @@ const fn peers_size(peers: &[Peer]) -> usize {
     varint(peers.len() as u64) + peers.len() * PEER_SIZE
 }
 
+const fn versions_size(versions: Versions) -> usize {
+    varint(versions.newest as u64) + varint(versions.oldest as u64)
+}
+
+const fn refusal_size(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::Version(apart) => 1 + versions_size(apart.ours) + versions_size(apart.theirs),
+        Refusal::Cluster | Refusal::Successors | Refusal::Replicas => 1,
+    }
+}
+
 const fn hello_size(hello: &Hello) -> usize {
-    varint(hello.version as u64) + 20 + 1 + 1 + varint(hello.incarnation as u64) + 1
+    versions_size(hello.versions) + 20 + 1 + 1 + varint(hello.incarnation as u64) + 1
 }
 
 /// Messages about records are rare enough to be counted byte by byte.
@@ -264,7 +284,7 @@ impl Message {
                     + 1
                     + match reply {
                         Reply::Hello(hello) => hello_size(hello),
-                        Reply::Refused(_) => 1,
+                        Reply::Refused(refusal) => refusal_size(refusal),
                         Reply::Pong
                         | Reply::Busy
                         | Reply::NotMember
@@ -303,18 +323,24 @@ mod tests {
         })
     }
 
+    fn any_versions() -> impl Strategy<Value = Versions> {
+        any::<(u16, u16)>().prop_map(|(newest, oldest)| Versions { newest, oldest })
+    }
+
     fn any_hello() -> impl Strategy<Value = Hello> {
-        (any::<(u16, u64, u8, u8, u32, bool)>()).prop_map(|(version, cluster, r, k, n, member)| {
-            let cluster = Id::from_high(cluster);
-            Hello {
-                version,
-                cluster,
-                successors: r,
-                replicas: k,
-                incarnation: n,
-                member,
-            }
-        })
+        (any_versions(), any::<(u64, u8, u8, u32, bool)>()).prop_map(
+            |(versions, (cluster, r, k, n, member))| {
+                let cluster = Id::from_high(cluster);
+                Hello {
+                    versions,
+                    cluster,
+                    successors: r,
+                    replicas: k,
+                    incarnation: n,
+                    member,
+                }
+            },
+        )
     }
 
     fn any_message() -> impl Strategy<Value = Message> {
@@ -334,6 +360,9 @@ mod tests {
         let reply = prop_oneof![
             any_hello().prop_map(Reply::Hello),
             Just(Reply::Refused(Refusal::Cluster)),
+            (any_versions(), any_versions()).prop_map(|(ours, theirs)| {
+                Reply::Refused(Refusal::Version(VersionsApart { ours, theirs }))
+            }),
             Just(Reply::Pong),
             Just(Reply::Busy),
             Just(Reply::NotMember),
@@ -373,7 +402,7 @@ mod tests {
     #[test]
     fn nodes_that_differ_in_what_matters_refuse_each_other() {
         let hello = Hello {
-            version: PROTOCOL_VERSION,
+            versions: Versions::OURS,
             cluster: Id::of_key(b"songs"),
             successors: 8,
             replicas: 3,
@@ -388,13 +417,21 @@ mod tests {
             }),
             Ok(())
         );
+        let later = Versions {
+            newest: 9,
+            oldest: 8,
+        };
+        let apart = VersionsApart {
+            ours: Versions::OURS,
+            theirs: later,
+        };
         for (other, refusal) in [
             (
                 Hello {
-                    version: 9,
+                    versions: later,
                     ..hello
                 },
-                Refusal::Version,
+                Refusal::Version(apart),
             ),
             (
                 Hello {

@@ -36,6 +36,7 @@ mod rtt;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,10 +45,11 @@ use std::time::Duration;
 pub use access::{AccessError, Condition, Denied, Fetched, Write, Written};
 pub use config::{Config, ConfigError};
 pub use error::LookupError;
-pub use message::{Hello, Message, PROTOCOL_VERSION, Refusal, Reply, Request, RequestId};
+pub use message::{Hello, Message, Refusal, Reply, Request, RequestId};
 pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
 pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 pub use standing::Standing;
+pub use versions::{PROTOCOL_OLDEST, PROTOCOL_VERSION, Versions, VersionsApart};
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
 use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
@@ -394,7 +396,7 @@ impl Node {
 
     fn hello(&self) -> Hello {
         Hello {
-            version: PROTOCOL_VERSION,
+            versions: Versions::OURS,
             cluster: Id::of_key(self.config.cluster.as_bytes()),
             successors: self.config.successors,
             replicas: self.config.replicas,

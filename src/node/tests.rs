@@ -14,4 +14,5 @@ mod restart;
 mod reunion;
 mod steps;
 mod stranded;
+mod wire;
 mod world;

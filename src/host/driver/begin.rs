@@ -28,7 +28,7 @@ use crate::host::sockets::Sockets;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
-use crate::node::{ConfigError, Input, Node, PROTOCOL_VERSION};
+use crate::node::{ConfigError, Input, Node, Versions};
 use crate::ring::{Id, Peer};
 use crate::store::StoreError;
 
@@ -98,7 +98,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             return Err(StartError::Advertise(address));
         }
         let opening = Opening {
-            protocol: PROTOCOL_VERSION,
+            protocol: Versions::OURS,
             cluster: Id::of_key(settings.node.cluster.as_bytes()),
             public_key: settings.identity.public_key(),
             address: address.into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::host::hooks::Hooks;
 use crate::host::limits::EVENT_BYTES;
-use crate::node::{Config, Event, Ignored, LookupError, Node, Refusal};
+use crate::node::{Config, Event, Ignored, LookupError, Node, Refusal, Versions, VersionsApart};
 use crate::record::{Conflict, Field, Record, Stamp, StampText};
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Fingers, Id, Neighbours};
@@ -62,6 +62,17 @@ fn events() -> Vec<Event> {
         kept: stamp(2),
         lost: stamp(1),
     };
+    let later = Versions {
+        newest: 9,
+        oldest: 8,
+    };
+    let apart = VersionsApart {
+        ours: Versions {
+            newest: 2,
+            oldest: 1,
+        },
+        theirs: later,
+    };
     vec![
         Event::Joined,
         Event::NeighboursChanged,
@@ -73,6 +84,7 @@ fn events() -> Vec<Event> {
         Event::SetAside,
         Event::Damaged(Id::of_key(b"song")),
         Event::Refused(peer(2), Refusal::Cluster),
+        Event::Refused(peer(2), Refusal::Version(apart)),
         Event::Ignored(peer(2), Ignored::Unasked),
     ]
 }

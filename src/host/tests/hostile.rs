@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::stranger::*;
 use super::*;
 use crate::host::{FRAME_VERSION, Frame, Sockets, limits};
-use crate::node::{Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId};
+use crate::node::{Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Versions};
 use crate::ring::{Fingers, Id, Neighbours, Peer};
 
 /// Settings for a slow machine: a reply may take long, and no neighbour is given up soon.
@@ -330,7 +330,12 @@ async fn a_second_opening_and_words_for_bootstrap_nodes_end_the_connection() {
 async fn openings_that_do_not_fit_are_refused() {
     let (handles, address, client) = victim(&Security::tls()).await;
     let mends: [fn(&mut crate::host::Opening); 3] = [
-        |opening| opening.protocol = PROTOCOL_VERSION + 1,
+        |opening| {
+            opening.protocol = Versions {
+                newest: PROTOCOL_VERSION + 2,
+                oldest: PROTOCOL_VERSION + 1,
+            }
+        },
         |opening| opening.cluster = Id::of_key(b"another"),
         |opening| opening.public_key = Identity::from_seed([2; 32]).public_key(),
     ];
@@ -349,6 +354,18 @@ async fn openings_that_do_not_fit_are_refused() {
     client.end().await;
     assert_eq!(count(&handles[0], "connections_refused"), 3);
     assert_eq!(count(&handles[0], "handshakes_failed"), 0);
+}
+
+#[tokio::test]
+async fn a_later_release_that_understands_this_one_is_let_in() {
+    let (handles, address, client) = victim(&Security::tls()).await;
+    let mut later = Stranger::new(50, &Security::tls());
+    later.opening.protocol.newest = PROTOCOL_VERSION + 1;
+    let mut line = later.call(&Tcp, address).await;
+    line.send(&question(1, Request::Ping)).await.unwrap();
+    assert!(matches!(line.message().await, Message::Reply { .. }));
+    client.end().await;
+    assert_eq!(count(&handles[0], "connections_refused"), 0);
 }
 
 #[tokio::test]

@@ -325,13 +325,14 @@ impl Join {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Versions;
     use crate::node::ask::script::drive;
     use crate::ring::Id;
     use crate::ring::test_peers::{peer, peers};
     use proptest::prelude::*;
 
     const HELLO: Hello = Hello {
-        version: 1,
+        versions: Versions::OURS,
         cluster: Id::ZERO,
         successors: 3,
         replicas: 3,
@@ -484,7 +485,7 @@ mod tests {
                 Some(match (kind, request) {
                     (1, _) => Reply::NotMember,
                     (2, Request::Hello(_)) => Reply::Hello(HELLO),
-                    (3, Request::Hello(_)) => Reply::Refused(Refusal::Version),
+                    (3, Request::Hello(_)) => Reply::Refused(Refusal::Successors),
                     (_, Request::Hello(_)) => Reply::Hello(MEMBER),
                     (4, Request::Find { .. }) => Reply::Owner,
                     (_, Request::Find { confirm: true, .. }) => Reply::Before(peer(*place)),

@@ -10,8 +10,7 @@ use proptest::prelude::*;
 use super::limits::{forged, peers_held};
 use super::world::*;
 use crate::node::{
-    Event, Hello, Input, Message, PROTOCOL_VERSION, Refusal, Reply, Request, RequestId, Timer,
-    limits,
+    Event, Hello, Input, Message, Refusal, Reply, Request, RequestId, Timer, Versions, limits,
 };
 use crate::ring::test_peers::peer;
 use crate::ring::{Id, Peer};
@@ -58,7 +57,7 @@ fn any_peers() -> impl Strategy<Value = Vec<Peer>> {
 fn any_hello() -> impl Strategy<Value = Hello> {
     let fits = prop::bool::weighted(0.8);
     (fits, any::<bool>(), 0u32..3).prop_map(|(fits, member, incarnation)| Hello {
-        version: PROTOCOL_VERSION,
+        versions: Versions::OURS,
         cluster: Id::of_key(if fits { b"cuerda" } else { b"others" }),
         successors: 3,
         replicas: 1,

@@ -3,6 +3,7 @@
 use super::world::*;
 use crate::node::{
     Config, Event, Hello, Input, Message, Node, PROTOCOL_VERSION, Refusal, Reply, Request, Timer,
+    Versions, VersionsApart,
 };
 use crate::ring::Id;
 use crate::ring::test_peers::{peer, peers};
@@ -11,7 +12,7 @@ const TEN: [u8; 10] = [120, 30, 200, 10, 90, 31, 250, 60, 150, 5];
 
 fn hello(member: bool) -> Hello {
     Hello {
-        version: PROTOCOL_VERSION,
+        versions: Versions::OURS,
         cluster: Id::of_key(b"cuerda"),
         successors: 3,
         replicas: 1,
@@ -23,13 +24,20 @@ fn hello(member: bool) -> Hello {
 /// Everything in which a peer may differ, the gravest first.
 fn misfits() -> [(Hello, Refusal); 4] {
     let base = hello(true);
+    let later = Versions {
+        newest: PROTOCOL_VERSION + 2,
+        oldest: PROTOCOL_VERSION + 1,
+    };
     [
         (
             Hello {
-                version: PROTOCOL_VERSION + 1,
+                versions: later,
                 ..base
             },
-            Refusal::Version,
+            Refusal::Version(VersionsApart {
+                ours: Versions::OURS,
+                theirs: later,
+            }),
         ),
         (
             Hello {
@@ -217,10 +225,31 @@ fn who_does_not_fit_is_refused_by_members_and_by_others() {
     for mut bench in [Bench::outside(20), Bench::member(20, 10, &[30])] {
         for (theirs, refusal) in misfits() {
             bench.ask(40, Request::Hello(theirs));
-            assert_eq!(bench.replied(), [(40, Reply::Refused(refusal))]);
+            let seen_there = Reply::Refused(refusal.mirrored());
+            assert_eq!(bench.replied(), [(40, seen_there)]);
             assert_eq!(bench.net.take_events(), [Event::Refused(peer(40), refusal)]);
         }
     }
+}
+
+#[test]
+fn a_later_release_that_understands_this_one_may_come_in() {
+    let mut bench = Bench::member(20, 10, &[30]);
+    let versions = Versions {
+        newest: PROTOCOL_VERSION + 1,
+        oldest: PROTOCOL_VERSION,
+    };
+    let later = Hello {
+        versions,
+        ..hello(false)
+    };
+    bench.ask(40, Request::Hello(later));
+    let replied = bench.replied();
+    assert!(
+        matches!(replied[..], [(40, Reply::Hello(ours))] if ours.versions == Versions::OURS),
+        "{replied:?}"
+    );
+    assert_eq!(bench.net.take_events(), []);
 }
 
 #[test]

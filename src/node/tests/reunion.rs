@@ -1,9 +1,7 @@
 //! Two rings that were one, and peers that are worth asking again.
 
 use super::world::*;
-use crate::node::{
-    Config, Event, Hello, Input, Message, PROTOCOL_VERSION, Refusal, Reply, Request, Timer,
-};
+use crate::node::{Config, Event, Hello, Input, Message, Refusal, Reply, Request, Timer, Versions};
 use crate::ring::Id;
 use crate::ring::test_peers::{peer, peers};
 
@@ -11,7 +9,7 @@ const EIGHT: [u8; 8] = [10, 40, 70, 100, 130, 160, 190, 220];
 
 fn hello() -> Hello {
     Hello {
-        version: PROTOCOL_VERSION,
+        versions: Versions::OURS,
         cluster: Id::of_key(b"cuerda"),
         successors: 3,
         replicas: 1,

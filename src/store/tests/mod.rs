@@ -3,6 +3,7 @@
 //! A store is tested with the disk under it, as a [`Lab`]: something that can be committed to,
 //! can crash, and can be damaged.
 
+mod format;
 mod laws;
 mod model;
 mod sqlite;
