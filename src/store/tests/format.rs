@@ -6,10 +6,7 @@ use rusqlite::Connection;
 
 use super::*;
 
-fn kept() -> String {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/tests/format-1.sql");
-    std::fs::read_to_string(file).unwrap()
-}
+const KEPT: &str = include_str!("format-1.sql");
 
 fn stamp(milliseconds: u64) -> Stamp {
     Stamp {
@@ -107,7 +104,7 @@ fn a_file_is_written_as_it_was_in_the_first_release() {
     write(&mut Database::open(&path).unwrap());
     let written = dump(&Connection::open(&path).unwrap());
     assert!(
-        written == kept(),
+        written == KEPT,
         "the format has changed: raise FORMAT and go on reading the old one\n{written}"
     );
 }
@@ -117,7 +114,7 @@ fn a_file_of_the_first_release_is_read_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.db");
     let made = Connection::open(&path).unwrap();
-    made.execute_batch(&kept()).unwrap();
+    made.execute_batch(KEPT).unwrap();
     drop(made);
     let mut database = Database::open(&path).unwrap();
     for (number, records) in [(1, 2), (2, 1)] {
