@@ -136,6 +136,7 @@ fn fault(reports: &[Report], place: usize, headings: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FaultFired;
     use super::super::sample::sample;
     use super::*;
     use crate::world::Sights;
@@ -144,16 +145,28 @@ mod tests {
     fn worlds_stand_side_by_side() {
         let mut one = sample();
         one.world = "events".to_owned();
+        one.faults = vec![FaultFired {
+            at_s: 4.0,
+            until_s: Some(10.0),
+            kind: "one_way".to_owned(),
+            nodes: vec![
+                vec!["n3".to_owned()],
+                vec!["n0".to_owned(), "n1".to_owned()],
+            ],
+            seen: Sights {
+                timed_out: 1234,
+                ..Sights::default()
+            },
+        }];
         let mut other = one.clone();
         other.world = "containers".to_owned();
         other.verdict = Verdict::Fail;
         other.writes = None;
-        for (fault, refused) in other.faults.iter_mut().zip([7, 0]) {
-            fault.seen = Sights {
-                refused,
-                ..Sights::default()
-            };
-        }
+        other.faults[0].seen = Sights {
+            refused: 7,
+            timed_out: 40,
+            ..Sights::default()
+        };
         insta::assert_snapshot!(render(&[one, other]));
     }
 }

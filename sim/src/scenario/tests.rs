@@ -405,7 +405,7 @@ fn the_command_line_overrides_the_file() {
     let error = parse_with(text, &nodes(0)).expect_err("no nodes at all");
     assert_eq!(error.problems().len(), 1, "{error}");
 
-    let world = "world = \"containers\"\nduration = \"1m\"\nring.nodes = 1\n";
+    let world = "world = \"turmoil\"\nduration = \"1m\"\nring.nodes = 65\n";
     let events = Overrides {
         world: Some(World::Events),
         ..Overrides::default()
