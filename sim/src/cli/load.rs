@@ -2,7 +2,6 @@
 //! command line meets the parser and the worlds.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cuerda_sim::report::{Report, judge, metric_paths, terminal};
@@ -10,7 +9,7 @@ use cuerda_sim::run::{self, Progress};
 use cuerda_sim::scenario::{self, Scenario, World};
 use cuerda_sim::world::containers;
 
-use super::Failure;
+use super::{Exit, Failure};
 
 /// Where the project keeps its scenarios, seen from its root.
 pub(crate) const FOLDER: &str = "scenarios";
@@ -90,8 +89,10 @@ impl Loaded {
         }
         containers::ready().map_err(|trouble| Failure::Other(trouble.to_string()))?;
         let watched = ctrlc::set_handler(|| {
-            if !containers::INTERRUPTED.swap(true, Ordering::Relaxed) {
+            if containers::interrupt() {
                 eprintln!("stopping, and taking the containers away");
+            } else {
+                std::process::exit(i32::from(Exit::NotHeld as u8));
             }
         });
         match watched {

@@ -4,6 +4,8 @@
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
+use cuerda_sim::scenario::World;
+
 use super::load::{self, Overrides};
 use super::twice::{self, Digests};
 use super::{Exit, Failure, print};
@@ -30,6 +32,11 @@ pub(crate) struct Args {
 /// Plays the scenario to its end and prints what was asked for.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let loaded = load::load(&args.file, args.seed, &args.overrides)?;
+    // Its containers could be taken away by nobody.
+    if loaded.scenario.world == World::Containers {
+        let why = "what happens in the `containers` world can't be traced";
+        return Err(Failure::Other(why.to_owned()));
+    }
     let Some((from, to)) = args.trace_from.zip(args.trace_to) else {
         let mut digests = Digests::default();
         let report = loaded.play_traced(&mut |_, at, line| digests.add(at, line));

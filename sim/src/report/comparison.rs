@@ -109,11 +109,18 @@ fn fault(reports: &[Report], place: usize, headings: &[&str]) -> String {
     let until = first
         .until_s
         .map_or_else(String::new, |until| format!(" to {}", seconds(until)));
+    let elsewhere = reports.iter().filter_map(fired);
+    let elsewhere = elsewhere.filter(|fault| fault.nodes != first.nodes).count();
     let mut text = format!(
-        "{} at {}{until}: {}\n",
+        "{} at {}{until}: {}{}\n",
         first.kind,
         seconds(first.at_s),
-        hit.join(" | ")
+        hit.join(" | "),
+        if elsewhere > 0 {
+            ", and others in the other worlds"
+        } else {
+            ""
+        }
     );
     let seen: Vec<_> = reports
         .iter()

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cuerda_sim::report::words::{grouped, harmless, moment};
 use cuerda_sim::report::{Report, Verdict};
 use cuerda_sim::scenario::World;
+use cuerda_sim::world::containers;
 use serde_json::json;
 
 use self::distribution::Distributions;
@@ -238,7 +239,8 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
+        // Whoever has containers to take away does that first.
+        if set.swap(true, Ordering::Relaxed) && !containers::interrupt() {
             std::process::exit(i32::from(Exit::Incomplete as u8));
         }
         eprintln!("stopping once the running seeds are done; again to stop now");

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::{Told, What, World};
+use super::{Asked, Told, What, World};
 
 /// How long a node may take to answer: longer than it waits for others.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -39,9 +39,10 @@ impl World {
     /// Asks a machine what a client would, beside whatever else goes on. False if no client asks
     /// such a thing.
     pub(super) fn ask(&mut self, number: u32, input: Input) -> bool {
-        let (token, ask): (u64, Ask) = match input {
+        let (token, key, ask): (u64, Id, Ask) = match input {
             Input::Lookup { token, key } => (
                 token,
+                key,
                 Box::new(move |question, place| {
                     let (result, timeouts) = look_up(place, key);
                     What::LookedUp(question, result, timeouts)
@@ -49,12 +50,14 @@ impl World {
             ),
             Input::Write { token, key, write } => (
                 token,
+                key,
                 Box::new(move |question, place| {
                     What::Wrote(question, self::write(place, key, &write))
                 }),
             ),
             Input::Read { token, key, past } => (
                 token,
+                key,
                 Box::new(move |question, place| {
                     What::Read(question, Box::new(read(place, key, past)))
                 }),
@@ -64,7 +67,13 @@ impl World {
         self.questions += 1;
         let question = self.questions;
         let epoch = self.machines[number as usize].epoch;
-        self.asked.insert(question, (number, epoch, token));
+        let asked = Asked {
+            number,
+            epoch,
+            token,
+            key,
+        };
+        self.asked.insert(question, asked);
         let (sender, clock) = (self.sender.clone(), self.clock);
         let place = self.control(number);
         super::beside(move || {
@@ -83,6 +92,21 @@ impl World {
     /// Where a machine answers clients.
     pub(super) fn control(&self, number: u32) -> String {
         format!("{}:4080", self.layout.address(number))
+    }
+}
+
+/// Tells a node to leave. It may be gone before it has answered.
+pub(super) fn leave(place: &str) -> Result<(), String> {
+    let agent = agent(Duration::from_secs(120));
+    match agent.post(format!("http://{place}/v1/leave")).send_empty() {
+        Ok(mut response) if !response.status().is_success() => {
+            let said = response.body_mut().read_to_string();
+            Err(said.unwrap_or_else(|error| error.to_string()))
+        }
+        Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Err(error.to_string())
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nfq::{Message, Queue, Verdict};
 
 use super::engine::Trouble;
-use super::namespace::enter;
+use super::namespace::Namespace;
 use crate::world::Time;
 
 /// How precisely packets are kept.
@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_micros(500);
 /// How many packets a queue keeps: more than nodes send within any delay that is of use.
 const ROOM: u32 = 100_000;
 
-/// The queues of one namespace. Dropped, they let go of everything.
+/// The queues of one network. Dropped, they let go of everything.
 pub(super) struct Delays {
     times: Vec<Time>,
     over: Arc<AtomicBool>,
@@ -45,14 +45,14 @@ impl Delays {
         &self.times
     }
 
-    /// Begins to keep what comes into the queues 0, 1, … of the network of a process, each for its
-    /// time in nanoseconds.
-    pub(super) fn start(process: i32, times: &[Time]) -> Result<Delays, Trouble> {
+    /// Begins to keep what comes into the queues 0, 1, … of a network, each for its time in
+    /// nanoseconds.
+    pub(super) fn start(network: Namespace, times: &[Time]) -> Result<Delays, Trouble> {
         let over = Arc::new(AtomicBool::new(false));
         let (ready, began) = channel();
         let (ended, kept) = (Arc::clone(&over), times.to_vec());
         let keeper = super::beside(move || {
-            let queue = enter(process).and_then(|()| {
+            let queue = network.enter().and_then(|()| {
                 let opened = open(kept.len());
                 opened.map_err(|error| format!("packets can't be queued: {error}"))
             });

@@ -1,6 +1,7 @@
 //! The engine: the `docker` command, and the labels by which all that a world made is found again.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,6 +35,9 @@ pub enum Trouble {
         /// What it said about that.
         said: String,
     },
+    /// The user wants no more.
+    #[error("interrupted")]
+    Interrupted,
     /// The nodes did not form a ring.
     #[error("the nodes formed no ring within {within_s} s: {said}")]
     NoRing {
@@ -47,6 +51,14 @@ pub enum Trouble {
     NoWalls(String),
 }
 
+/// `docker` with these arguments. A Ctrl-C at the terminal is for this program alone: the command
+/// ends what it has begun.
+pub(super) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command.args(arguments).process_group(0);
+    command
+}
+
 /// Runs `docker` with these arguments, and returns what it prints.
 pub(super) fn docker(arguments: &[&str]) -> Result<String, Trouble> {
     feed(arguments, &[])
@@ -58,18 +70,15 @@ pub(super) fn feed(arguments: &[&str], input: &[u8]) -> Result<String, Trouble> 
         command: arguments.join(" "),
         said,
     };
-    let mut child = Command::new("docker")
-        .args(arguments)
+    let mut child = command(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| Trouble::NoCommand(error.to_string()))?;
-    let stdin = child.stdin.take();
-    if let Some(mut stdin) = stdin
-        && let Err(error) = stdin.write_all(input)
-    {
-        return Err(failed(error.to_string()));
+    if let Some(mut stdin) = child.stdin.take() {
+        // Who does not read to the end says why.
+        let _ = stdin.write_all(input);
     }
     let output = child
         .wait_with_output()
@@ -122,8 +131,8 @@ impl Engine {
     /// A run of its own. What runs of processes that are gone left behind is taken away.
     pub(super) fn start() -> Result<Engine, Trouble> {
         ready()?;
-        sweep_dead();
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+        sweep_dead(number == 0);
         Ok(Engine {
             run: format!("{}-{number}", std::process::id()),
             image: image(),
@@ -180,8 +189,9 @@ fn sweep(label: &str) {
     }
 }
 
-/// Takes away what worlds of dead processes have left.
-fn sweep_dead() {
+/// Takes away what worlds of dead processes have left. Before the `first` world of this process,
+/// whatever has its number is of another one that had it.
+fn sweep_dead(first: bool) {
     let format = format!("{{{{.Label \"{LABEL}\"}}}}");
     let filter = format!("label={LABEL}");
     let lists: [&[&str]; 3] = [&["ps", "--all"], &["volume", "ls"], &["network", "ls"]];
@@ -191,7 +201,8 @@ fn sweep_dead() {
         runs.extend(found.unwrap_or_default().lines().map(str::to_owned));
     }
     for run in runs {
-        if !is_alive(&run) {
+        let mine = run.starts_with(&format!("{}-", std::process::id()));
+        if !is_alive(&run) || mine && first {
             sweep(&format!("{LABEL}={run}"));
         }
     }

@@ -57,7 +57,8 @@ impl Layout {
                     layout.start_router(engine)?;
                     return Ok(layout);
                 }
-                Err(error) => trouble = Some(error),
+                Err(error) if error.to_string().contains("overlap") => trouble = Some(error),
+                Err(error) => return Err(error),
             }
         }
         Err(trouble.expect("there was at least one try"))
@@ -163,17 +164,25 @@ fn network(engine: &Engine, name: &str, octet: u8, network: u8) -> Result<(), Tr
 }
 
 #[cfg(test)]
+impl Layout {
+    /// Networks that are nowhere.
+    pub(super) fn imagined() -> Layout {
+        Layout {
+            octet: 180,
+            near: "near".to_owned(),
+            far: "far".to_owned(),
+            router: "router".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_node_has_an_address_of_its_own() {
-        let layout = Layout {
-            octet: 180,
-            near: "near".to_owned(),
-            far: "far".to_owned(),
-            router: "router".to_owned(),
-        };
+        let layout = Layout::imagined();
         for number in 0..crate::scenario::CONTAINERS_NODES {
             let address = layout.address(number);
             assert_eq!(layout.number(address), Some(number));

@@ -3,7 +3,7 @@
 //! All of it waits for the engine, so each life has a thread of its own.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use cuerda::host::Identity;
 use cuerda::node::Config;
 
-use super::engine::{Engine, Trouble, docker, feed};
+use super::engine::{Engine, Trouble, command, docker, feed};
 use super::stream;
 use super::{Clock, Told, What};
 
@@ -30,8 +30,8 @@ pub(super) struct Birth {
     pub(super) volume: String,
     pub(super) network: String,
     pub(super) address: String,
-    /// The key to put on a new disk.
-    pub(super) key: Option<[u8; 32]>,
+    /// The key that belongs on its disk.
+    pub(super) key: [u8; 32],
     /// The node's settings, as the program reads them from its environment.
     pub(super) settings: Vec<String>,
     /// The container that had this disk before, which may still be about to end.
@@ -76,11 +76,15 @@ impl Life {
                 Ok(None) => return,
                 Err(trouble) => return send(clock.real(), What::Failed(trouble)),
             }
-            mine.follow(|line| {
-                if let Some(line) = stream::parse(line) {
-                    send(clock.of(line.at_us), What::Line(Box::new(line)));
-                }
+            mine.follow(|line| match stream::parse(line) {
+                Ok(Some(line)) => send(clock.of(line.at_us), What::Line(Box::new(line))),
+                Ok(None) => {}
+                Err(why) => send(clock.real(), What::Unheard(why)),
             });
+            if mine.is_running() {
+                let why = "its log ended while it runs".to_owned();
+                return send(clock.real(), What::Unheard(why));
+            }
             send(clock.real(), What::Ended(mine.end()));
         });
         life
@@ -104,16 +108,16 @@ impl Life {
         docker(&["volume", "create", "--label", &label, &birth.volume])?;
         let mut create = vec!["create", "--name", &birth.name, "--label", &label];
         create.extend(["--network", &birth.network, "--ip", &birth.address]);
-        create.extend(["--cap-drop", "ALL", "--volume", &disk]);
+        create.extend(["--cap-drop", "ALL", "--volume", &disk, "--no-healthcheck"]);
+        // Whatever the engine does by default: nothing may be missing.
+        create.extend(["--log-driver", "json-file", "--log-opt", "max-size=1g"]);
         for setting in &birth.settings {
             create.extend(["--env", setting]);
         }
         create.extend([engine.image(), "node", "run"]);
         docker(&create)?;
-        if let Some(key) = birth.key {
-            let place = format!("{}:/data", birth.name);
-            feed(&["cp", "-", &place], &archive(key, &engine.secret()))?;
-        }
+        let place = format!("{}:/data", birth.name);
+        feed(&["cp", "-", &place], &archive(birth.key, &engine.secret()))?;
         docker(&["start", &birth.name])?;
         let process = docker(&["inspect", "--format", "{{.State.Pid}}", &birth.name])?;
         let process = process.parse().unwrap_or(0);
@@ -123,27 +127,35 @@ impl Life {
 
     /// Hands over each line that the container prints, until it ends.
     fn follow(&self, mut line: impl FnMut(&str)) {
-        let follower = Command::new("docker")
-            .args(["logs", "--follow", &self.name])
+        let follower = command(&["logs", "--follow", &self.name])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
         let Ok(mut follower) = follower else { return };
         if let Some(printed) = follower.stdout.take() {
-            for printed in BufReader::new(printed).lines().map_while(Result::ok) {
-                line(&printed);
+            let printed = BufReader::new(printed).split(b'\n').map_while(Result::ok);
+            for printed in printed {
+                line(&String::from_utf8_lossy(&printed));
             }
         }
         let _ = follower.wait();
     }
 
+    fn is_running(&self) -> bool {
+        let said = docker(&["inspect", "--format", "{{.State.Running}}", &self.name]);
+        said.is_ok_and(|said| said == "true")
+    }
+
+    /// It is not started any more; one that is just being started runs when this returns.
+    pub(super) fn close(&self) {
+        *self.gate() = true;
+    }
+
     /// With what the container ended.
     fn end(&self) -> String {
         let code = docker(&["wait", &self.name]).unwrap_or_default();
-        let log = Command::new("docker")
-            .args(["logs", "--tail", "3", &self.name])
-            .output();
+        let log = command(&["logs", "--tail", "3", &self.name]).output();
         let log = log.map_or(String::new(), |output| {
             String::from_utf8_lossy(&output.stderr).trim().to_owned()
         });
@@ -160,14 +172,22 @@ impl Life {
         }
     }
 
-    /// Stops its processes where they are.
+    /// Stops its processes where they are, if it has any.
     pub(super) fn pause(&self) -> Result<(), Trouble> {
-        docker(&["pause", &self.name]).map(|_| ())
+        self.tell("pause")
     }
 
     /// Lets them go on.
     pub(super) fn unpause(&self) -> Result<(), Trouble> {
-        docker(&["unpause", &self.name]).map(|_| ())
+        self.tell("unpause")
+    }
+
+    fn tell(&self, what: &str) -> Result<(), Trouble> {
+        match docker(&[what, &self.name]) {
+            Err(trouble) if self.is_running() => Err(trouble),
+            // One that has just ended need not be told.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use cuerda::ring::{Id, Peer};
 use cuerda::store::MemoryStore;
 
 use super::life::{Birth, Life, settings};
-use super::{BEHIND, Machine, World, totals};
+use super::{AGAIN, BEHIND, HEARSAY, Machine, Stage, Told, What, World, totals};
 use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
 use crate::world::{Digest, Sights, Time, Watcher, address_of, number_of};
 
@@ -53,6 +53,19 @@ impl crate::world::World for World {
     }
 
     fn seen(&mut self) -> BTreeMap<usize, Sights> {
+        if self.late > 0 {
+            self.notes.push(format!(
+                "{} times somebody told something so late that others were heard first",
+                std::mem::take(&mut self.late)
+            ));
+        }
+        if self.spoken_for > 0 {
+            self.notes.push(format!(
+                "{} copies are taken to be there that clients were told of and whose nodes were \
+                 killed before they told",
+                std::mem::take(&mut self.spoken_for)
+            ));
+        }
         script::seen(self)
     }
 
@@ -95,17 +108,28 @@ impl crate::world::World for World {
 impl World {
     /// A container of this machine runs.
     pub(super) fn runs(&mut self, number: u32, process: i32) {
-        if let Err(trouble) = self.walls.runs(number, process) {
-            self.breaks(trouble.to_string());
+        let machine = &mut self.machines[number as usize];
+        if machine.stage != Stage::Starting || !machine.up {
+            return;
         }
-        let machine = &self.machines[number as usize];
-        if machine.paused > 0
-            && let Some(life) = &machine.life
-            && let Err(trouble) = life.pause()
-        {
+        machine.stage = Stage::Running;
+        let paused = match &machine.life {
+            Some(life) if machine.paused > 0 => life.pause(),
+            _ => Ok(()),
+        };
+        if let Err(trouble) = paused.and(self.walls.runs(number, process)) {
             self.breaks(trouble.to_string());
         }
         self.watch();
+    }
+
+    /// A container of this machine tells nothing any more.
+    pub(super) fn ended(&mut self, number: u32) {
+        let machine = &mut self.machines[number as usize];
+        // One that nobody told to end is still to be noticed.
+        if machine.stage == Stage::Ending {
+            machine.stage = Stage::Ended;
+        }
     }
 
     /// Whose counters are read.
@@ -125,8 +149,6 @@ impl World {
             .collect::<Vec<String>>();
         let address = self.layout.address(number).to_string();
         let machine = &mut self.machines[number as usize];
-        let key = (!machine.has_key).then_some(machine.key);
-        machine.has_key = true;
         let birth = Birth {
             number,
             epoch: machine.epoch,
@@ -135,7 +157,7 @@ impl World {
             network: self.layout.network(number).to_owned(),
             settings: settings(&self.config, &address, &places),
             address,
-            key,
+            key: machine.key,
             before: machine.life.take(),
         };
         let life = Life::begin(&self.engine, self.clock, birth, self.sender.clone());
@@ -198,11 +220,13 @@ impl Machines for World {
             node: Node::new(me, Arc::clone(&self.config), 0),
             key,
             disk: 0,
-            has_key: false,
+            disk_since: 0,
             up: false,
             epoch: 0,
             paused: 0,
-            ending: false,
+            told: false,
+            stage: Stage::Ended,
+            struck: None,
             life: None,
         });
         number
@@ -215,7 +239,7 @@ impl Machines for World {
         let incarnation = machine.node.incarnation() + 1;
         machine.node = Node::new(machine.node.me(), config, incarnation);
         machine.up = true;
-        machine.ending = false;
+        machine.stage = Stage::Starting;
         machine.epoch += 1;
     }
 
@@ -230,7 +254,7 @@ impl Machines for World {
     fn strike(&mut self, numbers: &[u32], watcher: &mut impl Watcher) {
         for &number in numbers {
             self.count(number);
-            self.machines[number as usize].ending = true;
+            self.machines[number as usize].stage = Stage::Ending;
         }
         std::thread::scope(|scope| {
             for &number in numbers {
@@ -240,15 +264,34 @@ impl Machines for World {
             }
         });
         let done = self.clock.real();
+        for &number in numbers {
+            self.machines[number as usize].struck = Some(done);
+        }
+        // Their logs are read to the end: what comes later would be taken for news.
+        let patience = done + HEARSAY;
+        while self.broken.is_none() && self.clock.real() < patience {
+            self.wait_until(self.clock.real() + AGAIN);
+            let has_ended = |number: &u32| self.machines[*number as usize].stage == Stage::Ended;
+            if numbers.iter().all(has_ended) {
+                break;
+            }
+        }
         self.wait_until(done + BEHIND);
         self.tell_until(done, watcher);
+    }
+
+    fn is_struck(&self, number: u32) -> bool {
+        let stage = self.machines[number as usize].stage;
+        matches!(stage, Stage::Ending | Stage::Ended)
     }
 
     fn stop(&mut self, number: u32) {
         let machine = &mut self.machines[number as usize];
         machine.up = false;
         // Who has been killed is so, and who has left ends by itself.
-        if let Some(life) = machine.life.as_ref().filter(|_| !machine.ending) {
+        let ends = matches!(machine.stage, Stage::Ending | Stage::Ended);
+        machine.stage = Stage::Ending;
+        if let Some(life) = machine.life.as_ref().filter(|_| !ends) {
             life.kill();
         }
         self.walls.ends(number);
@@ -262,7 +305,7 @@ impl Machines for World {
         let machine = &mut self.machines[number as usize];
         machine.key = key;
         machine.disk += 1;
-        machine.has_key = false;
+        machine.disk_since = machine.epoch + 1;
         let incarnation = machine.node.incarnation();
         let me = World::peer(number, key);
         machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
@@ -290,11 +333,18 @@ impl Machines for World {
             // It remembers by itself.
             Input::Remember(_) => {}
             Input::Leave => {
-                let place = self.control(number);
+                let (place, sender) = (self.control(number), self.sender.clone());
+                let (epoch, at) = (self.machines[number as usize].epoch, self.now);
                 super::beside(move || {
-                    // What comes of it is seen from outside.
-                    let agent = super::clients::agent(std::time::Duration::from_secs(120));
-                    let _ = agent.post(format!("http://{place}/v1/leave")).send_empty();
+                    if let Err(why) = super::clients::leave(&place) {
+                        let what = What::Unheard(format!("it does not leave: {why}"));
+                        let _ = sender.send(Told {
+                            at,
+                            number,
+                            epoch,
+                            what,
+                        });
+                    }
                 });
             }
             input => {
@@ -310,7 +360,7 @@ impl Machines for World {
         let machine = &mut self.machines[number as usize];
         machine.paused += 1;
         if machine.paused == 1
-            && machine.up
+            && machine.stage == Stage::Running
             && let Some(Err(trouble)) = machine.life.as_ref().map(Life::pause)
         {
             self.breaks(trouble.to_string());
@@ -322,7 +372,7 @@ impl Machines for World {
         let machine = &mut self.machines[number as usize];
         machine.paused -= 1;
         if machine.paused == 0
-            && machine.up
+            && machine.stage == Stage::Running
             && let Some(Err(trouble)) = machine.life.as_ref().map(Life::unpause)
         {
             self.breaks(trouble.to_string());

@@ -44,13 +44,16 @@ mod totals;
 mod walls;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cuerda::node::{AccessError, Config, Event, Fetched, Found, LookupError, Node, Written};
+use cuerda::record::{Field, Record, Stamp};
+use cuerda::ring::Id;
+use cuerda::store::Batch;
 
 use super::script::{self, Script};
 use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher};
@@ -70,8 +73,25 @@ const BEHIND: Time = 400_000_000;
 /// How long nothing is looked at while time passes.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// Set when the user wants the run to end: the world stops, and takes away what it has made.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// How long it may take until it is heard that what a client was told is on a disk is there, and
+/// how often that is looked for.
+const HEARSAY: Time = 5_000_000_000;
+const AGAIN: Time = 50_000_000;
+
+/// How long a client's question may be under way.
+const PATIENCE: Time = 15_000_000_000;
+
+/// Set when the user wants the run to end.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Worlds of this process that have something to take away.
+static ALIVE: AtomicU32 = AtomicU32::new(0);
+
+/// Tells the worlds of this process to stop, and to take away what they have made; they do so soon.
+/// False if there is none.
+pub fn interrupt() -> bool {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+    ALIVE.load(Ordering::Relaxed) > 0
+}
 
 /// A world at a moment.
 pub struct World {
@@ -92,10 +112,15 @@ pub struct World {
     /// What has come in and is not passed on yet, by when it was told.
     waiting: BTreeMap<(Time, u64), Told>,
     arrived: u64,
-    /// What clients wait for, by a number that is never used again: whom they asked, at which of
-    /// its starts, and the script's token.
-    asked: BTreeMap<u64, (u32, u32, u64)>,
+    /// Commits that a node was killed before it told.
+    spoken_for: u64,
+    /// What came in when it should have been passed on already.
+    late: u64,
+    /// What clients wait for, by a number that is never used again.
+    asked: BTreeMap<u64, Asked>,
     questions: u64,
+    /// The stamps that nodes have on their disks, by the node and the key.
+    stored: BTreeMap<(Id, Id), Stamp>,
     totals: Totals,
     before: totals::Counted,
     poll: Arc<Mutex<Vec<totals::Place>>>,
@@ -107,14 +132,44 @@ pub struct World {
     _sweeper: Sweeper,
 }
 
+/// Nothing is started any more; only then is everything taken away.
+impl Drop for World {
+    fn drop(&mut self) {
+        for machine in &self.machines {
+            if let Some(life) = &machine.life {
+                life.close();
+            }
+        }
+    }
+}
+
 /// Dropped, it takes away what the engine has made. The lives of containers hold the engine too,
 /// and end only then.
 struct Sweeper(Arc<Engine>);
 
+impl Sweeper {
+    fn of(engine: &Arc<Engine>) -> Sweeper {
+        ALIVE.fetch_add(1, Ordering::Relaxed);
+        Sweeper(Arc::clone(engine))
+    }
+}
+
 impl Drop for Sweeper {
     fn drop(&mut self) {
         self.0.sweep();
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// A question of a client.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Whom it asked, and at which of its starts.
+    number: u32,
+    epoch: u32,
+    /// The script's name for it.
+    token: u64,
+    key: Id,
 }
 
 /// A machine: a volume, an address, and the container that runs there now.
@@ -125,16 +180,32 @@ struct Machine {
     key: [u8; 32],
     /// Counts the disks it has had.
     disk: u32,
-    /// Whether this disk has the key on it.
-    has_key: bool,
+    /// The first of its starts that had this disk.
+    disk_since: u32,
+    /// As the script sees it.
     up: bool,
     /// Counts its starts.
     epoch: u32,
     /// How many faults pause it.
     paused: u32,
-    /// It has said good-bye, or is being killed: that its process ends is no failure.
-    ending: bool,
+    /// It has told something since it was added.
+    told: bool,
+    stage: Stage,
+    /// When it was last killed.
+    struck: Option<Time>,
     life: Option<Life>,
+}
+
+/// What the container of a machine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It is being made and started.
+    Starting,
+    Running,
+    /// It has said good-bye, or is being killed: that its process ends is no failure.
+    Ending,
+    /// It tells nothing any more.
+    Ended,
 }
 
 /// Something that happened outside, and when.
@@ -153,6 +224,8 @@ enum What {
     Runs(i32),
     /// The container has ended; why, as far as its log says.
     Ended(String),
+    /// What it told could not be heard.
+    Unheard(String),
     /// The container could not be started.
     Failed(Trouble),
     /// What its nodes have counted so far.
@@ -221,10 +294,10 @@ impl World {
         notes.push("`[network]` is not made: latency and loss are the network's own".to_owned());
         let played = Arc::new(played);
         let engine = Arc::new(Engine::start()?);
-        let sweeper = Sweeper(Arc::clone(&engine));
+        let sweeper = Sweeper::of(&engine);
         let layout = Layout::make(&engine)?;
         let (sender, receiver) = channel();
-        let walls = Walls::new(&engine, &layout)?;
+        let walls = Walls::new(&layout)?;
         let mut world = World {
             script: Script::new(&played, seed),
             config: Arc::new(played.node.clone()),
@@ -240,8 +313,11 @@ impl World {
             receiver,
             waiting: BTreeMap::new(),
             arrived: 0,
+            spoken_for: 0,
+            late: 0,
             asked: BTreeMap::new(),
             questions: 0,
+            stored: BTreeMap::new(),
             totals: Totals::default(),
             before: totals::Counted::default(),
             poll: Arc::default(),
@@ -265,7 +341,7 @@ impl World {
     fn wait_until(&mut self, real: Time) {
         while self.broken.is_none() {
             if INTERRUPTED.load(Ordering::Relaxed) {
-                return self.breaks("interrupted".to_owned());
+                return self.breaks(Trouble::Interrupted.to_string());
             }
             let left = Duration::from_nanos(real.saturating_sub(self.clock.real()));
             if left.is_zero() {
@@ -293,9 +369,14 @@ impl World {
         let is_current = self.machines[number as usize].epoch == epoch;
         match what {
             What::Runs(process) if is_current => self.runs(number, process),
+            What::Unheard(why) => self.breaks(format!("n{number} can't be heard: {why}")),
             What::Failed(trouble) => self.breaks(trouble.to_string()),
             What::Counted(counted) => self.totals.add(number, epoch, counted),
             what => {
+                if is_current && matches!(what, What::Ended(_)) {
+                    self.ended(number);
+                }
+                self.late += u64::from(at < self.now);
                 self.arrived += 1;
                 let told = Told {
                     at,
@@ -337,6 +418,20 @@ impl World {
     }
 
     fn hear(&mut self, told: Told, watcher: &mut impl Watcher) {
+        if let What::Wrote(question, Ok(written)) = &told.what
+            && let Some(asked) = self.asked.get(question).copied()
+        {
+            let unheard = self.unheard(asked, written);
+            let machine = &self.machines[asked.number as usize];
+            let waits = machine.stage == Stage::Running && self.now < told.at + HEARSAY;
+            if waits && !unheard.is_empty() {
+                self.arrived += 1;
+                self.waiting.insert((self.now + AGAIN, self.arrived), told);
+                return;
+            }
+            let written = written.clone();
+            self.speak_for_the_dead(asked, &written, &unheard, told.at, watcher);
+        }
         let Told {
             number,
             epoch,
@@ -359,8 +454,8 @@ impl World {
                 self.line(*line, number, epoch, at, watcher);
             }
             What::Ended(why) => {
-                let machine = &self.machines[number as usize];
-                if is_current && machine.up && !machine.ending {
+                let machine = &mut self.machines[number as usize];
+                if is_current && machine.up && machine.stage == Stage::Running {
                     self.breaks(format!(
                         "the program on n{number} ended, and nobody told it to: {why}"
                     ));
@@ -395,15 +490,61 @@ impl World {
                     script::pass_on(self, number, event, at, watcher);
                 }
             }
-            What::Runs(_) | What::Failed(_) | What::Counted(_) => {}
+            What::Runs(_) | What::Failed(_) | What::Counted(_) | What::Unheard(_) => {}
         }
     }
 
     /// The script's token of a question, if whoever was asked has not been stopped since.
     fn answered(&mut self, question: u64) -> Option<u64> {
-        let (number, epoch, token) = self.asked.remove(&question)?;
-        let machine = &self.machines[number as usize];
-        (machine.up && machine.epoch == epoch).then_some(token)
+        let asked = self.asked.remove(&question)?;
+        let machine = &self.machines[asked.number as usize];
+        (machine.up && machine.epoch == asked.epoch).then_some(asked.token)
+    }
+
+    /// On whose disks a write is told to be of whom nobody has heard that it is. What their nodes
+    /// tell may take longer to come than the answer to the client.
+    fn unheard(&self, asked: Asked, written: &Written) -> Vec<Id> {
+        let is_heard = |holder: &Id| {
+            let stored = self.stored.get(&(*holder, asked.key));
+            stored.is_some_and(|stamp| *stamp >= written.stamp)
+        };
+        let holders = written.holders.iter().copied();
+        holders.filter(|holder| !is_heard(holder)).collect()
+    }
+
+    /// Who is killed right after it stored something may not have come to telling it. The client
+    /// was told, so it is there.
+    fn speak_for_the_dead(
+        &mut self,
+        asked: Asked,
+        written: &Written,
+        unheard: &[Id],
+        at: Time,
+        watcher: &mut impl Watcher,
+    ) {
+        for (number, machine) in (0..).zip(&self.machines) {
+            let id = machine.node.me().id;
+            let died = machine.struck.is_some_and(|struck| struck + PATIENCE >= at);
+            if !(died && unheard.contains(&id)) {
+                continue;
+            }
+            let field = Field::new(written.stamp, None, asked.token.to_string(), None);
+            let batch = Batch {
+                number: 0,
+                records: vec![(asked.key, Some(Record::of("", field)))],
+                notes: None,
+                set_aside: false,
+            };
+            let at = Moment {
+                now: self.now,
+                cause: Cause::Timer {
+                    node: number,
+                    kind: "of its own",
+                },
+            };
+            watcher.committed(at, number, id, &batch);
+            self.spoken_for += 1;
+        }
     }
 
     /// The world can't go on. The first reason counts.

@@ -29,7 +29,13 @@ pub(super) fn start(world: &mut World) -> Result<(), Trouble> {
         }
         until(world, JOINING, |world| {
             let joined = world.script.members.has(number);
-            (!joined).then(|| format!("n{number} did not join"))
+            (!joined).then(|| match world.machines[number as usize].told {
+                true => format!("n{number} did not join"),
+                false => format!(
+                    "n{number} told nothing; is {} an image of this release?",
+                    world.engine.image()
+                ),
+            })
         })?;
     }
     let config = &world.script.scenario.node;
@@ -48,6 +54,9 @@ fn until(
     let end = world.now + patience;
     while let Some(said) = amiss(world) {
         if let Some(why) = world.broken.take() {
+            if why == Trouble::Interrupted.to_string() {
+                return Err(Trouble::Interrupted);
+            }
             return Err(Trouble::NoRing {
                 within_s: patience / SECOND,
                 said: why,

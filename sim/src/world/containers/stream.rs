@@ -9,17 +9,25 @@ use std::sync::Arc;
 use cuerda::host::events::{self, Around};
 use cuerda::node::{Event, Node};
 use cuerda::record::Conflict;
-use cuerda::ring::{Fingers, Neighbours, Peer};
+use cuerda::ring::{Fingers, Id, Neighbours, Peer};
+use cuerda::store::Batch;
 
-use super::World;
+use super::{Stage, World};
 use crate::world::script;
 use crate::world::{Moment, Watcher, address_of};
 
 pub(super) use events::Line;
 
-/// A line that a container has printed; `None` if no node told it.
-pub(super) fn parse(line: &str) -> Option<Line> {
-    serde_json::from_str(line).ok()
+/// A line that a container has printed; `None` if it is none of the stream's.
+///
+/// # Errors
+/// If it should be one: the program is of another release.
+pub(super) fn parse(line: &str) -> Result<Option<Line>, String> {
+    if !line.starts_with("{\"at_us\"") {
+        return Ok(None);
+    }
+    let read = serde_json::from_str(line).map(Some);
+    read.map_err(|error| format!("{error} in {line}; is its image of this release?"))
 }
 
 impl World {
@@ -33,20 +41,26 @@ impl World {
         watcher: &mut impl Watcher,
     ) {
         let machine = &mut self.machines[number as usize];
+        machine.told = true;
         let runs = machine.up && machine.epoch == epoch;
+        let has_disk = machine.epoch == epoch && epoch >= machine.disk_since;
         let event = match line.what {
             events::What::Missed { count } => {
                 return self.breaks(format!(
                     "n{number} told {count} things that nobody was quick enough to hear"
                 ));
             }
-            // What is on a disk stays there when the power goes.
+            // What is on a disk stays there when the power goes, but for the disk itself.
+            events::What::Committed(_) if !has_disk => return,
             events::What::Committed(committed) => {
                 let Some(id) = line.by.map(|by| by.id) else {
                     return;
                 };
                 return match committed.batch() {
-                    Ok(batch) => watcher.committed(at, number, id, &batch),
+                    Ok(batch) => {
+                        self.stored(id, &batch);
+                        watcher.committed(at, number, id, &batch);
+                    }
                     Err(error) => self.breaks(format!("n{number} stored what can't be: {error}")),
                 };
             }
@@ -69,7 +83,7 @@ impl World {
                 Event::Leaving
             }
             events::What::Left(_) => {
-                machine.ending = true;
+                machine.stage = Stage::Ending;
                 Event::Left
             }
             events::What::PresumedDead { peer } => Event::PresumedDead(self.known(peer)),
@@ -88,6 +102,15 @@ impl World {
             events::What::Ignored { peer, why } => Event::Ignored(self.known(peer), why),
         };
         script::pass_on(self, number, event, at, watcher);
+    }
+
+    /// Remembers which stamps a node has on its disk.
+    fn stored(&mut self, id: Id, batch: &Batch) {
+        for (key, record) in &batch.records {
+            if let Some(field) = record.as_ref().and_then(|record| record.field("")) {
+                self.stored.insert((id, *key), field.stamp());
+            }
+        }
     }
 
     /// A node has these neighbours now.

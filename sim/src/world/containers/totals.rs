@@ -38,7 +38,11 @@ pub(super) struct Totals(BTreeMap<(u32, u32), Counted>);
 impl Totals {
     /// A machine has counted so much since one of its starts.
     pub(super) fn add(&mut self, number: u32, epoch: u32, counted: Counted) {
-        self.0.insert((number, epoch), counted);
+        // An older reading may come after a newer one.
+        let known = self.0.entry((number, epoch)).or_default();
+        if counted.received >= known.received && counted.bytes >= known.bytes {
+            *known = counted;
+        }
     }
 
     /// All of it.

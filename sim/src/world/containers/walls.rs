@@ -9,13 +9,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use super::delay::Delays;
-use super::engine::{Engine, Trouble, docker};
+use super::engine::{Trouble, docker};
 use super::layout::{Layout, are_neighbours};
-use super::namespace::within;
+use super::namespace::Namespace;
 use crate::world::Time;
 use crate::world::script::cuts::Cuts;
 
@@ -23,24 +23,35 @@ use crate::world::script::cuts::Cuts;
 pub(super) struct Walls {
     cuts: Cuts,
     layout: Layout,
-    /// The router's process on the host.
-    router: i32,
-    /// The processes of the nodes that run.
-    nodes: BTreeMap<u32, i32>,
-    /// The rules that stand now, by process.
-    standing: BTreeMap<i32, String>,
+    /// The networks of the router (`None`) and of the nodes that run, and the rules that stand
+    /// there.
+    places: BTreeMap<Option<u32>, Place>,
     delays: BTreeMap<u32, Delays>,
 }
 
+struct Place {
+    network: Namespace,
+    stands: String,
+}
+
+impl Place {
+    /// The network of a process, without rules.
+    fn of(process: i32) -> Result<Place, Trouble> {
+        Ok(Place {
+            network: Namespace::of(process)?,
+            stands: String::new(),
+        })
+    }
+}
+
 impl Walls {
-    pub(super) fn new(_: &Arc<Engine>, layout: &Layout) -> Result<Walls, Trouble> {
+    pub(super) fn new(layout: &Layout) -> Result<Walls, Trouble> {
         let router = docker(&["inspect", "--format", "{{.State.Pid}}", layout.router()])?;
+        let router = Place::of(router.parse().unwrap_or(0))?;
         Ok(Walls {
             cuts: Cuts::default(),
             layout: layout.clone(),
-            router: router.parse().unwrap_or(0),
-            nodes: BTreeMap::new(),
-            standing: BTreeMap::new(),
+            places: BTreeMap::from([(None, router)]),
             delays: BTreeMap::new(),
         })
     }
@@ -50,46 +61,47 @@ impl Walls {
         act(&mut self.cuts)
     }
 
-    /// A node's process runs, in a namespace without rules.
+    /// A node's process runs, in a network of its own.
     pub(super) fn runs(&mut self, number: u32, process: i32) -> Result<(), Trouble> {
-        self.nodes.insert(number, process);
+        self.places.insert(Some(number), Place::of(process)?);
         self.apply(super::layout::MOST)
     }
 
-    /// A node's process has ended, and its namespace with it.
+    /// A node's process has ended, and its network with it.
     pub(super) fn ends(&mut self, number: u32) {
-        if let Some(process) = self.nodes.remove(&number) {
-            self.standing.remove(&process);
-        }
+        self.places.remove(&Some(number));
         self.delays.remove(&number);
     }
 
     /// Brings the rules in line with the faults among the first so many machines.
     pub(super) fn apply(&mut self, machines: u32) -> Result<(), Trouble> {
-        let mut wanted = BTreeMap::from([(self.router, self.at_router(machines))]);
-        let mut delays = BTreeMap::new();
-        for (&number, &process) in &self.nodes {
+        let places: Vec<Option<u32>> = self.places.keys().copied().collect();
+        for place in places {
             let mut queues = Vec::new();
-            wanted.insert(process, self.at_node(number, machines, &mut queues));
-            delays.insert(number, (process, queues));
-        }
-        // Who waits for packets must be there before they come.
-        for (number, (process, queues)) in delays {
-            let stands = self.delays.get(&number).map_or(&[][..], Delays::times);
-            if stands == queues {
+            let rules = match place {
+                None => self.at_router(machines),
+                Some(number) => self.at_node(number, machines, &mut queues),
+            };
+            let Some(Place { network, stands }) = self.places.get_mut(&place) else {
                 continue;
+            };
+            if let Some(number) = place {
+                // Who waits for packets must be there before they come.
+                let kept = self.delays.get(&number).map_or(&[][..], Delays::times);
+                if kept != queues {
+                    self.delays.remove(&number);
+                    if !queues.is_empty() {
+                        let delays = Delays::start(network.again()?, &queues)?;
+                        self.delays.insert(number, delays);
+                    }
+                }
             }
-            self.delays.remove(&number);
-            if !queues.is_empty() {
-                let delays = Delays::start(process, &queues)?;
-                self.delays.insert(number, delays);
-            }
-        }
-        for (process, rules) in wanted {
-            let stands = self.standing.get(&process).map_or("", String::as_str);
-            if rules != stands {
-                restore(process, &rules)?;
-                self.standing.insert(process, rules);
+            if *stands != rules {
+                let text = format!(
+                    "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n{rules}COMMIT\n"
+                );
+                network.within(|| iptables_restore(&text))?;
+                *stands = rules;
             }
         }
         Ok(())
@@ -145,22 +157,21 @@ fn pairs(machines: u32) -> impl Iterator<Item = (u32, u32)> {
     all.filter(|(from, to)| from != to)
 }
 
-/// Puts these rules in the place of all others in the network of a process.
-fn restore(process: i32, rules: &str) -> Result<(), Trouble> {
-    let text = format!("*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n{rules}COMMIT\n");
-    within(process, move || iptables_restore(&text))
-}
-
+/// Puts these rules in the place of all others, in the network that this thread is in.
 fn iptables_restore(text: &str) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("iptables-restore can't be run: {error}");
     let mut child = Command::new("iptables-restore")
+        // Others may hold the lock that the older kind of tables has.
+        .args(["--wait", "10"])
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(text.as_bytes()).map_err(failed)?;
+        // Who does not read to the end says why.
+        let _ = stdin.write_all(text.as_bytes());
     }
     let output = child.wait_with_output().map_err(failed)?;
     if output.status.success() {
@@ -168,4 +179,80 @@ fn iptables_restore(text: &str) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("iptables-restore refused\n{text}{}", said.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::SECOND;
+    use crate::world::script::cuts::Cut;
+
+    fn walls(cuts: &[Cut]) -> Walls {
+        let mut walls = Walls {
+            cuts: Cuts::default(),
+            layout: Layout::imagined(),
+            places: BTreeMap::new(),
+            delays: BTreeMap::new(),
+        };
+        for (index, cut) in cuts.iter().enumerate() {
+            walls.change(|all| all.begin(index, cut.clone()));
+        }
+        walls
+    }
+
+    #[test]
+    fn a_cut_stands_at_the_router_only_where_it_lies_between_the_networks() {
+        // n0 and n2 are near, n1 and n3 far.
+        let between = walls(&[Cut::Partition(vec![0, 1, 0, 1])]);
+        assert_eq!(between.at_router(4).lines().count(), 8);
+        for node in 0..4 {
+            assert_eq!(between.at_node(node, 4, &mut Vec::new()), "");
+        }
+        let across = walls(&[Cut::Partition(vec![0, 0, 1, 1])]);
+        assert_eq!(
+            across.at_router(4),
+            "-A FORWARD -s 10.180.1.10 -d 10.180.2.11 -j DROP\n\
+             -A FORWARD -s 10.180.2.10 -d 10.180.1.11 -j DROP\n\
+             -A FORWARD -s 10.180.1.11 -d 10.180.2.10 -j DROP\n\
+             -A FORWARD -s 10.180.2.11 -d 10.180.1.10 -j DROP\n"
+        );
+        assert_eq!(
+            across.at_node(0, 4, &mut Vec::new()),
+            "-A INPUT -s 10.180.1.11 -j DROP\n"
+        );
+    }
+
+    #[test]
+    fn one_way_is_one_way() {
+        let yes_no = |yes: usize| (0..3).map(|node| node == yes).collect();
+        let walls = walls(&[Cut::OneWay(yes_no(0), yes_no(2))]);
+        assert_eq!(walls.at_router(3), "");
+        assert_eq!(walls.at_node(0, 3, &mut Vec::new()), "");
+        assert_eq!(
+            walls.at_node(2, 3, &mut Vec::new()),
+            "-A INPUT -s 10.180.1.10 -j DROP\n"
+        );
+    }
+
+    #[test]
+    fn loss_and_delay_concern_what_goes_in_and_out() {
+        let walls = walls(&[
+            Cut::Loss(vec![true, false, false], 0.5),
+            Cut::Slow(vec![true, true, false], SECOND),
+        ]);
+        let mut queues = Vec::new();
+        assert_eq!(
+            walls.at_node(0, 3, &mut queues),
+            "-A INPUT -s 10.180.2.10 -m statistic --mode random --probability 0.500000 -j DROP\n\
+             -A INPUT -s 10.180.2.10 -j NFQUEUE --queue-num 0 --queue-bypass\n\
+             -A INPUT -s 10.180.1.11 -m statistic --mode random --probability 0.500000 -j DROP\n\
+             -A INPUT -s 10.180.1.11 -j NFQUEUE --queue-num 1 --queue-bypass\n"
+        );
+        // Both ends are slow, or one.
+        assert_eq!(queues, [2 * SECOND, SECOND]);
+        let mut queues = Vec::new();
+        assert_eq!(walls.at_node(2, 3, &mut queues).lines().count(), 3);
+        assert_eq!(queues, [SECOND]);
+        assert_eq!(walls.at_router(3), "");
+    }
 }

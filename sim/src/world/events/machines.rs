@@ -229,7 +229,8 @@ impl Machines for World {
         act(&mut self.wire.cuts)
     }
 
-    /// Nobody refuses or resets anything here: all that fails is silence.
+    /// Nobody refuses or resets anything here: all that fails is silence. Only questions that get
+    /// no answer at all are counted, not those whose answer is late.
     fn seen_so_far(&mut self) -> Sights {
         Sights {
             timed_out: self.wire.counters.unanswered,

@@ -169,6 +169,10 @@ pub(super) trait Machines: super::World {
     /// These machines are about to be stopped together. Where that takes time it is done now, and
     /// what was told until it was done is passed on.
     fn strike(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher) {}
+    /// Whether a machine is on its way out already, while the script still takes it for up.
+    fn is_struck(&self, _number: u32) -> bool {
+        false
+    }
     /// Stops a machine at once: nothing comes to it any more.
     fn stop(&mut self, number: u32);
     /// What was on the disk of a machine that is down is gone.
