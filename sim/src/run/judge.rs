@@ -14,7 +14,7 @@ use crate::check::lookups::LookupOracle;
 use crate::check::property::Property;
 use crate::check::ring::{Change, RingChecker};
 use crate::report::{Loss, Ring, Violation};
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 use crate::world::{
     Cause, DiskGone, Effect, Gone, LookupEnd, Moment, ReadEnd, SECOND, Time, Watcher, World,
     WriteEnd, WriteIssue, nanoseconds,
@@ -36,6 +36,8 @@ pub(super) struct Judge<'a, 'b> {
     of_records: u64,
     /// Whether what the ring checker finds is a violation; else it only serves the oracle.
     ring_is_checked: bool,
+    /// Whether nodes run in real time, on machines that have other things to do too.
+    is_real: bool,
     origin: Time,
     pub(super) records: Option<RecordWatch>,
     listener: Option<&'a mut Listener<'b>>,
@@ -84,6 +86,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             of_lookups: 0,
             of_records: 0,
             ring_is_checked: checks.ring,
+            is_real: scenario.world == scenario::World::Containers,
             records: RecordWatch::new(scenario),
             origin: world.origin(),
             listener,
@@ -517,8 +520,14 @@ impl Watcher for Judge<'_, '_> {
         }
     }
 
-    fn told(&mut self, _: Moment, _: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn told(&mut self, at: Moment, _: u32, event: &Event, about: Option<(u32, bool)>) {
         self.tally.told(event, about);
+        // Real machines stand still now and then, and nobody can tell that from death.
+        if let (true, Event::PresumedDead(_), Some((_, true)), Some(ring)) =
+            (self.is_real, event, about, &mut self.ring)
+        {
+            ring.excuses.struck(at.now, SUSPICION);
+        }
         if let (Some(records), Event::Conflict(key, conflict)) = (&mut self.records, event) {
             records.checker.conflict(*key, conflict);
         }

@@ -10,7 +10,7 @@ use cuerda::ring::Id;
 
 use super::{play, play_in, play_traced};
 use crate::report::{Report, Verdict, metric_paths};
-use crate::scenario::{Overrides, Scenario};
+use crate::scenario::{Latency, Overrides, Scenario};
 use crate::world::{Digest, SECOND, Time, Watcher, World};
 
 const ROOM: u8 = 4;
@@ -208,4 +208,30 @@ fn a_traced_run_tells_every_event_and_changes_none() {
     let plain = play(&scenario, &mut |_| ());
     let cost = traced.cost.clone();
     assert_eq!(Report { cost, ..plain }, traced);
+}
+
+#[test]
+fn wrong_suspicions_are_excused_where_time_is_real_and_nowhere_else() {
+    // Answers are late now and then, and nothing is wrong with anybody.
+    let mut hasty = scenario("", 8, "");
+    hasty.network.latency = Latency::Exponential(Duration::from_millis(20));
+    hasty.node.request_timeout = Duration::from_millis(80);
+    hasty.node.request_timeout_max = Duration::from_millis(80);
+    hasty.node.attempts = 1;
+    let play = |scenario: &Scenario| {
+        let mut world = crate::world::events::World::new(&Arc::new(scenario.clone()), 1);
+        play_in(&mut world, scenario)
+    };
+    let simulated = play(&hasty);
+    assert!(simulated.events.presumed_dead_wrongly > 0);
+    assert_eq!(simulated.verdict, Verdict::Fail);
+    hasty.world = crate::scenario::World::Containers;
+    let real = play(&hasty);
+    assert_eq!(real.verdict, Verdict::Pass, "{:?}", real.violations);
+    let by_name = |name: &String| name.starts_with("imperfect-detection: ");
+    assert!(
+        real.ring.excuses.keys().all(by_name),
+        "{:?}",
+        real.ring.excuses
+    );
 }
