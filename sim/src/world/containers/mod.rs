@@ -17,8 +17,8 @@
 //!
 //! The world's clock is the host's, which all containers share, some time behind: what a node told
 //! takes a moment to arrive, and may arrive after what another node told later. So all that comes
-//! in waits for [`BEHIND`], and is passed on in the order of the times at which it was told. What
-//! the scenario does is done when everything up to its time has been passed on.
+//! in waits for a moment (`BEHIND`), and is passed on in the order of the times at which it was
+//! told. What the scenario does is done when everything up to its time has been passed on.
 //!
 //! # What can't be done here
 //!
