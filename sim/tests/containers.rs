@@ -221,6 +221,22 @@ fn every_fault_looks_alike_in_all_worlds() {
     }
 }
 
+/// Looks until something holds.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a real program runs in real time"
+    )]
+    let began = Instant::now();
+    while !holds() {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// A run that is stopped if the test fails.
 struct Running(Child);
 
@@ -244,25 +260,11 @@ fn after_ctrl_c_nothing_is_left() {
         .expect("the program starts");
     let process = child.id();
     let mut running = Running(child);
-    let until = |what: &str, holds: &mut dyn FnMut() -> bool| {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a real program runs in real time"
-        )]
-        let began = Instant::now();
-        while !holds() {
-            assert!(
-                began.elapsed() < PATIENCE,
-                "not within {PATIENCE:?}: {what}"
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    };
-    until("there are nodes", &mut || left(process).len() > 6);
+    until("there are nodes", || left(process).len() > 6);
     let group = nix::unistd::Pid::from_raw(i32::try_from(process).expect("a process's number"));
     nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGINT).expect("it is there");
     let mut code = None;
-    until("it ends", &mut || {
+    until("it ends", || {
         code = running
             .0
             .try_wait()
@@ -297,15 +299,7 @@ fn what_a_killed_run_left_is_taken_away_by_the_next() {
     let running = Running(child);
     let filter = format!("label={label}");
     let gone = || docker(&["volume", "ls", "--quiet", "--filter", &filter]) == Ok(String::new());
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a real program runs in real time"
-    )]
-    let began = Instant::now();
-    while !gone() {
-        assert!(began.elapsed() < PATIENCE, "{name} is still there");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(&format!("{name} is gone"), gone);
     let process = running.0.id();
     drop(running);
     // It was killed as the other was said to have been; this test cleans up after it.
