@@ -17,8 +17,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use cuerda::host::{
     Begin, Frame, Handle, Host, Identity, Letter, NoHooks, Security, Settings, Tcp,
 };
-use cuerda::node::{Config, Message, Reply, RequestId};
-use cuerda::ring::{Id, Peer, SuccessorList};
+use cuerda_core::chord::{Config, Message, Reply, RequestId};
+use cuerda_core::ring::{Id, Peer, SuccessorList};
 use tokio::runtime::Runtime;
 
 #[global_allocator]

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use cuerda::node::{Event, Input, Message, Network, Node, Reply, Request, RequestId, Timer};
-use cuerda::ring::{Id, Peer};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Event, Input, Message, Network, Node, Reply, Request, RequestId, Timer};
+use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::MemoryStore;
 use cuerda_sim::report::metric_paths;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 use cuerda_sim::report::{Report, Verdict, judge, metric_paths};
 use cuerda_sim::run::play_in;
 use cuerda_sim::scenario::{Overrides, Scenario};

@@ -22,8 +22,8 @@ use super::limits;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
 use super::tls::Tls;
-use crate::node::Versions;
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::Versions;
+use cuerda_core::ring::{Id, Peer};
 
 /// A bootstrap node that listens and is about to run.
 #[derive(Debug)]

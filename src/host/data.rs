@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use super::file;
 use super::identity::{Identity, IdentityError};
 use super::limits::PEERS_KEPT;
-use crate::ring::Peer;
+use cuerda_core::ring::Peer;
 
 /// The longest state that is read; 64 peers take some 7 KiB.
 const STATE_BYTES_MAX: u64 = 64 * 1024;

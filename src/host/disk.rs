@@ -29,9 +29,10 @@ use tokio::task::JoinHandle;
 use super::limits;
 use super::settings::Storage;
 use super::shelf::Shelf;
-use crate::node::{Event, Message};
-use crate::ring::{Id, Peer};
-use crate::store::{Batch, Database, MemoryStore, Store as _, StoreError};
+use crate::host::sqlite::{Database, StoreError};
+use cuerda_core::chord::{Event, Message};
+use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::{Batch, MemoryStore, Store as _};
 
 /// Something a node said that depends on its store.
 #[derive(Debug, PartialEq, Eq)]

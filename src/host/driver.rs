@@ -35,10 +35,10 @@ use super::settings::Settings;
 use super::sockets::Sockets;
 use super::timers::{Due, Timers};
 use super::trace::Traces;
-use crate::node::{Event, Input, Message, Node, Standing, Timer};
-use crate::ring::{Address, Id};
-use crate::store::StoreError;
+use crate::host::sqlite::StoreError;
 use clients::Clients;
+use cuerda_core::chord::{Event, Input, Message, Node, Standing, Timer};
+use cuerda_core::ring::{Address, Id};
 
 pub use begin::StartError;
 

@@ -8,13 +8,13 @@ use tokio::sync::mpsc;
 use super::counters::Counters;
 use super::handle::{Call, Handle};
 use super::status::{Answer, Exported, HeldKey, NodeStatus, Page, Status};
-use crate::node::{
+use cuerda_core::chord::{
     AccessError, Condition, Denied, Fetched, RecordReply, RecordRequest, Reply, Request, Stamped,
     Standing, Write, Written,
 };
-use crate::record::{Field, Record, Stamp};
-use crate::ring::Id;
-use crate::ring::test_peers::{peer, peers};
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
+use cuerda_core::ring::test_peers::{peer, peers};
 
 /// What a handle finds behind it. Its node is `peer(10)`, followed by 20 and 30.
 #[derive(Debug)]

@@ -21,8 +21,8 @@ use bytes::{Buf, BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::node::{Message, Versions};
-use crate::ring::{Address, Id, Peer};
+use cuerda_core::chord::{Message, Versions};
+use cuerda_core::ring::{Address, Id, Peer};
 
 /// The version of the framing and of what stands in an [`Opening`]. All else goes by the versions
 /// of the protocol, which the openings tell: this one never has to change with them.

@@ -12,9 +12,11 @@ use super::status::{
     Answer, CallError, Exported, FingerRow, HeldKey, Page, Restored, Status, Walk,
 };
 use super::walk;
-use crate::node::{AccessError, Fetched, Input, LookupError, Reply, Request, Write, Written};
-use crate::record::{Record, Stamp};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{
+    AccessError, Fetched, Input, LookupError, Reply, Request, Write, Written,
+};
+use cuerda_core::record::{Record, Stamp};
+use cuerda_core::ring::{Id, Peer};
 
 /// A host's handle: cloneable, `Send`, and of no effect when dropped. Every call ends within
 /// its time-out.

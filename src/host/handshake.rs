@@ -16,7 +16,7 @@ use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
 use super::frame::{Frame, FrameError, Opening};
 use super::sockets::Sockets;
 use super::tls::Tls;
-use crate::node::VersionsApart;
+use cuerda_core::chord::VersionsApart;
 
 /// The bytes of a connection, secured or not.
 pub(super) type Channel<S> = Either<TlsStream<S>, S>;

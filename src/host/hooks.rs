@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::node::{Event, Message, Node};
-use crate::ring::Peer;
-use crate::store::Batch;
+use cuerda_core::chord::{Event, Message, Node};
+use cuerda_core::ring::Peer;
+use cuerda_core::store::Batch;
 
 /// Watches a host and disturbs it: the harness's way in. A deployed host has a
 /// [`Reporter`](super::events::Reporter), which only watches.

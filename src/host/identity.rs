@@ -13,7 +13,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::file;
-use crate::ring::Id;
+use cuerda_core::ring::Id;
 
 /// The longest key file that is read; an Ed25519 key takes some 200 bytes.
 const FILE_BYTES_MAX: u64 = 16 * 1024;

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::admission::Admitted;
 use super::frame::{Frame, Letter, Opening};
 use super::limits;
-use crate::node::Message;
-use crate::ring::{Address, Id, Peer};
+use cuerda_core::chord::Message;
+use cuerda_core::ring::{Address, Id, Peer};
 
 /// An open connection.
 #[derive(Debug)]

@@ -53,6 +53,7 @@ mod seeds;
 mod settings;
 mod shelf;
 mod sockets;
+pub mod sqlite;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::shelf::Shelf;
 use super::timers::{Due, Timers};
-use crate::node::{Event, Message, Network, Timer};
-use crate::ring::Peer;
+use cuerda_core::chord::{Event, Message, Network, Timer};
+use cuerda_core::ring::Peer;
 
 /// What the nodes of a host have sent and told in this batch, not yet released.
 #[derive(Debug, Default)]

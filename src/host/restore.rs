@@ -10,10 +10,10 @@ use futures_util::stream;
 use super::handle::Handle;
 use super::limits::RESTORES;
 use super::status::{CallError, Restored};
-use crate::node::{RecordReply, RecordRequest, Reply, Request, Stamped};
-use crate::record::limits::RECORD_BYTES;
-use crate::record::{Record, Stamp};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{RecordReply, RecordRequest, Reply, Request, Stamped};
+use cuerda_core::record::limits::RECORD_BYTES;
+use cuerda_core::record::{Record, Stamp};
+use cuerda_core::ring::{Id, Peer};
 
 /// Each record with how its return ended, in the order given.
 pub(super) async fn restore(

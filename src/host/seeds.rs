@@ -17,7 +17,7 @@ use super::handshake::{Door, Proven, Refused};
 use super::limits;
 use super::port::fraction;
 use super::sockets::Sockets;
-use crate::ring::Peer;
+use cuerda_core::ring::Peer;
 
 /// The first wait between two rounds, and the longest.
 const PAUSE: Duration = Duration::from_millis(250);

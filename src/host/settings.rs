@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::admission::Admission;
 use super::identity::Identity;
-use crate::node::{Config, Node};
-use crate::store::MemoryStore;
+use cuerda_core::chord::{Config, Node};
+use cuerda_core::store::MemoryStore;
 
 /// Everything a host must be told before it starts. [`Settings::new`] has the defaults.
 #[derive(Clone, Debug)]

@@ -2,9 +2,10 @@
 
 use std::sync::{self, Mutex, MutexGuard, PoisonError};
 
-use crate::record::{ArcDigest, Entry, Holdings, Record};
-use crate::ring::{Arc, Id};
-use crate::store::{Batch, Damaged, MemoryStore, Notes, SqliteStore, Store, StoreError};
+use crate::host::sqlite::{SqliteStore, StoreError};
+use cuerda_core::record::{ArcDigest, Entry, Holdings, Record};
+use cuerda_core::ring::{Arc, Id};
+use cuerda_core::store::{Batch, Damaged, MemoryStore, Notes, Store};
 
 /// A node's records: in memory, in memory that outlives the host, or in a file.
 #[derive(Debug)]

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::{AccessError, LookupError, Standing};
-use crate::record::Record;
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{AccessError, LookupError, Standing};
+use cuerda_core::record::Record;
+use cuerda_core::ring::{Id, Peer};
 
 /// A process and its nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The release.
     pub release: String,
-    /// [`crate::node::PROTOCOL_VERSION`].
+    /// [`cuerda_core::chord::PROTOCOL_VERSION`].
     pub protocol: u16,
     /// The cluster's name.
     pub cluster: String,

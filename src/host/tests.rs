@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Admission, Begin, Handle, Host, Identity, NoHooks, Security, Settings, Tcp};
-use crate::node::Config;
+use cuerda_core::chord::Config;
 
 /// Settings for a test: short periods, a key made of `seed`, any free port of loopback.
 pub(super) fn settings(seed: u8, begin: Begin) -> Settings {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::node::Timer;
-use crate::ring::Address;
+use cuerda_core::chord::Timer;
+use cuerda_core::ring::Address;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::status::Hop;
-use crate::node::{Message, Reply, Request, RequestId};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{Message, Reply, Request, RequestId};
+use cuerda_core::ring::{Id, Peer};
 
 /// The look-ups being traced.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::handle::Handle;
 use super::status::{CallError, NodeStatus, Visited, Walk};
-use crate::node::{LookupError, Reply, Request, Standing};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{LookupError, Reply, Request, Standing};
+use cuerda_core::ring::{Id, Peer};
 
 pub(super) async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
     let status = handle.status().await?;
@@ -70,7 +70,7 @@ pub(super) async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError
     })
 }
 
-fn first_address(text: &str) -> Option<crate::ring::Address> {
+fn first_address(text: &str) -> Option<cuerda_core::ring::Address> {
     text.parse::<std::net::SocketAddr>().ok().map(Into::into)
 }
 
@@ -162,7 +162,7 @@ pub(super) async fn holders(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ring::test_peers::{peer, peers};
+    use cuerda_core::ring::test_peers::{peer, peers};
 
     /// Four members that list two successors each, as an ideal ring has it.
     fn ring() -> Vec<Visited> {

@@ -35,7 +35,7 @@ pub mod limits {
     /// How long a connection may live: who reads slowly does not keep a place for ever.
     pub const CONNECTION: Duration = Duration::from_secs(300);
     /// Bytes that a value may have in the body of a request before it is read to its end; how
-    /// many it may have at all is said by [`crate::record::limits`].
+    /// many it may have at all is said by [`cuerda_core::record::limits`].
     pub const BODY_BYTES: usize = 1 << 20;
     /// Bytes that a part of a backup may have.
     pub const IMPORT_BYTES: usize = 16 << 20;

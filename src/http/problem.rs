@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{Check, StampText};
 use crate::host::CallError;
-use crate::node::{AccessError, Denied, LookupError};
-use crate::record::limits::VALUE_BYTES;
+use cuerda_core::chord::{AccessError, Denied, LookupError};
+use cuerda_core::record::limits::VALUE_BYTES;
 
 /// The media type of problems.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -297,8 +297,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::record::{LimitError, Stamp, TooFarAhead};
-    use crate::ring::test_peers::peer;
+    use cuerda_core::record::{LimitError, Stamp, TooFarAhead};
+    use cuerda_core::ring::test_peers::peer;
 
     #[test]
     fn every_error_of_a_call_is_a_problem_with_a_next_step() {

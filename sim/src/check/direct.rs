@@ -19,7 +19,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::property::Property;
 

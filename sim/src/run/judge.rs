@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cuerda::node::{Event, Node};
-use cuerda::ring::{Id, Neighbours};
-use cuerda::store::Batch;
+use cuerda_core::chord::{Event, Node};
+use cuerda_core::ring::{Id, Neighbours};
+use cuerda_core::store::Batch;
 
 use super::Listener;
 use super::records::RecordWatch;

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::play;
 use crate::report::metric_paths;

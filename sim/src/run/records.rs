@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cuerda::node::{AccessError, Denied};
-use cuerda::ring::Id;
+use cuerda_core::chord::{AccessError, Denied};
+use cuerda_core::ring::Id;
 
 use crate::check::records::{Finding, Found, Issued, RecordChecker, Verdict};
 use crate::report::statistics::Latencies;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cuerda::node::Event;
+use cuerda_core::chord::Event;
 
 use crate::report::statistics::{Counts, Latencies};
 use crate::report::{Events, FaultFired, Lookups, Traffic};

@@ -5,8 +5,8 @@ mod judge;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda::node::Node;
-use cuerda::ring::Id;
+use cuerda_core::chord::Node;
+use cuerda_core::ring::Id;
 
 use super::{play, play_in, play_traced};
 use crate::report::{Report, Verdict, metric_paths};

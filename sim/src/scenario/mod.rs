@@ -25,7 +25,7 @@ mod workload;
 
 use std::time::Duration;
 
-use cuerda::node::Config;
+use cuerda_core::chord::Config;
 
 pub use diagnostic::{Diagnostic, Problem};
 pub use parse::Overrides;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cuerda::node::{Config, limits};
+use cuerda_core::chord::{Config, limits};
 
 use super::diagnostic::{Problems, Reported};
 use super::schema;

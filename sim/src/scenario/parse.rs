@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cuerda::node::Config;
+use cuerda_core::chord::Config;
 use toml::de::DeValue;
 
 use super::diagnostic::{Diagnostic, Problems, Reported};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cuerda::node::Config;
+use cuerda_core::chord::Config;
 use serde_json::json;
 use toml::de::{DeTable, DeValue};
 

@@ -1,6 +1,6 @@
 //! Reads `[[workload]]` sections: what clients do.
 
-use cuerda::record::limits::VALUE_BYTES;
+use cuerda_core::record::limits::VALUE_BYTES;
 use toml::de::DeValue;
 
 use super::diagnostic::{Problems, Reported};

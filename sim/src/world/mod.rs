@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda::node::{AccessError, Event, Found, LookupError, Node, Written};
-use cuerda::record::Stamp;
-use cuerda::ring::Id;
-use cuerda::store::Batch;
+use cuerda_core::chord::{AccessError, Event, Found, LookupError, Node, Written};
+use cuerda_core::record::Stamp;
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
 
 pub use digest::Digest;
 use names::{EPOCH_MS, address_of, name_of, number_of};

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use cuerda::node::{Message, RecordReply, RecordRequest, Reply, Request};
-use cuerda::ring::Address;
+use cuerda_core::chord::{Message, RecordReply, RecordRequest, Reply, Request};
+use cuerda_core::ring::Address;
 
 /// The wall clock at the world's beginning: 2026-01-01 in milliseconds.
 pub(super) const EPOCH_MS: u64 = 1_767_225_600_000;

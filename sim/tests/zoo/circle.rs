@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use cuerda::ring::{Id, Peer};
+use cuerda_core::ring::{Id, Peer};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 

@@ -1,7 +1,7 @@
 //! Zave's operations to the letter, on lists of exactly r entries: a dead head's place is padded
 //! with the next identifier, and a list may come round to its own node.
 //!
-//! Ours differ in form (see `cuerda::ring::Neighbours`); where her preconditions hold, not in
+//! Ours differ in form (see `cuerda_core::ring::Neighbours`); where her preconditions hold, not in
 //! effect. Where they do not, the two break differently, which is what this is for.
 
 use crate::circle::between;

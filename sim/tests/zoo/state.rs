@@ -258,7 +258,7 @@ impl State {
     }
 
     /// The same ring as the checkers see it.
-    pub(crate) fn to_members(self) -> BTreeMap<cuerda::ring::Id, Member> {
+    pub(crate) fn to_members(self) -> BTreeMap<cuerda_core::ring::Id, Member> {
         let id = |n: u8| place(n, self.size);
         let member = |node: &Node| {
             let member = Member {

@@ -3,7 +3,7 @@
 //! A mutant replaces one of them and keeps the rest. What another node answers comes in as that
 //! node; whether somebody is live is for the caller to find out.
 
-use cuerda::ring::{AfterSuccessor, Neighbours, Peer, Rectify, SuccessorList};
+use cuerda_core::ring::{AfterSuccessor, Neighbours, Peer, Rectify, SuccessorList};
 
 use crate::circle::{index, peer};
 use crate::state::{List, Node};

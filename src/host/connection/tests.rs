@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::node::Message;
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::Message;
+use cuerda_core::ring::{Id, Peer};
 
 /// One connection, all its ends in the hands of a test.
 struct Bench {
@@ -62,8 +62,8 @@ fn bytes_of(frame: &Frame) -> BytesMut {
 fn long_letter() -> Frame {
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 1)).into();
     let id = Id::ZERO;
-    let reply = crate::node::Reply::Closer(vec![Peer { id, address }; 64]);
-    let id = crate::node::RequestId {
+    let reply = cuerda_core::chord::Reply::Closer(vec![Peer { id, address }; 64]);
+    let id = cuerda_core::chord::RequestId {
         incarnation: 1,
         number: 1,
     };

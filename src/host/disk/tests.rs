@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::record::{Field, Record, Stamp};
+use cuerda_core::record::{Field, Record, Stamp};
 
 fn ids() -> [Id; 2] {
     [Id::of_key(b"one"), Id::of_key(b"two")]
@@ -108,11 +108,11 @@ fn no_more_messages_are_kept_than_there_is_room_for() {
             id: key(1),
             address: std::net::SocketAddr::from(([10, 0, 0, 7], 1)).into(),
         };
-        let id = crate::node::RequestId {
+        let id = cuerda_core::chord::RequestId {
             incarnation: 1,
             number: 1,
         };
-        let request = crate::node::Request::Ping;
+        let request = cuerda_core::chord::Request::Ping;
         Said::Message(peer, Message::Request { id, request })
     };
     for _ in 0..limits::KEPT {

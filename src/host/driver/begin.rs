@@ -25,12 +25,12 @@ use crate::host::port::Outbox;
 use crate::host::seeds::Seeker;
 use crate::host::settings::{Begin, Security, Settings, successors_needed};
 use crate::host::sockets::Sockets;
+use crate::host::sqlite::StoreError;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
-use crate::node::{ConfigError, Input, Node, Versions};
-use crate::ring::{Id, Peer};
-use crate::store::StoreError;
+use cuerda_core::chord::{ConfigError, Input, Node, Versions};
+use cuerda_core::ring::{Id, Peer};
 
 /// Why a host can't start.
 #[derive(Debug, thiserror::Error)]

@@ -14,11 +14,11 @@ use crate::host::hooks::Hooks;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Answer, FingerRow, Hop, NodeStatus, Status};
 use crate::host::timers::Due;
-use crate::node::{
+use cuerda_core::chord::{
     Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Standing,
 };
-use crate::ring::{BITS, Id, Peer};
-use crate::store::Store;
+use cuerda_core::ring::{BITS, Id, Peer};
+use cuerda_core::store::Store;
 use records::Records;
 
 /// The incarnation in the ids of requests that the host asks for its clients. Nodes count

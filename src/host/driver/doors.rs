@@ -19,8 +19,8 @@ use crate::host::links::Link;
 use crate::host::port::fraction;
 use crate::host::seeds::News;
 use crate::host::sockets::Sockets;
-use crate::node::Input;
-use crate::ring::{Address, Peer};
+use cuerda_core::chord::Input;
+use cuerda_core::ring::{Address, Peer};
 
 /// How long no connection is accepted after accepting one has failed: most often the process
 /// has no file descriptor left, and trying at once would fail again.

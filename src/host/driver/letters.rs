@@ -13,8 +13,8 @@ use crate::host::hooks::{Fate, Hooks};
 use crate::host::links::{Wait, Waiting};
 use crate::host::sockets::Sockets;
 use crate::host::timers::Due;
-use crate::node::{Input, Message, RequestId};
-use crate::ring::Peer;
+use cuerda_core::chord::{Input, Message, RequestId};
+use cuerda_core::ring::Peer;
 
 /// Who asks the request with this id: one of the nodes, or a client of the host.
 fn asker(node: u8, id: RequestId) -> Option<u8> {

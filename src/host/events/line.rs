@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::{Event, Ignored, Node, Refusal};
-use crate::record::{PortableField, PortableRecord, Record, StampText, Unfit};
-use crate::ring::{Address, Id, Peer};
-use crate::store::{Batch, Notes};
+use cuerda_core::chord::{Event, Ignored, Node, Refusal};
+use cuerda_core::record::{PortableField, PortableRecord, Record, StampText, Unfit};
+use cuerda_core::ring::{Address, Id, Peer};
+use cuerda_core::store::{Batch, Notes};
 
 /// What a node told, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

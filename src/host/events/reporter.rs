@@ -12,9 +12,9 @@ use super::line::{By, Committed, Line, What};
 use super::lines::Lines;
 use crate::host::hooks::Hooks;
 use crate::host::{hex, limits};
-use crate::node::{Event, Node};
-use crate::ring::Id;
-use crate::store::Batch;
+use cuerda_core::chord::{Event, Node};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::*;
 use crate::host::hooks::Hooks;
 use crate::host::limits::EVENT_BYTES;
-use crate::node::{Config, Event, Ignored, LookupError, Node, Refusal, Versions, VersionsApart};
-use crate::record::{Conflict, Field, Record, Stamp, StampText};
-use crate::ring::test_peers::{peer, peers};
-use crate::ring::{Fingers, Id, Neighbours};
-use crate::store::{Batch, Notes};
+use cuerda_core::chord::{
+    Config, Event, Ignored, LookupError, Node, Refusal, Versions, VersionsApart,
+};
+use cuerda_core::record::{Conflict, Field, Record, Stamp, StampText};
+use cuerda_core::ring::test_peers::{peer, peers};
+use cuerda_core::ring::{Fingers, Id, Neighbours};
+use cuerda_core::store::{Batch, Notes};
 
 const KEY: [u8; 32] = [7; 32];
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::node::{Reply, Request, RequestId};
-use crate::ring::SuccessorList;
+use cuerda_core::chord::{Reply, Request, RequestId};
+use cuerda_core::ring::SuccessorList;
 use std::net::SocketAddr;
 
 fn any_peer() -> impl Strategy<Value = Peer> {

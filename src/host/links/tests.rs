@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::node::Versions;
+use cuerda_core::chord::Versions;
 
 const MINE: [u8; 32] = [5; 32];
 const IDLE: Duration = Duration::from_secs(300);

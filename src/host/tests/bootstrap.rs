@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::Bootstrap;
-use crate::node::Standing;
+use cuerda_core::chord::Standing;
 use std::future::Future;
 
 async fn bootstrap(listen: SocketAddr) -> (SocketAddr, impl Future<Output = ()>) {

@@ -6,11 +6,12 @@ use std::sync::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
+use crate::host::sqlite::StoreError;
 use crate::host::{Ended, Hooks, StartError, Storage};
-use crate::node::{Event, Input, Node, Reply, Request};
-use crate::record::{Field, Record, Stamp};
-use crate::ring::Id;
-use crate::store::{Batch, MemoryStore, Store, StoreError};
+use cuerda_core::chord::{Event, Input, Node, Reply, Request};
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
+use cuerda_core::store::{Batch, MemoryStore, Store};
 
 /// What the disk does with every commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +198,9 @@ async fn a_host_that_leaves_waits_for_its_disk() {
     node.handle.lookup(key(9)).await.unwrap();
     let handle = node.handle.clone();
     let leaving = tokio::spawn(async move { handle.leave().await });
-    while node.handle.status().await.unwrap().nodes[0].standing != crate::node::Standing::Outside {
+    while node.handle.status().await.unwrap().nodes[0].standing
+        != cuerda_core::chord::Standing::Outside
+    {
         tokio::task::yield_now().await;
     }
     assert!(!node.host.is_finished());

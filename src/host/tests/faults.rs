@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::stranger::*;
 use super::*;
 use crate::host::Sockets;
-use crate::node::{Reply, Request};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{Reply, Request};
+use cuerda_core::ring::{Id, Peer};
 
 /// The system's sockets, on a network that fails for some ports in the way of their number.
 #[derive(Clone, Debug)]

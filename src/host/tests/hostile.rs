@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::stranger::*;
 use super::*;
 use crate::host::{FRAME_VERSION, Frame, Sockets, limits};
-use crate::node::{Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Versions};
-use crate::ring::{Fingers, Id, Neighbours, Peer};
+use cuerda_core::chord::{Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Versions};
+use cuerda_core::ring::{Fingers, Id, Neighbours, Peer};
 
 /// Settings for a slow machine: a reply may take long, and no neighbour is given up soon.
 fn patient(seed: u8, begin: Begin, security: &Security) -> Settings {

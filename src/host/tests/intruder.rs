@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::stranger::*;
 use super::*;
 use crate::host::Secret;
-use crate::node::{Request, Standing};
+use cuerda_core::chord::{Request, Standing};
 
 fn knowing(secrets: &[u8]) -> Admission {
     let secret = |number: &u8| Secret::new(vec![*number; 32]).unwrap();

@@ -7,8 +7,8 @@ use super::memory::{Memory, PIPE};
 use super::stranger::*;
 use super::*;
 use crate::host::{Frame, Sockets, limits};
-use crate::node::{Message, Reply, Request};
-use crate::ring::Peer;
+use cuerda_core::chord::{Message, Reply, Request};
+use cuerda_core::ring::Peer;
 
 fn secured(seed: u8, begin: Begin, security: &Security) -> Settings {
     let mut settings = settings(seed, begin);
@@ -102,7 +102,7 @@ async fn who_never_reads_is_cut_off_and_costs_no_more_than_his_queue() {
         // The replies are longer than the questions.
         let batch: Vec<u8> = (0..100)
             .flat_map(|number| {
-                let key = crate::ring::Id::of_key(&[number as u8]);
+                let key = cuerda_core::ring::Id::of_key(&[number as u8]);
                 let confirm = false;
                 encoded(&question(number, Request::Find { key, confirm })).to_vec()
             })
@@ -161,7 +161,7 @@ async fn who_never_stops_writing_keeps_nobody_from_coming_in() {
 /// A peer at an address where nobody is.
 fn stranger_at(port: u16) -> Peer {
     Peer {
-        id: crate::ring::Id::of_key(&port.to_be_bytes()),
+        id: cuerda_core::ring::Id::of_key(&port.to_be_bytes()),
         address: SocketAddr::from(([10, 0, 0, 1], port)).into(),
     }
 }
@@ -382,7 +382,7 @@ async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
     let (other, _) = net.start(settings(7, Begin::Found)).await;
     let there = first_node(&other).await;
     let made_up = Peer {
-        id: crate::ring::Id::of_key(b"nobody"),
+        id: cuerda_core::ring::Id::of_key(b"nobody"),
         ..there
     };
     for _ in 0..3 {

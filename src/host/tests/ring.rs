@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::StartError;
-use crate::ring::{Id, Peer};
+use cuerda_core::ring::{Id, Peer};
 
 /// The first of these at or after a key.
 fn owner(peers: &[Peer], key: Id) -> Peer {

@@ -17,8 +17,8 @@ use crate::host::admission::{Binding, Role};
 use crate::host::handshake::Channel;
 use crate::host::tls::{Secured, Tls};
 use crate::host::{Admission, Frame, Identity, Letter, Opening, Security, Sockets};
-use crate::node::{Message, Request, RequestId, Versions};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{Message, Request, RequestId, Versions};
+use cuerda_core::ring::{Id, Peer};
 
 pub(super) struct Stranger {
     tls: Option<Tls>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::{NodeStatus, Status};
 use crate::http::Problem;
-use crate::node::Standing;
+use cuerda_core::chord::Standing;
 
 /// How a node is, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ fn is_full(node: &NodeStatus) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::ring::test_peers::{peer, peers};
+    use cuerda_core::ring::test_peers::{peer, peers};
 
     /// A member of the ring 10, 20, 30.
     pub(crate) fn status() -> Status {

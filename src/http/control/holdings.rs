@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Control, PortableRecord, node_id};
 use crate::host::HeldKey;
 use crate::http::problem::Problem;
-use crate::ring::Id;
+use cuerda_core::ring::Id;
 
 /// Keys that a node holds a record of, in their order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::health::{Health, Wellbeing};
 use crate::host::{Counters, NodeStatus, Status};
-use crate::node::Standing;
+use cuerda_core::chord::Standing;
 
 /// The media type of the page.
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -55,8 +55,8 @@ use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::problem::Problem;
 use crate::host::limits::WALK;
 use crate::host::{Admission, CallError, Handle, Status};
-pub use crate::record::{PortableField, PortableRecord, StampText, Unfit, ValueText};
-use crate::ring::Id;
+pub use cuerda_core::record::{PortableField, PortableRecord, StampText, Unfit, ValueText};
+use cuerda_core::ring::Id;
 
 /// How long the node's task may take to show that it is alive.
 const ALIVE: Duration = Duration::from_secs(2);

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Control, StampText, ValueText, place};
 use crate::http::problem::Problem;
-use crate::node::{Condition, Fetched, Write, Written};
-use crate::record::{Record, Stamp};
-use crate::ring::{Id, Peer};
+use cuerda_core::chord::{Condition, Fetched, Write, Written};
+use cuerda_core::record::{Record, Stamp};
+use cuerda_core::ring::{Id, Peer};
 
 /// The stamp of what was written or read.
 const STAMP: HeaderName = HeaderName::from_static("cuerda-stamp");

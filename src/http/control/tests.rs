@@ -13,9 +13,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::*;
+use crate::host::sqlite::StoreError;
 use crate::host::{Begin, Ended, Host, Identity, NoHooks, Settings, Tcp};
-use crate::node::Config;
-use crate::store::StoreError;
+use cuerda_core::chord::Config;
 
 /// A node, its routes, and what says that it stops.
 struct Node {

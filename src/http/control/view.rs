@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{Answer, FingerRow};
-use crate::ring::{Id, Peer};
+use cuerda_core::ring::{Id, Peer};
 
 /// What a look-up found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

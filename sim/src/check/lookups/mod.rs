@@ -22,7 +22,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::ring::Pointers;
 

@@ -1,7 +1,7 @@
 //! Whether all that should hold a key do, and the same.
 
-use cuerda::record::{Field, Record, Stamp};
-use cuerda::ring::Id;
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
 
 use super::FIELD;
 use super::disks::Disks;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda::record::{Field, Record, Stamp};
-use cuerda::ring::Id;
-use cuerda::store::Batch;
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
 
 use super::FIELD;
 

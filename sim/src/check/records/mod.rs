@@ -33,10 +33,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda::node::Written;
-use cuerda::record::{Conflict, Stamp};
-use cuerda::ring::Id;
-use cuerda::store::Batch;
+use cuerda_core::chord::Written;
+use cuerda_core::record::{Conflict, Stamp};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
 
 pub use copies::Missing;
 use disks::Disks;

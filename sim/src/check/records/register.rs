@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use cuerda::record::Stamp;
-use cuerda::ring::Id;
+use cuerda_core::record::Stamp;
+use cuerda_core::ring::Id;
 
 use super::{Issued, Nanos};
 

@@ -1,6 +1,6 @@
 //! Each checker fires, and does not where nothing is wrong: histories made up by hand.
 
-use cuerda::record::{Field, Record};
+use cuerda_core::record::{Field, Record};
 
 use super::*;
 

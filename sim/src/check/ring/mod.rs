@@ -49,7 +49,7 @@ mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda::ring::{Id, Neighbours};
+use cuerda_core::ring::{Id, Neighbours};
 
 use super::coverage::Coverage;
 use super::direct::Member;

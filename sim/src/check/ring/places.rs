@@ -3,7 +3,7 @@
 //! Places are numbered, and a number stays a place's own as long as anybody stands there or
 //! lists it. Nothing here judges.
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::{NOBODY, RingChecker};
 

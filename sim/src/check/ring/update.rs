@@ -4,7 +4,7 @@
 //! It keeps the pairs of neighbouring entries in the coverage, who lists whom, and how many
 //! entries live. What follows from them is judged elsewhere.
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::{NOBODY, Pointers, RingChecker};
 

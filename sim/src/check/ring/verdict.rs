@@ -3,7 +3,7 @@
 //! Each verdict compares with the one before and tells only what changed. Nothing here changes
 //! a list or a place.
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::{Change, NOBODY, RingChecker, WHOLE};
 use crate::check::property::Property;

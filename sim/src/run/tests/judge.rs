@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cuerda::node::{Found, Node};
-use cuerda::ring::{Fingers, Id, Neighbours, Peer};
+use cuerda_core::chord::{Found, Node};
+use cuerda_core::ring::{Fingers, Id, Neighbours, Peer};
 
 use super::super::judge::Judge;
 use super::{ROOM, scenario};

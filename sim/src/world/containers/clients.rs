@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use cuerda::http::Problem;
 use cuerda::http::control::{Found as Reading, Lookup, Stored};
-use cuerda::node::{
+use cuerda_core::chord::{
     AccessError, Condition, Denied, Fetched, Found, Input, LookupError, Write, Written,
 };
-use cuerda::record::{Field, Record, Stamp};
-use cuerda::ring::Id;
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::Response;
@@ -220,7 +220,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
                 record: None,
                 certain: true,
                 // Nobody in particular: it is not told who has nothing.
-                from: cuerda::ring::Peer {
+                from: cuerda_core::ring::Peer {
                     id: key,
                     address: crate::world::address_of(0),
                 },

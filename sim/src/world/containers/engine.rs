@@ -151,7 +151,7 @@ impl Engine {
 
     /// What the nodes of this run know, and nobody else does: nothing else reaches their networks.
     pub(super) fn secret(&self) -> String {
-        format!("{}\n", cuerda::ring::Id::of_key(self.run.as_bytes()))
+        format!("{}\n", cuerda_core::ring::Id::of_key(self.run.as_bytes()))
     }
 
     pub(super) fn image(&self) -> &str {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cuerda::host::Identity;
-use cuerda::node::Config;
+use cuerda_core::chord::Config;
 
 use super::engine::{Engine, Trouble, command, docker, feed};
 use super::stream;

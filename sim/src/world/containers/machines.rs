@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use cuerda::node::{Input, Node};
-use cuerda::ring::{Id, Peer};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Input, Node};
+use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::MemoryStore;
 
 use super::life::{Birth, Life, settings};
 use super::{AGAIN, BEHIND, HEARSAY, Machine, Stage, Told, What, World, totals};

@@ -50,10 +50,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cuerda::node::{AccessError, Config, Event, Fetched, Found, LookupError, Node, Written};
-use cuerda::record::{Field, Record, Stamp};
-use cuerda::ring::Id;
-use cuerda::store::Batch;
+use cuerda_core::chord::{AccessError, Config, Event, Fetched, Found, LookupError, Node, Written};
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
 
 use super::script::{self, Script};
 use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher};

@@ -1,8 +1,8 @@
 //! How the ring comes about before t = 0: the nodes join one after another, and the ring is given
 //! time until every one knows its right neighbours.
 
-use cuerda::node::Input;
-use cuerda::ring::Id;
+use cuerda_core::chord::Input;
+use cuerda_core::ring::Id;
 
 use super::engine::Trouble;
 use super::{BEHIND, World};

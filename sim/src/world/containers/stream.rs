@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use cuerda::host::events::{self, Around};
-use cuerda::node::{Event, Node};
-use cuerda::record::Conflict;
-use cuerda::ring::{Fingers, Id, Neighbours, Peer};
-use cuerda::store::Batch;
+use cuerda_core::chord::{Event, Node};
+use cuerda_core::record::Conflict;
+use cuerda_core::ring::{Fingers, Id, Neighbours, Peer};
+use cuerda_core::store::Batch;
 
 use super::{Stage, World};
 use crate::world::script;

@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use cuerda::node::Event;
-use cuerda::store::Batch;
+use cuerda_core::chord::Event;
+use cuerda_core::store::Batch;
 
 use super::letters::Letter;
 use super::queue::Entry;

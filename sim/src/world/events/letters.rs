@@ -1,7 +1,7 @@
 //! Messages under way.
 
-use cuerda::node::Message;
-use cuerda::ring::Peer;
+use cuerda_core::chord::Message;
+use cuerda_core::ring::Peer;
 
 use crate::world::Time;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cuerda::node::{Input, Node};
-use cuerda::ring::{Id, Peer};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Input, Node};
+use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::MemoryStore;
 
 use super::queue::Entry;
 use super::{Host, World, kind};

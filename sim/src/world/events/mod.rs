@@ -28,8 +28,8 @@ mod wire;
 
 use std::sync::Arc;
 
-use cuerda::node::{Config, Event, Input, Message, Node};
-use cuerda::store::{Batch, MemoryStore, Store};
+use cuerda_core::chord::{Config, Event, Input, Message, Node};
+use cuerda_core::store::{Batch, MemoryStore, Store};
 
 use super::script::{self, Script, cuts::Cuts};
 use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher, name_of};
@@ -248,7 +248,11 @@ impl World {
         &mut self,
         number: u32,
         input: Input,
-        asked: Option<(cuerda::ring::Address, cuerda::node::RequestId, Time)>,
+        asked: Option<(
+            cuerda_core::ring::Address,
+            cuerda_core::chord::RequestId,
+            Time,
+        )>,
         cause: Cause,
         watcher: &mut impl Watcher,
     ) {

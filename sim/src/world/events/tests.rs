@@ -17,9 +17,9 @@ mod streams;
 
 use std::sync::Arc;
 
-use cuerda::node::{Event, Message, Network as _, Node, Request, RequestId};
-use cuerda::ring::Peer;
-use cuerda::store::Batch;
+use cuerda_core::chord::{Event, Message, Network as _, Node, Request, RequestId};
+use cuerda_core::ring::Peer;
+use cuerda_core::store::Batch;
 
 use super::queue::Queue;
 use super::wire::Port;
@@ -65,10 +65,10 @@ fn fault(kind: &str, at: &str, lasts: &str, keys: &str) -> String {
 enum Seen {
     Committed(u32, u64),
     DisksGone(Vec<u32>, DiskGone),
-    Spoilt(u32, cuerda::ring::Id),
+    Spoilt(u32, cuerda_core::ring::Id),
     Joined(u32),
     Gone(u32, Gone),
-    Issued(u64, u32, cuerda::ring::Id),
+    Issued(u64, u32, cuerda_core::ring::Id),
     Ended(LookupEnd),
     Abandoned(u64),
     Began(Effect),
@@ -133,7 +133,7 @@ impl Watcher for Log {
     fn gone(&mut self, at: Moment, number: u32, how: Gone) {
         self.0.push((at.now, Seen::Gone(number, how)));
     }
-    fn lookup_issued(&mut self, at: Moment, lookup: u64, asker: u32, key: cuerda::ring::Id) {
+    fn lookup_issued(&mut self, at: Moment, lookup: u64, asker: u32, key: cuerda_core::ring::Id) {
         self.0.push((at.now, Seen::Issued(lookup, asker, key)));
     }
     fn lookup_ended(&mut self, at: Moment, end: &LookupEnd) {
@@ -142,14 +142,14 @@ impl Watcher for Log {
     fn lookup_abandoned(&mut self, at: Moment, lookup: u64) {
         self.0.push((at.now, Seen::Abandoned(lookup)));
     }
-    fn committed(&mut self, at: Moment, number: u32, _: cuerda::ring::Id, batch: &Batch) {
+    fn committed(&mut self, at: Moment, number: u32, _: cuerda_core::ring::Id, batch: &Batch) {
         self.0.push((at.now, Seen::Committed(number, batch.number)));
     }
     fn disks_gone(&mut self, at: Moment, numbers: &[u32], how: DiskGone) {
         let numbers = numbers.to_vec();
         self.0.push((at.now, Seen::DisksGone(numbers, how)));
     }
-    fn spoilt(&mut self, at: Moment, number: u32, key: cuerda::ring::Id) {
+    fn spoilt(&mut self, at: Moment, number: u32, key: cuerda_core::ring::Id) {
         self.0.push((at.now, Seen::Spoilt(number, key)));
     }
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
@@ -292,7 +292,7 @@ fn share(part: usize, of: usize) -> f64 {
 fn nobody() -> Peer {
     let address = "192.0.2.7:4000".parse::<std::net::SocketAddr>().unwrap();
     Peer {
-        id: cuerda::ring::Id::of_key(b"nobody"),
+        id: cuerda_core::ring::Id::of_key(b"nobody"),
         address: address.into(),
     }
 }

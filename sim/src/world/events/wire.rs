@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use cuerda::node::{Event, Message, Network, RequestId, Timer};
-use cuerda::ring::{Address, Peer};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Event, Message, Network, RequestId, Timer};
+use cuerda_core::ring::{Address, Peer};
+use cuerda_core::store::MemoryStore;
 
 use super::letters::{Letter, Letters};
 use super::queue::{Entry, Queue};

@@ -1,7 +1,7 @@
 //! What comes from outside all the time: look-ups, and nodes that come and go.
 
-use cuerda::node::Input;
-use cuerda::ring::Id;
+use cuerda_core::chord::Input;
+use cuerda_core::ring::Id;
 
 use super::lookups::OpenLookup;
 use super::plan::Going;

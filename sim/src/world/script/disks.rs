@@ -1,7 +1,7 @@
 //! Disks that go wrong: which records are spoilt, and what the end of a node means whose disk broke.
 
-use cuerda::record::Holdings;
-use cuerda::ring::{Arc, Id};
+use cuerda_core::record::Holdings;
+use cuerda_core::ring::{Arc, Id};
 
 use super::{Machines, take_down};
 use crate::scenario::DiskFault;

@@ -1,6 +1,6 @@
 //! What goes wrong, as the scenario says, and how it ends.
 
-use cuerda::node::Input;
+use cuerda_core::chord::Input;
 
 use super::cuts::Cut;
 use super::plan::schedule_end;

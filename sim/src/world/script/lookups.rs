@@ -1,7 +1,7 @@
 //! The look-ups that clients wait for. Only their books: who asked what, and when.
 
-use cuerda::node::{Found, LookupError};
-use cuerda::ring::Id;
+use cuerda_core::chord::{Found, LookupError};
+use cuerda_core::ring::Id;
 
 use crate::world::{LookupEnd, Time};
 

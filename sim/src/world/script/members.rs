@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use crate::world::Random;
 

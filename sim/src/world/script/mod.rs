@@ -33,8 +33,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cuerda::host::Identity;
-use cuerda::node::{Input, Node};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Input, Node};
+use cuerda_core::store::MemoryStore;
 
 use super::{Effect, Moment, Purpose, Random, Sights, Time, Watcher};
 use crate::scenario::{Disk, DiskFault, FaultKind, Scenario, TURMOIL_NODES};

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cuerda::node::{AccessError, Condition, Fetched, Input, Write, Written};
-use cuerda::record::{Field, Stamp};
-use cuerda::ring::Id;
+use cuerda_core::chord::{AccessError, Condition, Fetched, Input, Write, Written};
+use cuerda_core::record::{Field, Stamp};
+use cuerda_core::ring::Id;
 
 use super::Machines;
 use crate::scenario::{Access, Scenario, WorkloadKind};

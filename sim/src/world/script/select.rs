@@ -1,6 +1,6 @@
 //! Whom the scenario's selectors name, among the members of the moment.
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 use super::Machines;
 use crate::scenario::Selector;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cuerda::node::{Input, Node};
-use cuerda::ring::{BITS, Fingers, Id, Neighbours, Peer};
+use cuerda_core::chord::{Input, Node};
+use cuerda_core::ring::{BITS, Fingers, Id, Neighbours, Peer};
 
 use super::{Machines, clients};
 use crate::scenario::Start;

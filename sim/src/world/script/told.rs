@@ -1,7 +1,7 @@
 //! What the events of nodes mean for the world and its watcher.
 
-use cuerda::node::Event;
-use cuerda::ring::Address;
+use cuerda_core::chord::Event;
+use cuerda_core::ring::Address;
 
 use super::{Machines, records};
 use crate::world::{DiskGone, Gone, Moment, Watcher, number_of};

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use cuerda::host::{Fate, Hooks};
-use cuerda::node::{Event, Message, Node};
-use cuerda::ring::Peer;
-use cuerda::store::Batch;
+use cuerda_core::chord::{Event, Message, Node};
+use cuerda_core::ring::Peer;
+use cuerda_core::store::Batch;
 
 use super::net::{Shared, What, now};
 use crate::world::names::is_repair;

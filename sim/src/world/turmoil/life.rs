@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cuerda::host::{Begin, Handle, Host, Identity, Security, Settings, Storage};
-use cuerda::node::{Config, Input};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Config, Input};
+use cuerda_core::store::MemoryStore;
 use tokio::sync::oneshot;
 
 use super::hooks::Eyes;

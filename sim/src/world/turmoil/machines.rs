@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cuerda::host::{Begin, Security};
-use cuerda::node::{Input, Node};
-use cuerda::ring::{Id, Peer};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Input, Node};
+use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::MemoryStore;
 
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};

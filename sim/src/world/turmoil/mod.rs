@@ -61,8 +61,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use cuerda::host::{Ended, Frame, Letter};
-use cuerda::node::{Config, Event, Node};
-use cuerda::store::MemoryStore;
+use cuerda_core::chord::{Config, Event, Node};
+use cuerda_core::store::MemoryStore;
 
 use super::script::{self, Script};
 use super::{

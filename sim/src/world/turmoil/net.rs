@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use cuerda::host::{Ended, Handle};
-use cuerda::node::{Event, Message, Node};
-use cuerda::ring::Id;
-use cuerda::store::Batch;
+use cuerda_core::chord::{Event, Message, Node};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
 
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::Broken;

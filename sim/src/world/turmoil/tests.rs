@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuerda::host::Sockets as _;
-use cuerda::node::{Event, Node};
-use cuerda::ring::Id;
+use cuerda_core::chord::{Event, Node};
+use cuerda_core::ring::Id;
 
 use super::World;
 use super::net::{Machine, Net, Shared, now};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 use cuerda_sim::check::direct::{self, Member};
 use cuerda_sim::check::property::Property;
 

@@ -13,11 +13,11 @@ use crate::host::hooks::Hooks;
 use crate::host::limits;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Exported, HeldKey, Page};
-use crate::node::{AccessError, Denied, Fetched, Input, Write, Written};
-use crate::record::limits::{NAME_BYTES, VALUE_BYTES};
-use crate::record::{LimitError, Stamp};
-use crate::ring::{Arc, Id};
-use crate::store::Store;
+use cuerda_core::chord::{AccessError, Denied, Fetched, Input, Write, Written};
+use cuerda_core::record::limits::{NAME_BYTES, VALUE_BYTES};
+use cuerda_core::record::{LimitError, Stamp};
+use cuerda_core::ring::{Arc, Id};
+use cuerda_core::store::Store;
 
 /// What a reading is answered with: what was found, and the wall clock then.
 pub(in crate::host) type Answered = Result<(Fetched, u64), AccessError>;

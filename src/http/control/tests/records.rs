@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::host::fake::Fake;
-use crate::node::AccessError;
-use crate::record::limits::VALUE_BYTES;
-use crate::record::{Field, Record, Stamp};
+use cuerda_core::chord::AccessError;
+use cuerda_core::record::limits::VALUE_BYTES;
+use cuerda_core::record::{Field, Record, Stamp};
 
 struct Ring(Router);
 

@@ -1,9 +1,9 @@
 //! Disks that are slow or break, and what waits for them or goes down with them.
 
-use cuerda::node::{Input, Stamped};
-use cuerda::record::{Field, Record, Stamp};
-use cuerda::ring::Id;
-use cuerda::store::Store as _;
+use cuerda_core::chord::{Input, Stamped};
+use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Store as _;
 
 use super::*;
 use crate::world::Cause;
@@ -26,7 +26,7 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
         incarnation: 99,
         number: 1,
     };
-    let body = cuerda::node::RecordRequest::Read(Id::of_key(key));
+    let body = cuerda_core::chord::RecordRequest::Read(Id::of_key(key));
     let clock = Stamp::ZERO;
     let request = Request::Records(Box::new(Stamped { clock, body }));
     let mut port = Port {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::world::number_of;
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 const BUSY: &str =
     "[[workload]]\nkind = \"lookup\"\nrate = \"50/s\"\nfrom = \"5s\"\nuntil = \"45s\"\n";

@@ -337,7 +337,7 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
             incarnation: 1,
             number: 8,
         };
-        let reply = cuerda::node::Reply::Pong;
+        let reply = cuerda_core::chord::Reply::Pong;
         for (to, id) in [(asker, id), (asker, other), (nobody(), id)] {
             port.send(
                 to,
@@ -362,7 +362,7 @@ fn a_timer_comes_within_its_range() {
     let (from, to) = (Duration::from_millis(500), Duration::from_millis(1500));
     for _ in 0..1000 {
         world.port(0, |port| {
-            port.set_timer(cuerda::node::Timer::Join, from..to);
+            port.set_timer(cuerda_core::chord::Timer::Join, from..to);
         });
     }
     let due = std::iter::from_fn(|| world.wire.queue.pop_before(Time::MAX));
@@ -373,7 +373,9 @@ fn a_timer_comes_within_its_range() {
     );
     assert!((mean(&due) / SECOND as f64 - 1.0).abs() < 0.05);
     // An empty range means exactly its start.
-    world.port(0, |port| port.set_timer(cuerda::node::Timer::Join, to..to));
+    world.port(0, |port| {
+        port.set_timer(cuerda_core::chord::Timer::Join, to..to);
+    });
     assert_eq!(
         world.wire.queue.pop_before(Time::MAX).unwrap().time,
         1_500_000_000

@@ -1,7 +1,7 @@
 //! Whom a selector names, read off the effect of a fault that does no harm.
 
 use super::*;
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 /// The groups that a partition into these parts makes of n0 … n19, with the world.
 fn split(seed: u64, before: &str, parts: &str) -> (World, Vec<Vec<u32>>) {

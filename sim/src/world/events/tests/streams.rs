@@ -1,7 +1,7 @@
 //! The same seed, the same world; and one purpose's chance does not shift another's.
 
 use super::*;
-use cuerda::ring::Id;
+use cuerda_core::ring::Id;
 
 const WORK: &str = "[[workload]]\nkind = \"lookup\"\nrate = \"20/s\"\n";
 const CHURN: &str = "[[churn]]\njoin = \"0.5/s\"\nleave = \"0.2/s\"\ncrash = \"0.2/s\"\n";

@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::host::{Begin, Identity, NoHooks, Settings, Tcp};
-use crate::node::{Config, Event, LookupError};
-use crate::record::{Field, Record};
-use crate::ring::test_peers::peer;
-use crate::store::MemoryStore;
+use cuerda_core::chord::{Config, Event, LookupError};
+use cuerda_core::record::{Field, Record};
+use cuerda_core::ring::test_peers::peer;
+use cuerda_core::store::MemoryStore;
 
 /// A host whose node belongs to no ring.
 async fn host() -> Host<Tcp, NoHooks> {

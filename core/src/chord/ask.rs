@@ -1,0 +1,436 @@
+//! How an operation asks: it keeps a [`Question`], polls it, and reads an [`Answer`].
+//!
+//! Request ids, timers, retries and the wait after a `Busy` are hidden here, so that an
+//! operation is a plain story. A question is to an operation what a leaf future is to an async
+//! function, with [`Ask`] in the place of the context.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use super::limits;
+use super::message::{Message, Reply, Request, RequestId};
+use super::network::{Event, Ignored, Network, Timer};
+use super::record_message::{RecordReply, RecordRequest, Stamped};
+use crate::record::Stamp;
+use crate::ring::Peer;
+
+/// What has come in for one question: the input that is being handled.
+#[derive(Clone, Debug)]
+pub(super) enum Settled {
+    Reply(Reply),
+    Late,
+}
+
+/// A node's means of asking, for the time of one input.
+#[derive(Debug)]
+pub(super) struct Ask<'a, N> {
+    net: &'a mut N,
+    incarnation: u32,
+    next_request: &'a mut u32,
+    timeout: Duration,
+    settled: Option<(u32, Settled)>,
+    /// The stamp clock, for messages about records.
+    clock: Stamp,
+}
+
+/// Marks the numbers of requests about records, so that nobody else looks for them.
+pub(super) const ABOUT_RECORDS: u32 = 1 << 31;
+
+impl<'a, N: Network> Ask<'a, N> {
+    pub(super) fn new(
+        net: &'a mut N,
+        incarnation: u32,
+        next_request: &'a mut u32,
+        timeout: Duration,
+        settled: Option<(u32, Settled)>,
+    ) -> Ask<'a, N> {
+        Ask {
+            net,
+            incarnation,
+            next_request,
+            timeout,
+            settled,
+            clock: Stamp::ZERO,
+        }
+    }
+
+    /// The same, with a stamp clock.
+    pub(super) fn stamped(self, clock: Stamp) -> Ask<'a, N> {
+        Ask { clock, ..self }
+    }
+
+    /// The world, for what is no question.
+    pub(super) fn net(&mut self) -> &mut N {
+        self.net
+    }
+
+    /// How long a reply may take.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The number of a new question. Zero means "not yet asked"; two thousand million questions
+    /// later it is skipped. The mark stays.
+    fn next_number(&mut self) -> u32 {
+        let mark = *self.next_request & ABOUT_RECORDS;
+        let number = self.next_request.wrapping_add(1) & !ABOUT_RECORDS;
+        *self.next_request = mark | number.max(1);
+        *self.next_request
+    }
+
+    fn send(&mut self, to: Peer, number: u32, request: Request) {
+        let id = RequestId {
+            incarnation: self.incarnation,
+            number,
+        };
+        self.net.send(to, Message::Request { id, request });
+        self.wait_for(number);
+    }
+
+    fn wait_for(&mut self, number: u32) {
+        self.wait(number, self.timeout);
+    }
+
+    fn wait(&mut self, number: u32, time: Duration) {
+        self.net.set_timer(Timer::Request(number), time..time);
+    }
+}
+
+/// How a question ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// A reply that fits the request.
+    Reply(Reply),
+    /// No reply in time, as often as was to be asked; or "not a member".
+    Silence,
+    /// "Busy", and then nothing: alive, but without an answer. Nobody is presumed dead.
+    Undecided,
+}
+
+/// One question to one peer, asked as often as it has attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    pub(super) to: Peer,
+    /// The number of the open request; zero before the first.
+    number: u32,
+    attempts: u8,
+    /// How often the wait may still be extended, once the peer has said `Busy`.
+    waits: Option<u8>,
+    /// How many time-outs one attempt lasts.
+    patience: u8,
+}
+
+impl Question {
+    pub(super) const fn new(to: Peer, attempts: u8) -> Question {
+        Question {
+            to,
+            number: 0,
+            attempts,
+            waits: None,
+            patience: 1,
+        }
+    }
+
+    /// Whether its open request has this number.
+    pub(super) const fn awaits(&self, number: u32) -> bool {
+        self.number != 0 && self.number == number
+    }
+
+    /// Whether the peer has said that it is busy, and will answer later.
+    pub(super) const fn is_put_off(&self) -> bool {
+        self.waits.is_some()
+    }
+
+    /// Asks, if it has not yet; else looks whether what came in settles it.
+    pub(super) fn poll<N: Network>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+        request: impl Fn() -> Request,
+    ) -> Poll<Answer> {
+        if self.number == 0 {
+            self.number = ask.next_number();
+            ask.send(self.to, self.number, request());
+            return Poll::Pending;
+        }
+        match ask.settled.take_if(|(number, _)| *number == self.number) {
+            None => Poll::Pending,
+            Some((_, Settled::Reply(Reply::Busy))) => {
+                self.waits = self.waits.or(Some(limits::BUSY_WAITS));
+                Poll::Pending
+            }
+            Some((_, Settled::Reply(Reply::NotMember))) => Poll::Ready(Answer::Silence),
+            Some((_, Settled::Reply(reply))) if request().is_answered_by(&reply) => {
+                Poll::Ready(Answer::Reply(reply))
+            }
+            Some((_, Settled::Reply(_))) => {
+                ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
+                Poll::Pending
+            }
+            Some((_, Settled::Late)) => self.late(ask, request),
+        }
+    }
+
+    fn late<N: Network>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+        request: impl Fn() -> Request,
+    ) -> Poll<Answer> {
+        match &mut self.waits {
+            Some(0) => return Poll::Ready(Answer::Undecided),
+            Some(waits) => {
+                *waits -= 1;
+                ask.wait_for(self.number);
+            }
+            None if self.attempts <= 1 => return Poll::Ready(Answer::Silence),
+            None => {
+                self.attempts -= 1;
+                // Under the same number: a late reply to the first is as good as one to this.
+                ask.send(self.to, self.number, request());
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Question {
+    /// The same for a question about records: the reply, or `None` for silence. Asked again, it
+    /// says what is asked then.
+    pub(super) fn poll_records<N: Network>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+        body: impl Fn(&mut N) -> RecordRequest,
+    ) -> Poll<Option<RecordReply>> {
+        if self.number == 0 {
+            self.number = ask.next_number();
+            self.send_records(ask, body);
+            return Poll::Pending;
+        }
+        match ask.settled.take_if(|(number, _)| *number == self.number) {
+            None => Poll::Pending,
+            Some((_, Settled::Reply(Reply::Records(reply)))) => Poll::Ready(Some(reply.body)),
+            Some((_, Settled::Reply(Reply::NotMember))) => Poll::Ready(None),
+            Some((_, Settled::Late)) if self.attempts <= 1 => Poll::Ready(None),
+            Some((_, Settled::Late)) => {
+                self.attempts -= 1;
+                self.send_records(ask, body);
+                Poll::Pending
+            }
+            Some((_, Settled::Reply(_))) => {
+                ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn send_records<N: Network>(
+        &self,
+        ask: &mut Ask<'_, N>,
+        body: impl Fn(&mut N) -> RecordRequest,
+    ) {
+        let (clock, body) = (ask.clock, body(ask.net));
+        let id = RequestId {
+            incarnation: ask.incarnation,
+            number: self.number,
+        };
+        let request = Request::Records(Box::new(Stamped { clock, body }));
+        ask.net.send(self.to, Message::Request { id, request });
+        ask.wait(self.number, ask.timeout * u32::from(self.patience));
+    }
+
+    /// For a question whose answer takes the asked node several round trips of its own: waits so
+    /// many times as long.
+    pub(super) const fn patiently(mut self, times: u8) -> Question {
+        self.patience = times;
+        self
+    }
+}
+
+/// Some time that passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Pause {
+    number: u32,
+}
+
+impl Pause {
+    pub(super) const fn awaits(&self, number: u32) -> bool {
+        self.number != 0 && self.number == number
+    }
+
+    pub(super) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>, time: Duration) -> Poll<()> {
+        if self.number == 0 {
+            self.number = ask.next_number();
+            ask.wait(self.number, time);
+            return Poll::Pending;
+        }
+        match ask.settled.take_if(|(number, _)| *number == self.number) {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Request {
+    /// Whether this reply is of a kind that answers this request.
+    const fn is_answered_by(&self, reply: &Reply) -> bool {
+        match self {
+            Request::Hello(_) => matches!(reply, Reply::Hello(_) | Reply::Refused(_)),
+            Request::Ping => matches!(reply, Reply::Pong),
+            Request::Neighbours => matches!(reply, Reply::Neighbours { .. }),
+            Request::Find { confirm: false, .. } => {
+                matches!(reply, Reply::Owner | Reply::Covered(_) | Reply::Closer(_))
+            }
+            Request::Find { confirm: true, .. } => matches!(reply, Reply::Owner | Reply::Before(_)),
+            Request::Leaving { .. } => matches!(reply, Reply::Noted),
+            Request::Records(_) => matches!(reply, Reply::Records(_)),
+        }
+    }
+}
+
+/// Drives an operation against a list of answers, for the tests of operations.
+#[cfg(test)]
+pub(super) mod script {
+    use super::*;
+    use crate::chord::network::Recorder;
+
+    /// What each asked peer does: reply, or stay silent.
+    pub(crate) type Script<'a> = dyn FnMut(Peer, &Request) -> Option<Reply> + 'a;
+
+    /// Polls until the operation is done, answering each request by the script; returns the
+    /// outcome and whom it asked what, in order.
+    ///
+    /// # Panics
+    /// If it neither asks nor ends within 10,000 steps.
+    pub(crate) fn drive<T>(
+        poll: impl FnMut(&mut Ask<'_, Recorder>) -> Poll<T>,
+        script: &mut Script<'_>,
+    ) -> (T, Vec<(Peer, Request)>) {
+        drive_in(&mut Recorder::default(), poll, script)
+    }
+
+    /// The same in this world, whose store the operation uses.
+    pub(crate) fn drive_in<T>(
+        net: &mut Recorder,
+        mut poll: impl FnMut(&mut Ask<'_, Recorder>) -> Poll<T>,
+        script: &mut Script<'_>,
+    ) -> (T, Vec<(Peer, Request)>) {
+        let (mut next, mut asked) = (0, Vec::new());
+        let timeout = Duration::from_millis(500);
+        let mut due = Vec::new();
+        let mut settled = None;
+        for _ in 0..10_000 {
+            let mut ask = Ask::new(net, 1, &mut next, timeout, settled.take());
+            if let Poll::Ready(outcome) = poll(&mut ask) {
+                return (outcome, asked);
+            }
+            let mut waits: Vec<u32> = Vec::new();
+            for (timer, _) in net.take_timers() {
+                if let Timer::Request(number) = timer {
+                    waits.push(number);
+                }
+            }
+            for (to, message) in net.take_sent() {
+                let Message::Request { id, request } = message else {
+                    continue;
+                };
+                waits.retain(|number| *number != id.number);
+                let reply = script(to, &request);
+                due.push((id.number, reply.map_or(Settled::Late, Settled::Reply)));
+                asked.push((to, request));
+            }
+            // A pause ends by itself.
+            let pauses = |number: &u32| due.iter().all(|(other, _)| other != number);
+            waits.retain(pauses);
+            due.extend(waits.into_iter().map(|number| (number, Settled::Late)));
+            assert!(!due.is_empty(), "the operation neither asks nor ends");
+            settled = Some(due.remove(0));
+        }
+        panic!("the operation does not end");
+    }
+
+    /// A reply about records.
+    pub(crate) fn told(body: RecordReply) -> Option<Reply> {
+        let clock = Stamp::ZERO;
+        Some(Reply::Records(Box::new(Stamped { clock, body })))
+    }
+
+    /// What a request asks about records.
+    pub(crate) fn body(request: &Request) -> &RecordRequest {
+        match request {
+            Request::Records(stamped) => &stamped.body,
+            other => panic!("not about records: {other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script::drive;
+    use super::*;
+    use crate::ring::test_peers::peer;
+
+    fn ping(attempts: u8, replies: &mut Vec<Option<Reply>>) -> (Answer, usize) {
+        let mut question = Question::new(peer(7), attempts);
+        let (answer, asked) = drive(|ask| question.poll(ask, || Request::Ping), &mut |_, _| {
+            replies.remove(0)
+        });
+        (answer, asked.len())
+    }
+
+    #[test]
+    fn the_first_reply_answers() {
+        let answer = ping(2, &mut vec![Some(Reply::Pong)]);
+        assert_eq!(answer, (Answer::Reply(Reply::Pong), 1));
+    }
+
+    #[test]
+    fn silence_counts_when_all_attempts_are_used_up() {
+        assert_eq!(ping(3, &mut vec![None, None, None]), (Answer::Silence, 3));
+        let answer = ping(2, &mut vec![None, Some(Reply::Pong)]);
+        assert_eq!(answer, (Answer::Reply(Reply::Pong), 2));
+    }
+
+    #[test]
+    fn who_is_no_member_counts_as_silent_at_once() {
+        assert_eq!(
+            ping(3, &mut vec![Some(Reply::NotMember)]),
+            (Answer::Silence, 1)
+        );
+    }
+
+    #[test]
+    fn busy_is_no_silence_and_its_wait_is_bounded() {
+        use crate::chord::network::Recorder;
+        let (mut net, mut next) = (Recorder::default(), 0);
+        let mut question = Question::new(peer(7), 1);
+        let timeout = Duration::from_millis(500);
+        let mut poll = |settled: Option<Settled>| {
+            let settled = settled.map(|settled| (1, settled));
+            let mut ask = Ask::new(&mut net, 1, &mut next, timeout, settled);
+            question.poll(&mut ask, || Request::Neighbours)
+        };
+        assert_eq!(poll(None), Poll::Pending);
+        assert_eq!(poll(Some(Settled::Reply(Reply::Busy))), Poll::Pending);
+        for _ in 0..limits::BUSY_WAITS {
+            assert_eq!(poll(Some(Settled::Late)), Poll::Pending);
+        }
+        assert_eq!(poll(Some(Settled::Late)), Poll::Ready(Answer::Undecided));
+        assert_eq!(
+            (net.sent.len(), net.timers.len()),
+            (1, 1 + usize::from(limits::BUSY_WAITS))
+        );
+    }
+
+    #[test]
+    fn a_reply_of_another_kind_is_ignored_and_told() {
+        use crate::chord::network::Recorder;
+        let (mut net, mut next) = (Recorder::default(), 0);
+        let mut question = Question::new(peer(7), 1);
+        let timeout = Duration::from_millis(500);
+        let mut ask = Ask::new(&mut net, 1, &mut next, timeout, None);
+        assert!(question.poll(&mut ask, || Request::Ping).is_pending());
+        let settled = Some((1, Settled::Reply(Reply::Owner)));
+        let mut ask = Ask::new(&mut net, 1, &mut next, timeout, settled);
+        assert!(question.poll(&mut ask, || Request::Ping).is_pending());
+        assert_eq!(net.events, [Event::Ignored(peer(7), Ignored::Unfit)]);
+    }
+}

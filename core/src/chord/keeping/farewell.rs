@@ -1,0 +1,184 @@
+//! A leaving node hands over first.
+
+use std::collections::BTreeMap;
+use std::task::Poll;
+
+use super::asking;
+use crate::chord::Node;
+use crate::chord::ask::{Pause, Settled};
+use crate::chord::network::Network;
+use crate::record::{Digest, Entry};
+use crate::ring::Id;
+use crate::store::Store;
+
+/// How far a node is with leaving.
+///
+/// 1. It hands what it serves over to its successor, still a member of the ring.
+/// 2. It says good-bye to its neighbours, so that others become holders in its place.
+/// 3. It asks for each record that it has whether enough others hold it by now, and brings it to
+///    its owner if not.
+/// 4. It goes when that is so for all, or when the time for it is over. Nothing is taken off its
+///    disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Farewell {
+    Staying,
+    HandingOver(Pause),
+    Giving {
+        pause: Pause,
+        /// Until strays are looked for again.
+        again: Option<Pause>,
+        /// What others hold by now.
+        safe: BTreeMap<Id, Digest>,
+    },
+    Over,
+}
+
+impl Farewell {
+    pub(super) fn awaits(&self, number: u32) -> bool {
+        match self {
+            Farewell::Staying | Farewell::Over => false,
+            Farewell::HandingOver(pause) => pause.awaits(number),
+            Farewell::Giving { pause, again, .. } => {
+                pause.awaits(number) || again.as_ref().is_some_and(|again| again.awaits(number))
+            }
+        }
+    }
+
+    pub(super) fn is_safe(&self, entry: Entry) -> bool {
+        match self {
+            Farewell::Giving { safe, .. } => safe.get(&entry.key) == Some(&entry.digest),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_safe_now(&mut self, entry: Entry) {
+        if let Farewell::Giving { safe, .. } = self {
+            safe.insert(entry.key, entry.digest);
+        }
+    }
+}
+
+impl Node {
+    /// Whether the node means to stay in the ring.
+    pub(in crate::chord) fn is_staying(&self) -> bool {
+        let keeping = self.keeping.as_ref();
+        keeping.is_none_or(|keeping| keeping.farewell == Farewell::Staying)
+    }
+
+    /// Begins to hand over. False if there is nothing to hand over, or nobody to take it.
+    pub(in crate::chord) fn begin_farewell(&mut self, net: &mut impl Network) -> bool {
+        let (me, successor) = (self.me(), self.neighbours.successor());
+        let within = self.config.hand_over_within;
+        let Some(keeping) = &mut self.keeping else {
+            return false;
+        };
+        if net.store().is_empty() || successor == me {
+            return false;
+        }
+        let mut pause = Pause::default();
+        let mut ask = asking!(self, keeping, net, None);
+        let _ = pause.poll(&mut ask, within);
+        keeping.farewell = Farewell::HandingOver(pause);
+        keeping.acquire = None;
+        keeping.hand_over = None;
+        keeping.again = None;
+        match keeping.tenure {
+            Some(tenure) => self.hand_over(tenure.arc(me.id), successor, net),
+            None => self.handed_over(net),
+        }
+        true
+    }
+
+    /// What was served is served by another now.
+    pub(super) fn handed_over(&mut self, net: &mut impl Network) {
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let Farewell::HandingOver(pause) = &mut keeping.farewell else {
+            return;
+        };
+        keeping.farewell = Farewell::Giving {
+            pause: std::mem::take(pause),
+            again: None,
+            safe: BTreeMap::new(),
+        };
+        keeping.repair = super::Repair::default();
+        keeping.charges.clear();
+        keeping.stray = None;
+        self.say_goodbye(net);
+        self.look_for_strays(net);
+    }
+
+    pub(super) fn poll_farewell(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network,
+    ) {
+        let within = self.config.hand_over_within;
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let mut ask = asking!(self, keeping, net, settled);
+        match &mut keeping.farewell {
+            Farewell::Staying | Farewell::Over => {}
+            Farewell::HandingOver(pause) => {
+                if let Poll::Ready(()) = pause.poll(&mut ask, within) {
+                    keeping.farewell = Farewell::Over;
+                    self.serve_nothing(net);
+                    self.say_goodbye(net);
+                }
+            }
+            Farewell::Giving { pause, again, .. } => {
+                let over = pause.poll(&mut ask, within).is_ready();
+                let now = again
+                    .as_mut()
+                    .is_some_and(|again| again.poll(&mut ask, within).is_ready());
+                if over {
+                    keeping.farewell = Farewell::Over;
+                    self.leave_when_idle(net);
+                } else if now {
+                    *again = None;
+                    self.look_for_strays(net);
+                }
+            }
+        }
+    }
+
+    /// No record is left that should be elsewhere.
+    pub(super) fn no_strays(&mut self, net: &mut impl Network) {
+        if let Some(keeping) = &mut self.keeping
+            && matches!(keeping.farewell, Farewell::Giving { .. })
+        {
+            keeping.farewell = Farewell::Over;
+            self.leave_when_idle(net);
+        }
+    }
+
+    /// What is left could not be given away now. A node that stays looks again after a period.
+    pub(super) fn strays_later(&mut self, net: &mut impl Network) {
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let mut ask = asking!(self, keeping, net, None);
+        if let Farewell::Giving { again, .. } = &mut keeping.farewell
+            && again.is_none()
+        {
+            let mut pause = Pause::default();
+            let time = ask.timeout();
+            let _ = pause.poll(&mut ask, time);
+            *again = Some(pause);
+        }
+    }
+
+    /// Whether what a leaving node has is elsewhere, as far as that can be.
+    pub(in crate::chord) fn farewell_is_over(&self) -> bool {
+        let keeping = self.keeping.as_ref();
+        keeping.is_none_or(|keeping| matches!(keeping.farewell, Farewell::Staying | Farewell::Over))
+    }
+
+    /// Whether it hands over before it says good-bye.
+    pub(in crate::chord) fn is_handing_over(&self) -> bool {
+        let keeping = self.keeping.as_ref();
+        keeping.is_some_and(|keeping| matches!(keeping.farewell, Farewell::HandingOver(_)))
+    }
+}

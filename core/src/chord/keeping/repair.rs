@@ -1,0 +1,263 @@
+//! Owner and holders compare what they have.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::task::Poll;
+
+use super::asking;
+use crate::chord::ask::Settled;
+use crate::chord::network::{Network, Timer};
+use crate::chord::op::{Compare, Way};
+use crate::chord::record_message::RecordReply;
+use crate::chord::{Node, jittered, limits};
+use crate::record::Entry;
+use crate::ring::{Arc, Id, Peer};
+use crate::store::Store;
+
+/// What an owner knows of the copies of its records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Repair {
+    /// Who should have copies.
+    holders: Vec<Peer>,
+    /// Who is still to be compared with in this round.
+    todo: VecDeque<Peer>,
+    current: Option<Box<Compare>>,
+    /// Keys of which not all holders are known to have what is here.
+    pub(super) dirty: BTreeSet<Id>,
+    /// Those of them that were so when this round began.
+    running: BTreeSet<Id>,
+    failed: bool,
+    due: bool,
+    /// All holders were compared with since they, or the tenure, last changed.
+    complete: bool,
+    /// The holders when they were last complete, the owner among them.
+    last_complete: Vec<Id>,
+}
+
+/// An arc of which this node is a holder, because its owner said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Charge {
+    pub(super) arc: Arc,
+    by: Peer,
+    /// Repair periods since the owner last said so.
+    pub(super) age: u8,
+}
+
+/// After so many repair periods without a word from the owner it may have found others.
+const FORGOTTEN: u8 = 4;
+
+impl Repair {
+    /// Who should have copies now.
+    pub(super) fn set_holders(&mut self, holders: Vec<Peer>) {
+        if self.holders != holders {
+            self.holders = holders;
+            self.begin_anew();
+        }
+    }
+
+    /// The owner begins to serve: with these, or with nobody, it is complete.
+    pub(super) fn begin(&mut self, me: Id, holders: Vec<Peer>) {
+        self.set_holders(holders);
+        let all = self.holders.iter().map(|holder| holder.id);
+        self.last_complete = std::iter::once(me).chain(all).collect();
+    }
+
+    /// Nothing is known any more of what the others have.
+    pub(super) fn begin_anew(&mut self) {
+        self.complete = false;
+        self.todo.clear();
+        self.current = None;
+        self.dirty.append(&mut self.running);
+        self.due = true;
+    }
+
+    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
+        let current = self.current.as_ref()?;
+        current.awaits(number).then(|| current.peer())
+    }
+
+    /// All holders have what the owner has. As many as there should be are the set that later
+    /// conditional writes need a majority of; in a small ring, those that there were first.
+    fn completed(&mut self, me: Id, replicas: u8) {
+        self.complete = true;
+        let enough = self.holders.len() + 1 >= usize::from(replicas);
+        if enough || self.last_complete.is_empty() {
+            let all = self.holders.iter().map(|holder| holder.id);
+            self.last_complete = std::iter::once(me).chain(all).collect();
+        }
+    }
+
+    /// Whether these are more than half of the last complete set of holders.
+    pub(super) fn is_majority(&self, holders: &[Id]) -> bool {
+        let of = &self.last_complete;
+        let among = of.iter().filter(|holder| holders.contains(holder)).count();
+        among * 2 > of.len()
+    }
+
+    /// Whether all holders have what the owner has under a key.
+    pub(super) fn is_safe(&self, key: Id) -> bool {
+        self.complete && !self.dirty.contains(&key) && !self.running.contains(&key)
+    }
+}
+
+impl Node {
+    /// Makes sure that the repair timer runs, if there is anything to repair.
+    pub(in crate::chord) fn arm_repair(&mut self, net: &mut impl Network) {
+        let every = self.config.repair_every();
+        if let Some(keeping) = &mut self.keeping
+            && !keeping.armed
+            && !net.store().is_empty()
+        {
+            keeping.armed = true;
+            let now = net.wall_clock();
+            self.note(net, |notes| notes.alive = now);
+            net.set_timer(Timer::Repair, jittered(every));
+        }
+    }
+
+    /// The repair timer is due.
+    pub(in crate::chord) fn repair_due(&mut self, net: &mut impl Network) {
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        keeping.armed = false;
+        keeping.repair.due = true;
+        for charge in &mut keeping.charges {
+            charge.age += 1;
+        }
+        keeping.charges.retain(|charge| charge.age < FORGOTTEN);
+        self.sweep_own(net);
+        self.repair_now(net);
+        self.look_for_strays(net);
+        self.arm_repair(net);
+    }
+
+    /// Something here may differ from what the holders have.
+    pub(super) fn repair_soon(&mut self, key: Option<Id>) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.repair.dirty.extend(key);
+            keeping.repair.due = true;
+            self.unsettled = true;
+        }
+    }
+
+    /// Begins a round of repair, if one is due and none under way.
+    pub(super) fn repair_now(&mut self, net: &mut impl Network) {
+        let (me, replicas) = (self.me().id, self.config.replicas);
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let repair = &mut keeping.repair;
+        if !repair.due || repair.current.is_some() || keeping.tenure.is_none() {
+            return;
+        }
+        repair.due = false;
+        // Who has nothing could only fetch, and has done that when the tenure began.
+        if net.store().is_empty() && repair.dirty.is_empty() {
+            return repair.completed(me, replicas);
+        }
+        repair.todo = repair.holders.iter().copied().collect();
+        repair.running = std::mem::take(&mut repair.dirty);
+        repair.failed = false;
+        self.next_holder(net);
+    }
+
+    fn next_holder(&mut self, net: &mut impl Network) {
+        let me = self.me().id;
+        let attempts = self.config.attempts;
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let repair = &mut keeping.repair;
+        let Some(tenure) = keeping.tenure else {
+            return repair.begin_anew();
+        };
+        if let Some(holder) = repair.todo.pop_front() {
+            let arc = tenure.arc(me);
+            let compare = Compare::new(holder, arc, Way::Charge, attempts);
+            repair.current = Some(Box::new(compare));
+            return self.poll_repair(None, net);
+        }
+        if repair.failed {
+            repair.dirty.append(&mut repair.running);
+            repair.due = true;
+            return self.try_again(net);
+        }
+        // Whatever was damaged has come back, as far as anybody has it.
+        for key in std::mem::take(&mut repair.running) {
+            net.store().mended(key);
+        }
+        repair.completed(me, self.config.replicas);
+        // What is being written is on its way to all holders by itself.
+        let open = |key: &Id| keeping.writes.iter().any(|write| write.key() == *key);
+        if !repair.dirty.iter().all(open) {
+            repair.due = true;
+            self.unsettled = true;
+        }
+    }
+
+    pub(super) fn poll_repair(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) {
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let Some(current) = &mut keeping.repair.current else {
+            return;
+        };
+        let mut ask = asking!(self, keeping, net, settled);
+        let Poll::Ready(compared) = current.poll(&mut ask) else {
+            return;
+        };
+        keeping.repair.current = None;
+        keeping.heard_number(compared.number);
+        keeping.repair.failed |= compared.failed;
+        keeping.repair.dirty.extend(compared.changed);
+        self.next_holder(net);
+    }
+
+    // ---- as a holder ----
+
+    /// The owner of an arc counts this node among its holders.
+    pub(super) fn charged(&mut self, arc: Arc, by: Peer) {
+        let staying = self.is_staying();
+        let Some(keeping) = self.keeping.as_mut().filter(|_| staying) else {
+            return;
+        };
+        keeping.charges.retain(|charge| charge.by.id != by.id);
+        if keeping.charges.len() < limits::CHARGES {
+            keeping.charges.push(Charge { arc, by, age: 0 });
+        }
+    }
+
+    /// Which of these records k others hold, without the one that asks.
+    pub(super) fn confirm(
+        &mut self,
+        from: Peer,
+        entries: &[Entry],
+        leaving: bool,
+        net: &mut impl Network,
+    ) -> RecordReply {
+        let me = self.me().id;
+        let (mut safe, mut other) = (Vec::new(), Vec::new());
+        let wanted = usize::from(self.config.replicas) - 1;
+        if let Some(keeping) = &self.keeping {
+            let holders = &keeping.repair.holders;
+            let among = holders.iter().any(|holder| holder.id == from.id);
+            let enough = !among && (leaving || holders.len() >= wanted);
+            for entry in entries {
+                if keeping.serves(me, entry.key).is_none() {
+                    continue;
+                }
+                if digest_of(net.store(), entry.key) != Some(*entry) {
+                    other.push(entry.key);
+                } else if enough && keeping.repair.is_safe(entry.key) {
+                    safe.push(entry.key);
+                }
+            }
+        }
+        RecordReply::Confirmed { safe, other }
+    }
+}
+
+/// What a store has under a key.
+pub(super) fn digest_of(store: &impl Store, key: Id) -> Option<Entry> {
+    store.entries(Arc::new(key.previous(), key)).next()
+}

@@ -1,0 +1,436 @@
+//! The protocol: one [`Node`], which handles one [`Input`] at a time and answers through a
+//! [`Network`].
+//!
+//! ```text
+//!   mod.rs            the node: which input goes where
+//!   ├ membership.rs   the ways into a ring and out of it
+//!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
+//!   ├ errands.rs      look-ups, fingers, probes and reunion
+//!   ├ answers.rs      what it replies to others
+//!   ├ keeping/*       records: who serves them, and on which nodes they are
+//!   ├ op/*            the operations, each a value that asks and ends
+//!   └ ask.rs          requests, timers, retries: how an operation asks
+//! ```
+//!
+//! A handler runs to its end, so what held on entry holds throughout. Every request has a
+//! timer, and silence is an answer in the same `match` as all others, so that no failure path
+//! can be forgotten. Nothing here performs I/O, knows the time, or draws a random number.
+
+mod access;
+mod answers;
+mod ask;
+mod config;
+mod errands;
+mod error;
+mod keeping;
+pub mod limits;
+mod maintenance;
+mod membership;
+mod merging;
+mod message;
+mod network;
+mod op;
+mod record_message;
+mod remembered;
+mod rtt;
+mod standing;
+#[cfg(test)]
+mod tests;
+mod versions;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use access::{AccessError, Condition, Denied, Fetched, Write, Written};
+pub use config::{Config, ConfigError};
+pub use error::LookupError;
+pub use message::{Hello, Message, Refusal, Reply, Request, RequestId};
+pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
+pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
+pub use standing::Standing;
+pub use versions::{PROTOCOL_OLDEST, PROTOCOL_VERSION, Versions, VersionsApart};
+
+use crate::ring::{Fingers, Id, Neighbours, Peer};
+use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
+use errands::Errands;
+use keeping::Keeping;
+use maintenance::Maintenance;
+use remembered::Remembered;
+use rtt::RoundTrips;
+use standing::Phase;
+
+/// A Chord node as a plain value.
+///
+/// It can be cloned to explore two futures, compared and hashed by a model checker, and built
+/// in one line by a test:
+///
+/// ```
+/// use cuerda_core::chord::{Config, Event, Input, Node, Recorder};
+/// use cuerda_core::ring::{Id, Peer};
+///
+/// let address = "127.0.0.1:4000".parse::<std::net::SocketAddr>().unwrap().into();
+/// let me = Peer { id: Id::of_key(b"me"), address };
+/// let mut node = Node::new(me, Config::default().into(), 1);
+/// let mut world = Recorder::default();
+/// node.handle(Input::Found, &mut world);
+/// assert!(world.events.contains(&Event::Joined));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    neighbours: Neighbours,
+    maintenance: Maintenance,
+    standing: Phase,
+    round_trips: RoundTrips,
+    incarnation: u32,
+    next_request: u32,
+    armed: Armed,
+    /// Rounds of stabilization left in which a newcomer hurries.
+    hurry: u8,
+    config: Arc<Config>,
+    fingers: Fingers,
+    errands: Errands,
+    remembered: Remembered,
+    /// `None` until it first takes part in a ring.
+    keeping: Option<Box<Keeping>>,
+    /// What it serves may not be what it should.
+    unsettled: bool,
+}
+
+/// Which of the periodic timers are under way, so that none ever runs twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Armed {
+    stabilize: bool,
+    fingers: bool,
+    join: bool,
+}
+
+/// The means of asking, made from the node's fields so that others of them can be borrowed
+/// beside it.
+macro_rules! asking {
+    ($node:expr, $net:expr, $settled:expr) => {
+        $crate::chord::Ask::new(
+            $net,
+            $node.incarnation,
+            &mut $node.next_request,
+            $node.round_trips.timeout(&$node.config),
+            $settled,
+        )
+    };
+}
+use asking;
+
+impl Node {
+    /// A node that belongs to no ring yet: hand it [`Input::Found`] or [`Input::Join`].
+    ///
+    /// `incarnation` must be greater at each start of the same node, so that replies to an
+    /// earlier one are recognized. The configuration is taken as
+    /// [valid](Config::validate).
+    ///
+    /// # Panics
+    /// If the configuration has no room for successors.
+    #[must_use]
+    pub fn new(me: Peer, config: Arc<Config>, incarnation: u32) -> Node {
+        Node {
+            neighbours: Neighbours::alone(me, config.successors),
+            maintenance: Maintenance::default(),
+            standing: Phase::Outside,
+            round_trips: RoundTrips::default(),
+            incarnation,
+            next_request: 0,
+            armed: Armed::default(),
+            hurry: 0,
+            config,
+            fingers: Fingers::new(),
+            errands: Errands::default(),
+            remembered: Remembered::default(),
+            keeping: None,
+            unsettled: false,
+        }
+    }
+
+    /// A member with these tables, for experiments that begin with a complete ring; hand it
+    /// [`Input::Resume`]. A real node never starts from tables: what they say may be history.
+    ///
+    /// # Panics
+    /// If the configuration has no room for successors.
+    #[must_use]
+    pub fn member(
+        config: Arc<Config>,
+        incarnation: u32,
+        neighbours: Neighbours,
+        fingers: Fingers,
+    ) -> Node {
+        let mut node = Node::new(neighbours.me(), config, incarnation);
+        node.neighbours = neighbours;
+        node.fingers = fingers;
+        node.standing = Phase::Member;
+        node
+    }
+
+    /// The node as others know it.
+    #[must_use]
+    pub const fn me(&self) -> Peer {
+        self.neighbours.me()
+    }
+
+    /// Whether it belongs to a ring: it answers questions about it and may own keys.
+    #[must_use]
+    pub const fn is_member(&self) -> bool {
+        matches!(self.standing, Phase::Member)
+    }
+
+    /// Where it stands towards the ring.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.standing {
+            Phase::Outside => Standing::Outside,
+            Phase::Joining(_) => Standing::Joining,
+            Phase::Member if self.is_handing_over() => Standing::Leaving,
+            Phase::Member => Standing::Member,
+            Phase::Stranded(_) => Standing::Stranded,
+            Phase::Leaving(_) => Standing::Leaving,
+        }
+    }
+
+    /// Predecessor and successors. They mean something only for a member.
+    #[must_use]
+    pub const fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// The finger table.
+    #[must_use]
+    pub const fn fingers(&self) -> &Fingers {
+        &self.fingers
+    }
+
+    /// Peers presumed dead that it goes on probing; the oldest first.
+    pub fn remembered(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.remembered.peers()
+    }
+
+    /// Counts its starts.
+    #[must_use]
+    pub const fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Reads one field in each part of the node, and returns a meaningless sum. A world with
+    /// very many nodes calls it for those that are next, all together, so that they come out of
+    /// main memory side by side.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        u64::from(self.next_request)
+            + u64::from(self.neighbours.room())
+            + u64::from(self.maintenance.is_busy())
+            + self.fingers.entries().len() as u64
+            + self.remembered.peers().len() as u64
+            + u64::from(self.is_member())
+    }
+
+    /// The same for the tables that the node points to; best after [`Node::touch`].
+    #[must_use]
+    pub fn touch_tables(&self) -> u64 {
+        let successors = self.neighbours.successors();
+        let fingers = self.fingers.entries();
+        u64::from(successors.first().map_or(0, |peer| peer.address.port()))
+            + u64::from(successors.last().map_or(0, |peer| peer.address.port()))
+            + fingers
+                .first()
+                .map_or(0, |finger| u64::from(finger.exponent))
+            + fingers
+                .last()
+                .map_or(0, |finger| u64::from(finger.exponent))
+            + self.errands.touch()
+    }
+
+    /// Whether the reply to this request is still waited for. A timer for any other changes
+    /// nothing, and whoever runs very many nodes may save the trouble.
+    #[must_use]
+    pub fn awaits(&self, number: u32) -> bool {
+        if number & ABOUT_RECORDS != 0 {
+            return self.keeping_awaits(number);
+        }
+        self.maintenance.awaits(number).is_some()
+            || self.errands.awaits(number).is_some()
+            || self.standing.awaits(number).is_some()
+    }
+
+    /// Handles one input to its end. Nothing that comes in makes it panic; what no correct node
+    /// would send is dropped and told as [`Event::Ignored`].
+    pub fn handle(&mut self, input: Input, net: &mut impl Network) {
+        match input {
+            Input::Message {
+                from,
+                message,
+                took,
+            } => self.handle_message(from, message, took, net),
+            Input::Timer(timer) => self.handle_timer(timer, net),
+            Input::Lookup { token, key } => self.look_up(token, key, net),
+            Input::Write { token, key, write } => self.write(token, key, write, net),
+            Input::Read { token, key, past } => self.read(token, key, past, net),
+            Input::Found => {
+                self.begin_keeping(net);
+                self.found(net);
+            }
+            Input::Join(contacts) => {
+                self.begin_keeping(net);
+                self.join(contacts, net);
+            }
+            Input::Resume => self.resume(net),
+            Input::Leave => self.leave(net),
+            Input::Remember(peers) => {
+                for peer in peers {
+                    self.remember(peer);
+                }
+            }
+        }
+        self.maintain(net);
+        if self.neighbours.take_changed() {
+            net.emit(Event::NeighboursChanged);
+            self.unsettled = true;
+        }
+        // What follows from one thing may lead to another, but not for ever.
+        for _ in 0..limits::SETTLINGS {
+            if self.unsettled {
+                self.settle_tenure(net);
+            }
+        }
+    }
+
+    fn handle_message(
+        &mut self,
+        from: Peer,
+        message: Message,
+        took: Option<Duration>,
+        net: &mut impl Network,
+    ) {
+        // A process may ask its own node for a client: such questions have the incarnation zero.
+        let of_client = matches!(&message, Message::Request { id, .. } if id.incarnation == 0);
+        if from.id == self.me().id && !of_client {
+            return net.emit(Event::Ignored(from, Ignored::Oneself));
+        }
+        if message.longest_list() > usize::from(limits::SUCCESSORS) {
+            return net.emit(Event::Ignored(from, Ignored::Full));
+        }
+        match message {
+            Message::Request { id, request } => self.handle_request(from, id, request, net),
+            Message::Reply { id, reply } => {
+                if let Some(took) = took {
+                    self.round_trips.measured(took);
+                }
+                let settled = (id.number, Settled::Reply(reply));
+                let open =
+                    id.incarnation == self.incarnation && self.settle(Some(from), settled, net);
+                if !open {
+                    net.emit(Event::Ignored(from, Ignored::Unasked));
+                }
+            }
+            Message::Notify if self.is_member() => self.notified(from),
+            Message::Introduce(peer) if self.is_member() => self.introduced(peer),
+            // To somebody who has left, or not joined yet: too late or too early, not wrong.
+            Message::Notify | Message::Introduce(_) => {}
+        }
+    }
+
+    fn handle_timer(&mut self, timer: Timer, net: &mut impl Network) {
+        match timer {
+            Timer::Request(number) => {
+                self.settle(None, (number, Settled::Late), net);
+            }
+            Timer::Stabilize => {
+                self.armed.stabilize = false;
+                if self.is_member() {
+                    self.maintenance.stabilization_due();
+                    self.probe_remembered(net);
+                    self.arm_stabilize(net);
+                }
+            }
+            Timer::Fingers => {
+                self.armed.fingers = false;
+                if self.is_member() {
+                    self.refresh_finger(net);
+                    self.arm_fingers(net);
+                }
+            }
+            Timer::Repair => self.repair_due(net),
+            Timer::Join => {
+                self.armed.join = false;
+                if let Phase::Joining(join) = &mut self.standing {
+                    join.start_again();
+                    self.poll_standing(None, net);
+                }
+            }
+        }
+    }
+
+    /// Gives what came in to the operation that waits for it; false if none does. A reply must
+    /// come `from` the peer that was asked.
+    fn settle(
+        &mut self,
+        from: Option<Peer>,
+        settled: (u32, Settled),
+        net: &mut impl Network,
+    ) -> bool {
+        let number = settled.0;
+        if number & ABOUT_RECORDS != 0 {
+            return self.settle_keeping(from, settled, net);
+        }
+        let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
+        if let Some(to) = self.maintenance.awaits(number) {
+            asked(to) && self.poll_maintenance(Some(settled), net)
+        } else if let Some((at, to)) = self.errands.awaits(number) {
+            asked(to) && self.poll_errand(at, settled, net)
+        } else {
+            self.standing.awaits(number).is_some_and(asked)
+                && self.poll_standing(Some(settled), net)
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            versions: Versions::OURS,
+            cluster: Id::of_key(self.config.cluster.as_bytes()),
+            successors: self.config.successors,
+            replicas: self.config.replicas,
+            incarnation: self.incarnation,
+            member: self.is_member(),
+        }
+    }
+
+    fn arm_stabilize(&mut self, net: &mut impl Network) {
+        if !std::mem::replace(&mut self.armed.stabilize, true) {
+            let sooner = self.config.stabilize_every / (1 << self.hurry);
+            let period = sooner
+                .max(self.config.request_timeout)
+                .min(self.config.stabilize_every);
+            self.hurry = self.hurry.saturating_sub(1);
+            net.set_timer(Timer::Stabilize, jittered(period));
+        }
+    }
+
+    fn arm_fingers(&mut self, net: &mut impl Network) {
+        if !std::mem::replace(&mut self.armed.fingers, true) {
+            net.set_timer(Timer::Fingers, jittered(self.finger_period()));
+        }
+    }
+
+    /// The time between two refreshes, so that all distinct fingers have their turn in the
+    /// configured time.
+    fn finger_period(&self) -> Duration {
+        let fingers = self.fingers.entries().len().max(1);
+        self.config.fix_fingers_every / u32::try_from(fingers).unwrap_or(u32::MAX)
+    }
+}
+
+/// From half to one and a half of a period: nodes that started together drift apart.
+fn jittered(period: Duration) -> Range<Duration> {
+    period / 2..period * 3 / 2
+}

@@ -1,0 +1,190 @@
+//! Accesses: referrals, readings from several holders, and that they end.
+
+use super::*;
+use crate::chord::ask::script::{drive, told};
+use crate::chord::error::LookupError;
+use crate::ring::test_peers::{peer, peers};
+use proptest::prelude::*;
+
+const OWNER: u8 = 50;
+
+fn field() -> Field {
+    let stamp = Stamp {
+        milliseconds: 5,
+        counter: 0,
+        node: Id::ZERO,
+    };
+    Field::new(stamp, None, "a", None)
+}
+
+fn write() -> Purpose {
+    Purpose::Write {
+        name: String::new(),
+        field: field(),
+        condition: Condition::None,
+    }
+}
+
+/// Runs an operation whose look-ups all find the same owner, until it ends.
+fn run(
+    purpose: Purpose,
+    script: &mut dyn FnMut(Peer, &RecordRequest) -> Option<RecordReply>,
+) -> (Step, usize) {
+    let mut op = Access::new(1, peer(45).id, peer(1), purpose);
+    let found = Found {
+        owner: peer(OWNER),
+        hops: 1,
+        hops_to_predecessor: 1,
+    };
+    let mut asked = 0;
+    let mut step = op.sought(Ok(found), None);
+    for _ in 0..1000 {
+        step = match step {
+            Some(Step::Seek) => op.sought(Ok(found), None),
+            Some(Step::Restamp(above)) => op.stamped(Stamp {
+                milliseconds: above.milliseconds + 1,
+                ..above
+            }),
+            Some(end) => return (end, asked),
+            None => {
+                let (next, questions) = drive(|ask| op.poll(ask), &mut |to, request| {
+                    told(script(to, crate::chord::ask::script::body(request))?)
+                });
+                asked += questions.len();
+                Some(next)
+            }
+        };
+    }
+    panic!("it does not end");
+}
+
+#[test]
+fn a_referral_is_followed() {
+    let (end, asked) = run(Purpose::Read, &mut |to, _| {
+        Some(if to == peer(OWNER) {
+            RecordReply::NotServing {
+                ask: peer(60),
+                holders: vec![],
+            }
+        } else {
+            RecordReply::Record {
+                record: None,
+                others: vec![],
+            }
+        })
+    });
+    let Step::Read(Ok(fetched)) = end else {
+        panic!("{end:?}");
+    };
+    assert!(fetched.certain && fetched.from == peer(60));
+    assert_eq!(asked, 2);
+}
+
+#[test]
+fn when_nobody_serves_the_key_the_newest_of_what_its_holders_have_is_read() {
+    let (end, _) = run(Purpose::Read, &mut |to, request| match request {
+        RecordRequest::Read(_) => Some(RecordReply::NotServing {
+            ask: peer(OWNER),
+            holders: peers(&[OWNER, 60, 70]),
+        }),
+        RecordRequest::Fetch { keys, .. } => Some(RecordReply::Records {
+            records: keys
+                .iter()
+                .map(|&key| {
+                    let has = to == peer(60);
+                    (
+                        key,
+                        if has {
+                            Record::of("", field())
+                        } else {
+                            Record::default()
+                        },
+                    )
+                })
+                .collect(),
+            more: None,
+        }),
+        // It gets what it lacked.
+        RecordRequest::Merge(records) => {
+            assert_eq!((to, records.len()), (peer(OWNER), 1));
+            Some(RecordReply::Merged)
+        }
+        other => panic!("{other:?}"),
+    });
+    let Step::Read(Ok(fetched)) = end else {
+        panic!("{end:?}");
+    };
+    assert!(!fetched.certain);
+    assert_eq!(fetched.record, Some(Record::of("", field())));
+}
+
+#[test]
+fn a_write_that_may_have_been_done_is_not_stamped_anew() {
+    let mut tries = 0;
+    let (end, _) = run(write(), &mut |_, _| {
+        tries += 1;
+        (tries > 1).then(|| RecordReply::Beaten(field().stamp()))
+    });
+    assert_eq!(end, Step::Wrote(Err(Denied::Beaten.into())));
+    // Without a doubt it is, but not for ever.
+    let mut stamps = Vec::new();
+    let (end, _) = run(write(), &mut |_, request| {
+        let RecordRequest::Write { field, .. } = request else {
+            panic!("{request:?}");
+        };
+        stamps.push(field.stamp());
+        Some(RecordReply::Beaten(field.stamp()))
+    });
+    assert_eq!(end, Step::Wrote(Err(Denied::Beaten.into())));
+    assert_eq!(stamps.len(), 1 + usize::from(limits::RESTAMPS));
+    assert!(stamps.is_sorted());
+}
+
+#[test]
+fn silence_ends_it_after_some_rounds() {
+    let (end, asked) = run(write(), &mut |_, _| None);
+    assert_eq!(end, Step::Wrote(Err(AccessError::NoOwner)));
+    assert_eq!(asked, usize::from(limits::ACCESS_ROUNDS));
+    let mut op = Access::new(1, peer(45).id, peer(1), Purpose::Read);
+    let mut end = None;
+    for _ in 0..limits::ACCESS_ROUNDS {
+        end = op.sought(Err(LookupError::NoRoute), None);
+    }
+    assert_eq!(end, Some(Step::Read(Err(LookupError::NoRoute.into()))));
+}
+
+fn any_reply() -> impl Strategy<Value = Option<RecordReply>> {
+    let places = || prop::collection::vec(any::<u8>(), 0..4);
+    prop_oneof![
+        Just(None),
+        places().prop_map(|others| {
+            let others = peers(&others);
+            let record = Some(Record::of("", field()));
+            Some(RecordReply::Record { record, others })
+        }),
+        (any::<u8>(), places()).prop_map(|(ask, holders)| Some(RecordReply::NotServing {
+            ask: peer(ask),
+            holders: peers(&holders),
+        })),
+        Just(Some(RecordReply::Beaten(field().stamp()))),
+        Just(Some(RecordReply::Merged)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn it_ends_whatever_it_is_told(
+        replies in prop::collection::vec(any_reply(), 1..12), reads: bool,
+    ) {
+        let purpose = if reads { Purpose::Read } else { write() };
+        let mut next = 0;
+        let (end, asked) = run(purpose, &mut |_, _| {
+            next += 1;
+            replies[next % replies.len()].clone()
+        });
+        prop_assert_ne!(matches!(end, Step::Read(_)), matches!(end, Step::Wrote(_) | Step::Here(_)));
+        let holders = usize::from(limits::SUCCESSORS) + limits::REFERRALS;
+        let most = (usize::from(limits::ACCESS_ROUNDS) + usize::from(limits::RESTAMPS)) * holders;
+        prop_assert!(asked <= most);
+    }
+}

@@ -1,0 +1,297 @@
+//! Making two nodes hold the same on an arc.
+
+use std::collections::VecDeque;
+use std::task::{Poll, ready};
+
+use crate::chord::ask::{Ask, Question};
+use crate::chord::network::Network;
+use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::{limits, merging};
+use crate::record::{self, Descent, Difference, Digest, Record};
+use crate::ring::{Arc, Id, Peer};
+
+/// **Compare** what this node and another hold on an arc, and merge what differs. (After the
+/// Merkle synchronization of J. Cates, *Robust and Efficient Data Management for a Distributed
+/// Hash Table*, 2003; here over digests of arcs that need no tree.)
+///
+/// 1. Ask for the digest of the arc, and where it differs of its parts, down to single keys.
+/// 2. Fetch what the other has under a key that differs, and merge it.
+/// 3. Unless only fetching, send what the other then still lacks, field by field.
+///
+/// One of these goes on at a time, a bounded number of bytes in a message, so that comparing
+/// never crowds out anything else. What changes meanwhile may be missed: whoever needs to know
+/// that it is not sends such changes by itself. A silent peer ends it; what was merged stays.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::chord) struct Compare {
+    peer: Peer,
+    whole: Arc,
+    way: Way,
+    attempts: u8,
+    descent: Descent,
+    comparing: Vec<(Arc, Question)>,
+    differences: VecDeque<Difference>,
+    fetching: Option<(Vec<Id>, Question)>,
+    /// Of the first key to fetch, the fields behind this one are missing.
+    after: Option<String>,
+    sending: VecDeque<(Id, Record)>,
+    merging: Option<(Vec<(Id, Record)>, Question)>,
+    asked: u32,
+    outcome: Compared,
+}
+
+/// Which way records go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::chord) enum Way {
+    /// Only to this node.
+    Here,
+    /// Both ways.
+    Both,
+    /// Both ways, and the other is told that it is among the holders of the arc.
+    Charge,
+}
+
+/// What comparing came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(in crate::chord) struct Compared {
+    /// The other stayed silent, or answered what no correct node does.
+    pub(in crate::chord) failed: bool,
+    /// It answered at least once.
+    pub(in crate::chord) answered: bool,
+    /// Keys whose records are other here than before.
+    pub(in crate::chord) changed: Vec<Id>,
+    /// The highest number of a served arc that the other knows of.
+    pub(in crate::chord) number: u64,
+}
+
+impl Compare {
+    pub(in crate::chord) fn new(peer: Peer, arc: Arc, way: Way, attempts: u8) -> Compare {
+        Compare {
+            peer,
+            whole: arc,
+            way,
+            attempts,
+            descent: Descent::new(arc),
+            comparing: Vec::new(),
+            differences: VecDeque::new(),
+            fetching: None,
+            after: None,
+            sending: VecDeque::new(),
+            merging: None,
+            asked: 0,
+            outcome: Compared::default(),
+        }
+    }
+
+    /// The same for single keys, which are known to differ.
+    pub(in crate::chord) fn of_keys(peer: Peer, keys: Vec<Id>, attempts: u8) -> Compare {
+        // An arc that is not asked about: all that differs is known.
+        let mut compare = Compare::new(peer, Arc::new(peer.id, peer.id), Way::Both, attempts);
+        compare.descent = Descent::done();
+        compare.fetching = Some((keys, Question::new(peer, attempts)));
+        compare
+    }
+
+    pub(in crate::chord) const fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    pub(in crate::chord) fn awaits(&self, number: u32) -> bool {
+        let fetching = self.fetching.iter().map(|(_, question)| question);
+        let merging = self.merging.iter().map(|(_, question)| question);
+        let comparing = self.comparing.iter().map(|(_, question)| question);
+        let mut all = comparing.chain(fetching).chain(merging);
+        all.any(|question| question.awaits(number))
+    }
+
+    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Compared> {
+        loop {
+            let went_well = if self.merging.is_some() {
+                ready!(self.poll_merging(ask))
+            } else if self.fetching.is_some() {
+                ready!(self.poll_fetching(ask))
+            } else if !self.sending.is_empty() {
+                self.send();
+                true
+            } else if !self.differences.is_empty() {
+                self.act_on_differences(ask.net());
+                true
+            } else if self.comparing.is_empty() && self.descent.is_done() {
+                return Poll::Ready(std::mem::take(&mut self.outcome));
+            } else {
+                ready!(self.poll_comparing(ask))
+            };
+            if !went_well {
+                self.outcome.failed = true;
+                return Poll::Ready(std::mem::take(&mut self.outcome));
+            }
+        }
+    }
+
+    fn question(&self) -> Question {
+        Question::new(self.peer, self.attempts)
+    }
+
+    // ---- where do we differ? ----
+
+    fn poll_comparing<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
+        if self.comparing.is_empty() {
+            let most = limits::COMPARISONS;
+            self.asked += 1;
+            if self.asked > limits::QUESTIONS {
+                return Poll::Ready(false);
+            }
+            for question in self.descent.questions(ask.net().store(), most) {
+                self.comparing.push((question.arc, self.question()));
+            }
+        }
+        let (charge, whole) = (self.way == Way::Charge, self.whole);
+        let mut at = 0;
+        while at < self.comparing.len() {
+            let (arc, question) = &mut self.comparing[at];
+            let arc = *arc;
+            let about = |net: &mut N| RecordRequest::Compare {
+                question: record::Question {
+                    arc,
+                    digest: record::Holdings::digest(net.store(), arc),
+                },
+                charge: charge && arc == whole,
+            };
+            let Poll::Ready(reply) = question.poll_records(ask, about) else {
+                at += 1;
+                continue;
+            };
+            self.comparing.remove(at);
+            let Some(RecordReply::Compared { answer, number }) = reply else {
+                return Poll::Ready(false);
+            };
+            self.outcome.answered = true;
+            self.outcome.number = self.outcome.number.max(number);
+            let mine = ask.net().store();
+            if self.descent.answered(mine, arc, answer).is_err() {
+                return Poll::Ready(false);
+            }
+        }
+        if !self.comparing.is_empty() {
+            return Poll::Pending;
+        }
+        let found = self
+            .descent
+            .differences(ask.net().store(), limits::FETCHED_KEYS);
+        self.differences.extend(found);
+        Poll::Ready(true)
+    }
+
+    // ---- what to do about it ----
+
+    fn act_on_differences<N: Network>(&mut self, net: &mut N) {
+        let mut fetch = Vec::new();
+        for difference in std::mem::take(&mut self.differences) {
+            if difference.there.is_some() {
+                fetch.push(difference.key);
+            } else if self.way != Way::Here
+                && let Some(record) = merging::stored(net, difference.key)
+            {
+                self.sending.push_back((difference.key, record));
+            }
+        }
+        if !fetch.is_empty() {
+            self.fetching = Some((fetch, self.question()));
+        }
+    }
+
+    fn poll_fetching<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
+        let Some((keys, question)) = &mut self.fetching else {
+            return Poll::Ready(true);
+        };
+        let after = &self.after;
+        let fetch = |_: &mut N| RecordRequest::Fetch {
+            keys: keys.clone(),
+            after: after.clone(),
+        };
+        let reply = ready!(question.poll_records(ask, fetch));
+        let Some(RecordReply::Records { records, more }) = reply else {
+            return Poll::Ready(false);
+        };
+        let mut left = std::mem::take(keys);
+        self.fetching = None;
+        let fits = |(at, (key, _)): (usize, &(Id, Record))| left.get(at) == Some(key);
+        let goes_on = more.is_none() || records.len() > 1 || more > self.after;
+        if records.is_empty() || !goes_on || !records.iter().enumerate().all(fits) {
+            return Poll::Ready(false);
+        }
+        let last = records.len() - 1;
+        for (at, (key, theirs)) in records.into_iter().enumerate() {
+            let whole = (at > 0 || self.after.is_none()) && (at < last || more.is_none());
+            self.merge_one(ask.net(), key, theirs, whole);
+        }
+        left.drain(..last + usize::from(more.is_none()));
+        self.after = more;
+        if !left.is_empty() {
+            self.fetching = Some((left, self.question()));
+        }
+        Poll::Ready(true)
+    }
+
+    /// Of a record that came in parts, nobody knows what the other lacks; it is found next time.
+    fn merge_one<N: Network>(&mut self, net: &mut N, key: Id, theirs: Record, whole: bool) {
+        let merged = merging::merge(net, key, theirs.clone());
+        if !merged.changed.is_empty() {
+            self.outcome.changed.push(key);
+        }
+        if self.way == Way::Here || !whole {
+            return;
+        }
+        let Some(mine) = merging::stored(net, key) else {
+            return;
+        };
+        let lacks = |(name, field): &(&str, &record::Field)| theirs.field(name) != Some(*field);
+        let lacking = mine.fields().filter(lacks);
+        let lacking: Record = lacking
+            .map(|(name, field)| (name.to_owned(), field.clone()))
+            .collect();
+        if !lacking.is_empty() {
+            self.sending.push_back((key, lacking));
+        }
+    }
+
+    // ---- sending ----
+
+    /// Takes as many as fit into one message; a record that is too large for it goes in pieces.
+    fn send(&mut self) {
+        let (mut batch, mut room) = (Vec::new(), limits::MERGED_BYTES);
+        while let Some((key, record)) = self.sending.pop_front() {
+            let size = record.size() + KEY_BYTES;
+            if size <= room {
+                room -= size;
+                batch.push((key, record));
+            } else if !batch.is_empty() {
+                self.sending.push_front((key, record));
+                break;
+            } else {
+                let mut pieces = record.pieces(limits::MERGED_BYTES).into_iter();
+                batch.extend(pieces.next().map(|piece| (key, piece)));
+                for piece in pieces.rev() {
+                    self.sending.push_front((key, piece));
+                }
+                break;
+            }
+        }
+        self.merging = Some((batch, self.question()));
+    }
+
+    fn poll_merging<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
+        let Some((records, question)) = &mut self.merging else {
+            return Poll::Ready(true);
+        };
+        let merge = |_: &mut N| RecordRequest::Merge(records.clone());
+        let reply = ready!(question.poll_records(ask, merge));
+        self.merging = None;
+        Poll::Ready(matches!(reply, Some(RecordReply::Merged)))
+    }
+}
+
+/// What a key takes in a message.
+const KEY_BYTES: usize = size_of::<Digest>();
+
+#[cfg(test)]
+mod tests;

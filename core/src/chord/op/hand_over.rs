@@ -1,0 +1,113 @@
+//! Handing an arc over.
+
+use std::task::{Poll, ready};
+
+use super::{Compare, Compared, Way};
+use crate::chord::ask::{Ask, Question};
+use crate::chord::limits;
+use crate::chord::network::Network;
+use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::ring::{Arc, Peer};
+
+/// **Hand over** an arc that this node serves to the one that should.
+///
+/// 1. Compare both ways with the other: it then has all that was written here before. What is
+///    written meanwhile goes to it as well, and is acknowledged only with it.
+/// 2. Let go: from now on this node does not answer for the arc. ([`super::super::Node`] does
+///    that, and fails the writes that are open there, which are tried again at the other.)
+/// 3. Say so, under a number above all under which it was served, until the other has heard.
+/// 4. If it is silent then, or about to leave itself, take the arc back under a later number, and
+///    begin anew with whoever should have it then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::chord) struct HandOver {
+    pub(in crate::chord) arc: Arc,
+    pub(in crate::chord) to: Peer,
+    stage: Stage,
+    tellings: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Bringing(Box<Compare>),
+    /// All is brought; the node has not let go yet.
+    Brought,
+    Telling(u64, Question),
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::chord) enum Handed {
+    /// The other has all: let go, and say so by [`HandOver::tell`]. Keys whose records changed
+    /// here are named.
+    Brought(Compared),
+    /// The other serves the arc.
+    Taken,
+    /// The other knows of a later owner, with this number.
+    Superseded(u64),
+    /// The other is silent, or about to leave itself; this is said when the node has let go of
+    /// the arc already.
+    Refused {
+        /// Whether it had.
+        let_go: bool,
+    },
+}
+
+impl HandOver {
+    pub(in crate::chord) fn new(arc: Arc, to: Peer, attempts: u8) -> HandOver {
+        let compare = Compare::new(to, arc, Way::Both, attempts);
+        HandOver {
+            arc,
+            to,
+            stage: Stage::Bringing(Box::new(compare)),
+            tellings: 0,
+        }
+    }
+
+    /// Whether writes in the arc must reach the other, too.
+    pub(in crate::chord) const fn is_bringing(&self) -> bool {
+        matches!(self.stage, Stage::Bringing(_))
+    }
+
+    /// This node has let go of the arc: tell the other.
+    pub(in crate::chord) fn tell(&mut self, number: u64, attempts: u8) {
+        self.tellings += 1;
+        self.stage = Stage::Telling(number, Question::new(self.to, attempts));
+    }
+
+    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
+        let awaits = match &self.stage {
+            Stage::Bringing(compare) => compare.awaits(number),
+            Stage::Brought => false,
+            Stage::Telling(_, question) => question.awaits(number),
+        };
+        awaits.then_some(self.to)
+    }
+
+    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Handed> {
+        match &mut self.stage {
+            Stage::Bringing(compare) => {
+                let compared = ready!(compare.poll(ask));
+                if compared.failed {
+                    return Poll::Ready(Handed::Refused { let_go: false });
+                }
+                self.stage = Stage::Brought;
+                Poll::Ready(Handed::Brought(compared))
+            }
+            Stage::Brought => Poll::Pending,
+            Stage::Telling(number, question) => {
+                let (arc, number) = (self.arc, *number);
+                let hand = |_: &mut N| RecordRequest::HandOver { arc, number };
+                Poll::Ready(match ready!(question.poll_records(ask, hand)) {
+                    Some(RecordReply::Taken) => Handed::Taken,
+                    // Refused under an older number, it is not next to what the other serves.
+                    Some(RecordReply::Superseded(later))
+                        if later >= number && self.tellings < limits::TELLINGS =>
+                    {
+                        Handed::Superseded(later)
+                    }
+                    _ => Handed::Refused { let_go: true },
+                })
+            }
+        }
+    }
+}

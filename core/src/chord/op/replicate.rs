@@ -1,0 +1,143 @@
+//! Bringing a write to all its holders.
+
+use std::task::Poll;
+
+use crate::chord::ask::{Ask, Question};
+use crate::chord::network::Network;
+use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::record::{Field, Record, Stamp};
+use crate::ring::{Id, Peer};
+
+/// **Replicate** one write, as the owner of its key, who has stored it already.
+///
+/// 1. Send it to all other holders side by side: nodes of different processes, the next ones on
+///    the circle. While the arc is being handed over, to the one that will serve it, too.
+/// 2. One that stays silent is replaced by the next one of a process that was not asked.
+/// 3. When as many as should hold it have it on disk, it is done; when nobody is left to ask, it
+///    is done in part.
+/// 4. If it did not win somewhere, it has to be stamped anew: the asker does that. If a holder
+///    knows of a later owner, this node is not the owner any more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::chord) struct Replicate {
+    pub(in crate::chord) key: Id,
+    name: String,
+    field: Field,
+    /// The number under which the key is served.
+    number: u64,
+    attempts: u8,
+    asking: Vec<(Question, bool)>,
+    /// Not yet asked.
+    spare: Vec<Peer>,
+    holders: Vec<Id>,
+    beaten: Option<Stamp>,
+    heir_lacks: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::chord) enum Replicated {
+    /// It is held.
+    Held {
+        /// By these, the owner first.
+        holders: Vec<Id>,
+        /// The one to which the arc is being handed over did not say that it has it.
+        heir_lacks: bool,
+    },
+    /// This stamp is above it.
+    Beaten(Stamp),
+    /// Somebody else owns the key, under this number.
+    Superseded(u64),
+}
+
+impl Replicate {
+    /// `others` are the other processes in the order of the circle; the first `copies` of them
+    /// should hold it, and `heir` has to.
+    pub(in crate::chord) fn new(
+        me: Id,
+        (key, name, field): (Id, String, Field),
+        number: u64,
+        (mut others, copies): (Vec<Peer>, usize),
+        heir: Option<Peer>,
+        attempts: u8,
+    ) -> Replicate {
+        others.retain(|other| heir.is_none_or(|heir| heir.id != other.id));
+        let spare = others.split_off(copies.min(others.len()));
+        let asking = others.into_iter().map(|to| (to, false));
+        let heir = heir.into_iter().map(|to| (to, true));
+        Replicate {
+            key,
+            name,
+            field,
+            number,
+            attempts,
+            asking: asking
+                .chain(heir)
+                .map(|(to, is_heir)| (Question::new(to, attempts), is_heir))
+                .collect(),
+            spare,
+            holders: vec![me],
+            beaten: None,
+            heir_lacks: false,
+        }
+    }
+
+    /// Whether it is a write of this field.
+    pub(in crate::chord) fn is(&self, key: Id, name: &str) -> bool {
+        self.key == key && self.name == name
+    }
+
+    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
+        let mut asking = self.asking.iter().map(|(question, _)| question);
+        asking
+            .find(|question| question.awaits(number))
+            .map(|question| question.to)
+    }
+
+    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Replicated> {
+        let mut at = 0;
+        while at < self.asking.len() {
+            let (key, number) = (self.key, self.number);
+            let (name, field) = (&self.name, &self.field);
+            let store = |_: &mut N| RecordRequest::Store {
+                key,
+                part: Record::of(name, field.clone()),
+                number,
+            };
+            let (question, is_heir) = &mut self.asking[at];
+            let is_heir = *is_heir;
+            let Poll::Ready(reply) = question.poll_records(ask, store) else {
+                at += 1;
+                continue;
+            };
+            let (question, _) = self.asking.remove(at);
+            match reply {
+                // Beyond the holders that it needs, the heir does not count.
+                Some(RecordReply::Stored) if is_heir => {}
+                Some(RecordReply::Stored) => self.holders.push(question.to.id),
+                Some(RecordReply::Beaten(stamp)) => self.beaten = self.beaten.max(Some(stamp)),
+                Some(RecordReply::Superseded(number)) => {
+                    return Poll::Ready(Replicated::Superseded(number));
+                }
+                _ if is_heir => self.heir_lacks = true,
+                _ if self.spare.is_empty() => {}
+                _ => {
+                    let next = Question::new(self.spare.remove(0), self.attempts);
+                    self.asking.push((next, false));
+                }
+            }
+        }
+        if !self.asking.is_empty() {
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.beaten {
+            Some(stamp) => Replicated::Beaten(stamp),
+            None => Replicated::Held {
+                holders: std::mem::take(&mut self.holders),
+                heir_lacks: self.heir_lacks,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! When a whole ring starts anew, somebody must be first.
+
+use super::world::*;
+use crate::chord::{Event, Input};
+use crate::ring::test_peers::peers;
+
+const FOUR: [u8; 4] = [10, 60, 120, 200];
+
+fn restarted(places: &[u8]) -> World {
+    let mut world = World::grown(config(3), &FOUR);
+    world.kill(&FOUR);
+    world.run(SECOND);
+    world.told.clear();
+    for &place in places {
+        world.start(place, 2, Input::Join(peers(&FOUR)));
+    }
+    world
+}
+
+#[test]
+fn after_found_after_the_lowest_founds_and_the_others_join() {
+    let mut world = restarted(&FOUR);
+    let start = world.now;
+    world.run(SECOND * 60);
+    world.assert_ideal(&FOUR);
+    let joined = |(_, _, event): &&(_, _, Event)| *event == Event::Joined;
+    let order: Vec<_> = world.told.iter().filter(joined).collect();
+    assert_eq!(order.len(), 4);
+    assert_eq!(order[0].1, 10);
+    // The sum of pauses, each of which may be cut to its half by jitter.
+    assert!(order[0].0 - start >= SECOND * 5 / 2, "{:?}", order[0]);
+}
+
+#[test]
+fn the_lowest_that_is_there_founds_when_the_lowest_of_all_is_not() {
+    let mut world = restarted(&FOUR[1..]);
+    world.run(SECOND * 60);
+    world.assert_ideal(&FOUR[1..]);
+    let joined: Vec<u8> = world
+        .told
+        .iter()
+        .filter(|(_, _, event)| *event == Event::Joined)
+        .map(|(_, by, _)| *by)
+        .collect();
+    assert_eq!((joined.len(), joined[0]), (3, 60));
+    // The late one joins and founds nothing.
+    world.start(10, 2, Input::Join(peers(&FOUR)));
+    world.run(SECOND * 20);
+    world.assert_ideal(&FOUR);
+}
+
+#[test]
+fn who_reaches_nobody_founds_nothing_however_long_it_waits() {
+    let mut world = restarted(&FOUR[..1]);
+    world.run(SECOND * 600);
+    assert!(!world.node(10).is_member());
+    // It goes on trying, and is there when another comes.
+    world.start(200, 2, Input::Found);
+    world.run(SECOND * 20);
+    world.assert_ideal(&[10, 200]);
+}
+
+#[test]
+fn a_node_that_comes_back_joins_anew_though_others_still_name_its_earlier_life() {
+    let mut world = World::grown(config(3), &FOUR);
+    world.kill(&[120]);
+    world.start(120, 2, Input::Join(peers(&FOUR)));
+    world.run(SECOND * 20);
+    world.assert_ideal(&FOUR);
+    assert_eq!(world.node(120).incarnation(), 2);
+}
