@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use cuerda_core::chord::{Event, Input, Message, Network, Node, Reply, Request, RequestId, Timer};
+use cuerda_core::chord::{
+    Event, Input, Message, Network, Node, Protocol, Reply, Request, RequestId, Timer,
+};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::MemoryStore;
 use cuerda_sim::report::metric_paths;
@@ -25,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Default)]
 struct Last(Option<(Peer, Message)>, MemoryStore);
 
-impl Network for Last {
+impl Network<Node> for Last {
     type Store = MemoryStore;
 
     fn send(&mut self, to: Peer, message: Message) {

@@ -5,7 +5,8 @@
 //! Every arrow points down: a floor uses the floors below it and never one above.
 //!
 //! ```text
-//!   chord/           2  the protocol: messages, operations, maintenance, keeping records
+//!   chord/           3  Chord: messages, operations, maintenance, keeping records
+//!   protocol/        2  the boundary: what a node is to the world it runs in, whatever it speaks
 //!   store/           1  where records are: the Store trait, and a store in memory
 //!   ring/            0  identifiers, arcs, peers, neighbours, fingers
 //!   record/          0  what a key holds: stamps, fields, merging, digests for repair
@@ -40,6 +41,7 @@
 //! and the reunion of two rings after a partition.
 
 pub mod chord;
+pub mod protocol;
 pub mod record;
 pub mod ring;
 pub mod store;

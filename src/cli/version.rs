@@ -1,7 +1,7 @@
 //! `version`: which release this is, and which protocol it speaks.
 
 use cuerda::host::FRAME_VERSION;
-use cuerda::node::{PROTOCOL_OLDEST, PROTOCOL_VERSION, Versions};
+use cuerda::node::{PROTOCOL_OLDEST, PROTOCOL_VERSION, VERSIONS};
 use serde_json::json;
 
 use super::output::{self, Output};
@@ -30,6 +30,6 @@ fn shown() -> String {
     format!(
         "cuerda {} (protocol {}, frames version {FRAME_VERSION})\n",
         env!("CARGO_PKG_VERSION"),
-        Versions::OURS,
+        VERSIONS,
     )
 }

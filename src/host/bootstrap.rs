@@ -22,7 +22,7 @@ use super::limits;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
 use super::tls::Tls;
-use cuerda_core::chord::Versions;
+use cuerda_core::chord::VERSIONS;
 use cuerda_core::ring::{Id, Peer};
 
 /// A bootstrap node that listens and is about to run.
@@ -64,7 +64,7 @@ impl<S: Sockets> Bootstrap<S> {
         let (listener, address) =
             listening.map_err(|error| StartError::Listen(settings.listen, error))?;
         let opening = Opening {
-            protocol: Versions::OURS,
+            protocol: VERSIONS,
             cluster: Id::of_key(settings.node.cluster.as_bytes()),
             public_key: settings.identity.public_key(),
             address: settings.advertise.unwrap_or(address).into(),
@@ -212,7 +212,7 @@ mod tests {
     fn opening(seed: u8) -> Opening {
         let address = format!("127.0.0.{seed}:4000");
         Opening {
-            protocol: Versions::OURS,
+            protocol: VERSIONS,
             cluster: Id::ZERO,
             public_key: Identity::from_seed([seed; 32]).public_key(),
             address: address.parse::<SocketAddr>().unwrap().into(),

@@ -37,7 +37,7 @@ use super::timers::{Due, Timers};
 use super::trace::Traces;
 use crate::host::sqlite::StoreError;
 use clients::Clients;
-use cuerda_core::chord::{Event, Input, Message, Node, Standing, Timer};
+use cuerda_core::chord::{Event, Input, Message, Node, Protocol as _, Standing, Timer};
 use cuerda_core::ring::{Address, Id};
 
 pub use begin::StartError;

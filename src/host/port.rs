@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::shelf::Shelf;
 use super::timers::{Due, Timers};
-use cuerda_core::chord::{Event, Message, Network, Timer};
+use cuerda_core::chord::{Event, Message, Network, Node, Timer};
 use cuerda_core::ring::Peer;
 
 /// What the nodes of a host have sent and told in this batch, not yet released.
@@ -33,7 +33,7 @@ pub(super) struct Port<'a> {
     pub(super) store: &'a mut Shelf,
 }
 
-impl Network for Port<'_> {
+impl Network<Node> for Port<'_> {
     type Store = Shelf;
 
     fn send(&mut self, to: Peer, message: Message) {

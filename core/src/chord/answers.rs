@@ -2,9 +2,11 @@
 //! must wait and the departures that are noted.
 
 use super::maintenance::Departure;
-use super::message::{Message, Reply, Request, RequestId};
-use super::network::{Event, Ignored, Network};
+use super::message::{Message, Reply, Request};
 use super::{Node, limits};
+use crate::chord::Event;
+use crate::protocol::RequestId;
+use crate::protocol::{Ignored, Network};
 use crate::ring::{Arc, Id, Peer};
 
 impl Node {
@@ -13,7 +15,7 @@ impl Node {
         from: Peer,
         id: RequestId,
         request: Request,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let reply = match request {
             Request::Hello(theirs) => match self.hello().accepts(&theirs) {

@@ -4,13 +4,16 @@
 //! operation is a plain story. A question is to an operation what a leaf future is to an async
 //! function, with [`Ask`] in the place of the context.
 
+use crate::chord::Node;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::limits;
-use super::message::{Message, Reply, Request, RequestId};
-use super::network::{Event, Ignored, Network, Timer};
+use super::message::{Message, Reply, Request};
 use super::record_message::{RecordReply, RecordRequest, Stamped};
+use crate::chord::{Event, Timer};
+use crate::protocol::RequestId;
+use crate::protocol::{Ignored, Network};
 use crate::record::Stamp;
 use crate::ring::Peer;
 
@@ -36,7 +39,7 @@ pub(super) struct Ask<'a, N> {
 /// Marks the numbers of requests about records, so that nobody else looks for them.
 pub(super) const ABOUT_RECORDS: u32 = 1 << 31;
 
-impl<'a, N: Network> Ask<'a, N> {
+impl<'a, N: Network<Node>> Ask<'a, N> {
     pub(super) fn new(
         net: &'a mut N,
         incarnation: u32,
@@ -142,7 +145,7 @@ impl Question {
     }
 
     /// Asks, if it has not yet; else looks whether what came in settles it.
-    pub(super) fn poll<N: Network>(
+    pub(super) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
         request: impl Fn() -> Request,
@@ -170,7 +173,7 @@ impl Question {
         }
     }
 
-    fn late<N: Network>(
+    fn late<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
         request: impl Fn() -> Request,
@@ -195,7 +198,7 @@ impl Question {
 impl Question {
     /// The same for a question about records: the reply, or `None` for silence. Asked again, it
     /// says what is asked then.
-    pub(super) fn poll_records<N: Network>(
+    pub(super) fn poll_records<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
         body: impl Fn(&mut N) -> RecordRequest,
@@ -222,7 +225,7 @@ impl Question {
         }
     }
 
-    fn send_records<N: Network>(
+    fn send_records<N: Network<Node>>(
         &self,
         ask: &mut Ask<'_, N>,
         body: impl Fn(&mut N) -> RecordRequest,
@@ -256,7 +259,11 @@ impl Pause {
         self.number != 0 && self.number == number
     }
 
-    pub(super) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>, time: Duration) -> Poll<()> {
+    pub(super) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+        time: Duration,
+    ) -> Poll<()> {
         if self.number == 0 {
             self.number = ask.next_number();
             ask.wait(self.number, time);
@@ -290,7 +297,7 @@ impl Request {
 #[cfg(test)]
 pub(super) mod script {
     use super::*;
-    use crate::chord::network::Recorder;
+    use crate::chord::Recorder;
 
     /// What each asked peer does: reply, or stay silent.
     pub(crate) type Script<'a> = dyn FnMut(Peer, &Request) -> Option<Reply> + 'a;
@@ -399,7 +406,7 @@ mod tests {
 
     #[test]
     fn busy_is_no_silence_and_its_wait_is_bounded() {
-        use crate::chord::network::Recorder;
+        use crate::chord::Recorder;
         let (mut net, mut next) = (Recorder::default(), 0);
         let mut question = Question::new(peer(7), 1);
         let timeout = Duration::from_millis(500);
@@ -422,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_reply_of_another_kind_is_ignored_and_told() {
-        use crate::chord::network::Recorder;
+        use crate::chord::Recorder;
         let (mut net, mut next) = (Recorder::default(), 0);
         let mut question = Question::new(peer(7), 1);
         let timeout = Duration::from_millis(500);

@@ -6,11 +6,12 @@
 use std::task::Poll;
 
 use super::ask::{Answer, Question, Settled};
-use super::error::LookupError;
 use super::message::{Message, Reply, Request};
-use super::network::{Event, Found, Network};
 use super::op::{Lookup, Oneself, Outcome};
 use super::{Node, asking, limits};
+use crate::chord::Event;
+use crate::protocol::LookupError;
+use crate::protocol::{Found, Network};
 use crate::ring::{BITS, Id, Peer};
 
 /// The errands under way.
@@ -106,7 +107,7 @@ impl Errands {
 }
 
 impl Node {
-    pub(super) fn look_up(&mut self, token: u64, key: Id, net: &mut impl Network) {
+    pub(super) fn look_up(&mut self, token: u64, key: Id, net: &mut impl Network<Node>) {
         let refused = if !self.is_member() {
             Some(LookupError::NotMember)
         } else if self.errands.clients().count() >= limits::LOOKUPS {
@@ -125,12 +126,12 @@ impl Node {
     }
 
     /// Looks up who owns the key of a client's reading or write.
-    pub(super) fn seek_owner(&mut self, token: u64, key: Id, net: &mut impl Network) {
+    pub(super) fn seek_owner(&mut self, token: u64, key: Id, net: &mut impl Network<Node>) {
         self.start_lookup(Purpose::Access { token }, key, None, net);
     }
 
     /// Looks up who owns a record that this node should not hold, or will not.
-    pub(super) fn seek_stray(&mut self, key: Id, net: &mut impl Network) {
+    pub(super) fn seek_stray(&mut self, key: Id, net: &mut impl Network<Node>) {
         if self.is_member() {
             return self.start_lookup(Purpose::Stray { first: key }, key, None, net);
         }
@@ -148,7 +149,7 @@ impl Node {
         purpose: Purpose,
         key: Id,
         suspect: Option<Peer>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let me = self.me();
         let oneself = Oneself::Before(self.neighbours.predecessor());
@@ -179,7 +180,7 @@ impl Node {
         self.start_errand(Errand::Lookup(purpose, Box::new(lookup)), net);
     }
 
-    fn start_errand(&mut self, errand: Errand, net: &mut impl Network) {
+    fn start_errand(&mut self, errand: Errand, net: &mut impl Network<Node>) {
         let at = self.errands.open.len();
         self.errands.open.push(errand);
         self.poll_at(at, None, net);
@@ -189,13 +190,18 @@ impl Node {
         &mut self,
         at: usize,
         settled: (u32, Settled),
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> bool {
         self.poll_at(at, Some(settled), net);
         true
     }
 
-    fn poll_at(&mut self, at: usize, settled: Option<(u32, Settled)>, net: &mut impl Network) {
+    fn poll_at(
+        &mut self,
+        at: usize,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network<Node>,
+    ) {
         let hello = self.hello_for(at);
         let mut ask = asking!(self, net, settled);
         match &mut self.errands.open[at] {
@@ -222,7 +228,7 @@ impl Node {
         matches!(self.errands.open[at], Errand::Probe(_)).then(|| Request::Hello(self.hello()))
     }
 
-    fn found_out(&mut self, purpose: Purpose, outcome: Outcome, net: &mut impl Network) {
+    fn found_out(&mut self, purpose: Purpose, outcome: Outcome, net: &mut impl Network<Node>) {
         match purpose {
             Purpose::Client { token } => {
                 let Outcome {
@@ -264,7 +270,7 @@ impl Node {
     // ---- fingers ----
 
     /// Fills the table from its first entry on, one look-up after the other.
-    pub(super) fn fill_fingers(&mut self, net: &mut impl Network) {
+    pub(super) fn fill_fingers(&mut self, net: &mut impl Network<Node>) {
         self.errands.filling = true;
         self.errands.next_finger = 0;
         self.refresh_finger(net);
@@ -279,7 +285,7 @@ impl Node {
 
     /// Looks the next finger up. The one known for it is simply asked: as a rule it is still
     /// the first at or after its point, and says so.
-    pub(super) fn refresh_finger(&mut self, net: &mut impl Network) {
+    pub(super) fn refresh_finger(&mut self, net: &mut impl Network<Node>) {
         if self.errands.is_fixing() || !self.errands.has_room() {
             return;
         }
@@ -302,7 +308,7 @@ impl Node {
         }
     }
 
-    fn finger_found(&mut self, exponent: u8, outcome: &Outcome, net: &mut impl Network) {
+    fn finger_found(&mut self, exponent: u8, outcome: &Outcome, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let owner = outcome.result.map(|found| found.owner);
         for id in &outcome.silent {
@@ -331,7 +337,7 @@ impl Node {
         }
     }
 
-    fn refresh_unless_done(&mut self, net: &mut impl Network) {
+    fn refresh_unless_done(&mut self, net: &mut impl Network<Node>) {
         if self.errands.next_finger < BITS {
             self.refresh_finger(net);
         } else {
@@ -342,7 +348,7 @@ impl Node {
     // ---- reunion (chord.md, section 8; Shafaat, Ghodsi and Haridi 2009) ----
 
     /// Asks a few of those presumed dead whether they are back.
-    pub(super) fn probe_remembered(&mut self, net: &mut impl Network) {
+    pub(super) fn probe_remembered(&mut self, net: &mut impl Network<Node>) {
         for peer in self.remembered.due(self.config.probe_periods_max()) {
             if self.errands.has_room() {
                 self.start_errand(Errand::Probe(Question::new(peer, 1)), net);
@@ -350,7 +356,7 @@ impl Node {
         }
     }
 
-    fn probed(&mut self, peer: Peer, answer: Answer, net: &mut impl Network) {
+    fn probed(&mut self, peer: Peer, answer: Answer, net: &mut impl Network<Node>) {
         let Answer::Reply(reply) = answer else { return };
         let accepted = match reply {
             Reply::Hello(theirs) => self.hello().accepts(&theirs).map(|()| theirs.member),
@@ -380,7 +386,7 @@ impl Node {
     /// `displaced` was the successor until `new` took its place. If the new one's list does not
     /// name it, they may belong to two rings: whoever precedes the displaced one in the new
     /// one's ring should hear of it.
-    pub(super) fn hand_on(&mut self, displaced: Peer, new: Peer, net: &mut impl Network) {
+    pub(super) fn hand_on(&mut self, displaced: Peer, new: Peer, net: &mut impl Network<Node>) {
         let known = self.neighbours.successors().contains(&displaced);
         if known || displaced == self.me() || !self.errands.has_room() {
             return;
@@ -395,7 +401,7 @@ impl Node {
     }
 
     /// The node stops: every client hears of it.
-    pub(super) fn stop_errands(&mut self, net: &mut impl Network) {
+    pub(super) fn stop_errands(&mut self, net: &mut impl Network<Node>) {
         for token in self.errands.clients() {
             let result = Err(LookupError::Stopped);
             net.emit(Event::Lookup {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::protocol::limits::{ACCESSES, LOOKUP_ASKS, LOOKUPS, WRITES};
+
 /// The longest successor list that can be configured.
 pub const SUCCESSORS: u8 = 64;
 /// The most silences that can be asked for before a neighbour counts as dead.
@@ -11,12 +13,8 @@ pub const REMEMBERED: u8 = 64;
 /// The shortest period or time-out that can be configured.
 pub const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Client look-ups open at one node at a time.
-pub const LOOKUPS: usize = 1024;
 /// Operations that a node runs for itself at a time, besides ring maintenance.
 pub const ERRANDS: usize = 8;
-/// Nodes that one look-up may ask, answered or not.
-pub const LOOKUP_ASKS: usize = 128;
 /// Candidates that a look-up keeps; the farthest from the key are forgotten first.
 pub const LOOKUP_CANDIDATES: usize = 64;
 /// Nodes nearer to the key that one node names to another.
@@ -43,10 +41,6 @@ pub const CONTACTS: usize = 32;
 // A look-up that forgot candidates before it may ask them would give up too early.
 const _: () = assert!(LOOKUP_CANDIDATES <= LOOKUP_ASKS);
 
-/// Reads and writes of clients open at one node at a time.
-pub const ACCESSES: usize = 1024;
-/// Writes that a node brings to the other holders at a time, as the owner of their keys.
-pub const WRITES: usize = 1024;
 /// Questions about digests that one comparison of two nodes has open at a time.
 pub const COMPARISONS: usize = 4;
 /// Keys that one node fetches from another in one message.

@@ -8,10 +8,12 @@
 use std::task::Poll;
 
 use super::ask::Settled;
-use super::message::{Message, Reply, RequestId};
-use super::network::{Event, Network};
+use super::message::{Message, Reply};
 use super::op::{Heard, Rectified, Rectify, Stabilize};
 use super::{Node, asking, limits};
+use crate::chord::Event;
+use crate::protocol::Network;
+use crate::protocol::RequestId;
 use crate::ring::{self, AfterSuccessor, Peer, SuccessorList};
 
 /// The running step, and what waits for its end.
@@ -81,7 +83,7 @@ impl Maintenance {
 
 impl Node {
     /// Starts what is waiting, as long as no step is under way.
-    pub(super) fn maintain(&mut self, net: &mut impl Network) {
+    pub(super) fn maintain(&mut self, net: &mut impl Network<Node>) {
         if self.is_in_the_way() {
             self.maintenance.step = Step::None;
             self.heard(Heard::Undecided, net);
@@ -119,7 +121,7 @@ impl Node {
         }
     }
 
-    fn start(&mut self, step: Step, net: &mut impl Network) {
+    fn start(&mut self, step: Step, net: &mut impl Network<Node>) {
         self.maintenance.step = step;
         self.poll_maintenance(None, net);
     }
@@ -127,7 +129,7 @@ impl Node {
     pub(super) fn poll_maintenance(
         &mut self,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> bool {
         let mut ask = asking!(self, net, settled);
         match &mut self.maintenance.step {
@@ -151,7 +153,7 @@ impl Node {
         true
     }
 
-    fn stabilize(&mut self, net: &mut impl Network) {
+    fn stabilize(&mut self, net: &mut impl Network<Node>) {
         let attempts = self.config.attempts;
         let successor = self.neighbours.successor();
         if successor != self.me() {
@@ -168,7 +170,7 @@ impl Node {
         }
     }
 
-    fn heard(&mut self, heard: Heard, net: &mut impl Network) {
+    fn heard(&mut self, heard: Heard, net: &mut impl Network<Node>) {
         match heard {
             // A ring of one has nobody else to turn to: ask who notified it again.
             Heard::Undecided => self.maintenance.due |= self.neighbours.successors().is_empty(),
@@ -233,7 +235,7 @@ impl Node {
         }
     }
 
-    fn rectify(&mut self, notifier: Peer, net: &mut impl Network) {
+    fn rectify(&mut self, notifier: Peer, net: &mut impl Network<Node>) {
         match self.neighbours.rectify(notifier) {
             ring::Rectify::Known => {}
             ring::Rectify::Adopted => {
@@ -261,7 +263,7 @@ impl Node {
         }
     }
 
-    fn consider(&mut self, candidate: Peer, net: &mut impl Network) {
+    fn consider(&mut self, candidate: Peer, net: &mut impl Network<Node>) {
         if candidate
             .id
             .is_between(self.me().id, self.neighbours.successor().id)
@@ -274,7 +276,7 @@ impl Node {
         }
     }
 
-    fn apply_departure(&mut self, departure: Departure, net: &mut impl Network) {
+    fn apply_departure(&mut self, departure: Departure, net: &mut impl Network<Node>) {
         let Departure {
             peer,
             predecessor,
@@ -304,7 +306,7 @@ impl Node {
     }
 
     /// Counts a peer as dead: no table names it any more, but it is remembered.
-    pub(super) fn presume_dead(&mut self, peer: Peer, net: &mut impl Network) {
+    pub(super) fn presume_dead(&mut self, peer: Peer, net: &mut impl Network<Node>) {
         net.emit(Event::PresumedDead(peer));
         self.fingers.remove(peer.id);
         self.remember(peer);
@@ -317,7 +319,7 @@ impl Node {
     }
 
     /// The state is defined again: answer those that waited for it.
-    fn answer_delayed(&mut self, net: &mut impl Network) {
+    fn answer_delayed(&mut self, net: &mut impl Network<Node>) {
         for (peer, id) in std::mem::take(&mut self.maintenance.delayed) {
             net.send(
                 peer,
@@ -330,7 +332,7 @@ impl Node {
     }
 
     /// The state no longer is that of a member: those that waited need not wait longer.
-    pub(super) fn refuse_delayed(&mut self, net: &mut impl Network) {
+    pub(super) fn refuse_delayed(&mut self, net: &mut impl Network<Node>) {
         for (peer, id) in std::mem::take(&mut self.maintenance.delayed) {
             net.send(
                 peer,

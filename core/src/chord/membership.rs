@@ -8,17 +8,18 @@ use std::time::Duration;
 use super::ask::Settled;
 use super::maintenance::Maintenance;
 use super::message::Message;
-use super::network::{Event, Network, Timer};
 use super::op::{Join, Joined, Leave, Retreat};
 use super::standing::Phase;
 use super::{Node, asking, jittered, limits};
+use crate::chord::{Event, Timer};
+use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
 impl Node {
     pub(super) fn poll_standing(
         &mut self,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> bool {
         let mut ask = asking!(self, net, settled);
         match &mut self.standing {
@@ -42,7 +43,7 @@ impl Node {
         true
     }
 
-    pub(super) fn found(&mut self, net: &mut impl Network) {
+    pub(super) fn found(&mut self, net: &mut impl Network<Node>) {
         if matches!(self.standing, Phase::Outside | Phase::Joining(_)) {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
             // Nobody else serves anything there.
@@ -50,7 +51,7 @@ impl Node {
         }
     }
 
-    pub(super) fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
+    pub(super) fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
         match &mut self.standing {
             Phase::Joining(join) => join.add_contacts(contacts),
             Phase::Outside => self.start_joining(contacts, net),
@@ -58,13 +59,13 @@ impl Node {
         }
     }
 
-    pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network) {
+    pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
         let join = Join::new(self.me(), self.hello(), &self.config, contacts);
         self.standing = Phase::Joining(Box::new(join));
         self.poll_standing(None, net);
     }
 
-    pub(super) fn joined(&mut self, joined: Joined, net: &mut impl Network) {
+    pub(super) fn joined(&mut self, joined: Joined, net: &mut impl Network<Node>) {
         match joined {
             Joined::Member(neighbours) => {
                 self.set_stale_aside(net);
@@ -98,7 +99,7 @@ impl Node {
         }
     }
 
-    pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network) {
+    pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network<Node>) {
         self.neighbours = neighbours;
         self.standing = Phase::Member;
         self.unsettled = true;
@@ -114,7 +115,7 @@ impl Node {
         self.fill_fingers(net);
     }
 
-    pub(super) fn resume(&mut self, net: &mut impl Network) {
+    pub(super) fn resume(&mut self, net: &mut impl Network<Node>) {
         if self.is_member() {
             self.serve_own();
             if !std::mem::replace(&mut self.armed.stabilize, true) {
@@ -129,7 +130,7 @@ impl Node {
         }
     }
 
-    pub(super) fn leave(&mut self, net: &mut impl Network) {
+    pub(super) fn leave(&mut self, net: &mut impl Network<Node>) {
         match self.standing {
             Phase::Leaving(_) => {}
             Phase::Member => {
@@ -142,7 +143,7 @@ impl Node {
     }
 
     /// What it served is handed over, or there was nothing: its neighbours may know.
-    pub(super) fn say_goodbye(&mut self, net: &mut impl Network) {
+    pub(super) fn say_goodbye(&mut self, net: &mut impl Network<Node>) {
         net.emit(Event::Leaving);
         self.refuse_delayed(net);
         // A step that went on could notify those who are told now, or strand the leaver.
@@ -153,7 +154,7 @@ impl Node {
     }
 
     /// Goes, if all that should know do, and no client waits for an answer any more.
-    pub(super) fn leave_when_idle(&mut self, net: &mut impl Network) {
+    pub(super) fn leave_when_idle(&mut self, net: &mut impl Network<Node>) {
         if let Phase::Leaving(leave) = &self.standing
             && leave.is_done()
             && !self.errands.has_clients()
@@ -164,7 +165,7 @@ impl Node {
         }
     }
 
-    pub(super) fn left(&mut self, net: &mut impl Network) {
+    pub(super) fn left(&mut self, net: &mut impl Network<Node>) {
         self.standing = Phase::Outside;
         self.maintenance = Maintenance::default();
         self.stop_errands(net);
@@ -174,7 +175,7 @@ impl Node {
     }
 
     /// The last successor fell silent.
-    pub(super) fn strand(&mut self, net: &mut impl Network) {
+    pub(super) fn strand(&mut self, net: &mut impl Network<Node>) {
         net.emit(Event::Stranded);
         self.serve_nothing(net);
         self.refuse_delayed(net);
@@ -187,7 +188,7 @@ impl Node {
     pub(super) fn retreated(
         &mut self,
         found: Option<(Peer, SuccessorList)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         match found {
             Some((successor, behind)) => {

@@ -1,12 +1,14 @@
 //! The one act on records: merging what came in into what is there.
 
-use super::network::{Event, Network};
+use crate::chord::Event;
+use crate::chord::Node;
+use crate::protocol::Network;
 use crate::record::{Merged, Record};
 use crate::ring::Id;
 use crate::store::Store;
 
 /// What a node has under a key; nothing if that is damaged, which is told.
-pub(super) fn stored(net: &mut impl Network, key: Id) -> Option<Record> {
+pub(super) fn stored(net: &mut impl Network<Node>, key: Id) -> Option<Record> {
     match net.store().get(key) {
         Ok(record) => record,
         Err(_) => {
@@ -17,7 +19,7 @@ pub(super) fn stored(net: &mut impl Network, key: Id) -> Option<Record> {
 }
 
 /// Merges a record into the one that is stored, and stages what comes of it.
-pub(super) fn merge(net: &mut impl Network, key: Id, record: Record) -> Merged {
+pub(super) fn merge(net: &mut impl Network<Node>, key: Id, record: Record) -> Merged {
     let mut mine = stored(net, key).unwrap_or_default();
     let merged = mine.merge(record);
     if !merged.changed.is_empty() {

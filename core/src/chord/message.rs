@@ -15,17 +15,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::record_message::{RecordReply, RecordRequest, Stamped};
-use super::versions::{Versions, VersionsApart};
+use crate::protocol::{Refusal, RequestId, Versions, Wire};
 use crate::ring::{Id, Peer, SuccessorList};
-
-/// Tells the requests of a node apart, across its restarts too: the incarnation and a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RequestId {
-    /// The asker's incarnation; a reply to an earlier one is ignored.
-    pub incarnation: u32,
-    /// Counts the requests of one incarnation.
-    pub number: u32,
-}
 
 /// What one node sends to another. New kinds are added at the end only: on the wire an enum is
 /// its position.
@@ -133,36 +124,6 @@ pub struct Hello {
     pub member: bool,
 }
 
-/// Why two nodes can't belong to one ring.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    thiserror::Error,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// They understand no version of the protocol in common.
-    #[error("{0}")]
-    Version(VersionsApart),
-    /// They belong to clusters of different names.
-    #[error("it belongs to another cluster; check the cluster's name on both")]
-    Cluster,
-    /// They keep successor lists of different lengths.
-    #[error("it keeps another number of successors; set `successors` alike on all nodes")]
-    Successors,
-    /// They hold records on different numbers of nodes.
-    #[error("it keeps another number of replicas; set `replicas` alike on all nodes")]
-    Replicas,
-}
-
 impl Hello {
     /// Whether a node that says `other` fits one that says `self`.
     ///
@@ -179,16 +140,6 @@ impl Hello {
             Err(Refusal::Replicas)
         } else {
             Ok(())
-        }
-    }
-}
-
-impl Refusal {
-    /// The same as the refused node sees it.
-    pub(super) const fn mirrored(self) -> Refusal {
-        match self {
-            Refusal::Version(apart) => Refusal::Version(apart.mirrored()),
-            other => other,
         }
     }
 }
@@ -227,22 +178,6 @@ fn encoded_size(part: &impl Serialize) -> usize {
 }
 
 impl Message {
-    /// Whether it may tell of what is only staged in the sender's store: then it must not leave
-    /// before that is committed. What it says of the ring never does.
-    #[must_use]
-    pub const fn depends_on_store(&self) -> bool {
-        matches!(
-            self,
-            Message::Request {
-                request: Request::Records(_),
-                ..
-            } | Message::Reply {
-                reply: Reply::Records(_),
-                ..
-            }
-        )
-    }
-
     /// The length of the list of peers that it carries, if any. No correct node sends one longer
     /// than [`super::limits::SUCCESSORS`].
     pub(super) fn longest_list(&self) -> usize {
@@ -261,11 +196,66 @@ impl Message {
             _ => 0,
         }
     }
+}
 
-    /// How many bytes the message takes in its wire format (postcard), without frame and
-    /// transport: what a world that passes values instead of bytes counts as traffic.
-    #[must_use]
-    pub fn wire_size(&self) -> usize {
+impl Wire for Message {
+    fn kind(&self) -> &'static str {
+        match self {
+            Message::Request { request, .. } => match request {
+                Request::Hello(_) => "Hello?",
+                Request::Ping => "Ping?",
+                Request::Neighbours => "Neighbours?",
+                Request::Find { confirm: false, .. } => "Find?",
+                Request::Find { confirm: true, .. } => "Confirm?",
+                Request::Leaving { .. } => "Leaving",
+                Request::Records(stamped) => match &stamped.body {
+                    RecordRequest::Read(_) => "Read?",
+                    RecordRequest::Write { .. } => "Write?",
+                    RecordRequest::Store { .. } => "Store?",
+                    RecordRequest::Compare { .. } => "Compare?",
+                    RecordRequest::Fetch { .. } => "Fetch?",
+                    RecordRequest::Merge(_) => "Merge?",
+                    RecordRequest::Claim(_) => "Claim?",
+                    RecordRequest::HandOver { .. } => "HandOver?",
+                    RecordRequest::Confirm { .. } => "MayDrop?",
+                    RecordRequest::Forget(_) => "Forget?",
+                },
+            },
+            Message::Reply { reply, .. } => match reply {
+                Reply::Hello(_) => "Hello",
+                Reply::Refused(_) => "Refused",
+                Reply::Pong => "Pong",
+                Reply::Busy => "Busy",
+                Reply::NotMember => "NotMember",
+                Reply::Neighbours { .. } => "Neighbours",
+                Reply::Owner => "Owner",
+                Reply::Covered(_) => "Covered",
+                Reply::Closer(_) => "Closer",
+                Reply::Before(_) => "Before",
+                Reply::Noted => "Noted",
+                Reply::Records(stamped) => match &stamped.body {
+                    RecordReply::Record { .. } => "Record",
+                    RecordReply::NotServing { .. } => "NotServing",
+                    RecordReply::Written(_) => "Written",
+                    RecordReply::Denied(_) => "Denied",
+                    RecordReply::Stored => "Stored",
+                    RecordReply::Beaten(_) => "Beaten",
+                    RecordReply::Superseded(_) => "Superseded",
+                    RecordReply::Compared { .. } => "Compared",
+                    RecordReply::Records { .. } => "Records",
+                    RecordReply::Merged => "Merged",
+                    RecordReply::Claimed { .. } => "Claimed",
+                    RecordReply::Taken => "Taken",
+                    RecordReply::Confirmed { .. } => "Confirmed",
+                },
+            },
+            Message::Notify => "Notify",
+            Message::Introduce(_) => "Introduce",
+        }
+    }
+
+    /// As postcard writes it.
+    fn wire_size(&self) -> usize {
         let id_size = |id: &RequestId| varint(id.incarnation.into()) + varint(id.number.into());
         1 + match self {
             Message::Request { id, request } => {
@@ -301,11 +291,67 @@ impl Message {
             Message::Introduce(_) => PEER_SIZE,
         }
     }
+
+    fn asks(&self) -> Option<RequestId> {
+        match self {
+            Message::Request { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    fn answers(&self) -> Option<RequestId> {
+        match self {
+            Message::Reply { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// What it says of the ring never does.
+    fn depends_on_store(&self) -> bool {
+        matches!(
+            self,
+            Message::Request {
+                request: Request::Records(_),
+                ..
+            } | Message::Reply {
+                reply: Reply::Records(_),
+                ..
+            }
+        )
+    }
+
+    fn is_repair(&self) -> bool {
+        match self {
+            Message::Request {
+                request: Request::Records(stamped),
+                ..
+            } => !matches!(
+                stamped.body,
+                RecordRequest::Read(_) | RecordRequest::Write { .. } | RecordRequest::Store { .. }
+            ),
+            Message::Reply {
+                reply: Reply::Records(stamped),
+                ..
+            } => !matches!(
+                stamped.body,
+                RecordReply::Record { .. }
+                    | RecordReply::NotServing { .. }
+                    | RecordReply::Written(_)
+                    | RecordReply::Denied(_)
+                    | RecordReply::Stored
+                    | RecordReply::Beaten(_)
+                    | RecordReply::Superseded(_)
+            ),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{PROTOCOL_VERSION, VERSIONS};
     use super::*;
+    use crate::protocol::VersionsApart;
     use crate::ring::Address;
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, SocketAddr};
@@ -402,7 +448,7 @@ mod tests {
     #[test]
     fn nodes_that_differ_in_what_matters_refuse_each_other() {
         let hello = Hello {
-            versions: Versions::OURS,
+            versions: VERSIONS,
             cluster: Id::of_key(b"songs"),
             successors: 8,
             replicas: 3,
@@ -422,7 +468,7 @@ mod tests {
             oldest: 8,
         };
         let apart = VersionsApart {
-            ours: Versions::OURS,
+            ours: VERSIONS,
             theirs: later,
         };
         for (other, refusal) in [
@@ -457,5 +503,21 @@ mod tests {
         ] {
             assert_eq!(hello.accepts(&other), Err(refusal));
         }
+    }
+
+    #[test]
+    fn this_release_talks_to_itself_and_to_those_that_know_it() {
+        let ours = VERSIONS;
+        assert_eq!(ours.common(ours), Ok(PROTOCOL_VERSION));
+        let next = Versions {
+            newest: PROTOCOL_VERSION + 1,
+            oldest: PROTOCOL_VERSION,
+        };
+        assert_eq!(ours.common(next), Ok(PROTOCOL_VERSION));
+        let later = Versions {
+            newest: PROTOCOL_VERSION + 1,
+            oldest: PROTOCOL_VERSION + 1,
+        };
+        assert!(ours.common(later).is_err());
     }
 }

@@ -16,19 +16,16 @@
 //! timer, and silence is an answer in the same `match` as all others, so that no failure path
 //! can be forgotten. Nothing here performs I/O, knows the time, or draws a random number.
 
-mod access;
 mod answers;
 mod ask;
 mod config;
 mod errands;
-mod error;
 mod keeping;
 pub mod limits;
 mod maintenance;
 mod membership;
 mod merging;
 mod message;
-mod network;
 mod op;
 mod record_message;
 mod remembered;
@@ -36,20 +33,22 @@ mod rtt;
 mod standing;
 #[cfg(test)]
 mod tests;
-mod versions;
+mod timer;
 
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{AccessError, Condition, Denied, Fetched, Write, Written};
+pub use crate::protocol::{
+    AccessError, Condition, Denied, Fetched, Found, Ignored, LookupError, Network, Protocol,
+    Refusal, RequestId, Versions, VersionsApart, Wire, Write, Written,
+};
 pub use config::{Config, ConfigError};
-pub use error::LookupError;
-pub use message::{Hello, Message, Refusal, Reply, Request, RequestId};
-pub use network::{Event, Found, Ignored, Input, Network, Recorder, Timer};
+pub use message::{Hello, Message, Reply, Request};
 pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 pub use standing::Standing;
-pub use versions::{PROTOCOL_OLDEST, PROTOCOL_VERSION, Versions, VersionsApart};
+pub use timer::Timer;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
 use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
@@ -60,13 +59,36 @@ use remembered::Remembered;
 use rtt::RoundTrips;
 use standing::Phase;
 
+/// What can happen to a Chord node.
+pub type Input = crate::protocol::Input<Node>;
+/// What a Chord node tells whoever runs it: nothing beyond what all nodes tell.
+pub type Event = crate::protocol::Event<Infallible>;
+/// A world for tests, which writes down what a Chord node asks of it.
+pub type Recorder = crate::protocol::Recorder<Node>;
+
+/// The newest version of Chord's messages that this code speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// The oldest version of Chord's messages that this code understands. Nodes that speak none from here
+/// to [`PROTOCOL_VERSION`] are refused.
+pub const PROTOCOL_OLDEST: u16 = 1;
+
+// Whoever speaks no version at all could talk to nobody.
+const _: () = assert!(PROTOCOL_OLDEST >= 1 && PROTOCOL_OLDEST <= PROTOCOL_VERSION);
+
+/// The versions of Chord's messages that this code understands.
+pub const VERSIONS: Versions = Versions {
+    newest: PROTOCOL_VERSION,
+    oldest: PROTOCOL_OLDEST,
+};
+
 /// A Chord node as a plain value.
 ///
 /// It can be cloned to explore two futures, compared and hashed by a model checker, and built
 /// in one line by a test:
 ///
 /// ```
-/// use cuerda_core::chord::{Config, Event, Input, Node, Recorder};
+/// use cuerda_core::chord::{Config, Event, Input, Node, Protocol, Recorder};
 /// use cuerda_core::ring::{Id, Peer};
 ///
 /// let address = "127.0.0.1:4000".parse::<std::net::SocketAddr>().unwrap().into();
@@ -222,50 +244,7 @@ impl Node {
         &self.config
     }
 
-    /// Reads one field in each part of the node, and returns a meaningless sum. A world with
-    /// very many nodes calls it for those that are next, all together, so that they come out of
-    /// main memory side by side.
-    #[must_use]
-    pub fn touch(&self) -> u64 {
-        u64::from(self.next_request)
-            + u64::from(self.neighbours.room())
-            + u64::from(self.maintenance.is_busy())
-            + self.fingers.entries().len() as u64
-            + self.remembered.peers().len() as u64
-            + u64::from(self.is_member())
-    }
-
-    /// The same for the tables that the node points to; best after [`Node::touch`].
-    #[must_use]
-    pub fn touch_tables(&self) -> u64 {
-        let successors = self.neighbours.successors();
-        let fingers = self.fingers.entries();
-        u64::from(successors.first().map_or(0, |peer| peer.address.port()))
-            + u64::from(successors.last().map_or(0, |peer| peer.address.port()))
-            + fingers
-                .first()
-                .map_or(0, |finger| u64::from(finger.exponent))
-            + fingers
-                .last()
-                .map_or(0, |finger| u64::from(finger.exponent))
-            + self.errands.touch()
-    }
-
-    /// Whether the reply to this request is still waited for. A timer for any other changes
-    /// nothing, and whoever runs very many nodes may save the trouble.
-    #[must_use]
-    pub fn awaits(&self, number: u32) -> bool {
-        if number & ABOUT_RECORDS != 0 {
-            return self.keeping_awaits(number);
-        }
-        self.maintenance.awaits(number).is_some()
-            || self.errands.awaits(number).is_some()
-            || self.standing.awaits(number).is_some()
-    }
-
-    /// Handles one input to its end. Nothing that comes in makes it panic; what no correct node
-    /// would send is dropped and told as [`Event::Ignored`].
-    pub fn handle(&mut self, input: Input, net: &mut impl Network) {
+    fn handle_input(&mut self, input: Input, net: &mut impl Network<Node>) {
         match input {
             Input::Message {
                 from,
@@ -310,7 +289,7 @@ impl Node {
         from: Peer,
         message: Message,
         took: Option<Duration>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         // A process may ask its own node for a client: such questions have the incarnation zero.
         let of_client = matches!(&message, Message::Request { id, .. } if id.incarnation == 0);
@@ -340,7 +319,7 @@ impl Node {
         }
     }
 
-    fn handle_timer(&mut self, timer: Timer, net: &mut impl Network) {
+    fn handle_timer(&mut self, timer: Timer, net: &mut impl Network<Node>) {
         match timer {
             Timer::Request(number) => {
                 self.settle(None, (number, Settled::Late), net);
@@ -377,7 +356,7 @@ impl Node {
         &mut self,
         from: Option<Peer>,
         settled: (u32, Settled),
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> bool {
         let number = settled.0;
         if number & ABOUT_RECORDS != 0 {
@@ -396,7 +375,7 @@ impl Node {
 
     fn hello(&self) -> Hello {
         Hello {
-            versions: Versions::OURS,
+            versions: VERSIONS,
             cluster: Id::of_key(self.config.cluster.as_bytes()),
             successors: self.config.successors,
             replicas: self.config.replicas,
@@ -405,7 +384,7 @@ impl Node {
         }
     }
 
-    fn arm_stabilize(&mut self, net: &mut impl Network) {
+    fn arm_stabilize(&mut self, net: &mut impl Network<Node>) {
         if !std::mem::replace(&mut self.armed.stabilize, true) {
             let sooner = self.config.stabilize_every / (1 << self.hurry);
             let period = sooner
@@ -416,7 +395,7 @@ impl Node {
         }
     }
 
-    fn arm_fingers(&mut self, net: &mut impl Network) {
+    fn arm_fingers(&mut self, net: &mut impl Network<Node>) {
         if !std::mem::replace(&mut self.armed.fingers, true) {
             net.set_timer(Timer::Fingers, jittered(self.finger_period()));
         }
@@ -427,6 +406,69 @@ impl Node {
     fn finger_period(&self) -> Duration {
         let fingers = self.fingers.entries().len().max(1);
         self.config.fix_fingers_every / u32::try_from(fingers).unwrap_or(u32::MAX)
+    }
+}
+
+/// Nothing that comes in makes it panic; what no correct node would send is dropped and told as
+/// [`Event::Ignored`](crate::protocol::Event::Ignored).
+impl Protocol for Node {
+    const NAME: &'static str = "chord";
+    const VERSIONS: Versions = VERSIONS;
+    type Config = Config;
+    type Message = Message;
+    type Timer = Timer;
+    type Told = Infallible;
+
+    fn new(me: Peer, config: Arc<Config>, incarnation: u32) -> Node {
+        Node::new(me, config, incarnation)
+    }
+
+    fn me(&self) -> Peer {
+        self.neighbours.me()
+    }
+
+    fn is_member(&self) -> bool {
+        matches!(self.standing, Phase::Member)
+    }
+
+    fn handle(&mut self, input: Input, net: &mut impl Network<Node>) {
+        self.handle_input(input, net);
+    }
+
+    fn remembered(&self) -> Vec<Peer> {
+        self.remembered.peers().collect()
+    }
+
+    fn awaits(&self, number: u32) -> bool {
+        if number & ABOUT_RECORDS != 0 {
+            return self.keeping_awaits(number);
+        }
+        self.maintenance.awaits(number).is_some()
+            || self.errands.awaits(number).is_some()
+            || self.standing.awaits(number).is_some()
+    }
+
+    fn prefetch(&self) -> u64 {
+        u64::from(self.next_request)
+            + u64::from(self.neighbours.room())
+            + u64::from(self.maintenance.is_busy())
+            + self.fingers.entries().len() as u64
+            + self.remembered.peers().len() as u64
+            + u64::from(self.is_member())
+    }
+
+    fn prefetch_tables(&self) -> u64 {
+        let successors = self.neighbours.successors();
+        let fingers = self.fingers.entries();
+        u64::from(successors.first().map_or(0, |peer| peer.address.port()))
+            + u64::from(successors.last().map_or(0, |peer| peer.address.port()))
+            + fingers
+                .first()
+                .map_or(0, |finger| u64::from(finger.exponent))
+            + fingers
+                .last()
+                .map_or(0, |finger| u64::from(finger.exponent))
+            + self.errands.touch()
     }
 }
 

@@ -21,7 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Condition, Denied, Written};
+use crate::protocol::{Condition, Denied, Written};
 use crate::record::{Answer, Entry, Field, Question, Record, Stamp};
 use crate::ring::{Arc, Id, Peer};
 

@@ -24,7 +24,7 @@ use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
 pub use digest::Digest;
-use names::{EPOCH_MS, address_of, name_of, number_of};
+use names::{EPOCH_MS, address_of, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Purpose, Random};
 pub use sights::Sights;

@@ -1,8 +1,7 @@
-//! How the harness names what the nodes know: machines by their numbers, messages by a word.
+//! How the harness names what the nodes know: machines by their numbers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use cuerda_core::chord::{Message, RecordReply, RecordRequest, Reply, Request};
 use cuerda_core::ring::Address;
 
 /// The wall clock at the world's beginning: 2026-01-01 in milliseconds.
@@ -22,90 +21,6 @@ pub(super) fn number_of(address: Address) -> Option<u32> {
             Some(u32::from_be_bytes([0, x, y, z]))
         }
         _ => None,
-    }
-}
-
-/// What a message is called in a report.
-pub(super) fn name_of(message: &Message) -> &'static str {
-    match message {
-        Message::Request { request, .. } => match request {
-            Request::Hello(_) => "Hello?",
-            Request::Ping => "Ping?",
-            Request::Neighbours => "Neighbours?",
-            Request::Find { confirm: false, .. } => "Find?",
-            Request::Find { confirm: true, .. } => "Confirm?",
-            Request::Leaving { .. } => "Leaving",
-            Request::Records(stamped) => match &stamped.body {
-                RecordRequest::Read(_) => "Read?",
-                RecordRequest::Write { .. } => "Write?",
-                RecordRequest::Store { .. } => "Store?",
-                RecordRequest::Compare { .. } => "Compare?",
-                RecordRequest::Fetch { .. } => "Fetch?",
-                RecordRequest::Merge(_) => "Merge?",
-                RecordRequest::Claim(_) => "Claim?",
-                RecordRequest::HandOver { .. } => "HandOver?",
-                RecordRequest::Confirm { .. } => "MayDrop?",
-                RecordRequest::Forget(_) => "Forget?",
-            },
-        },
-        Message::Reply { reply, .. } => match reply {
-            Reply::Hello(_) => "Hello",
-            Reply::Refused(_) => "Refused",
-            Reply::Pong => "Pong",
-            Reply::Busy => "Busy",
-            Reply::NotMember => "NotMember",
-            Reply::Neighbours { .. } => "Neighbours",
-            Reply::Owner => "Owner",
-            Reply::Covered(_) => "Covered",
-            Reply::Closer(_) => "Closer",
-            Reply::Before(_) => "Before",
-            Reply::Noted => "Noted",
-            Reply::Records(stamped) => match &stamped.body {
-                RecordReply::Record { .. } => "Record",
-                RecordReply::NotServing { .. } => "NotServing",
-                RecordReply::Written(_) => "Written",
-                RecordReply::Denied(_) => "Denied",
-                RecordReply::Stored => "Stored",
-                RecordReply::Beaten(_) => "Beaten",
-                RecordReply::Superseded(_) => "Superseded",
-                RecordReply::Compared { .. } => "Compared",
-                RecordReply::Records { .. } => "Records",
-                RecordReply::Merged => "Merged",
-                RecordReply::Claimed { .. } => "Claimed",
-                RecordReply::Taken => "Taken",
-                RecordReply::Confirmed { .. } => "Confirmed",
-            },
-        },
-        Message::Notify => "Notify",
-        Message::Introduce(_) => "Introduce",
-    }
-}
-
-/// Whether a message is about bringing records to where they belong, and not one that a client's
-/// reading or writing causes.
-pub(super) fn is_repair(message: &Message) -> bool {
-    match message {
-        Message::Request {
-            request: Request::Records(stamped),
-            ..
-        } => !matches!(
-            stamped.body,
-            RecordRequest::Read(_) | RecordRequest::Write { .. } | RecordRequest::Store { .. }
-        ),
-        Message::Reply {
-            reply: Reply::Records(stamped),
-            ..
-        } => !matches!(
-            stamped.body,
-            RecordReply::Record { .. }
-                | RecordReply::NotServing { .. }
-                | RecordReply::Written(_)
-                | RecordReply::Denied(_)
-                | RecordReply::Stored
-                | RecordReply::Beaten(_)
-                | RecordReply::Superseded(_)
-        ),
-        _ => false,
     }
 }
 

@@ -24,7 +24,13 @@ pub(crate) struct House {
 pub(crate) const CORE_HOUSE: House = House {
     folder: "core/src/",
     name: "cuerda_core",
-    floors: &[("ring", 0), ("record", 0), ("store", 1), ("chord", 2)],
+    floors: &[
+        ("ring", 0),
+        ("record", 0),
+        ("store", 1),
+        ("protocol", 2),
+        ("chord", 3),
+    ],
     // A node is a value: nothing that performs I/O is even compiled for it.
     strangers: &[
         "cuerda",

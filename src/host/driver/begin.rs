@@ -29,7 +29,7 @@ use crate::host::sqlite::StoreError;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
-use cuerda_core::chord::{ConfigError, Input, Node, Versions};
+use cuerda_core::chord::{ConfigError, Input, Node, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
 
 /// Why a host can't start.
@@ -98,7 +98,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             return Err(StartError::Advertise(address));
         }
         let opening = Opening {
-            protocol: Versions::OURS,
+            protocol: VERSIONS,
             cluster: Id::of_key(settings.node.cluster.as_bytes()),
             public_key: settings.identity.public_key(),
             address: address.into(),

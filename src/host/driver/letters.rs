@@ -13,7 +13,7 @@ use crate::host::hooks::{Fate, Hooks};
 use crate::host::links::{Wait, Waiting};
 use crate::host::sockets::Sockets;
 use crate::host::timers::Due;
-use cuerda_core::chord::{Input, Message, RequestId};
+use cuerda_core::chord::{Input, Message, Protocol as _, RequestId, Wire as _};
 use cuerda_core::ring::Peer;
 
 /// Who asks the request with this id: one of the nodes, or a client of the host.

@@ -162,6 +162,7 @@ impl What {
             Event::Refused(peer, why) => What::Refused { peer, why },
             Event::Ignored(peer, why) => What::Ignored { peer, why },
             Event::Lookup { .. } | Event::Written { .. } | Event::Read { .. } => return None,
+            Event::Told(never) => match never {},
         })
     }
 

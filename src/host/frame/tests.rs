@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use cuerda_core::chord::{Reply, Request, RequestId};
+use cuerda_core::chord::{Reply, Request, RequestId, VERSIONS};
 use cuerda_core::ring::SuccessorList;
 use std::net::SocketAddr;
 
@@ -249,7 +249,7 @@ fn what_is_longer_than_a_frame_may_be_is_not_written() {
 #[test]
 fn no_process_hosts_more_nodes_than_allowed_whatever_it_says() {
     let mut opening = Opening {
-        protocol: Versions::OURS,
+        protocol: VERSIONS,
         cluster: Id::ZERO,
         public_key: [7; 32],
         address: SocketAddr::from(([10, 0, 0, 1], 1)).into(),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use proptest::prelude::*;
 
 use super::*;
-use cuerda_core::chord::Versions;
+use cuerda_core::chord::VERSIONS;
 
 const MINE: [u8; 32] = [5; 32];
 const IDLE: Duration = Duration::from_secs(300);
@@ -17,7 +17,7 @@ fn address(number: u16) -> Address {
 /// The connection with a process whose key is made of `key`, and what it is given.
 fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link {
     let opening = Opening {
-        protocol: Versions::OURS,
+        protocol: VERSIONS,
         cluster: Id::ZERO,
         public_key: [key; 32],
         address: address(key.into()),

@@ -17,7 +17,7 @@ use crate::host::admission::{Binding, Role};
 use crate::host::handshake::Channel;
 use crate::host::tls::{Secured, Tls};
 use crate::host::{Admission, Frame, Identity, Letter, Opening, Security, Sockets};
-use cuerda_core::chord::{Message, Request, RequestId, Versions};
+use cuerda_core::chord::{Message, Request, RequestId, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
 
 pub(super) struct Stranger {
@@ -44,7 +44,7 @@ impl Stranger {
         // Nobody listens there.
         let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
         let opening = Opening {
-            protocol: Versions::OURS,
+            protocol: VERSIONS,
             cluster: Id::of_key(b"cuerda"),
             public_key: identity.public_key(),
             address: address.into(),

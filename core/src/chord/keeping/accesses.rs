@@ -1,14 +1,15 @@
 //! What a node's clients read and write, wherever the record is.
 
 use super::{Asker, asking};
-use crate::chord::access::{AccessError, Denied, Fetched, Write};
+use crate::chord::Event;
 use crate::chord::ask::Settled;
-use crate::chord::error::LookupError;
 use crate::chord::limits;
-use crate::chord::network::{Event, Network};
 use crate::chord::op::{Access, Outcome, Purpose, Step};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, Standing};
+use crate::protocol::LookupError;
+use crate::protocol::Network;
+use crate::protocol::{AccessError, Denied, Fetched, Write};
 use crate::record::{Field, Stamp};
 use crate::ring::{Id, Peer};
 use std::task::Poll;
@@ -20,7 +21,7 @@ impl Node {
         token: u64,
         key: Id,
         write: Write,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let result = match self.may_access() {
             Err(error) => Err(error),
@@ -57,7 +58,7 @@ impl Node {
         token: u64,
         key: Id,
         past: Stamp,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         if let Err(error) = self.may_access() {
             let result = Err(error);
@@ -81,7 +82,7 @@ impl Node {
     }
 
     /// A stamp for a write that comes after `past`. Its mark goes to the disk before it leaves.
-    fn stamp(&mut self, past: Stamp, net: &mut impl Network) -> Result<Stamp, Denied> {
+    fn stamp(&mut self, past: Stamp, net: &mut impl Network<Node>) -> Result<Stamp, Denied> {
         let now = net.wall_clock();
         let keeping = self.keeping.as_mut().ok_or(Denied::Beaten)?;
         let stamp = keeping.clock.issue_above(now, past)?;
@@ -96,7 +97,7 @@ impl Node {
         &mut self,
         at: usize,
         settled: (u32, Settled),
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         if let Some(keeping) = &mut self.keeping {
             let access = keeping.accesses.swap_remove(at);
@@ -115,7 +116,7 @@ impl Node {
         &mut self,
         token: u64,
         outcome: &Outcome,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         if let Some(mut access) = self.take_access(token) {
             let step = access.sought(outcome.result, outcome.predecessor);
@@ -128,7 +129,7 @@ impl Node {
         &mut self,
         token: u64,
         reply: RecordReply,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         if let Some(mut access) = self.take_access(token) {
             let step = access.heard(self.me(), Some(reply));
@@ -142,7 +143,7 @@ impl Node {
         mut access: Access,
         mut step: Option<Step>,
         mut settled: Option<(u32, Settled)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let token = access.token;
         loop {
@@ -207,7 +208,7 @@ impl Node {
     }
 
     /// The node stops: every client hears of it.
-    pub(in crate::chord) fn stop_accesses(&mut self, net: &mut impl Network) {
+    pub(in crate::chord) fn stop_accesses(&mut self, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -222,7 +223,12 @@ impl Node {
     }
 
     /// Tells who asked.
-    pub(super) fn respond(&mut self, asker: Asker, reply: RecordReply, net: &mut impl Network) {
+    pub(super) fn respond(
+        &mut self,
+        asker: Asker,
+        reply: RecordReply,
+        net: &mut impl Network<Node>,
+    ) {
         match asker {
             Asker::Node(peer, id) => self.reply(peer, id, reply, net),
             Asker::Client(token) => self.access_answered(token, reply, net),
@@ -247,7 +253,7 @@ impl Node {
     }
 
     /// A write that can't go on here is tried again elsewhere.
-    pub(super) fn fail_write(&mut self, asker: Asker, net: &mut impl Network) {
+    pub(super) fn fail_write(&mut self, asker: Asker, net: &mut impl Network<Node>) {
         let reply = RecordReply::NotServing {
             ask: self.me(),
             holders: Vec::<Peer>::new(),

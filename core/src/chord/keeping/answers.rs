@@ -1,12 +1,14 @@
 //! What a node does about records for others, and for itself in the same way.
 
 use super::{Asker, Tenure};
-use crate::chord::access::{Condition, Denied};
+use crate::chord::Event;
 use crate::chord::merging;
-use crate::chord::message::{Message, Reply, RequestId};
-use crate::chord::network::{Event, Ignored, Network};
+use crate::chord::message::{Message, Reply};
 use crate::chord::record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 use crate::chord::{Node, Standing, limits};
+use crate::protocol::RequestId;
+use crate::protocol::{Condition, Denied};
+use crate::protocol::{Ignored, Network};
 use crate::record::{self, Field, Holdings, Record, Stamp, TooFarAhead};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::Store;
@@ -18,7 +20,7 @@ impl Node {
         from: Peer,
         id: RequestId,
         request: Stamped<RecordRequest>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let Stamped { clock, body } = request;
         let reading = matches!(
@@ -43,7 +45,7 @@ impl Node {
         &mut self,
         asker: Asker,
         request: RecordRequest,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> Option<RecordReply> {
         let from = match asker {
             Asker::Node(from, _) => from,
@@ -104,7 +106,7 @@ impl Node {
         })
     }
 
-    fn read_here(&mut self, key: Id, net: &mut impl Network) -> RecordReply {
+    fn read_here(&mut self, key: Id, net: &mut impl Network<Node>) -> RecordReply {
         let me = self.me().id;
         let served = self
             .keeping
@@ -140,7 +142,7 @@ impl Node {
         asker: Asker,
         (key, name, field): (Id, String, Field),
         condition: Condition,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> Option<RecordReply> {
         let me = self.me().id;
         let served = self.keeping.as_ref()?.serves(me, key);
@@ -179,7 +181,7 @@ impl Node {
         name: &str,
         field: &Field,
         condition: Condition,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> Result<Field, RecordReply> {
         let there = record.field(name);
         let stamp = field.stamp();
@@ -232,7 +234,13 @@ impl Node {
     }
 
     /// Holds a write for the owner of its key.
-    fn store(&mut self, key: Id, part: Record, number: u64, net: &mut impl Network) -> RecordReply {
+    fn store(
+        &mut self,
+        key: Id,
+        part: Record,
+        number: u64,
+        net: &mut impl Network<Node>,
+    ) -> RecordReply {
         let me = self.me().id;
         if let Some(keeping) = &mut self.keeping {
             keeping.heard_number(number);
@@ -253,7 +261,7 @@ impl Node {
         }
     }
 
-    fn merge_for_others(&mut self, key: Id, record: Record, net: &mut impl Network) {
+    fn merge_for_others(&mut self, key: Id, record: Record, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let merged = merging::merge(net, key, record);
         let keeping = self.keeping.as_ref();
@@ -281,7 +289,7 @@ impl Node {
         }
     }
 
-    fn take_over(&mut self, arc: Arc, number: u64, net: &mut impl Network) -> RecordReply {
+    fn take_over(&mut self, arc: Arc, number: u64, net: &mut impl Network<Node>) -> RecordReply {
         let (me, staying) = (self.me().id, self.is_staying());
         let Some(keeping) = &mut self.keeping else {
             return RecordReply::Merged;
@@ -307,7 +315,7 @@ impl Node {
 }
 
 /// As many records as fit into a message.
-fn fetch(keys: &[Id], mut after: Option<String>, net: &mut impl Network) -> RecordReply {
+fn fetch(keys: &[Id], mut after: Option<String>, net: &mut impl Network<Node>) -> RecordReply {
     let (mut records, mut room) = (Vec::new(), limits::MERGED_BYTES);
     let mut more = None;
     for &key in keys {
@@ -340,7 +348,7 @@ fn fetch(keys: &[Id], mut after: Option<String>, net: &mut impl Network) -> Reco
 }
 
 /// Drops tombstones, if they are still the ones that are meant.
-fn forget(tombstones: &[(Id, String, Stamp)], net: &mut impl Network) {
+fn forget(tombstones: &[(Id, String, Stamp)], net: &mut impl Network<Node>) {
     for (key, name, stamp) in tombstones {
         let Some(mut record) = merging::stored(net, *key) else {
             continue;

@@ -6,7 +6,7 @@ use std::task::Poll;
 use super::asking;
 use crate::chord::Node;
 use crate::chord::ask::{Pause, Settled};
-use crate::chord::network::Network;
+use crate::protocol::Network;
 use crate::record::{Digest, Entry};
 use crate::ring::Id;
 use crate::store::Store;
@@ -66,7 +66,7 @@ impl Node {
     }
 
     /// Begins to hand over. False if there is nothing to hand over, or nobody to take it.
-    pub(in crate::chord) fn begin_farewell(&mut self, net: &mut impl Network) -> bool {
+    pub(in crate::chord) fn begin_farewell(&mut self, net: &mut impl Network<Node>) -> bool {
         let (me, successor) = (self.me(), self.neighbours.successor());
         let within = self.config.hand_over_within;
         let Some(keeping) = &mut self.keeping else {
@@ -90,7 +90,7 @@ impl Node {
     }
 
     /// What was served is served by another now.
-    pub(super) fn handed_over(&mut self, net: &mut impl Network) {
+    pub(super) fn handed_over(&mut self, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -112,7 +112,7 @@ impl Node {
     pub(super) fn poll_farewell(
         &mut self,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let within = self.config.hand_over_within;
         let Some(keeping) = &mut self.keeping else {
@@ -145,7 +145,7 @@ impl Node {
     }
 
     /// No record is left that should be elsewhere.
-    pub(super) fn no_strays(&mut self, net: &mut impl Network) {
+    pub(super) fn no_strays(&mut self, net: &mut impl Network<Node>) {
         if let Some(keeping) = &mut self.keeping
             && matches!(keeping.farewell, Farewell::Giving { .. })
         {
@@ -155,7 +155,7 @@ impl Node {
     }
 
     /// What is left could not be given away now. A node that stays looks again after a period.
-    pub(super) fn strays_later(&mut self, net: &mut impl Network) {
+    pub(super) fn strays_later(&mut self, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };

@@ -34,11 +34,13 @@ mod tenure;
 mod writes;
 
 use super::ask::{ABOUT_RECORDS, Settled};
-use super::message::{Message, Reply, RequestId};
-use super::network::{Event, Network};
+use super::message::{Message, Reply};
 use super::op::{Access, Acquire, HandOver, Stray};
 use super::record_message::{RecordReply, Stamped};
 use super::{Node, Pause, Standing, limits};
+use crate::chord::Event;
+use crate::protocol::Network;
+use crate::protocol::RequestId;
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::{Notes, Store};
@@ -195,7 +197,7 @@ enum Waiting {
 
 impl Node {
     /// The node begins to take part in a ring.
-    pub(super) fn begin_keeping(&mut self, net: &mut impl Network) {
+    pub(super) fn begin_keeping(&mut self, net: &mut impl Network<Node>) {
         if self.keeping.is_some() || self.standing() != Standing::Outside {
             return;
         }
@@ -209,7 +211,7 @@ impl Node {
 
     /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
     /// it has kept for too long may have been deleted there, and that forgotten.
-    pub(super) fn set_stale_aside(&mut self, net: &mut impl Network) {
+    pub(super) fn set_stale_aside(&mut self, net: &mut impl Network<Node>) {
         let keeping = self.keeping.as_mut();
         let stale = keeping.is_some_and(|keeping| std::mem::take(&mut keeping.stale));
         if stale && !net.store().is_empty() {
@@ -244,7 +246,7 @@ impl Node {
     }
 
     /// The node is no member any more, or anew: others may serve what it served.
-    pub(super) fn serve_nothing(&mut self, net: &mut impl Network) {
+    pub(super) fn serve_nothing(&mut self, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -271,7 +273,7 @@ impl Node {
         &mut self,
         from: Option<Peer>,
         settled: (u32, Settled),
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> bool {
         let me = self.me();
         let Some(keeping) = &mut self.keeping else {
@@ -306,14 +308,14 @@ impl Node {
 
     /// Takes in the clock that came with a message. One that is too far ahead is left alone:
     /// nobody else's writes shall fail for it.
-    pub(super) fn heard_clock(&mut self, clock: Stamp, net: &mut impl Network) {
+    pub(super) fn heard_clock(&mut self, clock: Stamp, net: &mut impl Network<Node>) {
         if let Some(keeping) = &mut self.keeping {
             let _ = keeping.clock.heard(clock, net.wall_clock());
         }
     }
 
     /// Tries again after a while what could not be done now.
-    fn try_again(&mut self, net: &mut impl Network) {
+    fn try_again(&mut self, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -327,14 +329,14 @@ impl Node {
     }
 
     /// Puts what must survive a restart beside what is stored.
-    fn note(&mut self, net: &mut impl Network, change: impl FnOnce(&mut Notes)) {
+    fn note(&mut self, net: &mut impl Network<Node>, change: impl FnOnce(&mut Notes)) {
         let mut notes = net.store().notes();
         change(&mut notes);
         net.store().note(notes);
     }
 
     /// Sends a reply about records.
-    fn reply(&mut self, to: Peer, id: RequestId, body: RecordReply, net: &mut impl Network) {
+    fn reply(&mut self, to: Peer, id: RequestId, body: RecordReply, net: &mut impl Network<Node>) {
         let keeping = self.keeping.as_ref();
         let clock = keeping.map_or(Stamp::ZERO, |keeping| keeping.clock.latest());
         let reply = Reply::Records(Box::new(Stamped { clock, body }));

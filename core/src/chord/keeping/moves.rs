@@ -6,13 +6,13 @@ use super::tenure::Gap;
 use super::{Tenure, asking};
 use crate::chord::Node;
 use crate::chord::ask::Settled;
-use crate::chord::network::Network;
 use crate::chord::op::{Acquire, HandOver, Handed};
+use crate::protocol::Network;
 use crate::ring::{Arc, Peer};
 
 impl Node {
     /// The neighbours or the tenure changed: does what follows from that.
-    pub(in crate::chord) fn settle_tenure(&mut self, net: &mut impl Network) {
+    pub(in crate::chord) fn settle_tenure(&mut self, net: &mut impl Network<Node>) {
         self.unsettled = false;
         let (me, predecessor) = (self.me().id, self.neighbours.predecessor());
         let (others, holders) = (self.other_processes(), self.holders());
@@ -44,7 +44,7 @@ impl Node {
     }
 
     /// What is handed over before the node leaves goes to its successor.
-    fn go_on_handing_over(&mut self, net: &mut impl Network) {
+    fn go_on_handing_over(&mut self, net: &mut impl Network<Node>) {
         let (me, successor) = (self.me().id, self.neighbours.successor());
         let tenure = self.keeping.as_ref().and_then(|keeping| keeping.tenure);
         if let Some(tenure) = tenure {
@@ -53,7 +53,7 @@ impl Node {
     }
 
     /// The tenure changed by what came in.
-    pub(super) fn tenure_changed(&mut self, net: &mut impl Network) {
+    pub(super) fn tenure_changed(&mut self, net: &mut impl Network<Node>) {
         if let Some(keeping) = &mut self.keeping {
             keeping.repair.begin_anew();
         }
@@ -71,7 +71,7 @@ impl Node {
 
     // ---- taking over ----
 
-    fn acquire(&mut self, arc: Arc, others: Vec<Peer>, net: &mut impl Network) {
+    fn acquire(&mut self, arc: Arc, others: Vec<Peer>, net: &mut impl Network<Node>) {
         let attempts = self.config.attempts;
         let Some(keeping) = &mut self.keeping else {
             return;
@@ -83,7 +83,11 @@ impl Node {
         self.poll_acquire(None, net);
     }
 
-    pub(super) fn poll_acquire(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) {
+    pub(super) fn poll_acquire(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network<Node>,
+    ) {
         let me = self.me().id;
         let Some(keeping) = &mut self.keeping else {
             return;
@@ -105,7 +109,7 @@ impl Node {
 
     // ---- handing over ----
 
-    pub(super) fn hand_over(&mut self, arc: Arc, to: Peer, net: &mut impl Network) {
+    pub(super) fn hand_over(&mut self, arc: Arc, to: Peer, net: &mut impl Network<Node>) {
         let attempts = self.config.attempts;
         let Some(keeping) = &mut self.keeping else {
             return;
@@ -122,7 +126,7 @@ impl Node {
     pub(super) fn poll_hand_over(
         &mut self,
         mut settled: Option<(u32, Settled)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         loop {
             let Some(keeping) = &mut self.keeping else {
@@ -166,7 +170,7 @@ impl Node {
     }
 
     /// From now on the other is to answer for the arc.
-    fn let_go(&mut self, arc: Arc, net: &mut impl Network) {
+    fn let_go(&mut self, arc: Arc, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let Some(keeping) = &mut self.keeping else {
             return;
@@ -184,7 +188,7 @@ impl Node {
 
     /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the
     /// later number decides who goes on.
-    fn take_back(&mut self, arc: Arc, net: &mut impl Network) {
+    fn take_back(&mut self, arc: Arc, net: &mut impl Network<Node>) {
         let me = self.me().id;
         if let Some(keeping) = &mut self.keeping {
             let number = keeping.next_number();

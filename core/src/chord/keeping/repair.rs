@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::task::Poll;
 
 use super::asking;
+use crate::chord::Timer;
 use crate::chord::ask::Settled;
-use crate::chord::network::{Network, Timer};
 use crate::chord::op::{Compare, Way};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, jittered, limits};
+use crate::protocol::Network;
 use crate::record::Entry;
 use crate::ring::{Arc, Id, Peer};
 use crate::store::Store;
@@ -101,7 +102,7 @@ impl Repair {
 
 impl Node {
     /// Makes sure that the repair timer runs, if there is anything to repair.
-    pub(in crate::chord) fn arm_repair(&mut self, net: &mut impl Network) {
+    pub(in crate::chord) fn arm_repair(&mut self, net: &mut impl Network<Node>) {
         let every = self.config.repair_every();
         if let Some(keeping) = &mut self.keeping
             && !keeping.armed
@@ -115,7 +116,7 @@ impl Node {
     }
 
     /// The repair timer is due.
-    pub(in crate::chord) fn repair_due(&mut self, net: &mut impl Network) {
+    pub(in crate::chord) fn repair_due(&mut self, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -141,7 +142,7 @@ impl Node {
     }
 
     /// Begins a round of repair, if one is due and none under way.
-    pub(super) fn repair_now(&mut self, net: &mut impl Network) {
+    pub(super) fn repair_now(&mut self, net: &mut impl Network<Node>) {
         let (me, replicas) = (self.me().id, self.config.replicas);
         let Some(keeping) = &mut self.keeping else {
             return;
@@ -161,7 +162,7 @@ impl Node {
         self.next_holder(net);
     }
 
-    fn next_holder(&mut self, net: &mut impl Network) {
+    fn next_holder(&mut self, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let attempts = self.config.attempts;
         let Some(keeping) = &mut self.keeping else {
@@ -195,7 +196,11 @@ impl Node {
         }
     }
 
-    pub(super) fn poll_repair(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) {
+    pub(super) fn poll_repair(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network<Node>,
+    ) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -233,7 +238,7 @@ impl Node {
         from: Peer,
         entries: &[Entry],
         leaving: bool,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) -> RecordReply {
         let me = self.me().id;
         let (mut safe, mut other) = (Vec::new(), Vec::new());

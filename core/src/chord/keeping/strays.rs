@@ -5,11 +5,12 @@ use std::task::Poll;
 use super::repair::{Charge, digest_of};
 use super::{Keeping, asking};
 use crate::chord::ask::Settled;
-use crate::chord::message::{Message, Request, RequestId};
-use crate::chord::network::Network;
+use crate::chord::message::{Message, Request};
 use crate::chord::op::{Outcome, Stray};
 use crate::chord::record_message::{RecordRequest, Stamped};
 use crate::chord::{Node, Standing, limits, merging};
+use crate::protocol::Network;
+use crate::protocol::RequestId;
 use crate::record::{Entry, Holdings};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::Store;
@@ -30,7 +31,7 @@ impl Keeping {
 
 impl Node {
     /// Looks for a record that should be elsewhere.
-    pub(super) fn look_for_strays(&mut self, net: &mut impl Network) {
+    pub(super) fn look_for_strays(&mut self, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let leaving = self.standing() == Standing::Leaving;
         let Some(keeping) = &mut self.keeping else {
@@ -57,7 +58,7 @@ impl Node {
         &mut self,
         first: Id,
         outcome: &Outcome,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let me = self.me().id;
         let leaving = self.standing() == Standing::Leaving;
@@ -85,7 +86,11 @@ impl Node {
         self.poll_stray(None, net);
     }
 
-    pub(super) fn poll_stray(&mut self, settled: Option<(u32, Settled)>, net: &mut impl Network) {
+    pub(super) fn poll_stray(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        net: &mut impl Network<Node>,
+    ) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };
@@ -130,7 +135,7 @@ impl Node {
 
     /// Makes tombstones of what has expired, and forgets those that all holders have, after their
     /// lifetime, when no former holder may come back with something older.
-    pub(super) fn sweep_own(&mut self, net: &mut impl Network) {
+    pub(super) fn sweep_own(&mut self, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let Some(arc) = self.keeping.as_ref().and_then(|keeping| keeping.tenure) else {
             return;
@@ -176,7 +181,7 @@ impl Node {
     }
 
     /// Some of the keys on an arc, so that all have their turn in some periods.
-    fn next_to_sweep(&mut self, arc: Arc, net: &mut impl Network) -> Vec<Id> {
+    fn next_to_sweep(&mut self, arc: Arc, net: &mut impl Network<Node>) -> Vec<Id> {
         let Some(keeping) = &mut self.keeping else {
             return Vec::new();
         };
@@ -198,7 +203,7 @@ impl Node {
     fn tell_holders_to_forget(
         &mut self,
         tombstones: Vec<(Id, String, crate::record::Stamp)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let holders: Vec<Peer> = self.holders();
         let Some(keeping) = &self.keeping else {

@@ -3,12 +3,12 @@
 use std::task::Poll;
 
 use super::{Asker, asking};
-use crate::chord::access::{Condition, Written};
 use crate::chord::ask::Settled;
-use crate::chord::network::Network;
 use crate::chord::op::{Replicate, Replicated};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, merging};
+use crate::protocol::Network;
+use crate::protocol::{Condition, Written};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::{Arc, Id, Peer};
 
@@ -53,7 +53,7 @@ impl Node {
         stamp: Stamp,
         (key, name, field): (Id, String, Field),
         condition: Condition,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let me = self.me().id;
         let merged = merging::merge(net, key, Record::of(&name, field.clone()));
@@ -89,7 +89,7 @@ impl Node {
         &mut self,
         at: usize,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network,
+        net: &mut impl Network<Node>,
     ) {
         let Some(keeping) = &mut self.keeping else {
             return;
@@ -127,7 +127,7 @@ impl Node {
         }
     }
 
-    fn held(&mut self, write: &OpenWrite, holders: Vec<Id>, net: &mut impl Network) {
+    fn held(&mut self, write: &OpenWrite, holders: Vec<Id>, net: &mut impl Network<Node>) {
         let key = write.replicate.key;
         let right: Vec<Id> = self.holders().iter().map(|holder| holder.id).collect();
         let Some(keeping) = &mut self.keeping else {
@@ -154,7 +154,7 @@ impl Node {
     }
 
     /// This node has let go of an arc: writes that are open there are tried again at the next.
-    pub(super) fn fail_writes_on(&mut self, arc: Arc, net: &mut impl Network) {
+    pub(super) fn fail_writes_on(&mut self, arc: Arc, net: &mut impl Network<Node>) {
         let Some(keeping) = &mut self.keeping else {
             return;
         };

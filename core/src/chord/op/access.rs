@@ -1,14 +1,15 @@
 //! A client's reading or write, as the node that the client asked sees it.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use crate::chord::access::{AccessError, Condition, Denied, Fetched, Written};
 use crate::chord::ask::{Ask, Pause, Question};
 use crate::chord::limits;
 use crate::chord::message::Message;
-use crate::chord::network::{Found, Network};
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::protocol::{AccessError, Condition, Denied, Fetched, Written};
+use crate::protocol::{Found, Network};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::{Id, Peer};
 
@@ -201,7 +202,7 @@ impl Access {
         }
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Step> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Step> {
         loop {
             let step = match &mut self.stage {
                 Stage::Elsewhere => return Poll::Pending,
@@ -242,7 +243,7 @@ impl Access {
     /// Who should serve the key is silent. If the one that said so does not know, it finds out
     /// when it is notified by somebody farther away: which the one before does when it hears of
     /// a possible successor that it has no use for.
-    fn wake_successor(&self, net: &mut impl Network) {
+    fn wake_successor(&self, net: &mut impl Network<Node>) {
         if let (Some((successor, _)), Some(before)) = (&self.fallback, self.before)
             && before.id != successor.id
         {
@@ -326,7 +327,7 @@ impl Access {
         }));
     }
 
-    fn gather<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Step>> {
+    fn gather<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Step>> {
         let key = self.key;
         let Stage::Gathering(gathering) = &mut self.stage else {
             return Poll::Ready(None);

@@ -1,12 +1,13 @@
 //! Coming to serve an arc that nobody hands over.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use super::{Compare, Way};
 use crate::chord::ask::{Ask, Pause, Question};
 use crate::chord::limits;
-use crate::chord::network::Network;
 use crate::chord::record_message::{Claimed, RecordReply, RecordRequest};
+use crate::protocol::Network;
 use crate::ring::{Arc, Id, Peer};
 
 /// **Acquire** an arc that should be this node's and is not.
@@ -102,7 +103,7 @@ impl Acquire {
     }
 
     /// The highest number heard, when the arc can be served.
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<u64> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<u64> {
         loop {
             match &mut self.stage {
                 Stage::Claiming(question) => {
@@ -132,7 +133,7 @@ impl Acquire {
     }
 
     /// The highest number heard, when all that can be fetched is.
-    fn fetch<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<u64>> {
+    fn fetch<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<u64>> {
         let Stage::Fetching(compares) = &mut self.stage else {
             return Poll::Ready(None);
         };

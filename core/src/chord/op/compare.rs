@@ -1,12 +1,13 @@
 //! Making two nodes hold the same on an arc.
 
+use crate::chord::Node;
 use std::collections::VecDeque;
 use std::task::{Poll, ready};
 
 use crate::chord::ask::{Ask, Question};
-use crate::chord::network::Network;
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::{limits, merging};
+use crate::protocol::Network;
 use crate::record::{self, Descent, Difference, Digest, Record};
 use crate::ring::{Arc, Id, Peer};
 
@@ -103,7 +104,10 @@ impl Compare {
         all.any(|question| question.awaits(number))
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Compared> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<Compared> {
         loop {
             let went_well = if self.merging.is_some() {
                 ready!(self.poll_merging(ask))
@@ -133,7 +137,7 @@ impl Compare {
 
     // ---- where do we differ? ----
 
-    fn poll_comparing<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
+    fn poll_comparing<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
         if self.comparing.is_empty() {
             let most = limits::COMPARISONS;
             self.asked += 1;
@@ -183,7 +187,7 @@ impl Compare {
 
     // ---- what to do about it ----
 
-    fn act_on_differences<N: Network>(&mut self, net: &mut N) {
+    fn act_on_differences<N: Network<Node>>(&mut self, net: &mut N) {
         let mut fetch = Vec::new();
         for difference in std::mem::take(&mut self.differences) {
             if difference.there.is_some() {
@@ -199,7 +203,7 @@ impl Compare {
         }
     }
 
-    fn poll_fetching<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
+    fn poll_fetching<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
         let Some((keys, question)) = &mut self.fetching else {
             return Poll::Ready(true);
         };
@@ -233,7 +237,7 @@ impl Compare {
     }
 
     /// Of a record that came in parts, nobody knows what the other lacks; it is found next time.
-    fn merge_one<N: Network>(&mut self, net: &mut N, key: Id, theirs: Record, whole: bool) {
+    fn merge_one<N: Network<Node>>(&mut self, net: &mut N, key: Id, theirs: Record, whole: bool) {
         let merged = merging::merge(net, key, theirs.clone());
         if !merged.changed.is_empty() {
             self.outcome.changed.push(key);
@@ -279,7 +283,7 @@ impl Compare {
         self.merging = Some((batch, self.question()));
     }
 
-    fn poll_merging<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
+    fn poll_merging<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<bool> {
         let Some((records, question)) = &mut self.merging else {
             return Poll::Ready(true);
         };

@@ -1,12 +1,13 @@
 //! Handing an arc over.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use super::{Compare, Compared, Way};
 use crate::chord::ask::{Ask, Question};
 use crate::chord::limits;
-use crate::chord::network::Network;
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::protocol::Network;
 use crate::ring::{Arc, Peer};
 
 /// **Hand over** an arc that this node serves to the one that should.
@@ -83,7 +84,10 @@ impl HandOver {
         awaits.then_some(self.to)
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Handed> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<Handed> {
         match &mut self.stage {
             Stage::Bringing(compare) => {
                 let compared = ready!(compare.poll(ask));

@@ -1,5 +1,6 @@
 //! The way into a ring.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use super::{Lookup, Oneself};
 use crate::chord::ask::{Answer, Ask, Question};
 use crate::chord::config::Config;
 use crate::chord::limits;
-use crate::chord::message::{Hello, Refusal, Reply, Request};
-use crate::chord::network::Network;
+use crate::chord::message::{Hello, Reply, Request};
+use crate::protocol::Network;
+use crate::protocol::Refusal;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
 /// **Join** (TSE 2017, section IV), from a list of contacts.
@@ -149,7 +151,10 @@ impl Join {
         }
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Joined> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<Joined> {
         loop {
             match &mut self.stage {
                 Stage::Waiting => return Poll::Ready(Joined::Later(self.pause)),
@@ -325,14 +330,14 @@ impl Join {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chord::Versions;
+    use crate::chord::VERSIONS;
     use crate::chord::ask::script::drive;
     use crate::ring::Id;
     use crate::ring::test_peers::{peer, peers};
     use proptest::prelude::*;
 
     const HELLO: Hello = Hello {
-        versions: Versions::OURS,
+        versions: VERSIONS,
         cluster: Id::ZERO,
         successors: 3,
         replicas: 3,

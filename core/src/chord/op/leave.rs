@@ -1,10 +1,11 @@
 //! The way out of a ring.
 
+use crate::chord::Node;
 use std::task::Poll;
 
 use crate::chord::ask::{Ask, Question};
 use crate::chord::message::Request;
-use crate::chord::network::Network;
+use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
 /// Leaving gracefully (Stoica et al. 2003, section IV-E: it tells both neighbours).
@@ -51,7 +52,7 @@ impl Leave {
             .map(|question| question.to)
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<()> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<()> {
         let (predecessor, successors) = (self.predecessor, &self.successors);
         let leaving = || Request::Leaving {
             predecessor,

@@ -1,12 +1,13 @@
 //! Who owns a key?
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use crate::chord::ask::{Answer, Ask, Question};
-use crate::chord::error::LookupError;
 use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
-use crate::chord::network::{Found, Network};
+use crate::protocol::LookupError;
+use crate::protocol::{Found, Network};
 use crate::ring::{Arc, Id, Peer};
 
 /// An iterative look-up with backtracking (SIGCOMM 2001, section 4, made safe against stale
@@ -138,7 +139,10 @@ impl Lookup {
         }
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Outcome> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<Outcome> {
         loop {
             let key = self.key;
             match &mut self.stage {

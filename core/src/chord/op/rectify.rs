@@ -1,10 +1,11 @@
 //! Is the predecessor still there?
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use crate::chord::ask::{Answer, Ask, Question};
 use crate::chord::message::Request;
-use crate::chord::network::Network;
+use crate::protocol::Network;
 use crate::ring::Peer;
 
 /// **Rectify** (TSE 2017, section IV), the part that asks: somebody farther away than the
@@ -39,7 +40,10 @@ impl Rectify {
         self.ping.awaits(number).then_some(self.ping.to)
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Rectified> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<Rectified> {
         Poll::Ready(match ready!(self.ping.poll(ask, || Request::Ping)) {
             Answer::Silence => Rectified::Replaced(self.ping.to, self.notifier),
             Answer::Reply(_) | Answer::Undecided => Rectified::Kept,

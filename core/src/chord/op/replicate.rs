@@ -1,10 +1,11 @@
 //! Bringing a write to all its holders.
 
+use crate::chord::Node;
 use std::task::Poll;
 
 use crate::chord::ask::{Ask, Question};
-use crate::chord::network::Network;
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::protocol::Network;
 use crate::record::{Field, Record, Stamp};
 use crate::ring::{Id, Peer};
 
@@ -93,7 +94,10 @@ impl Replicate {
             .map(|question| question.to)
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Replicated> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+    ) -> Poll<Replicated> {
         let mut at = 0;
         while at < self.asking.len() {
             let (key, number) = (self.key, self.number);

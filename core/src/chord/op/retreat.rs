@@ -1,11 +1,12 @@
 //! The way back when all successors are silent.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use crate::chord::ask::{Answer, Ask, Question};
 use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
-use crate::chord::network::Network;
+use crate::protocol::Network;
 use crate::ring::{Id, Peer, SuccessorList};
 
 /// Finding a new successor among all the peers one has heard from. A node whose list ran empty
@@ -51,7 +52,7 @@ impl Retreat {
     }
 
     /// The new successor and its successors, or `None` if nobody answers.
-    pub(in crate::chord) fn poll<N: Network>(
+    pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
     ) -> Poll<Option<(Peer, SuccessorList)>> {

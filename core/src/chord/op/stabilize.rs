@@ -1,10 +1,11 @@
 //! The two halves of stabilization.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use crate::chord::ask::{Answer, Ask, Question};
 use crate::chord::message::{Reply, Request};
-use crate::chord::network::Network;
+use crate::protocol::Network;
 use crate::ring::{Peer, SuccessorList};
 
 /// **Stabilize from successor** and **from predecessor** (TSE 2017, section IV): one question,
@@ -63,7 +64,7 @@ impl Stabilize {
         self.question.is_put_off().then_some(self.question.to)
     }
 
-    pub(in crate::chord) fn poll<N: Network>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Heard> {
+    pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Heard> {
         let to = self.question.to;
         let heard = match ready!(self.question.poll(ask, || Request::Neighbours)) {
             Answer::Reply(Reply::Neighbours {

@@ -1,11 +1,12 @@
 //! What becomes of records that a node should not hold any more.
 
+use crate::chord::Node;
 use std::task::{Poll, ready};
 
 use super::Compare;
 use crate::chord::ask::{Ask, Question};
-use crate::chord::network::Network;
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::protocol::Network;
 use crate::record::Entry;
 use crate::ring::{Id, Peer};
 
@@ -56,7 +57,7 @@ impl Stray {
 
     /// The records that are safe elsewhere, as they were when that was asked, and whether others
     /// were brought there.
-    pub(in crate::chord) fn poll<N: Network>(
+    pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
     ) -> Poll<(Vec<Entry>, bool)> {

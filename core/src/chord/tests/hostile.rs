@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::limits::{forged, peers_held};
 use super::world::*;
 use crate::chord::{
-    Event, Hello, Input, Message, Refusal, Reply, Request, RequestId, Timer, Versions, limits,
+    Event, Hello, Input, Message, Refusal, Reply, Request, RequestId, Timer, VERSIONS, limits,
 };
 use crate::ring::test_peers::peer;
 use crate::ring::{Id, Peer};
@@ -57,7 +57,7 @@ fn any_peers() -> impl Strategy<Value = Vec<Peer>> {
 fn any_hello() -> impl Strategy<Value = Hello> {
     let fits = prop::bool::weighted(0.8);
     (fits, any::<bool>(), 0u32..3).prop_map(|(fits, member, incarnation)| Hello {
-        versions: Versions::OURS,
+        versions: VERSIONS,
         cluster: Id::of_key(if fits { b"cuerda" } else { b"others" }),
         successors: 3,
         replicas: 1,

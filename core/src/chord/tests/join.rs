@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::chord::{
     Config, Event, Hello, Input, Message, Node, PROTOCOL_VERSION, Refusal, Reply, Request, Timer,
-    Versions, VersionsApart,
+    VERSIONS, Versions, VersionsApart,
 };
 use crate::ring::Id;
 use crate::ring::test_peers::{peer, peers};
@@ -12,7 +12,7 @@ const TEN: [u8; 10] = [120, 30, 200, 10, 90, 31, 250, 60, 150, 5];
 
 fn hello(member: bool) -> Hello {
     Hello {
-        versions: Versions::OURS,
+        versions: VERSIONS,
         cluster: Id::of_key(b"cuerda"),
         successors: 3,
         replicas: 1,
@@ -35,7 +35,7 @@ fn misfits() -> [(Hello, Refusal); 4] {
                 ..base
             },
             Refusal::Version(VersionsApart {
-                ours: Versions::OURS,
+                ours: VERSIONS,
                 theirs: later,
             }),
         ),
@@ -246,7 +246,7 @@ fn a_later_release_that_understands_this_one_may_come_in() {
     bench.ask(40, Request::Hello(later));
     let replied = bench.replied();
     assert!(
-        matches!(replied[..], [(40, Reply::Hello(ours))] if ours.versions == Versions::OURS),
+        matches!(replied[..], [(40, Reply::Hello(ours))] if ours.versions == VERSIONS),
         "{replied:?}"
     );
     assert_eq!(bench.net.take_events(), []);

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::chord::{
-    Config, Event, Hello, Input, Message, Refusal, Reply, Request, Timer, Versions,
+    Config, Event, Hello, Input, Message, Refusal, Reply, Request, Timer, VERSIONS,
 };
 use crate::ring::Id;
 use crate::ring::test_peers::{peer, peers};
@@ -11,7 +11,7 @@ const EIGHT: [u8; 8] = [10, 40, 70, 100, 130, 160, 190, 220];
 
 fn hello() -> Hello {
     Hello {
-        versions: Versions::OURS,
+        versions: VERSIONS,
         cluster: Id::of_key(b"cuerda"),
         successors: 3,
         replicas: 1,

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::chord::{
     Claimed, Condition, Denied, Hello, Message, RecordReply, RecordRequest, Refusal, Reply,
-    Request, RequestId, Stamped, Versions, VersionsApart, Written,
+    Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
 };
 use crate::record::{
     Answer, ArcDigest, Digest, Entry, Field, LimitError, PARTS, Question, Record, Stamp,

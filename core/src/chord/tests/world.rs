@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chord::{
-    Config, Event, Input, LookupError, Message, Node, Recorder, Reply, Request, RequestId, Timer,
+    Config, Event, Input, LookupError, Message, Node, Protocol, Recorder, Reply, Request,
+    RequestId, Timer,
 };
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};

@@ -28,11 +28,11 @@ mod wire;
 
 use std::sync::Arc;
 
-use cuerda_core::chord::{Config, Event, Input, Message, Node};
+use cuerda_core::chord::{Config, Event, Input, Message, Node, Protocol as _, Wire as _};
 use cuerda_core::store::{Batch, MemoryStore, Store};
 
 use super::script::{self, Script, cuts::Cuts};
-use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher, name_of};
+use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher};
 use crate::scenario::Scenario;
 use disk::Disk;
 use letters::{Letter, Letters};
@@ -142,7 +142,7 @@ impl World {
                     seen += u64::from(host.expects(entry));
                     continue;
                 }
-                seen += u64::from(host.up) + host.node.touch();
+                seen += u64::from(host.up) + host.node.prefetch();
                 if entry.kind == kind::LETTER {
                     seen += self.wire.letters.get(entry.value).sent;
                 }
@@ -150,7 +150,7 @@ impl World {
         }
         for entry in next.iter().filter(|entry| entry.kind != kind::REQUEST) {
             if let Some(host) = self.hosts.get(entry.node as usize) {
-                seen += host.node.touch_tables();
+                seen += host.node.prefetch_tables();
             }
         }
         std::hint::black_box(seen);
@@ -171,7 +171,7 @@ impl World {
         let about = (u64::from(entry.node) << 32) | u64::from(entry.kind);
         if entry.kind == kind::LETTER {
             let letter = self.wire.letters.get(entry.value);
-            let (from, what) = (letter.from_number, name_of(&letter.message));
+            let (from, what) = (letter.from_number, letter.message.kind());
             let first = u64::from(what.as_bytes()[0]) | (what.len() as u64) << 8;
             self.digest
                 .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
@@ -230,7 +230,7 @@ impl World {
         let took = letter
             .asked
             .map(|sent| std::time::Duration::from_nanos(now - sent));
-        let kind = name_of(&letter.message);
+        let kind = letter.message.kind();
         let cause = Cause::Message {
             from: letter.from_number,
             to: entry.node,

@@ -3,14 +3,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use cuerda_core::chord::{Event, Message, Network, RequestId, Timer};
+use cuerda_core::chord::{Event, Message, Network, Node, RequestId, Timer, Wire as _};
 use cuerda_core::ring::{Address, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::letters::{Letter, Letters};
 use super::queue::{Entry, Queue};
 use crate::scenario::Latency;
-use crate::world::names::is_repair;
 use crate::world::script::cuts::Cuts;
 use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
 
@@ -73,7 +72,7 @@ impl Wire {
     pub(super) fn send(&mut self, to: u32, letter: Letter) {
         let bytes = letter.message.wire_size() as u64;
         self.counters.bytes += bytes;
-        if is_repair(&letter.message) {
+        if letter.message.is_repair() {
             self.counters.repair_bytes += bytes;
         }
         let extra = if self.cuts.is_empty() {
@@ -122,7 +121,7 @@ pub(super) struct Port<'a> {
     pub(super) kept: Option<&'a mut Vec<(u32, Letter)>>,
 }
 
-impl Network for Port<'_> {
+impl Network<Node> for Port<'_> {
     type Store = MemoryStore;
 
     fn send(&mut self, to: Peer, message: Message) {

@@ -4,12 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use cuerda::host::{Fate, Hooks};
-use cuerda_core::chord::{Event, Message, Node};
+use cuerda_core::chord::{Event, Message, Node, Wire as _};
 use cuerda_core::ring::Peer;
 use cuerda_core::store::Batch;
 
 use super::net::{Shared, What, now};
-use crate::world::names::is_repair;
 use crate::world::number_of;
 use crate::world::script::Broken;
 
@@ -34,7 +33,7 @@ impl Hooks for Eyes {
     fn fate(&mut self, _: &Node, to: Peer, message: &Message) -> Fate {
         let mut net = self.net.lock();
         net.counters.sent += 1;
-        if is_repair(message) {
+        if message.is_repair() {
             net.counters.repair_bytes += message.wire_size() as u64;
         }
         let to = number_of(to.address).unwrap_or(u32::MAX);
@@ -98,6 +97,7 @@ impl Hooks for Eyes {
             | Event::Lookup { .. }
             | Event::Refused(..)
             | Event::Ignored(..) => None,
+            Event::Told(never) => match *never {},
         };
         let what = What::Event(event.clone(), node);
         self.net.lock().tell(self.number, self.epoch, what);

@@ -61,13 +61,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use cuerda::host::{Ended, Frame, Letter};
-use cuerda_core::chord::{Config, Event, Node};
+use cuerda_core::chord::{Config, Event, Node, Wire as _};
 use cuerda_core::store::MemoryStore;
 
 use super::script::{self, Script};
-use super::{
-    Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Time, Watcher, name_of, nanoseconds,
-};
+use super::{Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Time, Watcher, nanoseconds};
 use crate::scenario::Scenario;
 use life::Slot;
 use net::{Shared, Told, What};
@@ -222,7 +220,7 @@ impl World {
         let at = Moment { now, cause };
         match what {
             What::Message(from, message) => {
-                machine.handled = Some((now, from, name_of(&message)));
+                machine.handled = Some((now, from, message.kind()));
                 self.handled += 1;
                 watcher.handling(self.handled, now, &|| {
                     format!("n{from} -> n{number}: {message:?}")

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chord::ask::script::{drive, told};
-use crate::chord::error::LookupError;
+use crate::protocol::LookupError;
 use crate::ring::test_peers::{peer, peers};
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! Acquiring: who is asked, how often, and when it ends.
 
 use super::*;
+use crate::chord::Recorder;
 use crate::chord::ask::script::{body, drive_in, told};
-use crate::chord::network::Recorder;
 use crate::record::Answer;
 use crate::ring::test_peers::{peer, peers};
 

@@ -1,10 +1,10 @@
 //! Comparing: that both end up alike, and that nothing is sent in vain.
 
 use super::*;
-use crate::chord::Request;
+use crate::chord::Recorder;
 use crate::chord::ask::script::{body, drive_in, told};
-use crate::chord::network::Recorder;
 use crate::chord::record_message::RecordRequest;
+use crate::chord::{Request, Wire};
 use crate::record::{Field, Holdings, Stamp};
 use crate::ring::test_peers::peer;
 use crate::store::{MemoryStore, Store};

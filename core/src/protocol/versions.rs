@@ -4,23 +4,13 @@
 //! says the newest version that it speaks and the oldest that it still understands, and they go on
 //! if the two ranges have a version in common; the newest of those is what they speak.
 //!
-//! What says so, [`Hello`](super::Hello) and the opening of a connection, must be read by all
+//! What says so, a hello and the opening of a connection, must be read by all
 //! releases: neither ever changes its form. Whatever else is new goes into new kinds of messages,
 //! and is sent only to those who have the version for it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-/// The newest version of the protocol that this code speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
-
-/// The oldest version of the protocol that this code understands. Nodes that speak none from here
-/// to [`PROTOCOL_VERSION`] are refused.
-pub const PROTOCOL_OLDEST: u16 = 1;
-
-// Whoever speaks no version at all could talk to nobody.
-const _: () = assert!(PROTOCOL_OLDEST >= 1 && PROTOCOL_OLDEST <= PROTOCOL_VERSION);
 
 /// The versions of the protocol that somebody understands, these two included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,12 +22,6 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Those of this code.
-    pub const OURS: Versions = Versions {
-        newest: PROTOCOL_VERSION,
-        oldest: PROTOCOL_OLDEST,
-    };
-
     /// The newest version that both understand.
     ///
     /// # Errors
@@ -137,15 +121,5 @@ mod tests {
         it speaks versions 3 to 5 of the protocol and this node versions 1 to 2; upgrade this node
         it speaks versions 1 to 2 of the protocol and this node versions 3 to 5; upgrade the other node
         ");
-    }
-
-    #[test]
-    fn this_release_talks_to_itself_and_to_those_that_know_it() {
-        let ours = Versions::OURS;
-        assert_eq!(ours.common(ours), Ok(PROTOCOL_VERSION));
-        let next = from_to(PROTOCOL_VERSION, PROTOCOL_VERSION + 1);
-        assert_eq!(ours.common(next), Ok(PROTOCOL_VERSION));
-        let later = from_to(PROTOCOL_VERSION + 1, PROTOCOL_VERSION + 1);
-        assert!(ours.common(later).is_err());
     }
 }
