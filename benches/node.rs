@@ -81,7 +81,9 @@ fn message(from: Peer, message: Message) -> Input {
 /// `Request::Find` to one node: whom it names as the next to ask.
 fn next_hop(criterion: &mut Criterion) {
     let world = quiet_world();
-    let mut nodes = world.each_member().map(|(_, node)| node.clone());
+    let mut nodes = world
+        .each_member()
+        .map(|member| world.node(member.number).clone());
     let (mut node, asker) = (nodes.next().expect("10,000 nodes"), nodes.next());
     let asker = asker.expect("10,000 nodes").me();
     let me = node.me().id;
@@ -120,7 +122,10 @@ fn next_hop(criterion: &mut Criterion) {
 /// A node asks its successor, is answered, and notifies it: three messages.
 fn stabilize(criterion: &mut Criterion) {
     let world = quiet_world();
-    let nodes: Vec<&Node> = world.each_member().map(|(_, node)| node).collect();
+    let nodes: Vec<&Node> = world
+        .each_member()
+        .map(|member| world.node(member.number))
+        .collect();
     let mut node = nodes[0].clone();
     let next = node.neighbours().successor();
     let mut successor = (*nodes

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use cuerda_core::chord::Node;
 use cuerda_core::ring::Id;
 use cuerda_sim::report::{Report, Verdict, judge, metric_paths};
 use cuerda_sim::run::play_in;
@@ -46,18 +47,18 @@ struct Outcome {
     owners: Vec<(String, Vec<Id>)>,
 }
 
-fn outcome<W: World>(mut world: W, scenario: &Scenario) -> Outcome {
+fn outcome<W: World<Protocol = Node>>(mut world: W, scenario: &Scenario) -> Outcome {
     let mut report = play_in(&mut world, scenario);
     judge(&mut report, &scenario.expectations);
     let owners = (0..32).map(|number| {
         let name = format!("k{number}");
         let key = Id::of_key(name.as_bytes());
         // By the nodes' own belief: each owns what lies between its predecessor and itself.
-        let owns = world.each_member().filter(|(_, node)| {
-            let (from, me) = (node.neighbours().predecessor().id, node.me().id);
+        let owns = world.each_member().filter(|node| {
+            let (from, me) = (node.view.predecessor().id, node.peer.id);
             from.distance_to(key) <= from.distance_to(me) && key != from
         });
-        let owners: Vec<Id> = owns.map(|(_, node)| node.me().id).collect();
+        let owners: Vec<Id> = owns.map(|node| node.peer.id).collect();
         (name, owners)
     });
     Outcome {

@@ -222,9 +222,9 @@ struct Seen {
 
 fn look_at(world: &World) -> Seen {
     let mut members = DefaultHasher::new();
-    for (number, node) in world.each_member() {
-        number.hash(&mut members);
-        node.hash(&mut members);
+    for member in world.each_member() {
+        member.number.hash(&mut members);
+        world.node(member.number).hash(&mut members);
     }
     Seen {
         digest: world.digest().to_string(),

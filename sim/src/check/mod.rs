@@ -1,9 +1,23 @@
 //! The checkers.
+//!
+//! ```text
+//!   judged.rs       what a protocol brings to be judged; checks of one's own
+//!   structure.rs    its invariants, fed by changes;   placement.rs  where keys belong
+//!   chord.rs        what Chord brings:
+//!   ├ ring/         the invariants of a ring, incrementally; direct.rs the same by their formulas
+//!   ├ excuse.rs     what can't hold while the network is disturbed
+//!   └ lookups/      the oracle of look-ups
+//!   records/        acknowledged writes, whatever the protocol
+//! ```
 
+mod chord;
 mod coverage;
 pub mod direct;
 pub mod excuse;
+pub mod judged;
 pub mod lookups;
+pub mod placement;
 pub mod property;
 pub mod records;
 pub mod ring;
+pub mod structure;

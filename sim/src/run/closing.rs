@@ -6,6 +6,7 @@
 //! look-ups, of the ring and of traffic is as it was before.
 
 use super::judge::Judge;
+use crate::check::judged::Judged;
 use crate::scenario::Scenario;
 use crate::world::{SECOND, Time, World, nanoseconds};
 
@@ -19,7 +20,13 @@ const GAP: Time = SECOND / 100;
 const READING: Time = 60 * SECOND;
 
 /// Waits and reads. Nothing happens where nothing was stored, or nobody checks it.
-pub(super) fn close<W: World>(world: &mut W, scenario: &Scenario, judge: &mut Judge<'_, '_>) {
+pub(super) fn close<W: World>(
+    world: &mut W,
+    scenario: &Scenario,
+    judge: &mut Judge<'_, W::Protocol>,
+) where
+    W::Protocol: Judged,
+{
     let Some(records) = judge
         .records
         .as_ref()
@@ -30,7 +37,7 @@ pub(super) fn close<W: World>(world: &mut W, scenario: &Scenario, judge: &mut Ju
     let repair = nanoseconds(scenario.node.repair_every());
     let (from, patience) = (world.now(), records.patience);
     let step = (3 * patience / PARTS).max(SECOND / 10);
-    let is_over = |judge: &Judge<'_, '_>, now: Time| {
+    let is_over = |judge: &Judge<'_, W::Protocol>, now: Time| {
         let records = judge.records.as_ref();
         let still = records.is_some_and(|it| it.checker.last_commit() + 2 * repair <= now);
         judge.is_quiet(now) && (still || now >= from + 3 * patience)
@@ -46,7 +53,7 @@ pub(super) fn close<W: World>(world: &mut W, scenario: &Scenario, judge: &mut Ju
     let now = world.now();
     let mut circle: Vec<_> = world
         .each_member()
-        .map(|(number, node)| (node.me().id, number))
+        .map(|node| (node.peer.id, node.number))
         .collect();
     circle.sort_unstable();
     judge.stored_at_end(now, &circle);
@@ -56,7 +63,10 @@ pub(super) fn close<W: World>(world: &mut W, scenario: &Scenario, judge: &mut Ju
     read_all(world, judge);
 }
 
-fn read_all<W: World>(world: &mut W, judge: &mut Judge<'_, '_>) {
+fn read_all<W: World>(world: &mut W, judge: &mut Judge<'_, W::Protocol>)
+where
+    W::Protocol: Judged,
+{
     let now = world.now();
     let Some(records) = &mut judge.records else {
         return;
@@ -76,7 +86,7 @@ fn read_all<W: World>(world: &mut W, judge: &mut Judge<'_, '_>) {
             world.run_until(end, judge);
         }
         let until = world.now() + READING;
-        let is_reading = |judge: &Judge<'_, '_>| {
+        let is_reading = |judge: &Judge<'_, W::Protocol>| {
             let records = judge.records.as_ref();
             records.is_some_and(super::records::RecordWatch::is_reading)
         };

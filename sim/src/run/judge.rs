@@ -2,128 +2,146 @@
 
 use std::collections::BTreeMap;
 
-use cuerda_core::chord::{Event, Node};
-use cuerda_core::ring::{Id, Neighbours};
+use cuerda_core::protocol::Event;
+use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
 use super::Listener;
 use super::records::RecordWatch;
 use super::tally::{Tally, name};
-use crate::check::excuse::{Excuses, PARTITION, SUSPICION, Verdict};
-use crate::check::lookups::LookupOracle;
-use crate::check::property::Property;
-use crate::check::ring::{Change, RingChecker};
+use crate::check::judged::{Check, Judged};
+use crate::check::placement::Placement;
+use crate::check::structure::{Changed, Disturbance, Structure};
 use crate::report::{Loss, Ring, Violation};
-use crate::scenario::{self, Scenario};
+use crate::scenario::Scenario;
 use crate::world::{
-    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, ReadEnd, SECOND, Time, Watcher, World,
-    WriteEnd, WriteIssue, nanoseconds,
+    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, SECOND, Time, Watcher,
+    World, WriteEnd, WriteIssue, nanoseconds,
 };
 
 /// As many violations are described; all are counted.
 const DESCRIBED: usize = 20;
 
 /// Watches a run.
-pub(super) struct Judge<'a, 'b> {
+pub(super) struct Judge<'a, P: Judged> {
     pub(super) tally: Tally,
-    ring: Option<RingWatch>,
-    oracle: Option<LookupOracle>,
+    structure: Option<StructureWatch<P>>,
+    placement: Option<P::Placement>,
     sides: Vec<u32>,
     violations: Vec<Violation>,
-    /// Violations of the ring's properties, and of look-ups.
-    of_ring: u64,
+    /// Violations of the invariants, of look-ups, of records, and of checks of other people.
+    of_structure: u64,
     of_lookups: u64,
     of_records: u64,
-    /// Whether what the ring checker finds is a violation; else it only serves the oracle.
-    ring_is_checked: bool,
+    of_checks: u64,
+    /// Whether what the structure finds is a violation; else it only serves other checks.
+    structure_is_checked: bool,
     /// Whether nodes run in real time, on machines that have other things to do too.
     is_real: bool,
     origin: Time,
     pub(super) records: Option<RecordWatch>,
-    listener: Option<&'a mut Listener<'b>>,
+    checks: Vec<&'a mut dyn Check<P>>,
+    watchers: Vec<&'a mut dyn Watcher<P>>,
+    listener: Option<&'a mut Listener<'a>>,
 }
 
-/// The ring checker and what it has seen.
-struct RingWatch {
-    checker: RingChecker,
-    excuses: Excuses,
-    /// Since when the ring has been ideal, if it is.
+/// The invariants, and what the report says of them.
+struct StructureWatch<P: Judged> {
+    structure: P::Structure,
+    /// Since when the network has been ideal, if it is.
     ideal_since: Option<Time>,
     /// The last change of membership, and the last fault's end (or begin, if it stays).
     last_change: Time,
     last_fault: Option<Time>,
-    /// The ring as a whole, once in doubt, is not looked at again before this time unless what
-    /// is found would be a violation.
-    next_look: Time,
-    /// Wrong look-ups in an ideal ring, by the name of what excuses them.
+    /// Wrong look-ups in an ideal network, by the name of what excuses them.
     excused_lookups: BTreeMap<&'static str, u64>,
-    stabilize_every: Time,
+    period: Time,
 }
 
-impl<'a, 'b> Judge<'a, 'b> {
-    pub(super) fn new(
+/// Who else watches and checks a run.
+pub(super) struct Others<'a, P: Judged> {
+    pub(super) checks: Vec<&'a mut dyn Check<P>>,
+    pub(super) watchers: Vec<&'a mut dyn Watcher<P>>,
+    pub(super) listener: Option<&'a mut Listener<'a>>,
+}
+
+impl<'a, P: Judged> Others<'a, P> {
+    /// Nobody but a listener, if there is one.
+    pub(super) const fn only(listener: Option<&'a mut Listener<'a>>) -> Others<'a, P> {
+        Others {
+            checks: Vec::new(),
+            watchers: Vec::new(),
+            listener,
+        }
+    }
+}
+
+impl<'a, P: Judged> Judge<'a, P> {
+    pub(super) fn new<W: World<Protocol = P>>(
         scenario: &Scenario,
-        world: &impl World,
-        listener: Option<&'a mut Listener<'b>>,
-    ) -> Judge<'a, 'b> {
+        world: &W,
+        others: Others<'a, P>,
+    ) -> Judge<'a, P> {
         let checks = scenario.checks;
-        let members = || {
-            world
-                .each_member()
-                .map(|(number, node)| (number, node.neighbours()))
-        };
+        let structured = P::Structure::CHECKS && (checks.ring || checks.lookups || checks.records);
+        let placed = P::Placement::CHECKS && checks.lookups;
         let mut judge = Judge {
             tally: Tally::new(world),
-            ring: (checks.ring || checks.lookups || checks.records).then(|| {
-                let room = usize::from(scenario.node.successors);
-                let checker = RingChecker::start(room, members());
-                RingWatch::new(checker, scenario, world.origin())
+            structure: structured.then(|| StructureWatch {
+                structure: P::Structure::start(scenario, world.origin(), world.each_member()),
+                ideal_since: None,
+                last_change: world.origin(),
+                last_fault: None,
+                excused_lookups: BTreeMap::new(),
+                period: nanoseconds(scenario.node.stabilize_every),
             }),
-            oracle: checks.lookups.then(|| LookupOracle::start(members())),
+            placement: placed.then(|| P::Placement::start(world.each_member())),
             sides: Vec::new(),
             violations: Vec::new(),
-            of_ring: 0,
+            of_structure: 0,
             of_lookups: 0,
             of_records: 0,
-            ring_is_checked: checks.ring,
-            is_real: scenario.world == scenario::World::Containers,
+            of_checks: 0,
+            structure_is_checked: checks.ring,
+            is_real: W::REAL_TIME,
             records: RecordWatch::new(scenario),
             origin: world.origin(),
-            listener,
+            checks: others.checks,
+            watchers: others.watchers,
+            listener: others.listener,
         };
-        judge.look(
-            Moment {
-                now: world.origin(),
-                cause: Cause::Start,
-            },
-            false,
-        );
+        let at = Moment {
+            now: world.origin(),
+            cause: Cause::Start,
+        };
+        judge.look(at, Changed::ByNodes);
         judge
     }
 
-    /// Reads off what the ring checker has found.
-    fn look(&mut self, at: Moment, by_failure: bool) {
-        let Some(ring) = &mut self.ring else { return };
-        let mut found = Vec::new();
-        ring.look(at.now, by_failure, &mut found);
-        for Broken {
-            property,
-            node,
-            at: now,
-            overdue,
-        } in found
-        {
-            if self.ring_is_checked {
-                self.of_ring += 1;
+    /// Whether look-ups are judged.
+    pub(super) const fn judges_lookups(&self) -> bool {
+        self.placement.is_some()
+    }
+
+    /// Reads off what has become of the invariants.
+    fn look(&mut self, at: Moment, how: Changed) {
+        let Some(watch) = &mut self.structure else {
+            return;
+        };
+        let found = watch.structure.look(at.now, how);
+        watch.ideal_since = if watch.structure.is_ideal() {
+            watch.ideal_since.or(Some(at.now))
+        } else {
+            None
+        };
+        for broken in found {
+            if self.structure_is_checked {
+                self.of_structure += 1;
                 let at = Moment {
-                    now,
+                    now: broken.at,
                     cause: at.cause,
                 };
-                let late = overdue.map_or(String::new(), |excuse| {
-                    format!(" (excused by {excuse} until now, and still broken)")
-                });
-                let detail = format!("{}{late}", sentence(property));
-                self.describe(at, property.to_string(), detail, node);
+                self.describe(at, broken.check, broken.detail, broken.node);
             }
         }
     }
@@ -139,31 +157,56 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// Since when the ring has been ideal with the members it has, and nothing disturbs it.
-    fn settled_since(&self, now: Time) -> Option<Time> {
-        let ring = self.ring.as_ref()?;
-        let disturbed = ring.excuses.excuse(now, Property::OrderedRing).is_some();
-        let since = ring.ideal_since.filter(|_| !disturbed)?;
-        Some(since.max(ring.last_change))
+    /// Lets others watch, and takes in what their checks have found.
+    fn others(&mut self, at: Moment, tell: impl Fn(&mut dyn Watcher<P>)) {
+        for watcher in &mut self.watchers {
+            tell(*watcher);
+        }
+        let mut found = Vec::new();
+        for check in &mut self.checks {
+            tell(&mut **check);
+            let name = check.name();
+            found.extend(check.findings().into_iter().map(|finding| (name, finding)));
+        }
+        for (name, finding) in found {
+            self.of_checks += 1;
+            self.describe(at, name.to_owned(), finding.detail, finding.node);
+        }
     }
 
-    /// Whether the ring is settled enough for what is kept in it to be in order.
+    /// The run is over for the checks of others.
+    fn end_others(&mut self, at: Moment) {
+        for check in &mut self.checks {
+            check.end(at);
+        }
+        self.others(at, |_| ());
+    }
+
+    /// Since when the network has been ideal with the members it has, and nothing disturbs it.
+    fn settled_since(&self, now: Time) -> Option<Time> {
+        let watch = self.structure.as_ref()?;
+        let disturbed = watch.structure.excuse(now).is_some();
+        let since = watch.ideal_since.filter(|_| !disturbed)?;
+        Some(since.max(watch.last_change))
+    }
+
+    /// Whether the network is settled enough for what is kept in it to be in order.
     pub(super) fn is_quiet(&self, now: Time) -> bool {
         let patience = self.records.as_ref().map_or(0, |records| records.patience);
         self.settled_since(now)
             .is_some_and(|since| since + patience <= now)
     }
 
-    /// The end of the run, for what is stored: which members there are, in the order of the
-    /// circle.
-    pub(super) fn stored_at_end(&mut self, now: Time, circle: &[(Id, u32)]) {
-        let quiet = self.is_quiet(now);
+    /// The end of the run, for what is stored: which members there are, sorted by their ids.
+    pub(super) fn stored_at_end(&mut self, now: Time, members: &[(Id, u32)]) {
+        let judged = P::Placement::CHECKS && self.is_quiet(now);
+        let holders = |key: Id, count: usize| P::Placement::holders(members, key, count);
         let at = Moment {
             now,
             cause: Cause::End,
         };
         if let Some(records) = &mut self.records {
-            records.end(now, circle, quiet);
+            records.end(now, members, judged.then_some(holders));
         }
         self.look_at_records(at);
     }
@@ -183,11 +226,14 @@ impl<'a, 'b> Judge<'a, 'b> {
 
     /// All that was violated since the ring was told of, and how often.
     pub(super) fn more_violations(&mut self, now: Time) -> (Vec<Violation>, u64) {
-        self.look_at_records(Moment {
+        let at = Moment {
             now,
             cause: Cause::End,
-        });
-        (std::mem::take(&mut self.violations), self.of_records)
+        };
+        self.look_at_records(at);
+        self.end_others(at);
+        let violated = self.of_records + self.of_checks;
+        (std::mem::take(&mut self.violations), violated)
     }
 
     fn describe(&mut self, at: Moment, check: String, detail: String, node: Option<u32>) {
@@ -213,28 +259,27 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// The ring's part of the report, the violations described, and how many there were.
+    /// The part of the report about the network as a whole, the violations described, and how many
+    /// there were.
     pub(super) fn ring(&mut self, now: Time) -> (Ring, Vec<Violation>, u64) {
-        self.look(
-            Moment {
-                now,
-                cause: Cause::End,
-            },
-            false,
-        );
+        let at = Moment {
+            now,
+            cause: Cause::End,
+        };
+        self.look(at, Changed::ByNodes);
         let mut report = Ring {
-            violations: self.of_ring,
+            violations: self.of_structure,
             ..Ring::default()
         };
-        if let Some(ring) = &mut self.ring {
-            report.members = ring.checker.members() as u64;
-            report.rings = Some(ring.checker.rings() as u64);
-            report.ideal = Some(ring.ideal_since.is_some());
-            report.ideal_after_s = ring.ideal_after().map(|time| time as f64 / SECOND as f64);
-            report.ideal_after_periods = ring
+        if let Some(watch) = &self.structure {
+            report.members = watch.structure.members() as u64;
+            report.rings = Some(watch.structure.parts() as u64);
+            report.ideal = Some(watch.ideal_since.is_some());
+            report.ideal_after_s = watch.ideal_after().map(|time| time as f64 / SECOND as f64);
+            report.ideal_after_periods = watch
                 .ideal_after()
-                .map(|time| time as f64 / ring.stabilize_every as f64);
-            report.excuses = ring.excused();
+                .map(|time| time as f64 / watch.period as f64);
+            report.excuses = watch.excused();
             report.excused = report.excuses.values().sum();
         } else {
             report.members = self.tally.members();
@@ -242,173 +287,45 @@ impl<'a, 'b> Judge<'a, 'b> {
         (
             report,
             std::mem::take(&mut self.violations),
-            self.of_ring + self.of_lookups,
+            self.of_structure + self.of_lookups,
         )
     }
 }
 
-/// A property found broken without an excuse.
-struct Broken {
-    property: Property,
-    node: Option<u32>,
-    at: Time,
-    /// The excuse that ended, if it was one's end that made it a violation.
-    overdue: Option<&'static str>,
-}
-
-impl RingWatch {
-    fn new(checker: RingChecker, scenario: &Scenario, now: Time) -> RingWatch {
-        let stabilize_every = nanoseconds(scenario.node.stabilize_every);
-        let room = usize::from(scenario.node.successors);
-        let mut excuses = Excuses::new(room, stabilize_every);
-        if scenario.network.loss > 0.0 {
-            // Lost replies make the living look dead, from the first to the last moment.
-            excuses.begun(now, SUSPICION);
-        }
-        RingWatch {
-            checker,
-            excuses,
-            ideal_since: None,
-            last_change: now,
-            last_fault: None,
-            next_look: now,
-            excused_lookups: BTreeMap::new(),
-            stabilize_every,
-        }
-    }
-
-    fn look(&mut self, now: Time, by_failure: bool, found: &mut Vec<Broken>) {
-        self.excuses.members(now, self.checker.members());
-        // A look at the whole ring costs a walk over it. Whatever is not excused is found at
-        // once; while it is, once in a period will do.
-        let excused = self.excuses.excuse(now, Property::OrderedRing).is_some();
-        if self.checker.in_doubt() && (!excused || now >= self.next_look) {
-            self.checker.broken_in_full();
-            self.next_look = now + self.stabilize_every;
-        }
-        if self.checker.has_changes() {
-            let changes: Vec<Change> = self.checker.drain_changes().collect();
-            if by_failure {
-                self.excuses.crashed(now, &changes);
-            }
-            for change in changes {
-                if self.excuses.changed(now, change) == Verdict::Violated {
-                    let Change { property, node, .. } = change;
-                    found.push(Broken {
-                        property,
-                        node,
-                        at: now,
-                        overdue: None,
-                    });
-                }
-            }
-        }
-        let ideal = self.checker.ideal();
-        self.excuses.ideal(now, ideal);
-        self.ideal_since = if ideal {
-            self.ideal_since.or(Some(now))
-        } else {
-            None
-        };
-        for late in self.excuses.overdue(now) {
-            let overdue = Some(late.excuse);
-            found.push(Broken {
-                property: late.property,
-                node: late.node,
-                at: late.at,
-                overdue,
-            });
-        }
-    }
-
+impl<P: Judged> StructureWatch<P> {
     fn ideal_after(&self) -> Option<Time> {
         let last = self.last_fault.unwrap_or(self.last_change);
         self.ideal_since.map(|since| since.saturating_sub(last))
     }
 
     fn excused(&self) -> BTreeMap<String, u64> {
-        let of_ring = self.excuses.counts().iter();
-        let of_ring =
-            of_ring.map(|((name, property), &count)| (format!("{name}: {property}"), count));
+        let mut excused = self.structure.excused();
         let lookups = self.excused_lookups.iter();
-        let lookups = lookups.map(|(name, &count)| (format!("{name}: lookups"), count));
-        of_ring.chain(lookups).collect()
-    }
-
-    fn joined(&mut self, number: u32, neighbours: &Neighbours, now: Time) {
-        self.last_change = now;
-        self.checker.joined(number, neighbours);
+        excused.extend(lookups.map(|(name, &count)| (format!("{name}: lookups"), count)));
+        excused
     }
 }
 
-impl Watcher for Judge<'_, '_> {
-    fn joined(&mut self, at: Moment, number: u32, node: &Node) {
-        self.tally.members_change(at.now, 1);
-        self.tally.events.joined += 1;
-        let side = self.sides.get(number as usize).copied().unwrap_or(0);
-        if let Some(oracle) = &mut self.oracle {
-            oracle.joined(number, side, node.neighbours());
-        }
-        if let Some(ring) = &mut self.ring {
-            ring.joined(number, node.neighbours(), at.now);
-            self.look(at, false);
-        }
-    }
-
-    fn changed(&mut self, at: Moment, number: u32, node: &Node) {
-        if let Some(oracle) = &mut self.oracle {
-            oracle.changed(number, node.neighbours());
-        }
-        if let Some(ring) = &mut self.ring {
-            ring.checker.changed(number, node.neighbours());
-            self.look(at, false);
-        }
-    }
-
-    fn gone(&mut self, at: Moment, number: u32, how: Gone) {
-        self.gone_together(at, &[number], how);
-    }
-
-    fn gone_together(&mut self, at: Moment, numbers: &[u32], how: Gone) {
-        for &number in numbers {
-            self.tally.members_change(at.now, -1);
-            self.tally.gone(how);
-            if let Some(oracle) = &mut self.oracle {
-                oracle.gone(number);
+impl<P: Judged> Judge<'_, P> {
+    /// A look-up named somebody: whether that is right, and whether being wrong is excused.
+    fn judge_lookup(&mut self, at: Moment, end: &LookupEnd) {
+        let right = match (&mut self.placement, end.result) {
+            (Some(placement), Ok((named, _))) => {
+                placement.finished(end.lookup, named).unwrap_or(false)
             }
-            if let Some(ring) = &mut self.ring {
-                ring.last_change = at.now;
-                ring.checker.gone(number);
-            }
-        }
-        self.look(at, true);
-    }
-
-    fn lookup_issued(&mut self, at: Moment, lookup: u64, asker: u32, key: Id) {
-        self.tally.lookup_issued();
-        if let Some(oracle) = &mut self.oracle {
-            oracle.issued(lookup, asker, key, at.now);
-        }
-    }
-
-    fn lookup_ended(&mut self, at: Moment, end: &LookupEnd) {
-        let right = match (&mut self.oracle, end.result) {
-            (Some(oracle), Ok((named, _))) => oracle
-                .finished(end.lookup, named)
-                .is_some_and(|finished| finished.right),
-            (Some(oracle), Err(_)) => {
-                oracle.gave_up(end.lookup);
+            (Some(placement), Err(_)) => {
+                placement.gave_up(end.lookup);
                 true
             }
             (None, _) => true,
         };
         self.tally.lookup_ended(at.now, end, right);
-        if let (false, Ok((named, _)), Some(ring)) = (right, end.result, &mut self.ring)
-            && ring.ideal_since.is_some_and(|since| since <= end.issued)
+        if let (false, Ok((named, _)), Some(watch)) = (right, end.result, &mut self.structure)
+            && watch.ideal_since.is_some_and(|since| since <= end.issued)
         {
             // An asker whose replies get lost can't tell the dead from the unlucky.
-            if let Some(excuse) = ring.excuses.excuse(at.now, Property::OrderedRing) {
-                *ring.excused_lookups.entry(excuse).or_default() += 1;
+            if let Some(excuse) = watch.structure.excuse(at.now) {
+                *watch.excused_lookups.entry(excuse).or_default() += 1;
                 return;
             }
             self.of_lookups += 1;
@@ -420,17 +337,80 @@ impl Watcher for Judge<'_, '_> {
             self.describe(at, "lookups".to_owned(), detail, Some(end.asker));
         }
     }
+}
 
-    fn lookup_abandoned(&mut self, _: Moment, lookup: u64) {
-        if let Some(oracle) = &mut self.oracle {
-            oracle.gave_up(lookup);
+impl<P: Judged> Watcher<P> for Judge<'_, P> {
+    fn joined(&mut self, at: Moment, node: NodeView<'_, P::View>) {
+        self.tally.members_change(at.now, 1);
+        self.tally.events.joined += 1;
+        let side = self.sides.get(node.number as usize).copied().unwrap_or(0);
+        if let Some(placement) = &mut self.placement {
+            placement.joined(node, side);
         }
+        if let Some(watch) = &mut self.structure {
+            watch.last_change = at.now;
+            watch.structure.joined(node);
+            self.look(at, Changed::ByNodes);
+        }
+        self.others(at, |other| other.joined(at, node));
+    }
+
+    fn changed(&mut self, at: Moment, node: NodeView<'_, P::View>) {
+        if let Some(placement) = &mut self.placement {
+            placement.changed(node);
+        }
+        if let Some(watch) = &mut self.structure {
+            watch.structure.changed(node);
+            self.look(at, Changed::ByNodes);
+        }
+        self.others(at, |other| other.changed(at, node));
+    }
+
+    fn gone(&mut self, at: Moment, number: u32, how: Gone) {
+        self.gone_together(at, &[number], how);
+    }
+
+    fn gone_together(&mut self, at: Moment, numbers: &[u32], how: Gone) {
+        for &number in numbers {
+            self.tally.members_change(at.now, -1);
+            self.tally.gone(how);
+            if let Some(placement) = &mut self.placement {
+                placement.gone(number);
+            }
+            if let Some(watch) = &mut self.structure {
+                watch.last_change = at.now;
+                watch.structure.gone(number);
+            }
+        }
+        self.look(at, Changed::ByFailure);
+        self.others(at, |other| other.gone_together(at, numbers, how));
+    }
+
+    fn lookup_issued(&mut self, at: Moment, lookup: u64, asker: u32, key: Id) {
+        self.tally.lookup_issued();
+        if let Some(placement) = &mut self.placement {
+            placement.issued(lookup, asker, key, at.now);
+        }
+        self.others(at, |other| other.lookup_issued(at, lookup, asker, key));
+    }
+
+    fn lookup_ended(&mut self, at: Moment, end: &LookupEnd) {
+        self.judge_lookup(at, end);
+        self.others(at, |other| other.lookup_ended(at, end));
+    }
+
+    fn lookup_abandoned(&mut self, at: Moment, lookup: u64) {
+        if let Some(placement) = &mut self.placement {
+            placement.gave_up(lookup);
+        }
+        self.others(at, |other| other.lookup_abandoned(at, lookup));
     }
 
     fn write_issued(&mut self, at: Moment, issue: &WriteIssue) {
         if let Some(records) = &mut self.records {
             records.write_issued(at.now, issue);
         }
+        self.others(at, |other| other.write_issued(at, issue));
     }
 
     fn write_ended(&mut self, at: Moment, end: &WriteEnd) {
@@ -438,18 +418,21 @@ impl Watcher for Judge<'_, '_> {
             records.write_ended(at.now, end);
             self.look_at_records(at);
         }
+        self.others(at, |other| other.write_ended(at, end));
     }
 
-    fn write_abandoned(&mut self, _: Moment, write: u64) {
+    fn write_abandoned(&mut self, at: Moment, write: u64) {
         if let Some(records) = &mut self.records {
             records.checker.write_failed(write);
         }
+        self.others(at, |other| other.write_abandoned(at, write));
     }
 
-    fn read_issued(&mut self, _: Moment, read: u64, _: u32, key: Id) {
+    fn read_issued(&mut self, at: Moment, read: u64, asker: u32, key: Id) {
         if let Some(records) = &mut self.records {
             records.read_issued(read, key);
         }
+        self.others(at, |other| other.read_issued(at, read, asker, key));
     }
 
     fn read_ended(&mut self, at: Moment, end: &ReadEnd) {
@@ -458,12 +441,14 @@ impl Watcher for Judge<'_, '_> {
             records.read_ended(at.now, end, settled);
             self.look_at_records(at);
         }
+        self.others(at, |other| other.read_ended(at, end));
     }
 
-    fn read_abandoned(&mut self, _: Moment, read: u64) {
+    fn read_abandoned(&mut self, at: Moment, read: u64) {
         if let Some(records) = &mut self.records {
             records.read_abandoned(read);
         }
+        self.others(at, |other| other.read_abandoned(at, read));
     }
 
     fn committed(&mut self, at: Moment, number: u32, id: Id, batch: &Batch) {
@@ -471,6 +456,7 @@ impl Watcher for Judge<'_, '_> {
             records.checker.committed(at.now, number, id, batch);
             self.look_at_records(at);
         }
+        self.others(at, |other| other.committed(at, number, id, batch));
     }
 
     fn spoilt(&mut self, at: Moment, number: u32, key: Id) {
@@ -478,6 +464,7 @@ impl Watcher for Judge<'_, '_> {
             records.checker.spoilt(at.now, number, key);
             self.look_at_records(at);
         }
+        self.others(at, |other| other.spoilt(at, number, key));
     }
 
     fn disks_gone(&mut self, at: Moment, numbers: &[u32], how: DiskGone) {
@@ -485,87 +472,70 @@ impl Watcher for Judge<'_, '_> {
             records.disks_gone(at.now, numbers, how);
             self.look_at_records(at);
         }
+        self.others(at, |other| other.disks_gone(at, numbers, how));
     }
 
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.tally.fault_began(at.now, effect);
-        if let Some(ring) = &mut self.ring {
-            if let Some(name) = disturbance(effect.kind) {
-                ring.excuses.begun(at.now, name);
+        if let Some(watch) = &mut self.structure {
+            if let Some(by) = Disturbance::of(effect.kind) {
+                watch.structure.disturbed(at.now, by);
             }
             if effect.until.is_none() {
-                ring.last_fault = Some(at.now);
+                watch.last_fault = Some(at.now);
             }
         }
+        self.others(at, |other| other.fault_began(at, effect));
     }
 
     fn fault_ended(&mut self, at: Moment, effect: &Effect) {
-        if let Some(ring) = &mut self.ring {
-            if let Some(name) = disturbance(effect.kind) {
-                ring.excuses.ended(at.now, name);
+        if let Some(watch) = &mut self.structure {
+            if let Some(by) = Disturbance::of(effect.kind) {
+                watch.structure.calmed(at.now, by);
             }
-            ring.last_fault = Some(at.now);
+            watch.last_fault = Some(at.now);
         }
+        self.others(at, |other| other.fault_ended(at, effect));
     }
 
-    fn sides(&mut self, _: Moment, sides: Option<&[u32]>) {
+    fn sides(&mut self, at: Moment, sides: Option<&[u32]>) {
         self.sides = sides.unwrap_or_default().to_vec();
-        if let Some(oracle) = &mut self.oracle {
+        if let Some(placement) = &mut self.placement {
             match sides {
-                Some(sides) => {
-                    oracle.split(|number| sides.get(number as usize).copied().unwrap_or(0));
-                }
-                None => oracle.healed(),
+                Some(sides) => placement.split(sides),
+                None => placement.healed(),
             }
         }
+        self.others(at, |other| other.sides(at, sides));
     }
 
-    fn told(&mut self, at: Moment, _: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn told(
+        &mut self,
+        at: Moment,
+        number: u32,
+        event: &Event<P::Told>,
+        about: Option<(u32, bool)>,
+    ) {
         self.tally.told(event, about);
         // Real machines stand still now and then, and nobody can tell that from death.
-        if let (true, Event::PresumedDead(_), Some((_, true)), Some(ring)) =
-            (self.is_real, event, about, &mut self.ring)
+        if let (true, Event::PresumedDead(_), Some((_, true)), Some(watch)) =
+            (self.is_real, event, about, &mut self.structure)
         {
-            ring.excuses.struck(at.now, SUSPICION);
+            watch.structure.suspected(at.now);
         }
         if let (Some(records), Event::Conflict(key, conflict)) = (&mut self.records, event) {
             records.checker.conflict(*key, conflict);
         }
+        self.others(at, |other| other.told(at, number, event, about));
     }
 
     fn handling(&mut self, number: u64, now: Time, line: &dyn Fn() -> String) {
         if let Some(listener) = &mut self.listener {
-            listener(
-                number,
-                std::time::Duration::from_nanos(now - self.origin),
-                &line(),
-            );
+            let since = std::time::Duration::from_nanos(now - self.origin);
+            listener(number, since, &line());
         }
-    }
-}
-
-/// What a kind of fault is to the ring's properties; crashes and departures are judged by what
-/// they take away.
-fn disturbance(kind: &str) -> Option<&'static str> {
-    match kind {
-        "partition" => Some(PARTITION),
-        "pause" | "slow" | "loss" | "one_way" | "reset" => Some(SUSPICION),
-        _ => None,
-    }
-}
-
-/// What it means that a property is broken.
-const fn sentence(property: Property) -> &'static str {
-    match property {
-        Property::AtLeastOneRing => "no member comes back to itself by way of best successors",
-        Property::AtMostOneRing => "there are several rings that don't know of each other",
-        Property::OrderedRing => "the ring goes round more than once, or passes members over",
-        Property::ConnectedAppendages => "a member's way does not lead into the ring",
-        Property::NoDuplicates => "a successor list names a node twice, or its own node",
-        Property::OrderedSuccessorLists => "a successor list is out of order",
-        Property::OneLiveSuccessor => "all the successors it lists are dead",
-        Property::SufficientPrincipals => {
-            "fewer than r+1 members are in everybody's lists where they belong"
+        for watcher in &mut self.watchers {
+            watcher.handling(number, now, line);
         }
     }
 }

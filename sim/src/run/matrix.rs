@@ -216,7 +216,7 @@ impl Matrix {
         let world = events::World::new(&Arc::new(self.scenario(&none)), self.seed);
         let mut circle: Vec<(Id, u32)> = world
             .each_member()
-            .map(|(number, node)| (node.me().id, number))
+            .map(|node| (node.peer.id, node.number))
             .collect();
         circle.sort_unstable();
         let holders = (0..KEYS).map(|number| {

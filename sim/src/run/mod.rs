@@ -8,6 +8,7 @@ mod closing;
 mod cost;
 mod judge;
 pub mod matrix;
+mod play;
 mod records;
 mod tally;
 #[cfg(test)]
@@ -16,11 +17,14 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::check::judged::Judged;
 use crate::report::{Report, Verdict, Violation};
 use crate::scenario::{self, Scenario};
 use crate::world::{Cause, World, containers, events, nanoseconds, turmoil};
 use cost::Meter;
-use judge::Judge;
+use judge::{Judge, Others};
+
+pub use play::{Play, play_in_with, play_with, read};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,27 +56,27 @@ pub fn play(scenario: &Scenario, progress: &mut dyn FnMut(&Progress)) -> Report 
 
 /// The same, telling every event.
 #[must_use]
-pub fn play_traced(scenario: &Scenario, listener: &mut Listener<'_>) -> Report {
+pub fn play_traced<'a>(scenario: &Scenario, listener: &'a mut Listener<'a>) -> Report {
     perform(scenario, &mut |_| (), Some(listener))
 }
 
-fn perform(
+fn perform<'a>(
     scenario: &Scenario,
     progress: &mut dyn FnMut(&Progress),
-    listener: Option<&mut Listener<'_>>,
+    listener: Option<&'a mut Listener<'a>>,
 ) -> Report {
     let scenario = Arc::new(scenario.clone());
     match scenario.world {
         scenario::World::Events => {
             let mut world = events::World::new(&scenario, scenario.seed);
-            perform_in(&mut world, &scenario, progress, listener)
+            perform_in(&mut world, &scenario, progress, Others::only(listener))
         }
         scenario::World::Turmoil => {
             let mut world = turmoil::World::new(&scenario, scenario.seed);
-            perform_in(&mut world, &scenario, progress, listener)
+            perform_in(&mut world, &scenario, progress, Others::only(listener))
         }
         scenario::World::Containers => match containers::World::new(&scenario, scenario.seed) {
-            Ok(mut world) => perform_in(&mut world, &scenario, progress, listener),
+            Ok(mut world) => perform_in(&mut world, &scenario, progress, Others::only(listener)),
             Err(trouble) => not_begun(&scenario, &trouble.to_string()),
         },
     }
@@ -100,17 +104,23 @@ fn not_begun(scenario: &Scenario, why: &str) -> Report {
 /// Plays a scenario in a world that was made of it, whatever world the scenario names, and
 /// leaves it as it is at the end: for those who want to look at more than a report.
 #[must_use]
-pub fn play_in<W: World>(world: &mut W, scenario: &Scenario) -> Report {
-    perform_in(world, scenario, &mut |_| (), None)
+pub fn play_in<W: World>(world: &mut W, scenario: &Scenario) -> Report
+where
+    W::Protocol: Judged,
+{
+    perform_in(world, scenario, &mut |_| (), Others::only(None))
 }
 
 fn perform_in<W: World>(
     world: &mut W,
     scenario: &Scenario,
     progress: &mut dyn FnMut(&Progress),
-    listener: Option<&mut Listener<'_>>,
-) -> Report {
-    let mut judge = Judge::new(scenario, world, listener);
+    others: Others<'_, W::Protocol>,
+) -> Report
+where
+    W::Protocol: Judged,
+{
+    let mut judge = Judge::new(scenario, world, others);
     let (start, length) = (world.origin(), nanoseconds(scenario.duration));
     let mut meter = Meter::start();
     for part in 1..=PARTS {
@@ -145,7 +155,7 @@ fn perform_in<W: World>(
         records.add_traffic(&mut traffic, world.repair_bytes());
     }
     let (lookups, events) = (
-        judge.tally.lookups(scenario.checks.lookups),
+        judge.tally.lookups(judge.judges_lookups()),
         judge.tally.events.clone(),
     );
     closing::close(world, scenario, &mut judge);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cuerda_core::chord::{AccessError, Denied};
+use cuerda_core::protocol::{AccessError, Denied};
 use cuerda_core::ring::Id;
 
 use crate::check::records::{Finding, Found, Issued, RecordChecker, Verdict};
@@ -213,14 +213,22 @@ impl RecordWatch {
         self.checker.gone(now, numbers, how, stroke);
     }
 
-    /// The run has ended, with these members; nobody else's disk counts.
-    pub(super) fn end(&mut self, now: Time, circle: &[(Id, u32)], quiet: bool) {
-        let alive: BTreeSet<u32> = circle.iter().map(|&(_, number)| number).collect();
+    /// The run has ended, with these members; nobody else's disk counts. `holders` says which of
+    /// them should have a key, and how many; `None` if nobody knows, or it is not to be judged.
+    pub(super) fn end(
+        &mut self,
+        now: Time,
+        members: &[(Id, u32)],
+        holders: Option<impl Fn(Id, usize) -> Vec<u32>>,
+    ) {
+        let alive: BTreeSet<u32> = members.iter().map(|&(_, number)| number).collect();
         self.checker.end(now, |machine| alive.contains(&machine));
-        if !(quiet && self.checked) {
+        let Some(holders) = holders.filter(|_| self.checked) else {
             return;
-        }
-        let missing = self.checker.missing_copies(now, circle, self.replicas);
+        };
+        let missing = self
+            .checker
+            .missing_copies(now, |key| holders(key, self.replicas));
         self.writes.missing_copies = Some(missing.len() as u64);
         for one in missing.iter().take(TRIES.into()) {
             let what = if one.differs {

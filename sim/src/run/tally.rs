@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cuerda_core::chord::Event;
+use cuerda_core::protocol::Event;
 
 use crate::report::statistics::{Counts, Latencies};
 use crate::report::{Events, FaultFired, Lookups, Traffic};
@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    pub(super) const fn told(&mut self, event: &Event, about: Option<(u32, bool)>) {
+    pub(super) const fn told<T>(&mut self, event: &Event<T>, about: Option<(u32, bool)>) {
         match event {
             Event::PresumedDead(_) => {
                 self.events.presumed_dead += 1;

@@ -4,6 +4,7 @@
 //! scenario says. It judges nothing. Whoever wants to know is a [`Watcher`], called at once for
 //! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
 
+mod chord;
 pub mod containers;
 pub mod deterministic_tls;
 mod digest;
@@ -12,15 +13,16 @@ mod names;
 mod random;
 mod script;
 mod sights;
+mod simulated;
 pub mod turmoil;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda_core::chord::{AccessError, Event, Found, LookupError, Node, Written};
+use cuerda_core::protocol::{AccessError, Event, Found, LookupError, Written};
 use cuerda_core::record::Stamp;
-use cuerda_core::ring::Id;
+use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
 
 pub use digest::Digest;
@@ -28,6 +30,7 @@ use names::{EPOCH_MS, address_of, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Purpose, Random};
 pub use sights::Sights;
+pub use simulated::Simulated;
 
 /// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
 /// ([`World::origin`]).
@@ -214,10 +217,36 @@ pub struct Effect {
     pub until: Option<Time>,
 }
 
+/// A member as watchers see it.
+#[derive(Debug)]
+pub struct NodeView<'a, V: ?Sized> {
+    /// Its number.
+    pub number: u32,
+    /// As others know it.
+    pub peer: Peer,
+    /// What its protocol shows of it.
+    pub view: &'a V,
+}
+
+impl<V: ?Sized> Clone for NodeView<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: ?Sized> Copy for NodeView<'_, V> {}
+
+/// What there is to see of a node in a world.
+pub type View<W> = <<W as World>::Protocol as Simulated>::View;
+
 /// A world as a conductor sees it.
 pub trait World {
     /// What scenarios and reports call it.
     const NAME: &'static str;
+    /// Whether its nodes run in real time, on machines that have other things to do too.
+    const REAL_TIME: bool = false;
+    /// What its nodes speak.
+    type Protocol: Simulated;
 
     /// The scenario's t = 0 in the world's time.
     fn origin(&self) -> Time;
@@ -235,8 +264,8 @@ pub trait World {
     fn bytes(&self) -> u64;
     /// How many members there are now.
     fn members(&self) -> usize;
-    /// All members now, each with its number.
-    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)>;
+    /// All members now.
+    fn each_member(&self) -> impl Iterator<Item = NodeView<'_, View<Self>>>;
     /// Bytes of messages about repairing records sent since t = 0; `None` where nobody can tell.
     fn repair_bytes(&self) -> Option<u64>;
     /// By the faults that fired: what nodes saw of others meanwhile.
@@ -248,9 +277,9 @@ pub trait World {
         &[]
     }
     /// A client reads a key, from a random member.
-    fn read(&mut self, key: Id, watcher: &mut impl Watcher);
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher<Self::Protocol>);
     /// Handles all that is due before `end`, and lets time pass until then.
-    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher);
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher<Self::Protocol>);
     /// Why the world can't go on, if it can't: what a program under test did that none may. What
     /// it tells after that means nothing.
     fn broken(&self) -> Option<&str> {
@@ -259,11 +288,11 @@ pub trait World {
 }
 
 /// Watches a world. All methods do nothing unless implemented.
-pub trait Watcher {
+pub trait Watcher<P: Simulated> {
     /// A node became a member.
-    fn joined(&mut self, _at: Moment, _number: u32, _node: &Node) {}
+    fn joined(&mut self, _at: Moment, _node: NodeView<'_, P::View>) {}
     /// A member's neighbours changed.
-    fn changed(&mut self, _at: Moment, _number: u32, _node: &Node) {}
+    fn changed(&mut self, _at: Moment, _node: NodeView<'_, P::View>) {}
     /// A member ceased to be one.
     fn gone(&mut self, _at: Moment, _number: u32, _how: Gone) {}
     /// Several members ceased to be so at one instant. None of them is asked about in between.
@@ -304,7 +333,14 @@ pub trait Watcher {
     fn sides(&mut self, _at: Moment, _sides: Option<&[u32]>) {}
     /// A node told something that no other method passes on. `about` is the number of the peer
     /// it is about, and whether that one is up.
-    fn told(&mut self, _at: Moment, _number: u32, _event: &Event, _about: Option<(u32, bool)>) {}
+    fn told(
+        &mut self,
+        _at: Moment,
+        _number: u32,
+        _event: &Event<P::Told>,
+        _about: Option<(u32, bool)>,
+    ) {
+    }
     /// An event is about to be handled: the counterpart of a log line, made only if called.
     fn handling(&mut self, _number: u64, _now: Time, _line: &dyn Fn() -> String) {}
 }
@@ -313,4 +349,4 @@ pub trait Watcher {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nobody;
 
-impl Watcher for Nobody {}
+impl<P: Simulated> Watcher<P> for Nobody {}

@@ -18,20 +18,17 @@ pub struct Missing {
 }
 
 /// Holds the disks of those who should have each key against each other. `latest` has the stamps
-/// that must be there; `circle` is in order.
+/// that must be there; `holders` says who should have a key.
 pub(super) fn missing(
     disks: &Disks,
     latest: impl Iterator<Item = (Id, Stamp)>,
-    circle: &[(Id, u32)],
-    replicas: usize,
+    holders: impl Fn(Id) -> Vec<u32>,
 ) -> Vec<Missing> {
-    let count = replicas.min(circle.len());
     let mut missing = Vec::new();
     for (key, least) in latest {
-        let first = circle.partition_point(|&(id, _)| id < key);
-        let holders = circle.iter().cycle().skip(first).take(count);
-        let copies: Vec<(u32, Option<&Record>)> = holders
-            .map(|&(_, machine)| (machine, disks.record(key, machine)))
+        let copies: Vec<(u32, Option<&Record>)> = holders(key)
+            .into_iter()
+            .map(|machine| (machine, disks.record(key, machine)))
             .collect();
         let mut whole = Record::default();
         for (_, record) in &copies {

@@ -370,21 +370,15 @@ impl RecordChecker {
         }
     }
 
-    /// Copies that are not where they should be: each key by the first `replicas` of these
-    /// members, in the order of the circle, at or after it.
+    /// Copies that are not where they should be; `holders` says who should have a key.
     #[must_use]
-    pub fn missing_copies(
-        &self,
-        now: Nanos,
-        circle: &[(Id, u32)],
-        replicas: usize,
-    ) -> Vec<Missing> {
+    pub fn missing_copies(&self, now: Nanos, holders: impl Fn(Id) -> Vec<u32>) -> Vec<Missing> {
         let demanded = |write: &&Acknowledged| {
             !write.lost && write.issued.until.is_none_or(|until| now < until)
         };
         let writes = self.acknowledged.values().filter(demanded);
         let latest = writes.map(|write| (write.issued.key, write.stamp));
-        copies::missing(&self.disks, latest, circle, replicas)
+        copies::missing(&self.disks, latest, holders)
     }
 
     /// What was found since it was last asked.

@@ -3,6 +3,7 @@
 use cuerda_core::record::{Field, Record};
 
 use super::*;
+use crate::check::judged::successors;
 
 const KEY: u64 = 100;
 
@@ -300,7 +301,7 @@ fn copies_are_where_they_should_be_and_equal() {
     story.write(1, 7, &[1, 2, 3]);
     let circle: Vec<(Id, u32)> = [1, 2, 3, 4].map(|machine| (node(machine), machine)).into();
     let missing = |story: &Story| -> Vec<(u32, bool)> {
-        let missing = story.0.missing_copies(2, &circle, 3);
+        let missing = story.0.missing_copies(2, |key| successors(&circle, key, 3));
         missing.iter().map(|it| (it.machine, it.differs)).collect()
     };
     assert_eq!(missing(&story), []);

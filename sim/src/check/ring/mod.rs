@@ -46,6 +46,7 @@ mod start;
 mod tests;
 mod update;
 mod verdict;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +56,8 @@ use super::coverage::Coverage;
 use super::direct::Member;
 use super::property::Property;
 use places::Place;
+
+pub use watch::Ring;
 
 /// Stands for no node, and for no place.
 const NOBODY: u32 = u32::MAX;

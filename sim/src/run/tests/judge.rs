@@ -3,26 +3,27 @@
 use std::sync::Arc;
 
 use cuerda_core::chord::{Found, Node};
-use cuerda_core::ring::{Fingers, Id, Neighbours, Peer};
+use cuerda_core::ring::{Id, Neighbours, Peer};
 
-use super::super::judge::Judge;
+use super::super::judge::{Judge, Others};
 use super::{ROOM, scenario};
 use crate::report::Violation;
 use crate::world::events::World;
 use crate::world::{
-    Cause, Effect, Gone, LookupEnd, Moment, Nobody, SECOND, Time, Watcher as _, World as _,
+    Cause, Effect, Gone, LookupEnd, Moment, Nobody, NodeView, SECOND, Time, Watcher as _,
+    World as _,
 };
 
 /// A judge of an ideal ring that nothing happens to but what is told by hand.
 struct Bench {
     world: World,
-    judge: Judge<'static, 'static>,
+    judge: Judge<'static, Node>,
 }
 
 fn bench(top: &str, nodes: u32, rest: &str) -> Bench {
     let scenario = Arc::new(scenario(top, nodes, rest));
     let world = World::new(&scenario, 1);
-    let judge = Judge::new(&scenario, &world, None);
+    let judge = Judge::new(&scenario, &world, Others::only(None));
     Bench { world, judge }
 }
 
@@ -47,26 +48,20 @@ const fn at(seconds: Time) -> Moment {
 }
 
 impl Bench {
-    fn node(&self, number: u32) -> &Node {
+    fn node(&self, number: u32) -> &Neighbours {
         let mut members = self.world.each_member();
-        members.find(|(other, _)| *other == number).unwrap().1
+        members.find(|node| node.number == number).unwrap().view
     }
 
     /// The node with another successor list.
-    fn with_list(&self, number: u32, successors: &[Peer]) -> Node {
-        let neighbours = self.node(number).neighbours();
+    fn with_list(&self, number: u32, successors: &[Peer]) -> Neighbours {
+        let neighbours = self.node(number);
         let (me, before) = (neighbours.me(), neighbours.predecessor());
-        let neighbours = Neighbours::given(me, before, successors, ROOM);
-        Node::member(
-            Arc::new(self.node(number).config().clone()),
-            1,
-            neighbours,
-            Fingers::new(),
-        )
+        Neighbours::given(me, before, successors, ROOM)
     }
 
     /// The node with only dead successors.
-    fn bereft(&self, number: u32) -> Node {
+    fn bereft(&self, number: u32) -> Neighbours {
         let me = self.node(number).me();
         let dead = |step| {
             let mut id = me.id;
@@ -79,8 +74,10 @@ impl Bench {
         self.with_list(number, &[dead(1), dead(2)])
     }
 
-    fn change(&mut self, seconds: Time, number: u32, node: &Node) {
-        self.judge.changed(at(seconds), number, node);
+    fn change(&mut self, seconds: Time, number: u32, view: &Neighbours) {
+        let peer = view.me();
+        let node = NodeView { number, peer, view };
+        self.judge.changed(at(seconds), node);
     }
 
     fn end(&mut self, seconds: Time) -> (crate::report::Ring, Vec<Violation>, u64) {
@@ -244,7 +241,7 @@ fn each_disturbance_excuses_by_its_name() {
 }
 
 /// When the ring of a bench was ideal again, that was not from 12 s to 15 s.
-fn ideal_after(tell: impl FnOnce(&mut Judge<'_, '_>)) -> Option<f64> {
+fn ideal_after(tell: impl FnOnce(&mut Judge<'_, Node>)) -> Option<f64> {
     let mut bench = bench("", 8, "");
     tell(&mut bench.judge);
     let (wrong, right) = (bench.bereft(3), bench.node(3).clone());
@@ -260,15 +257,15 @@ fn the_time_to_an_ideal_ring_counts_from_the_last_fault() {
     assert_eq!(ideal_after(|_| ()), Some(15.0));
     // From its begin, if it stays; from its end, if it ends.
     let stays = effect("slow", None);
-    let began = |judge: &mut Judge<'_, '_>, seconds| judge.fault_began(at(seconds), &stays);
+    let began = |judge: &mut Judge<'_, Node>, seconds| judge.fault_began(at(seconds), &stays);
     assert_eq!(ideal_after(|judge| began(judge, 10)), Some(5.0));
     let ends = effect("slow", Some(11));
-    let lasted = |judge: &mut Judge<'_, '_>, from, to| {
+    let lasted = |judge: &mut Judge<'_, Node>, from, to| {
         judge.fault_began(at(from), &ends);
         judge.fault_ended(at(to), &ends);
     };
     assert_eq!(ideal_after(|judge| lasted(judge, 2, 11)), Some(4.0));
-    let both = |judge: &mut Judge<'_, '_>| {
+    let both = |judge: &mut Judge<'_, Node>| {
         lasted(judge, 2, 11);
         began(judge, 11);
     };
@@ -281,9 +278,7 @@ fn the_time_to_an_ideal_ring_counts_from_the_last_fault() {
 fn without_faults_it_counts_from_the_last_change_of_membership() {
     let mut bench = bench("", 2, "");
     bench.judge.gone(at(10), 1, Gone::Left);
-    let config = Arc::new(bench.node(0).config().clone());
-    let me = bench.node(0).me();
-    let alone = Node::member(config, 1, Neighbours::alone(me, ROOM), Fingers::new());
+    let alone = Neighbours::alone(bench.node(0).me(), ROOM);
     bench.change(14, 0, &alone);
     let (ring, ..) = bench.end(20);
     assert_eq!((ring.members, ring.ideal_after_s), (1, Some(4.0)));
@@ -304,10 +299,10 @@ fn a_ring_that_is_not_ideal_at_the_end_never_was_for_good() {
 /// A key of n5's, and another member.
 fn key_and_stranger(bench: &Bench) -> (Id, u32) {
     let owner = bench.node(5);
-    let far = owner.neighbours().successors()[2];
+    let far = owner.successors()[2];
     let mut members = bench.world.each_member();
-    let (stranger, _) = members.find(|(_, node)| node.me() == far).unwrap();
-    (owner.me().id, stranger)
+    let stranger = members.find(|node| node.peer == far).unwrap();
+    (owner.me().id, stranger.number)
 }
 
 #[test]
@@ -323,7 +318,7 @@ fn a_wrong_lookup_is_a_violation_only_in_a_ring_ideal_throughout() {
         bench.judge.fault_began(at(1), &effect("crash", None));
         if let Some((from, to)) = disturbed {
             // A list that is too short is not ideal, but no property's business.
-            let short = bench.node(3).neighbours().successors()[..3].to_vec();
+            let short = bench.node(3).successors()[..3].to_vec();
             let (short, right) = (bench.with_list(3, &short), bench.node(3).clone());
             let mut steps = vec![(from, short), (to, right)];
             steps.retain(|(when, _)| *when <= 14);

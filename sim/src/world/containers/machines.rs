@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use cuerda_core::chord::{Input, Node};
-use cuerda_core::ring::{Id, Peer};
+use cuerda_core::chord::{Config, Input, Node};
+use cuerda_core::ring::{Id, Neighbours, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::life::{Birth, Life, settings};
 use super::{AGAIN, BEHIND, HEARSAY, Machine, Stage, Told, What, World, totals};
-use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
-use crate::world::{Digest, Sights, Time, Watcher, address_of, number_of};
+use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
+use crate::world::{Digest, NodeView, Sights, Time, Watcher, address_of, number_of};
 
 impl crate::world::World for World {
     const NAME: &'static str = "containers";
+    const REAL_TIME: bool = true;
+    type Protocol = Node;
 
     fn origin(&self) -> Time {
         self.script.origin
@@ -73,7 +75,7 @@ impl crate::world::World for World {
         &self.notes
     }
 
-    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher<Node>) {
         script::read(self, key, watcher);
     }
 
@@ -81,12 +83,19 @@ impl crate::world::World for World {
         self.script.members.len()
     }
 
-    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
+    fn each_member(&self) -> impl Iterator<Item = NodeView<'_, Neighbours>> {
         let members = self.script.members.all().iter();
-        members.map(|&number| (number, &self.machines[number as usize].node))
+        members.map(|&number| {
+            let neighbours = &self.machines[number as usize].neighbours;
+            NodeView {
+                number,
+                peer: neighbours.me(),
+                view: neighbours,
+            }
+        })
     }
 
-    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher<Node>) {
         while self.broken.is_none() && self.now < end {
             let next = self.agenda.first_key_value().map(|(&(due, _), _)| due);
             let due = next.unwrap_or(end).min(end).max(self.now);
@@ -164,11 +173,13 @@ impl World {
         self.machines[number as usize].life = Some(life);
     }
 
-    fn peer(number: u32, key: [u8; 32]) -> Peer {
-        Peer {
+    /// What is known of a node that has told nothing yet.
+    fn alone(&self, number: u32, key: [u8; 32]) -> Neighbours {
+        let me = Peer {
             id: Id::of_node(&public(key), 0),
             address: address_of(number),
-        }
+        };
+        Neighbours::alone(me, self.config.successors)
     }
 
     /// Reads what a machine has counted, before it can't be asked any more.
@@ -183,7 +194,32 @@ impl World {
     }
 }
 
-impl Machines for World {
+impl Lifecycle for World {
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
+    fn peer(&self, number: u32) -> Peer {
+        self.machines[number as usize].neighbours.me()
+    }
+
+    fn view(&self, number: u32) -> &Neighbours {
+        &self.machines[number as usize].neighbours
+    }
+
+    fn is_member(&self, number: u32) -> bool {
+        self.machines[number as usize].member
+    }
+
+    /// They remember by themselves.
+    fn remembered(&self, _: u32) -> Vec<Peer> {
+        Vec::new()
+    }
+
+    fn incarnation(&self, number: u32) -> u32 {
+        self.machines[number as usize].epoch
+    }
+
     fn script(&self) -> &Script {
         &self.script
     }
@@ -196,28 +232,22 @@ impl Machines for World {
         u32::try_from(self.machines.len()).expect("few machines fit")
     }
 
-    fn node(&self, number: u32) -> &Node {
-        &self.machines[number as usize].node
-    }
-
     fn is_up(&self, number: u32) -> bool {
         self.machines[number as usize].up
     }
 
-    fn is_paused(&self, number: u32) -> bool {
-        self.machines[number as usize].paused > 0
-    }
-
-    fn lag(&self) -> Time {
-        BEHIND
+    fn is_struck(&self, number: u32) -> bool {
+        let stage = self.machines[number as usize].stage;
+        matches!(stage, Stage::Ending | Stage::Ended)
     }
 
     fn add(&mut self) -> u32 {
         let number = self.machines();
         let key = self.script.next_key().seed;
-        let me = World::peer(number, key);
+        let neighbours = self.alone(number, key);
         self.machines.push(Machine {
-            node: Node::new(me, Arc::clone(&self.config), 0),
+            neighbours,
+            member: false,
             key,
             disk: 0,
             disk_since: 0,
@@ -234,10 +264,10 @@ impl Machines for World {
 
     /// Its container starts when it is told whom to join.
     fn boot(&mut self, number: u32) {
-        let config = Arc::clone(&self.config);
+        let room = self.config.successors;
         let machine = &mut self.machines[number as usize];
-        let incarnation = machine.node.incarnation() + 1;
-        machine.node = Node::new(machine.node.me(), config, incarnation);
+        machine.neighbours = Neighbours::alone(machine.neighbours.me(), room);
+        machine.member = false;
         machine.up = true;
         machine.stage = Stage::Starting;
         machine.epoch += 1;
@@ -251,7 +281,7 @@ impl Machines for World {
     fn resume(&mut self) {}
 
     /// The processes are killed, and everything that was told until then is passed on.
-    fn strike(&mut self, numbers: &[u32], watcher: &mut impl Watcher) {
+    fn strike(&mut self, numbers: &[u32], watcher: &mut impl Watcher<Node>) {
         for &number in numbers {
             self.count(number);
             self.machines[number as usize].stage = Stage::Ending;
@@ -280,11 +310,6 @@ impl Machines for World {
         self.tell_until(done, watcher);
     }
 
-    fn is_struck(&self, number: u32) -> bool {
-        let stage = self.machines[number as usize].stage;
-        matches!(stage, Stage::Ending | Stage::Ended)
-    }
-
     fn stop(&mut self, number: u32) {
         let machine = &mut self.machines[number as usize];
         machine.up = false;
@@ -298,17 +323,57 @@ impl Machines for World {
         self.watch();
     }
 
+    fn schedule(&mut self, time: Time, place: u32) {
+        self.put += 1;
+        self.agenda.insert((time, self.put), place);
+    }
+}
+
+impl Faults for World {
+    fn pause(&mut self, number: u32) {
+        self.count(number);
+        let machine = &mut self.machines[number as usize];
+        machine.paused += 1;
+        if machine.paused == 1
+            && machine.stage == Stage::Running
+            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::pause)
+        {
+            self.breaks(trouble.to_string());
+        }
+        self.watch();
+    }
+
+    fn wake(&mut self, number: u32) {
+        let machine = &mut self.machines[number as usize];
+        machine.paused -= 1;
+        if machine.paused == 0
+            && machine.stage == Stage::Running
+            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::unpause)
+        {
+            self.breaks(trouble.to_string());
+        }
+        self.watch();
+    }
+
+    fn is_paused(&self, number: u32) -> bool {
+        self.machines[number as usize].paused > 0
+    }
+
+    fn skew(&mut self, number: u32, _: i64) {
+        self.breaks(format!("n{number} has the clock of its host"));
+    }
+
     /// The key lay there too, beside the records: the next start has a new one.
     fn lose_disk(&mut self, number: u32) {
         let mut key = [0; 32];
         self.keys.fill(&mut key);
+        let neighbours = self.alone(number, key);
         let machine = &mut self.machines[number as usize];
         machine.key = key;
+        machine.neighbours = neighbours;
+        machine.member = false;
         machine.disk += 1;
         machine.disk_since = machine.epoch + 1;
-        let incarnation = machine.node.incarnation();
-        let me = World::peer(number, key);
-        machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
     }
 
     /// What lies on a disk here can't be changed from outside.
@@ -320,13 +385,31 @@ impl Machines for World {
         self.breaks(format!("the disk of n{number} can't be made slow"));
     }
 
-    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher) {
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher<Node>) {
         if how.is_some() {
             self.breaks(format!("the disk of n{number} can't be broken"));
         }
     }
 
-    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher) {
+    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+        let done = self.walls.change(act);
+        let applied = self.walls.apply(self.machines());
+        if let Err(trouble) = applied {
+            self.breaks(trouble.to_string());
+        }
+        done
+    }
+
+    fn seen_so_far(&mut self) -> Sights {
+        for number in 0..self.machines() {
+            self.count(number);
+        }
+        self.totals.sum().seen
+    }
+}
+
+impl Orders for World {
+    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher<Node>) {
         match input {
             Input::Found => self.start(number, &[]),
             Input::Join(peers) => self.start(number, &peers),
@@ -355,53 +438,7 @@ impl Machines for World {
         }
     }
 
-    fn pause(&mut self, number: u32) {
-        self.count(number);
-        let machine = &mut self.machines[number as usize];
-        machine.paused += 1;
-        if machine.paused == 1
-            && machine.stage == Stage::Running
-            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::pause)
-        {
-            self.breaks(trouble.to_string());
-        }
-        self.watch();
-    }
-
-    fn wake(&mut self, number: u32) {
-        let machine = &mut self.machines[number as usize];
-        machine.paused -= 1;
-        if machine.paused == 0
-            && machine.stage == Stage::Running
-            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::unpause)
-        {
-            self.breaks(trouble.to_string());
-        }
-        self.watch();
-    }
-
-    fn skew(&mut self, number: u32, _: i64) {
-        self.breaks(format!("n{number} has the clock of its host"));
-    }
-
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
-        let done = self.walls.change(act);
-        let applied = self.walls.apply(self.machines());
-        if let Err(trouble) = applied {
-            self.breaks(trouble.to_string());
-        }
-        done
-    }
-
-    fn seen_so_far(&mut self) -> Sights {
-        for number in 0..self.machines() {
-            self.count(number);
-        }
-        self.totals.sum().seen
-    }
-
-    fn schedule(&mut self, time: Time, place: u32) {
-        self.put += 1;
-        self.agenda.insert((time, self.put), place);
+    fn lag(&self) -> Time {
+        BEHIND
     }
 }

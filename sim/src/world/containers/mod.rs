@@ -52,7 +52,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cuerda_core::chord::{AccessError, Config, Event, Fetched, Found, LookupError, Node, Written};
 use cuerda_core::record::{Field, Record, Stamp};
-use cuerda_core::ring::Id;
+use cuerda_core::ring::{Id, Neighbours};
 use cuerda_core::store::Batch;
 
 use super::script::{self, Script};
@@ -174,8 +174,10 @@ struct Asked {
 
 /// A machine: a volume, an address, and the container that runs there now.
 struct Machine {
-    /// Its node, as it was when it last told something.
-    node: Node,
+    /// The neighbours of its node, as far as it has told.
+    neighbours: Neighbours,
+    /// Whether it has told any since it was last started.
+    member: bool,
     /// The secret half of its key.
     key: [u8; 32],
     /// Counts the disks it has had.
@@ -390,7 +392,7 @@ impl World {
     }
 
     /// Passes on what was told up to this time.
-    fn tell_until(&mut self, time: Time, watcher: &mut impl Watcher) {
+    fn tell_until(&mut self, time: Time, watcher: &mut impl Watcher<Node>) {
         while self.broken.is_none()
             && let Some(entry) = self.waiting.first_entry()
             && entry.key().0 <= time
@@ -404,7 +406,7 @@ impl World {
     }
 
     /// Does what is due by now.
-    fn act(&mut self, watcher: &mut impl Watcher) {
+    fn act(&mut self, watcher: &mut impl Watcher<Node>) {
         while self.broken.is_none()
             && let Some(entry) = self.agenda.first_entry()
             && entry.key().0 <= self.now
@@ -417,7 +419,7 @@ impl World {
         }
     }
 
-    fn hear(&mut self, told: Told, watcher: &mut impl Watcher) {
+    fn hear(&mut self, told: Told, watcher: &mut impl Watcher<Node>) {
         if let What::Wrote(question, Ok(written)) = &told.what
             && let Some(asked) = self.asked.get(question).copied()
         {
@@ -520,10 +522,10 @@ impl World {
         written: &Written,
         unheard: &[Id],
         at: Time,
-        watcher: &mut impl Watcher,
+        watcher: &mut impl Watcher<Node>,
     ) {
         for (number, machine) in (0..).zip(&self.machines) {
-            let id = machine.node.me().id;
+            let id = machine.neighbours.me().id;
             let died = machine.struck.is_some_and(|struck| struck + PATIENCE >= at);
             if !(died && unheard.contains(&id)) {
                 continue;

@@ -6,7 +6,7 @@ use cuerda_core::ring::Id;
 
 use super::engine::Trouble;
 use super::{BEHIND, World};
-use crate::world::script::{self, Machines as _};
+use crate::world::script::{self, Lifecycle as _, Orders as _};
 use crate::world::{Nobody, SECOND, Time, World as _, nanoseconds};
 
 /// How long a node may take to start and join.
@@ -78,17 +78,17 @@ fn until(
 fn is_not_ideal(world: &World) -> Option<String> {
     let mut circle: Vec<(Id, u32)> = world
         .each_member()
-        .map(|(number, node)| (node.me().id, number))
+        .map(|node| (node.peer.id, node.number))
         .collect();
     circle.sort_unstable();
     let count = circle.len();
     for (place, &(_, number)) in circle.iter().enumerate() {
-        let node = world.node(number);
+        let neighbours = world.view(number);
         let room = usize::from(world.config.successors).min(count - 1);
         let right = (1..=room).map(|step| circle[(place + step) % count].0);
         let before = circle[(place + count - 1) % count].0;
-        let successors = node.neighbours().successors().iter().map(|peer| peer.id);
-        if !right.eq(successors) || node.neighbours().predecessor().id != before {
+        let successors = neighbours.successors().iter().map(|peer| peer.id);
+        if !right.eq(successors) || neighbours.predecessor().id != before {
             return Some(format!("n{number} does not know its neighbours yet"));
         }
     }

@@ -4,12 +4,11 @@
 //! knows machines by the addresses that all worlds share.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use cuerda::host::events::{self, Around};
 use cuerda_core::chord::{Event, Node};
 use cuerda_core::record::Conflict;
-use cuerda_core::ring::{Fingers, Id, Neighbours, Peer};
+use cuerda_core::ring::{Id, Neighbours, Peer};
 use cuerda_core::store::Batch;
 
 use super::{Stage, World};
@@ -38,7 +37,7 @@ impl World {
         number: u32,
         epoch: u32,
         at: Moment,
-        watcher: &mut impl Watcher,
+        watcher: &mut impl Watcher<Node>,
     ) {
         let machine = &mut self.machines[number as usize];
         machine.told = true;
@@ -121,11 +120,11 @@ impl World {
             .iter()
             .map(|&peer| self.known(peer))
             .collect();
-        let config = Arc::clone(&self.config);
+        let room = self.config.successors;
         let machine = &mut self.machines[number as usize];
-        let (me, incarnation) = (machine.node.me(), machine.node.incarnation());
-        let neighbours = Neighbours::given(me, predecessor, &successors, config.successors);
-        machine.node = Node::member(config, incarnation, neighbours, Fingers::new());
+        let me = machine.neighbours.me();
+        machine.neighbours = Neighbours::given(me, predecessor, &successors, room);
+        machine.member = true;
     }
 
     /// A peer by the address that it has in every world.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use cuerda_core::chord::Event;
+use cuerda_core::protocol::{Event, Protocol};
 use cuerda_core::store::Batch;
 
 use super::letters::Letter;
@@ -15,35 +15,45 @@ use super::queue::Entry;
 use super::wire::kind;
 use super::{Moment, World};
 use crate::world::script::{self, Broken};
-use crate::world::{Cause, Time, Watcher};
+use crate::world::{Cause, Simulated, Time, Watcher};
 
 /// A disk with which something is wrong, or was.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Disk {
+#[derive(Clone, Debug)]
+pub(super) struct Disk<P: Protocol> {
     /// How long a commit takes.
     pub(super) slow: Time,
     pub(super) broken: Option<Broken>,
-    pub(super) waiting: VecDeque<Held>,
+    pub(super) waiting: VecDeque<Held<P>>,
 }
 
 /// A batch under way to the disk, and what waits for it.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct Held<P: Protocol> {
     due: Time,
     /// Its number; `None` if nothing was staged.
     batch: Option<u64>,
-    letters: Vec<(u32, Letter)>,
-    events: Vec<Event>,
+    letters: Vec<(u32, Letter<P::Message>)>,
+    events: Vec<Event<P::Told>>,
 }
 
-impl Disk {
+impl<P: Protocol> Default for Disk<P> {
+    fn default() -> Disk<P> {
+        Disk {
+            slow: 0,
+            broken: None,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl<P: Protocol> Disk<P> {
     /// Whether what is staged now has to wait.
     pub(super) fn holds(&self) -> bool {
         self.slow > 0 || self.broken.is_some() || !self.waiting.is_empty()
     }
 }
 
-impl World {
+impl<P: Simulated> World<P> {
     /// Keeps back what a node has sent and told while it handled an input, until its disk is
     /// ready. What does not depend on the store goes at once.
     pub(super) fn hold(
@@ -51,16 +61,16 @@ impl World {
         number: u32,
         batch: Option<&Batch>,
         at: Moment,
-        watcher: &mut impl Watcher,
+        watcher: &mut impl Watcher<P>,
     ) {
         let letters = std::mem::take(&mut self.kept);
-        let (events, free): (Vec<Event>, Vec<Event>) = std::mem::take(&mut self.emitted)
+        let (events, free): (Vec<_>, Vec<_>) = std::mem::take(&mut self.emitted)
             .into_iter()
             .partition(Event::depends_on_store);
         for event in free {
             script::pass_on(self, number, event, at, watcher);
         }
-        let now = self.wire.now;
+        let now = self.air.now;
         let host = &mut self.hosts[number as usize];
         let Some(disk) = &mut host.disk else { return };
         let last = disk.waiting.back().map(|held| held.due);
@@ -85,20 +95,20 @@ impl World {
             return self.release(number, at, watcher);
         }
         let entry = Entry::new(due, number, kind::COMMIT, host.epoch, 0);
-        self.wire.queue.push(entry);
+        self.air.queue.push(entry);
     }
 
     /// The time of the first batch that waits has come.
-    pub(super) fn commit(&mut self, number: u32, watcher: &mut impl Watcher) {
+    pub(super) fn commit(&mut self, number: u32, watcher: &mut impl Watcher<P>) {
         let cause = Cause::Timer {
             node: number,
             kind: "Commit",
         };
-        let now = self.wire.now;
+        let now = self.air.now;
         self.release(number, Moment { now, cause }, watcher);
     }
 
-    fn release(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher) {
+    fn release(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher<P>) {
         let host = &mut self.hosts[number as usize];
         let Some(disk) = &mut host.disk else { return };
         let Some(held) = disk.waiting.pop_front() else {
@@ -112,8 +122,8 @@ impl World {
             self.commit_up_to(number, batch, at, watcher);
         }
         for (to, mut letter) in held.letters {
-            letter.sent = self.wire.now;
-            self.wire.send(to, letter);
+            letter.sent = self.air.now;
+            self.air.send(to, letter);
         }
         for event in held.events {
             script::pass_on(self, number, event, at, watcher);
@@ -121,7 +131,7 @@ impl World {
     }
 
     /// All batches up to this number are on the disk.
-    fn commit_up_to(&mut self, number: u32, last: u64, at: Moment, watcher: &mut impl Watcher) {
+    fn commit_up_to(&mut self, number: u32, last: u64, at: Moment, watcher: &mut impl Watcher<P>) {
         loop {
             let store = self.hosts[number as usize].store.as_ref();
             let next = store.and_then(|store| store.next_batch());
@@ -138,7 +148,7 @@ impl World {
         number: u32,
         before: u64,
         at: Moment,
-        watcher: &mut impl Watcher,
+        watcher: &mut impl Watcher<P>,
     ) {
         self.commit_up_to(number, before, at, watcher);
         if let Some(disk) = &mut self.hosts[number as usize].disk {

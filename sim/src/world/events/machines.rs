@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cuerda_core::chord::{Input, Node};
+use cuerda_core::protocol::Input;
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::queue::Entry;
 use super::{Host, World, kind};
-use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts};
-use crate::world::{Cause, Digest, Sights, Time, Watcher, address_of};
+use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts};
+use crate::world::{Cause, Digest, NodeView, Sights, Simulated, Time, Watcher, address_of};
 
-impl crate::world::World for World {
+impl<P: Simulated> crate::world::World for World<P> {
     const NAME: &'static str = "events";
+    type Protocol = P;
 
     fn origin(&self) -> Time {
         self.script.origin
     }
 
     fn now(&self) -> Time {
-        self.wire.now
+        self.air.now
     }
 
     fn digest(&self) -> Digest {
@@ -33,53 +34,84 @@ impl crate::world::World for World {
     }
 
     fn delivered(&self) -> u64 {
-        self.wire.counters.delivered
+        self.air.counters.delivered
     }
 
     fn lost(&self) -> u64 {
-        self.wire.counters.lost
+        self.air.counters.lost
     }
 
     /// As the messages' wire format counts them.
     fn bytes(&self) -> u64 {
-        self.wire.counters.bytes
+        self.air.counters.bytes
     }
 
     fn members(&self) -> usize {
         self.script.members.len()
     }
 
-    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
+    fn each_member(&self) -> impl Iterator<Item = NodeView<'_, P::View>> {
         let members = self.script.members.all().iter();
-        members.map(|&number| (number, &self.hosts[number as usize].node))
+        members.map(|&number| {
+            let node = &self.hosts[number as usize].node;
+            NodeView {
+                number,
+                peer: node.me(),
+                view: node.view(),
+            }
+        })
     }
 
     fn repair_bytes(&self) -> Option<u64> {
-        Some(self.wire.counters.repair_bytes)
+        Some(self.air.counters.repair_bytes)
     }
 
     fn seen(&mut self) -> BTreeMap<usize, Sights> {
         script::seen(self)
     }
 
-    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher<P>) {
         script::read(self, key, watcher);
     }
 
-    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher<P>) {
         loop {
             self.fetch_ahead(end);
-            let Some(entry) = self.wire.queue.pop_before(end) else {
+            let Some(entry) = self.air.queue.pop_before(end) else {
                 break;
             };
-            self.wire.now = entry.time;
+            self.air.now = entry.time;
             self.step(entry, watcher);
         }
-        self.wire.now = self.wire.now.max(end);
+        self.air.now = self.air.now.max(end);
     }
 }
 
-impl Machines for World {
+impl<P: Simulated> Lifecycle for World<P> {
+    fn config(&self) -> Arc<P::Config> {
+        Arc::clone(&self.config)
+    }
+
+    fn peer(&self, number: u32) -> Peer {
+        self.hosts[number as usize].node.me()
+    }
+
+    fn view(&self, number: u32) -> &P::View {
+        self.hosts[number as usize].node.view()
+    }
+
+    fn is_member(&self, number: u32) -> bool {
+        self.hosts[number as usize].node.is_member()
+    }
+
+    fn remembered(&self, number: u32) -> Vec<Peer> {
+        self.hosts[number as usize].node.remembered()
+    }
+
+    fn incarnation(&self, number: u32) -> u32 {
+        self.hosts[number as usize].incarnation
+    }
+
     fn script(&self) -> &Script {
         &self.script
     }
@@ -89,19 +121,11 @@ impl Machines for World {
     }
 
     fn machines(&self) -> u32 {
-        self.wire.nodes
-    }
-
-    fn node(&self, number: u32) -> &Node {
-        &self.hosts[number as usize].node
+        self.air.nodes
     }
 
     fn is_up(&self, number: u32) -> bool {
         self.hosts[number as usize].up
-    }
-
-    fn is_paused(&self, number: u32) -> bool {
-        self.hosts[number as usize].paused > 0
     }
 
     fn add(&mut self) -> u32 {
@@ -112,7 +136,8 @@ impl Machines for World {
             address: address_of(number),
         };
         self.hosts.push(Host {
-            node: Node::new(me, Arc::clone(&self.config), 0),
+            node: P::new(me, Arc::clone(&self.config), 0),
+            incarnation: 0,
             epoch: 0,
             up: false,
             paused: 0,
@@ -122,28 +147,29 @@ impl Machines for World {
             store: None,
             disk: None,
         });
-        self.wire.nodes = number + 1;
+        self.air.nodes = number + 1;
         number
     }
 
     fn boot(&mut self, number: u32) {
         let host = &self.hosts[number as usize];
-        let (me, incarnation) = (host.node.me(), host.node.incarnation() + 1);
-        let node = Node::new(me, Arc::clone(&self.config), incarnation);
+        let config = Arc::clone(&self.config);
+        let node = P::new(host.node.me(), config, host.incarnation + 1);
         self.boot_member(number, node);
     }
 
-    fn boot_member(&mut self, number: u32, node: Node) {
-        let now = self.wire.now;
+    fn boot_member(&mut self, number: u32, node: P) {
+        let now = self.air.now;
         let host = &mut self.hosts[number as usize];
         host.up = true;
         host.up_since = now;
         host.epoch = host.epoch.wrapping_add(1);
+        host.incarnation += 1;
         host.node = node;
     }
 
     fn resume(&mut self) {
-        for number in 0..self.wire.nodes {
+        for number in 0..self.air.nodes {
             self.order(number, Input::Resume, "resume", &mut crate::world::Nobody);
         }
     }
@@ -160,10 +186,43 @@ impl Machines for World {
         }
         for entry in std::mem::take(&mut host.backlog) {
             if entry.kind == kind::LETTER {
-                let letter = self.wire.letters.take(entry.value);
-                self.wire.counters.lose(&letter.message);
+                let letter = self.air.letters.take(entry.value);
+                self.air.counters.lose(&letter.message);
             }
         }
+    }
+
+    fn schedule(&mut self, time: Time, place: u32) {
+        let entry = Entry::new(time, u32::MAX, kind::CONTROL, 0, place);
+        self.air.queue.push(entry);
+    }
+}
+
+impl<P: Simulated> Faults for World<P> {
+    fn pause(&mut self, number: u32) {
+        self.hosts[number as usize].paused += 1;
+    }
+
+    /// A paused node that no other fault pauses handles what has come meanwhile.
+    fn wake(&mut self, number: u32) {
+        let now = self.air.now;
+        let host = &mut self.hosts[number as usize];
+        host.paused -= 1;
+        if host.paused == 0 {
+            for mut entry in std::mem::take(&mut host.backlog) {
+                entry.time = now;
+                self.air.queue.push(entry);
+            }
+        }
+    }
+
+    fn is_paused(&self, number: u32) -> bool {
+        self.hosts[number as usize].paused > 0
+    }
+
+    fn skew(&mut self, number: u32, by_ms: i64) {
+        let skew = &mut self.hosts[number as usize].skew_ms;
+        *skew = skew.saturating_add(by_ms);
     }
 
     /// Its records are lost. It keeps its key: nobody has to prove one here.
@@ -181,7 +240,7 @@ impl Machines for World {
         disk.slow = disk.slow.saturating_add_signed(by);
     }
 
-    fn break_disk(&mut self, number: u32, how: Option<Broken>, watcher: &mut impl Watcher) {
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, watcher: &mut impl Watcher<P>) {
         if how == Some(Broken::Torn)
             && let Some(last) = self.last_under_way(number)
         {
@@ -198,48 +257,29 @@ impl Machines for World {
             .broken = how;
     }
 
-    fn order(&mut self, number: u32, input: Input, kind: &'static str, watcher: &mut impl Watcher) {
-        let cause = Cause::Order { node: number, kind };
-        self.hand(number, input, None, cause, watcher);
-    }
-
-    fn pause(&mut self, number: u32) {
-        self.hosts[number as usize].paused += 1;
-    }
-
-    /// A paused node that no other fault pauses handles what has come meanwhile.
-    fn wake(&mut self, number: u32) {
-        let now = self.wire.now;
-        let host = &mut self.hosts[number as usize];
-        host.paused -= 1;
-        if host.paused == 0 {
-            for mut entry in std::mem::take(&mut host.backlog) {
-                entry.time = now;
-                self.wire.queue.push(entry);
-            }
-        }
-    }
-
-    fn skew(&mut self, number: u32, by_ms: i64) {
-        let skew = &mut self.hosts[number as usize].skew_ms;
-        *skew = skew.saturating_add(by_ms);
-    }
-
     fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
-        act(&mut self.wire.cuts)
+        act(&mut self.air.cuts)
     }
 
     /// Nobody refuses or resets anything here: all that fails is silence. Only questions that get
     /// no answer at all are counted, not those whose answer is late.
     fn seen_so_far(&mut self) -> Sights {
         Sights {
-            timed_out: self.wire.counters.unanswered,
+            timed_out: self.air.counters.unanswered,
             ..Sights::default()
         }
     }
+}
 
-    fn schedule(&mut self, time: Time, place: u32) {
-        let entry = Entry::new(time, u32::MAX, kind::CONTROL, 0, place);
-        self.wire.queue.push(entry);
+impl<P: Simulated> Orders for World<P> {
+    fn order(
+        &mut self,
+        number: u32,
+        input: Input<P>,
+        kind: &'static str,
+        watcher: &mut impl Watcher<P>,
+    ) {
+        let cause = Cause::Order { node: number, kind };
+        self.hand(number, input, None, cause, watcher);
     }
 }

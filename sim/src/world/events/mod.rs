@@ -28,39 +28,43 @@ mod wire;
 
 use std::sync::Arc;
 
-use cuerda_core::chord::{Config, Event, Input, Message, Node, Protocol as _, Wire as _};
+use cuerda_core::chord::Node;
+use cuerda_core::protocol::{Event, Input, RequestId, Timer, Wire as _};
+use cuerda_core::ring::Address;
 use cuerda_core::store::{Batch, MemoryStore, Store};
 
 use super::script::{self, Script, cuts::Cuts};
-use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher};
+use super::{Cause, Digest, Moment, Purpose, Random, Simulated, Time, Watcher};
 use crate::scenario::Scenario;
 use disk::Disk;
-use letters::{Letter, Letters};
+use letters::Letters;
 use queue::{Entry, Queue};
-use wire::{Counters, Port, Wire, kind};
+use wire::{Air, Counters, Kept, Port, kind};
 
 /// The most nodes that a world has room for: their addresses have 24 bits.
 pub const NODES_MAX: u32 = 1 << 24;
 
-/// A world at a moment.
+/// A world at a moment, whose nodes speak `P`.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct World<P: Simulated = Node> {
     script: Script,
-    config: Arc<Config>,
-    hosts: Vec<Host>,
-    wire: Wire,
-    emitted: Vec<Event>,
+    config: Arc<P::Config>,
+    hosts: Vec<Host<P>>,
+    air: Air<P::Message>,
+    emitted: Vec<Event<P::Told>>,
     /// What a node sent that waits for its disk.
-    kept: Vec<(u32, Letter)>,
+    kept: Kept<P::Message>,
     digest: Digest,
     handled: u64,
 }
 
 /// A machine: it may be up or down, and runs one node.
 #[derive(Clone, Debug)]
-struct Host {
-    node: Node,
-    /// Counts starts: timers of an earlier one are void.
+struct Host<P: Simulated> {
+    node: P,
+    /// Counts starts, but for the node that a machine has before its first.
+    incarnation: u32,
+    /// The same, as far as queue entries tell it: timers of an earlier start are void.
     epoch: u16,
     up: bool,
     /// How many faults pause it.
@@ -72,37 +76,52 @@ struct Host {
     backlog: Vec<Entry>,
     store: Option<Box<MemoryStore>>,
     /// `None` as long as nothing is wrong with it.
-    disk: Option<Box<Disk>>,
+    disk: Option<Box<Disk<P>>>,
 }
 
-impl Host {
+impl<P: Simulated> Host<P> {
+    /// Whether an entry still concerns this start of the machine.
+    fn is_of_now(&self, entry: &Entry) -> bool {
+        self.up && self.epoch == entry.epoch
+    }
+
     /// Whether a timer is still of interest to the node. Most are not: each request has one,
     /// and its reply comes first.
-    fn expects(&self, timer: &Entry) -> bool {
-        self.up
-            && self.epoch == timer.epoch
-            && (timer.kind != kind::REQUEST || self.node.awaits(timer.value))
+    fn expects(&self, timer: P::Timer) -> bool {
+        timer
+            .request()
+            .is_none_or(|number| self.node.awaits(number))
     }
 }
 
 impl World {
-    /// A world as the scenario describes it, at t = 0.
+    /// A world of Chord nodes as the scenario describes it, at t = 0.
     ///
     /// # Panics
     /// If the scenario has no node, or more than [`NODES_MAX`].
     #[must_use]
     pub fn new(scenario: &Arc<Scenario>, seed: u64) -> World {
+        World::with(scenario, seed, Arc::new(scenario.node.clone()))
+    }
+}
+
+impl<P: Simulated> World<P> {
+    /// A world as the scenario describes it, at t = 0, of nodes with these settings.
+    ///
+    /// # Panics
+    /// If the scenario has no node, or more than [`NODES_MAX`].
+    #[must_use]
+    pub fn with(scenario: &Arc<Scenario>, seed: u64, config: Arc<P::Config>) -> World<P> {
         assert!(
             (1..=NODES_MAX).contains(&scenario.nodes),
             "1 to {NODES_MAX} nodes fit a world"
         );
         let stream = |purpose| Random::new(seed, purpose);
-        let config = Arc::new(scenario.node.clone());
         let mut world = World {
             script: Script::new(scenario, seed),
             config,
             hosts: Vec::new(),
-            wire: Wire {
+            air: Air {
                 now: 0,
                 queue: Queue::new(expected_rate(scenario)),
                 letters: Letters::default(),
@@ -121,34 +140,48 @@ impl World {
             handled: 0,
         };
         script::start::start(&mut world);
-        world.script.origin = world.wire.now;
-        world.wire.counters = Counters::default();
+        world.script.origin = world.air.now;
+        world.air.counters = Counters::default();
         world.handled = 0;
         script::plan(&mut world);
         world
+    }
+
+    /// The node of a machine, whole: for those who look at more than its view.
+    ///
+    /// # Panics
+    /// If there is no such machine.
+    #[must_use]
+    pub fn node(&self, number: u32) -> &P {
+        &self.hosts[number as usize].node
     }
 
     /// Reads a little of all nodes that are next. A large ring does not fit the cache, and an
     /// event that finds its node in main memory waits for one line after the other; read for a
     /// handful of events together, the lines arrive side by side. It changes nothing but speed.
     fn fetch_ahead(&mut self, end: Time) {
-        let Some(next) = self.wire.queue.find_next(end) else {
+        let Some(next) = self.air.queue.find_next(end) else {
             return;
+        };
+        // Most timers are for requests that have been answered, and end at a look.
+        let request = |entry: &Entry| {
+            let timer = wire::timer::<P::Timer>(entry);
+            timer.and_then(Timer::request)
         };
         let mut seen = 0;
         for entry in next {
             if let Some(host) = self.hosts.get(entry.node as usize) {
-                if entry.kind == kind::REQUEST {
-                    seen += u64::from(host.expects(entry));
+                if let Some(number) = request(entry) {
+                    seen += u64::from(host.is_of_now(entry) && host.node.awaits(number));
                     continue;
                 }
                 seen += u64::from(host.up) + host.node.prefetch();
                 if entry.kind == kind::LETTER {
-                    seen += self.wire.letters.get(entry.value).sent;
+                    seen += self.air.letters.get(entry.value).sent;
                 }
             }
         }
-        for entry in next.iter().filter(|entry| entry.kind != kind::REQUEST) {
+        for entry in next.iter().filter(|entry| request(entry).is_none()) {
             if let Some(host) = self.hosts.get(entry.node as usize) {
                 seen += host.node.prefetch_tables();
             }
@@ -156,23 +189,24 @@ impl World {
         std::hint::black_box(seen);
     }
 
-    fn step(&mut self, entry: Entry, watcher: &mut impl Watcher) {
+    fn step(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
         self.handled += 1;
+        let digested = u64::from(entry.kind & 0xff);
         if entry.kind == kind::CONTROL {
-            self.digest.add(
-                entry.time,
-                (u64::from(entry.value) << 8) | u64::from(entry.kind),
-            );
+            self.digest
+                .add(entry.time, (u64::from(entry.value) << 8) | digested);
             watcher.handling(self.handled, entry.time, &|| {
                 self.script.describe(entry.value)
             });
             return script::control(self, entry.value, entry.time, watcher);
         }
-        let about = (u64::from(entry.node) << 32) | u64::from(entry.kind);
+        let about = (u64::from(entry.node) << 32) | digested;
+        let timer = wire::timer::<P::Timer>(&entry);
         if entry.kind == kind::LETTER {
-            let letter = self.wire.letters.get(entry.value);
+            let letter = self.air.letters.get(entry.value);
             let (from, what) = (letter.from_number, letter.message.kind());
-            let first = u64::from(what.as_bytes()[0]) | (what.len() as u64) << 8;
+            let first = what.bytes().next().map_or(0, u64::from);
+            let first = first | (what.len() as u64) << 8;
             self.digest
                 .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
             watcher.handling(self.handled, entry.time, &|| {
@@ -182,12 +216,8 @@ impl World {
             self.digest
                 .add(entry.time, about | u64::from(entry.value) << 8);
             watcher.handling(self.handled, entry.time, &|| {
-                format!(
-                    "n{}: timer {} {}",
-                    entry.node,
-                    wire::timer_name(&entry),
-                    entry.value
-                )
+                let what = timer.map_or("Commit", |timer| timer.kind());
+                format!("n{}: timer {what} {}", entry.node, entry.value)
             });
         }
         let host = &mut self.hosts[entry.node as usize];
@@ -195,38 +225,30 @@ impl World {
             host.backlog.push(entry);
         } else if entry.kind == kind::LETTER {
             self.deliver(entry, watcher);
-        } else if entry.kind == kind::COMMIT {
-            if host.expects(&entry) {
-                self.commit(entry.node, watcher);
+        } else if host.is_of_now(&entry) {
+            match timer {
+                None => self.commit(entry.node, watcher),
+                Some(timer) if host.expects(timer) => {
+                    let (node, kind) = (entry.node, timer.kind());
+                    let cause = Cause::Timer { node, kind };
+                    self.hand(node, Input::Timer(timer), None, cause, watcher);
+                }
+                Some(_) => {}
             }
-        } else if host.expects(&entry) {
-            let cause = Cause::Timer {
-                node: entry.node,
-                kind: wire::timer_name(&entry),
-            };
-            self.hand(
-                entry.node,
-                Input::Timer(wire::timer(&entry)),
-                None,
-                cause,
-                watcher,
-            );
         }
     }
 
-    fn deliver(&mut self, entry: Entry, watcher: &mut impl Watcher) {
-        let letter = self.wire.letters.take(entry.value);
+    fn deliver(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
+        let letter = self.air.letters.take(entry.value);
         let host = &self.hosts[entry.node as usize];
         if !host.up || letter.sent < host.up_since {
-            self.wire.counters.lose(&letter.message);
+            self.air.counters.lose(&letter.message);
             return;
         }
-        self.wire.counters.delivered += 1;
-        let now = self.wire.now;
-        let asked = match &letter.message {
-            Message::Request { id, .. } => Some((letter.from.address, *id, letter.sent)),
-            _ => None,
-        };
+        self.air.counters.delivered += 1;
+        let now = self.air.now;
+        let asked = letter.message.asks();
+        let asked = asked.map(|id| (letter.from.address, id, letter.sent));
         let took = letter
             .asked
             .map(|sent| std::time::Duration::from_nanos(now - sent));
@@ -247,19 +269,15 @@ impl World {
     fn hand(
         &mut self,
         number: u32,
-        input: Input,
-        asked: Option<(
-            cuerda_core::ring::Address,
-            cuerda_core::chord::RequestId,
-            Time,
-        )>,
+        input: Input<P>,
+        asked: Option<(Address, RequestId, Time)>,
         cause: Cause,
-        watcher: &mut impl Watcher,
+        watcher: &mut impl Watcher<P>,
     ) {
         let host = &mut self.hosts[number as usize];
         let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
         let mut port = Port {
-            wire: &mut self.wire,
+            air: &mut self.air,
             me: host.node.me(),
             number,
             epoch: host.epoch,
@@ -272,7 +290,7 @@ impl World {
         host.node.handle(input, &mut port);
         let batch = host.store.as_mut().and_then(|store| store.seal());
         let at = Moment {
-            now: self.wire.now,
+            now: self.air.now,
             cause,
         };
         if holds {
@@ -287,7 +305,7 @@ impl World {
     }
 
     /// A batch is on the disk.
-    fn committed(&mut self, number: u32, batch: &Batch, at: Moment, watcher: &mut impl Watcher) {
+    fn committed(&mut self, number: u32, batch: &Batch, at: Moment, watcher: &mut impl Watcher<P>) {
         let host = &mut self.hosts[number as usize];
         if let Some(store) = &mut host.store {
             store.committed(batch.number);
@@ -296,7 +314,7 @@ impl World {
     }
 
     /// Does what the events of a node mean for the world, and tells the watcher.
-    fn pass_on(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher) {
+    fn pass_on(&mut self, number: u32, at: Moment, watcher: &mut impl Watcher<P>) {
         let mut events = std::mem::take(&mut self.emitted);
         for event in events.drain(..) {
             script::pass_on(self, number, event, at, watcher);

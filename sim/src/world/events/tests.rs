@@ -18,7 +18,7 @@ mod streams;
 use std::sync::Arc;
 
 use cuerda_core::chord::{Event, Message, Network as _, Node, Request, RequestId};
-use cuerda_core::ring::Peer;
+use cuerda_core::ring::{Neighbours, Peer};
 use cuerda_core::store::Batch;
 
 use super::queue::Queue;
@@ -26,7 +26,8 @@ use super::wire::Port;
 use super::{World, kind};
 use crate::scenario::{Overrides, Scenario};
 use crate::world::{
-    DiskGone, Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World as _, address_of,
+    DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, SECOND, Time, Watcher, World as _,
+    address_of,
 };
 
 const MILLISECOND: Time = SECOND / 1000;
@@ -126,9 +127,9 @@ impl Log {
     }
 }
 
-impl Watcher for Log {
-    fn joined(&mut self, at: Moment, number: u32, _: &Node) {
-        self.0.push((at.now, Seen::Joined(number)));
+impl Watcher<Node> for Log {
+    fn joined(&mut self, at: Moment, node: NodeView<'_, Neighbours>) {
+        self.0.push((at.now, Seen::Joined(node.number)));
     }
     fn gone(&mut self, at: Moment, number: u32, how: Gone) {
         self.0.push((at.now, Seen::Gone(number, how)));
@@ -178,10 +179,6 @@ impl World {
         self.run_until(end, log);
     }
 
-    fn node(&self, number: u32) -> &Node {
-        &self.hosts[number as usize].node
-    }
-
     fn is_member(&self, number: u32) -> bool {
         self.script.members.has(number)
     }
@@ -190,7 +187,7 @@ impl World {
     fn circle(&self) -> Vec<u32> {
         let mut circle: Vec<(Peer, u32)> = self
             .each_member()
-            .map(|(number, node)| (node.me(), number))
+            .map(|node| (node.peer, node.number))
             .collect();
         circle.sort_unstable();
         circle.into_iter().map(|(_, number)| number).collect()
@@ -212,11 +209,11 @@ impl World {
 
     /// How many nodes say that they are members, and run.
     fn acting_members(&self) -> usize {
-        let acting = |host: &&super::Host| host.up && host.node.is_member();
+        let acting = |host: &&super::Host<Node>| host.up && host.node.is_member();
         self.hosts.iter().filter(acting).count()
     }
 
-    fn port<T>(&mut self, number: u32, act: impl FnOnce(&mut Port<'_>) -> T) -> T {
+    fn port<T>(&mut self, number: u32, act: impl FnOnce(&mut Port<'_, Node>) -> T) -> T {
         let host = &self.hosts[number as usize];
         act(&mut Port {
             me: host.node.me(),
@@ -224,7 +221,7 @@ impl World {
             epoch: host.epoch,
             skew_ms: host.skew_ms,
             asked: None,
-            wire: &mut self.wire,
+            air: &mut self.air,
             emitted: &mut Vec::new(),
             store: &mut None,
             kept: None,
@@ -244,12 +241,12 @@ impl World {
     /// How long each copy of `times` messages would be under way if they were sent now.
     fn delays(&self, from: u32, to: Peer, times: usize) -> Vec<Time> {
         let mut fork = self.clone();
-        fork.wire.queue = Queue::new(1000.0);
+        fork.air.queue = Queue::new(1000.0);
         for _ in 0..times {
             fork.port(from, |port| port.send(to, Message::Notify));
         }
-        let arrivals = std::iter::from_fn(|| fork.wire.queue.pop_before(Time::MAX));
-        arrivals.map(|entry| entry.time - fork.wire.now).collect()
+        let arrivals = std::iter::from_fn(|| fork.air.queue.pop_before(Time::MAX));
+        arrivals.map(|entry| entry.time - fork.air.now).collect()
     }
 
     /// How long a message would be under way now, if it arrived.

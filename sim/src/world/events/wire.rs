@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use cuerda_core::chord::{Event, Message, Network, Node, RequestId, Timer, Wire as _};
+use cuerda_core::protocol::{Event, Network, Protocol, RequestId, Timer, Wire};
 use cuerda_core::ring::{Address, Peer};
 use cuerda_core::store::MemoryStore;
 
@@ -13,16 +13,18 @@ use crate::scenario::Latency;
 use crate::world::script::cuts::Cuts;
 use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
 
-/// What a queue entry is.
+/// What a queue entry is: below 256 a timer of the node's, whose kind it is, else one of these. Its
+/// lower byte goes into the digest.
 pub(super) mod kind {
-    pub(crate) const LETTER: u16 = 0;
-    pub(crate) const STABILIZE: u16 = 1;
-    pub(crate) const FINGERS: u16 = 2;
-    pub(crate) const REQUEST: u16 = 3;
-    pub(crate) const JOIN: u16 = 4;
-    pub(crate) const CONTROL: u16 = 5;
-    pub(crate) const REPAIR: u16 = 6;
-    pub(crate) const COMMIT: u16 = 7;
+    pub(crate) const LETTER: u16 = 0x100;
+    pub(crate) const CONTROL: u16 = 0x105;
+    pub(crate) const COMMIT: u16 = 0x107;
+
+    /// Whether it is a timer of the node's.
+    #[cfg(test)]
+    pub(crate) const fn is_timer(kind: u16) -> bool {
+        kind < LETTER
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,18 +39,19 @@ pub(super) struct Counters {
 
 impl Counters {
     /// A message is lost.
-    pub(super) fn lose(&mut self, message: &Message) {
+    pub(super) fn lose(&mut self, message: &impl Wire) {
         self.lost += 1;
-        let asks = matches!(message, Message::Request { .. } | Message::Reply { .. });
+        let asks = message.asks().is_some() || message.answers().is_some();
         self.unanswered += u64::from(asks);
     }
 }
 
+/// The network and what is to come.
 #[derive(Clone, Debug)]
-pub(super) struct Wire {
+pub(super) struct Air<M> {
     pub(super) now: Time,
     pub(super) queue: Queue,
-    pub(super) letters: Letters,
+    pub(super) letters: Letters<M>,
     pub(super) latency: Latency,
     pub(super) loss: f64,
     pub(super) duplicate: f64,
@@ -60,7 +63,7 @@ pub(super) struct Wire {
     pub(super) counters: Counters,
 }
 
-impl Wire {
+impl<M: Wire> Air<M> {
     fn latency(&mut self) -> Time {
         match self.latency {
             Latency::Fixed(time) => nanoseconds(time),
@@ -69,7 +72,7 @@ impl Wire {
         }
     }
 
-    pub(super) fn send(&mut self, to: u32, letter: Letter) {
+    pub(super) fn send(&mut self, to: u32, letter: Letter<M>) {
         let bytes = letter.message.wire_size() as u64;
         self.counters.bytes += bytes;
         if letter.message.is_repair() {
@@ -94,7 +97,7 @@ impl Wire {
         self.post(to, late, letter);
     }
 
-    fn post(&mut self, to: u32, late: Time, letter: Letter) {
+    fn post(&mut self, to: u32, late: Time, letter: Letter<M>) {
         let place = self.letters.put(letter);
         self.queue.push(Entry::new(
             self.now.saturating_add(late),
@@ -106,31 +109,32 @@ impl Wire {
     }
 }
 
+/// Messages that are kept back, each with its receiver's number.
+pub(super) type Kept<M> = Vec<(u32, Letter<M>)>;
+
 /// One node's view of the network while it handles an input.
-pub(super) struct Port<'a> {
-    pub(super) wire: &'a mut Wire,
+pub(super) struct Port<'a, P: Protocol> {
+    pub(super) air: &'a mut Air<P::Message>,
     pub(super) me: Peer,
     pub(super) number: u32,
     pub(super) epoch: u16,
     pub(super) skew_ms: i64,
     /// The request that is being handled, and when it was sent.
     pub(super) asked: Option<(Address, RequestId, Time)>,
-    pub(super) emitted: &'a mut Vec<Event>,
+    pub(super) emitted: &'a mut Vec<Event<P::Told>>,
     pub(super) store: &'a mut Option<Box<MemoryStore>>,
     /// Where messages that depend on the store are kept back, if the disk is not at once ready.
-    pub(super) kept: Option<&'a mut Vec<(u32, Letter)>>,
+    pub(super) kept: Option<&'a mut Kept<P::Message>>,
 }
 
-impl Network<Node> for Port<'_> {
+impl<P: Protocol> Network<P> for Port<'_, P> {
     type Store = MemoryStore;
 
-    fn send(&mut self, to: Peer, message: Message) {
-        let now = self.wire.now;
-        let asked = match (&message, &self.asked) {
-            (Message::Reply { id, .. }, Some((asker, request, sent)))
-                if *asker == to.address && request == id =>
-            {
-                Some(*sent)
+    fn send(&mut self, to: Peer, message: P::Message) {
+        let now = self.air.now;
+        let asked = match (self.asked, message.answers()) {
+            (Some((asker, request, sent)), Some(id)) if asker == to.address && request == id => {
+                Some(sent)
             }
             _ => None,
         };
@@ -144,31 +148,29 @@ impl Network<Node> for Port<'_> {
         let to = number_of(to.address).unwrap_or(u32::MAX);
         match &mut self.kept {
             Some(kept) if letter.message.depends_on_store() => kept.push((to, letter)),
-            _ => self.wire.send(to, letter),
+            _ => self.air.send(to, letter),
         }
     }
 
-    fn set_timer(&mut self, timer: Timer, after: Range<Duration>) {
-        let delay = self.wire.jitter.between(after.start, after.end);
-        let (kind, value) = match timer {
-            Timer::Request(number) => (kind::REQUEST, number),
-            Timer::Stabilize => (kind::STABILIZE, 0),
-            Timer::Fingers => (kind::FINGERS, 0),
-            Timer::Join => (kind::JOIN, 0),
-            Timer::Repair => (kind::REPAIR, 0),
-        };
-        let time = self.wire.now.saturating_add(delay);
-        self.wire
-            .queue
-            .push(Entry::new(time, self.number, kind, self.epoch, value));
+    fn set_timer(&mut self, timer: P::Timer, after: Range<Duration>) {
+        let delay = self.air.jitter.between(after.start, after.end);
+        let (kind, value) = timer.pack();
+        let time = self.air.now.saturating_add(delay);
+        self.air.queue.push(Entry::new(
+            time,
+            self.number,
+            kind.into(),
+            self.epoch,
+            value,
+        ));
     }
 
-    fn emit(&mut self, event: Event) {
+    fn emit(&mut self, event: Event<P::Told>) {
         self.emitted.push(event);
     }
 
     fn wall_clock(&self) -> u64 {
-        let milliseconds = EPOCH_MS + self.wire.now / 1_000_000;
+        let milliseconds = EPOCH_MS + self.air.now / 1_000_000;
         milliseconds.saturating_add_signed(self.skew_ms)
     }
 
@@ -178,24 +180,8 @@ impl Network<Node> for Port<'_> {
     }
 }
 
-/// The timer that an entry stands for.
-pub(super) const fn timer(entry: &Entry) -> Timer {
-    match entry.kind {
-        kind::STABILIZE => Timer::Stabilize,
-        kind::FINGERS => Timer::Fingers,
-        kind::JOIN => Timer::Join,
-        kind::REPAIR => Timer::Repair,
-        _ => Timer::Request(entry.value),
-    }
-}
-
-pub(super) const fn timer_name(entry: &Entry) -> &'static str {
-    match entry.kind {
-        kind::STABILIZE => "Stabilize",
-        kind::FINGERS => "Fingers",
-        kind::JOIN => "Join",
-        kind::REPAIR => "Repair",
-        kind::COMMIT => "Commit",
-        _ => "Request",
-    }
+/// The timer that an entry stands for, if it is one.
+pub(super) fn timer<T: Timer>(entry: &Entry) -> Option<T> {
+    let kind = u8::try_from(entry.kind).ok()?;
+    Some(T::unpack(kind, entry.value))
 }

@@ -16,12 +16,12 @@ pub(in crate::world) enum Broken {
     Torn,
 }
 
-pub(super) fn begin(
-    world: &mut impl Machines,
+pub(super) fn begin<W: Machines>(
+    world: &mut W,
     numbers: Vec<u32>,
     what: DiskFault,
     cause: Cause,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     for number in numbers {
         match what {
@@ -33,11 +33,11 @@ pub(super) fn begin(
     }
 }
 
-pub(super) fn end(
-    world: &mut impl Machines,
+pub(super) fn end<W: Machines>(
+    world: &mut W,
     number: u32,
     what: DiskFault,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     match what {
         DiskFault::Fails | DiskFault::Torn => world.break_disk(number, None, watcher),
@@ -51,12 +51,12 @@ fn signed(time: crate::world::Time) -> i64 {
 }
 
 /// A bit flips in some of the records on a disk.
-fn flip(
-    world: &mut impl Machines,
+fn flip<W: Machines>(
+    world: &mut W,
     number: u32,
     count: u32,
     cause: Cause,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let whole = Arc::new(Id::ZERO, Id::ZERO);
     let keys = world.with_store(number, |store| {
@@ -78,13 +78,13 @@ fn flip(
 }
 
 /// A disk broke under a node, which is the end of that node.
-pub(in crate::world) fn broke(
-    world: &mut impl Machines,
+pub(in crate::world) fn broke<W: Machines>(
+    world: &mut W,
     number: u32,
     at: Moment,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let id = world.node(number).me().id;
+    let id = world.peer(number).id;
     let member = world.script_mut().members.remove(id, number);
     take_down(world, number, at, watcher);
     if member {

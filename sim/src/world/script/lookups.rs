@@ -1,6 +1,6 @@
 //! The look-ups that clients wait for. Only their books: who asked what, and when.
 
-use cuerda_core::chord::{Found, LookupError};
+use cuerda_core::protocol::{Found, LookupError};
 use cuerda_core::ring::Id;
 
 use crate::world::{LookupEnd, Time};

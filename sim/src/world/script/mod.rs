@@ -4,27 +4,33 @@
 //! All worlds play the same script: they draw the same random numbers in the same order, so that
 //! one scenario and seed has the same ids, the same look-ups and the same faults in each. What a
 //! machine is, how time passes and how a message travels is the world's own business; the script
-//! reaches it through [`Machines`] alone.
+//! reaches it through [`machines::Machines`] alone, which knows no protocol.
 //!
 //! ```text
-//!   mod.rs       the script's state, and what it must be able to do to a world
-//!   plan.rs      when the scenario does what;     clients.rs  workloads and churn
-//!   faults.rs    what goes wrong;                 select.rs   to whom
-//!   cuts.rs      the network's faults in force;   members.rs  who is a member
-//!   lookups.rs   look-ups under way;              told.rs     what nodes tell, passed on
-//!   records.rs   clients of records;              disks.rs    disks that go wrong
-//!   start.rs     how the ring comes about;       sights.rs  what nodes see of faults
+//!   mod.rs       the script's state;               machines.rs what it asks of a world
+//!   plan.rs      does what is due;                 agenda.rs   when that is
+//!   clients.rs   workloads and churn;              coming.rs   how nodes come and go
+//!   faults.rs    what goes wrong;                  select.rs   to whom
+//!   cuts.rs      the network's faults in force;    sides.rs    who is cut off from whom
+//!   lookups.rs   look-ups under way;               records.rs  clients of records
+//!   members.rs   who is a member;                  told.rs     what nodes tell, passed on
+//!   disks.rs     disks that go wrong;              sights.rs   what nodes see of faults
+//!   start.rs     how the ring comes about
 //! ```
 
+mod agenda;
 mod clients;
+mod coming;
 pub(super) mod cuts;
 mod disks;
 mod faults;
 mod lookups;
+mod machines;
 mod members;
 mod plan;
 mod records;
 mod select;
+mod sides;
 mod sights;
 pub(super) mod start;
 mod told;
@@ -33,17 +39,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cuerda::host::Identity;
-use cuerda_core::chord::{Input, Node};
-use cuerda_core::store::MemoryStore;
 
-use super::{Effect, Moment, Purpose, Random, Sights, Time, Watcher};
-use crate::scenario::{Disk, DiskFault, FaultKind, Scenario, TURMOIL_NODES};
-pub(super) use clients::{add, enter};
-use cuts::Cuts;
+use super::{Effect, Purpose, Random, Time};
+use crate::scenario::{DiskFault, FaultKind, Scenario, TURMOIL_NODES};
+use agenda::Control;
+pub(super) use agenda::plan;
+pub(super) use coming::{add, enter};
 pub(super) use disks::{Broken, broke};
 use lookups::OpenLookups;
+pub(super) use machines::{Faults, Lifecycle, Machines, Orders};
 use members::Members;
-pub(super) use plan::{Control, control, plan};
+pub(super) use plan::control;
 use records::Clients;
 pub(super) use records::read;
 pub(super) use sights::seen;
@@ -144,77 +150,4 @@ pub(super) struct Key {
 /// The public half of the key pair with this secret half.
 pub(super) fn public(seed: [u8; 32]) -> [u8; 32] {
     Identity::from_seed(seed).public_key()
-}
-
-/// All that a script asks of the world it is played in.
-pub(super) trait Machines: super::World {
-    fn script(&self) -> &Script;
-    fn script_mut(&mut self) -> &mut Script;
-
-    /// How many machines there are, up or down.
-    fn machines(&self) -> u32;
-    /// The node of a machine: its last one, if it is down.
-    fn node(&self, number: u32) -> &Node;
-    fn is_up(&self, number: u32) -> bool;
-    fn is_paused(&self, number: u32) -> bool;
-
-    /// Adds a machine that is down, and returns its number.
-    fn add(&mut self) -> u32;
-    /// Starts a machine: a new incarnation of its node, which knows nothing yet.
-    fn boot(&mut self, number: u32);
-    /// Starts a machine for the first time, as a member with these tables.
-    fn boot_member(&mut self, number: u32, node: Node);
-    /// The members that were started so begin to work, all together.
-    fn resume(&mut self);
-    /// These machines are about to be stopped together. Where that takes time it is done now, and
-    /// what was told until it was done is passed on.
-    fn strike(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher) {}
-    /// Whether a machine is on its way out already, while the script still takes it for up.
-    fn is_struck(&self, _number: u32) -> bool {
-        false
-    }
-    /// Stops a machine at once: nothing comes to it any more.
-    fn stop(&mut self, number: u32);
-    /// What was on the disk of a machine that is down is gone.
-    fn lose_disk(&mut self, number: u32);
-    /// Reads or changes what a machine has stored, if it has stored anything.
-    fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T>;
-    /// Each commit of this machine takes so many nanoseconds more, or less if it is negative.
-    fn slow_disk(&mut self, number: u32, by: i64);
-    /// The disk of this machine is about to break, and the node with it; or no longer.
-    fn break_disk(&mut self, number: u32, how: Option<Broken>, watcher: &mut impl Watcher);
-    /// Gives an order to a node.
-    fn order(&mut self, number: u32, input: Input, kind: &'static str, watcher: &mut impl Watcher);
-
-    /// One more fault pauses this machine.
-    fn pause(&mut self, number: u32);
-    /// One fault less does.
-    fn wake(&mut self, number: u32);
-    /// Its wall clock is off by so much more.
-    fn skew(&mut self, number: u32, by_ms: i64);
-    /// Reads or changes the network's faults.
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T;
-
-    /// What all nodes have seen of others so far.
-    fn seen_so_far(&mut self) -> Sights;
-    /// How much later than now an order reaches its node.
-    fn lag(&self) -> Time {
-        0
-    }
-
-    /// Calls [`control`] with this place when it is time, if the run lasts so long.
-    fn schedule(&mut self, time: Time, place: u32);
-
-    /// What is being done from outside, now.
-    fn moment(&self, cause: super::Cause) -> Moment {
-        Moment {
-            now: self.now(),
-            cause,
-        }
-    }
-}
-
-/// Whether what a node remembered is found again.
-const fn is_kept(disk: Disk) -> bool {
-    matches!(disk, Disk::Kept)
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cuerda_core::chord::{AccessError, Condition, Fetched, Input, Write, Written};
+use cuerda_core::protocol::{AccessError, Condition, Fetched, Input, Write, Written};
 use cuerda_core::record::{Field, Stamp};
 use cuerda_core::ring::Id;
 
@@ -117,11 +117,11 @@ fn skew(access: Access) -> Arc<[f64]> {
 }
 
 /// A client of a workload reads or writes.
-pub(super) fn act(
-    world: &mut impl Machines,
+pub(super) fn act<W: Machines>(
+    world: &mut W,
     index: usize,
     access: Access,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let records = &mut world.script_mut().records;
     let client = records.random.below(CLIENTS as u64) as usize;
@@ -201,16 +201,20 @@ impl Clients {
 }
 
 /// Somebody reads a key from a random member, of whom no workload knows.
-pub(in crate::world) fn read(world: &mut impl Machines, key: Id, watcher: &mut impl Watcher) {
+pub(in crate::world) fn read<W: Machines>(
+    world: &mut W,
+    key: Id,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
     begin_read(world, key, Stamp::ZERO, None, watcher);
 }
 
-fn begin_read(
-    world: &mut impl Machines,
+fn begin_read<W: Machines>(
+    world: &mut W,
     key: Id,
     past: Stamp,
     client: Option<(usize, usize, u32)>,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let Some(asker) = pick_asker(world) else {
         return;
@@ -235,7 +239,7 @@ fn begin_read(
 }
 
 /// A random member that is awake. One number, whoever sleeps: a pause shifts nothing.
-fn pick_asker(world: &mut impl Machines) -> Option<u32> {
+fn pick_asker<W: Machines>(world: &mut W) -> Option<u32> {
     let script = world.script_mut();
     let members = script.members.all().len();
     let first = script.records.random.below(members as u64) as usize;
@@ -245,12 +249,12 @@ fn pick_asker(world: &mut impl Machines) -> Option<u32> {
 }
 
 /// A write ended.
-pub(super) fn written(
-    world: &mut impl Machines,
+pub(super) fn written<W: Machines>(
+    world: &mut W,
     token: u64,
     result: Result<Written, AccessError>,
     at: Moment,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let records = &mut world.script_mut().records;
     let Some(open) = records.open.remove(&token) else {
@@ -273,12 +277,12 @@ pub(super) fn written(
 }
 
 /// A reading ended.
-pub(super) fn found(
-    world: &mut impl Machines,
+pub(super) fn found<W: Machines>(
+    world: &mut W,
     token: u64,
     result: Result<Fetched, AccessError>,
     at: Moment,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let records = &mut world.script_mut().records;
     let Some(open) = records.open.remove(&token) else {
@@ -321,11 +325,11 @@ fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// Nobody hears any more of what a node was asked.
-pub(super) fn abandon(
-    world: &mut impl Machines,
+pub(super) fn abandon<W: Machines>(
+    world: &mut W,
     asker: u32,
     at: Moment,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let open = &mut world.script_mut().records.open;
     let of_asker: Vec<u64> = open

@@ -6,13 +6,13 @@ use super::Machines;
 use crate::scenario::Selector;
 
 /// The nodes that a selector names among the members now, in the order of their numbers.
-pub(super) fn select(world: &mut impl Machines, selector: &Selector) -> Vec<u32> {
+pub(super) fn select<W: Machines>(world: &mut W, selector: &Selector) -> Vec<u32> {
     let mut taken = vec![false; world.machines() as usize];
     take(world, selector, &mut taken)
 }
 
 /// Several groups, none sharing a node with an earlier one.
-pub(super) fn split(world: &mut impl Machines, selectors: &[Selector]) -> Vec<Vec<u32>> {
+pub(super) fn split<W: Machines>(world: &mut W, selectors: &[Selector]) -> Vec<Vec<u32>> {
     let mut taken = vec![false; world.machines() as usize];
     selectors
         .iter()
@@ -20,7 +20,7 @@ pub(super) fn split(world: &mut impl Machines, selectors: &[Selector]) -> Vec<Ve
         .collect()
 }
 
-fn take(world: &mut impl Machines, selector: &Selector, taken: &mut [bool]) -> Vec<u32> {
+fn take<W: Machines>(world: &mut W, selector: &Selector, taken: &mut [bool]) -> Vec<u32> {
     let free: Vec<u32> = {
         let mut free = world.script().members.all().to_vec();
         free.retain(|&number| !taken[number as usize]);
@@ -37,7 +37,7 @@ fn take(world: &mut impl Machines, selector: &Selector, taken: &mut [bool]) -> V
         Selector::Owner(key) => holders(world, key, 1, taken),
         Selector::Successors(key, count) => holders(world, key, *count as usize, taken),
         Selector::Arc(from, to) => {
-            let on = |number: &u32| on_arc(world.node(*number).me().id, *from, *to);
+            let on = |number: &u32| on_arc(world.peer(*number).id, *from, *to);
             free.into_iter().filter(on).collect()
         }
         Selector::Rest => free,
@@ -57,7 +57,7 @@ fn take(world: &mut impl Machines, selector: &Selector, taken: &mut [bool]) -> V
 }
 
 /// So many of these at random, none twice.
-fn draw(world: &mut impl Machines, mut from: Vec<u32>, count: usize) -> Vec<u32> {
+fn draw<W: Machines>(world: &mut W, mut from: Vec<u32>, count: usize) -> Vec<u32> {
     let chooser = &mut world.script_mut().chooser;
     let count = count.min(from.len());
     for place in 0..count {
@@ -69,7 +69,7 @@ fn draw(world: &mut impl Machines, mut from: Vec<u32>, count: usize) -> Vec<u32>
 }
 
 /// The first members at or after a key that are not taken.
-fn holders(world: &impl Machines, key: &str, count: usize, taken: &[bool]) -> Vec<u32> {
+fn holders<W: Machines>(world: &W, key: &str, count: usize, taken: &[bool]) -> Vec<u32> {
     let members = &world.script().members;
     let round = members.from(Id::of_key(key.as_bytes())).take(count);
     round

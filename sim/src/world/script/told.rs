@@ -1,29 +1,32 @@
 //! What the events of nodes mean for the world and its watcher.
 
-use cuerda_core::chord::Event;
+use cuerda_core::protocol::{Event, Protocol};
 use cuerda_core::ring::Address;
 
 use super::{Machines, records};
-use crate::world::{DiskGone, Gone, Moment, Watcher, number_of};
+use crate::world::{DiskGone, Gone, Moment, Watcher, World, number_of};
+
+/// What only the nodes of a world's protocol tell.
+type Told<W> = <<W as World>::Protocol as Protocol>::Told;
 
 /// Does what an event of a node means for the world, and tells the watcher.
-pub(in crate::world) fn pass_on(
-    world: &mut impl Machines,
+pub(in crate::world) fn pass_on<W: Machines>(
+    world: &mut W,
     number: u32,
-    event: Event,
+    event: Event<Told<W>>,
     at: Moment,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     match event {
         Event::NeighboursChanged => {
             if world.script().members.has(number) {
-                watcher.changed(at, number, world.node(number));
+                watcher.changed(at, world.seen_as(number));
             }
         }
         Event::Joined => {
-            let id = world.node(number).me().id;
+            let id = world.peer(number).id;
             world.script_mut().members.add(id, number);
-            watcher.joined(at, number, world.node(number));
+            watcher.joined(at, world.seen_as(number));
         }
         Event::Lookup {
             token,
@@ -38,7 +41,7 @@ pub(in crate::world) fn pass_on(
             watcher.lookup_ended(at, &open.ended(token, result, timeouts));
         }
         Event::Stranded => {
-            let id = world.node(number).me().id;
+            let id = world.peer(number).id;
             if world.script_mut().members.remove(id, number) {
                 watcher.gone(at, number, Gone::Stranded);
             }
@@ -61,7 +64,7 @@ pub(in crate::world) fn pass_on(
         }
         Event::Read { token, result } => records::found(world, token, result, at, watcher),
         Event::Leaving => {
-            let id = world.node(number).me().id;
+            let id = world.peer(number).id;
             if world.script_mut().members.remove(id, number) {
                 watcher.gone(at, number, Gone::Left);
             }
@@ -69,16 +72,18 @@ pub(in crate::world) fn pass_on(
         Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
             watcher.told(at, number, &event, None);
         }
-        Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
+        Event::Refused(..) | Event::Ignored(..) | Event::Told(_) => {
+            watcher.told(at, number, &event, None);
+        }
     }
 }
 
 /// Stops a machine: nothing comes to it any more, and its clients hear nothing.
-pub(in crate::world) fn take_down(
-    world: &mut impl Machines,
+pub(in crate::world) fn take_down<W: Machines>(
+    world: &mut W,
     number: u32,
     at: Moment,
-    watcher: &mut impl Watcher,
+    watcher: &mut impl Watcher<W::Protocol>,
 ) {
     world.stop(number);
     world.script_mut().leaving.remove(&number);

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cuerda::host::{Begin, Security};
-use cuerda_core::chord::{Input, Node};
-use cuerda_core::ring::{Id, Peer};
+use cuerda_core::chord::{Config, Input, Node, Protocol};
+use cuerda_core::ring::{Id, Neighbours, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
-use crate::world::script::{self, Broken, Machines, Script, cuts::Cuts, public};
-use crate::world::{Digest, Sights, Time, Watcher, address_of};
+use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
+use crate::world::{Digest, NodeView, Sights, Simulated as _, Time, Watcher, address_of};
 
 impl crate::world::World for World {
     const NAME: &'static str = "turmoil";
+    type Protocol = Node;
 
     fn origin(&self) -> Time {
         self.script.origin
@@ -57,7 +58,7 @@ impl crate::world::World for World {
         script::seen(self)
     }
 
-    fn read(&mut self, key: Id, watcher: &mut impl Watcher) {
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher<Node>) {
         script::read(self, key, watcher);
     }
 
@@ -65,13 +66,20 @@ impl crate::world::World for World {
         self.script.members.len()
     }
 
-    fn each_member(&self) -> impl Iterator<Item = (u32, &Node)> {
+    fn each_member(&self) -> impl Iterator<Item = NodeView<'_, Neighbours>> {
         let members = self.script.members.all().iter();
-        members.map(|&number| (number, &self.machines[number as usize].node))
+        members.map(|&number| {
+            let node = &self.machines[number as usize].node;
+            NodeView {
+                number,
+                peer: node.me(),
+                view: node.view(),
+            }
+        })
     }
 
     /// Whole ticks only: what is left of the time passes with the next call.
-    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher) {
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher<Node>) {
         while self.broken.is_none() && self.now + self.tick <= end {
             self.act(watcher);
             self.step(watcher);
@@ -106,10 +114,11 @@ impl World {
         self.jitter.fill(&mut jitter);
         self.jitter.fill(&mut tls);
         let machine = &mut self.machines[number as usize];
+        machine.incarnation += 1;
         machine.slot.plan(Start {
             number,
             epoch,
-            incarnation: node.incarnation(),
+            incarnation: machine.incarnation,
             key: machine.key,
             store: Arc::clone(&machine.store),
             jitter,
@@ -122,7 +131,7 @@ impl World {
         self.sim.bounce(machine.ip);
     }
 
-    fn peer(number: u32, key: [u8; 32]) -> Peer {
+    fn peer_of(number: u32, key: [u8; 32]) -> Peer {
         Peer {
             id: Id::of_node(&public(key), 0),
             address: address_of(number),
@@ -130,7 +139,31 @@ impl World {
     }
 }
 
-impl Machines for World {
+impl Lifecycle for World {
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
+    fn peer(&self, number: u32) -> Peer {
+        self.machines[number as usize].node.me()
+    }
+
+    fn view(&self, number: u32) -> &Neighbours {
+        self.machines[number as usize].node.view()
+    }
+
+    fn is_member(&self, number: u32) -> bool {
+        self.machines[number as usize].node.is_member()
+    }
+
+    fn remembered(&self, number: u32) -> Vec<Peer> {
+        Protocol::remembered(&self.machines[number as usize].node)
+    }
+
+    fn incarnation(&self, number: u32) -> u32 {
+        self.machines[number as usize].incarnation
+    }
+
     fn script(&self) -> &Script {
         &self.script
     }
@@ -143,16 +176,8 @@ impl Machines for World {
         u32::try_from(self.machines.len()).expect("few machines fit")
     }
 
-    fn node(&self, number: u32) -> &Node {
-        &self.machines[number as usize].node
-    }
-
     fn is_up(&self, number: u32) -> bool {
         self.net.lock().is_up(number)
-    }
-
-    fn is_paused(&self, number: u32) -> bool {
-        self.net.lock().is_paused(number)
     }
 
     /// turmoil would not apply a fault that is in force to a machine that comes later; here all
@@ -160,7 +185,7 @@ impl Machines for World {
     fn add(&mut self) -> u32 {
         let number = self.machines();
         let key = self.script.next_key().seed;
-        let me = World::peer(number, key);
+        let me = World::peer_of(number, key);
         let ip = address_of(number).ip();
         let slot = Slot::default();
         self.net.lock().machines.push(net::Machine::default());
@@ -172,6 +197,7 @@ impl Machines for World {
         self.machines.push(Machine {
             ip,
             node: Node::new(me, Arc::clone(&self.config), 0),
+            incarnation: 0,
             store: Arc::default(),
             key,
             slot,
@@ -181,9 +207,9 @@ impl Machines for World {
     }
 
     fn boot(&mut self, number: u32) {
-        let node = &self.machines[number as usize].node;
-        let (me, incarnation) = (node.me(), node.incarnation() + 1);
-        let node = Node::new(me, Arc::clone(&self.config), incarnation);
+        let machine = &self.machines[number as usize];
+        let config = Arc::clone(&self.config);
+        let node = Node::new(machine.node.me(), config, machine.incarnation + 1);
         self.switch_on(number, node, Begin::Wait);
     }
 
@@ -207,6 +233,32 @@ impl Machines for World {
         lock(&machine.store).crash();
     }
 
+    fn schedule(&mut self, time: Time, place: u32) {
+        self.put += 1;
+        self.agenda.insert((time, self.put), place);
+    }
+}
+
+impl Faults for World {
+    fn pause(&mut self, number: u32) {
+        self.net.lock().machines[number as usize].paused += 1;
+    }
+
+    fn wake(&mut self, number: u32) {
+        let mut net = self.net.lock();
+        net.machines[number as usize].paused -= 1;
+        net.changed();
+    }
+
+    fn is_paused(&self, number: u32) -> bool {
+        self.net.lock().is_paused(number)
+    }
+
+    fn skew(&mut self, number: u32, by_ms: i64) {
+        let skew = &mut self.net.lock().machines[number as usize].skew_ms;
+        *skew = skew.saturating_add(by_ms);
+    }
+
     /// The key lay there too, beside the records: the next start has a new one.
     fn lose_disk(&mut self, number: u32) {
         let mut key = [0; 32];
@@ -214,9 +266,8 @@ impl Machines for World {
         let machine = &mut self.machines[number as usize];
         machine.key = key;
         machine.store = Arc::default();
-        let incarnation = machine.node.incarnation();
-        let me = World::peer(number, key);
-        machine.node = Node::new(me, Arc::clone(&self.config), incarnation);
+        let me = World::peer_of(number, key);
+        machine.node = Node::new(me, Arc::clone(&self.config), machine.incarnation);
     }
 
     fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
@@ -230,30 +281,8 @@ impl Machines for World {
 
     /// Whichever way it breaks, that is at the next batch: the one that is under way is about to
     /// be there.
-    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher) {
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher<Node>) {
         self.net.lock().machines[number as usize].disk_breaks = how;
-    }
-
-    /// It is handled in the next step. What the node tells then comes with it.
-    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher) {
-        if !self.machines[number as usize].slot.order(input) {
-            self.breaks(format!("n{number} takes no more orders, such as {kind}"));
-        }
-    }
-
-    fn pause(&mut self, number: u32) {
-        self.net.lock().machines[number as usize].paused += 1;
-    }
-
-    fn wake(&mut self, number: u32) {
-        let mut net = self.net.lock();
-        net.machines[number as usize].paused -= 1;
-        net.changed();
-    }
-
-    fn skew(&mut self, number: u32, by_ms: i64) {
-        let skew = &mut self.net.lock().machines[number as usize].skew_ms;
-        *skew = skew.saturating_add(by_ms);
     }
 
     fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
@@ -275,9 +304,13 @@ impl Machines for World {
         });
         hosts.fold(Sights::default(), std::ops::Add::add)
     }
+}
 
-    fn schedule(&mut self, time: Time, place: u32) {
-        self.put += 1;
-        self.agenda.insert((time, self.put), place);
+impl Orders for World {
+    /// It is handled in the next step. What the node tells then comes with it.
+    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher<Node>) {
+        if !self.machines[number as usize].slot.order(input) {
+            self.breaks(format!("n{number} takes no more orders, such as {kind}"));
+        }
     }
 }

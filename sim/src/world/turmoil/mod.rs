@@ -99,6 +99,8 @@ struct Machine {
     ip: IpAddr,
     /// Its node, as it was when it last told something.
     node: Node,
+    /// Counts its starts.
+    incarnation: u32,
     /// What is on its disk.
     store: Arc<Mutex<MemoryStore>>,
     /// The secret half of its key.
@@ -164,7 +166,7 @@ impl World {
     }
 
     /// Does what is due by now.
-    fn act(&mut self, watcher: &mut impl Watcher) {
+    fn act(&mut self, watcher: &mut impl Watcher<Node>) {
         while let Some(entry) = self.agenda.first_entry()
             && entry.key().0 <= self.now
         {
@@ -178,7 +180,7 @@ impl World {
     }
 
     /// Lets all machines run for a tick, and hears what they tell.
-    fn step(&mut self, watcher: &mut impl Watcher) {
+    fn step(&mut self, watcher: &mut impl Watcher<Node>) {
         if let Err(error) = self.sim.step() {
             self.breaks(format!("a program failed: {error}"));
         }
@@ -192,7 +194,7 @@ impl World {
         }
     }
 
-    fn hear(&mut self, told: Told, watcher: &mut impl Watcher) {
+    fn hear(&mut self, told: Told, watcher: &mut impl Watcher<Node>) {
         let Told {
             at: now,
             number,

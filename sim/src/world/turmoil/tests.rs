@@ -12,16 +12,16 @@ use std::time::Duration;
 
 use cuerda::host::Sockets as _;
 use cuerda_core::chord::{Event, Node};
-use cuerda_core::ring::Id;
+use cuerda_core::ring::{Id, Neighbours};
 
 use super::World;
 use super::net::{Machine, Net, Shared, now};
 use super::sockets::Plugs;
 use super::stream::Stream;
 use crate::scenario::{Overrides, Scenario};
-use crate::world::script::Machines as _;
+use crate::world::script::Lifecycle as _;
 use crate::world::{
-    Effect, Gone, LookupEnd, Moment, SECOND, Time, Watcher, World as _, address_of,
+    Effect, Gone, LookupEnd, Moment, NodeView, SECOND, Time, Watcher, World as _, address_of,
 };
 
 const MILLISECOND: Time = SECOND / 1000;
@@ -204,9 +204,9 @@ impl Log {
     }
 }
 
-impl Watcher for Log {
-    fn joined(&mut self, at: Moment, number: u32, _: &Node) {
-        self.put(at.now, Seen::Joined(number));
+impl Watcher<Node> for Log {
+    fn joined(&mut self, at: Moment, node: NodeView<'_, Neighbours>) {
+        self.put(at.now, Seen::Joined(node.number));
     }
     fn gone(&mut self, at: Moment, number: u32, how: Gone) {
         self.put(at.now, Seen::Gone(number, how));
@@ -246,14 +246,15 @@ impl World {
 
     /// Whether every member's neighbours are as they should be.
     fn is_ideal(&self) -> bool {
-        let mut circle: Vec<Node> = self.each_member().map(|(_, node)| node.clone()).collect();
-        circle.sort_unstable_by_key(|node| node.me().id);
+        let mut circle: Vec<Neighbours> =
+            self.each_member().map(|node| node.view.clone()).collect();
+        circle.sort_unstable_by_key(|neighbours| neighbours.me().id);
         let count = circle.len();
         (0..count).all(|at| {
             let before = circle[(at + count - 1) % count].me();
             let room = usize::from(self.config.successors).min(count - 1);
             let ahead = (1..=room).map(|step| circle[(at + step) % count].me());
-            let neighbours = circle[at].neighbours();
+            let neighbours = &circle[at];
             neighbours.successors().iter().copied().eq(ahead) && neighbours.predecessor() == before
         })
     }
@@ -263,6 +264,6 @@ impl World {
     }
 
     fn id(&self, number: u32) -> Id {
-        self.node(number).me().id
+        self.peer(number).id
     }
 }

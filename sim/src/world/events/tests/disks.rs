@@ -7,7 +7,7 @@ use cuerda_core::store::Store as _;
 
 use super::*;
 use crate::world::Cause;
-use crate::world::script::Machines as _;
+use crate::world::script::{Faults as _, Lifecycle as _, Orders as _};
 
 const KEYS: [&[u8]; 3] = [b"a", b"b", b"c"];
 
@@ -18,7 +18,7 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
         .disk
         .as_ref()
         .is_some_and(|disk| disk.holds());
-    let to = world.node((number + 1) % world.wire.nodes).me();
+    let to = world.node((number + 1) % world.air.nodes).me();
     let host = &mut world.hosts[number as usize];
     // A tombstone of that time would be forgotten at once.
     let field = Field::new(Stamp::ZERO, None, "kept", None);
@@ -29,13 +29,13 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
     let body = cuerda_core::chord::RecordRequest::Read(Id::of_key(key));
     let clock = Stamp::ZERO;
     let request = Request::Records(Box::new(Stamped { clock, body }));
-    let mut port = Port {
+    let mut port: Port<'_, Node> = Port {
         me: host.node.me(),
         number,
         epoch: host.epoch,
         skew_ms: 0,
         asked: None,
-        wire: &mut world.wire,
+        air: &mut world.air,
         emitted: &mut world.emitted,
         store: &mut host.store,
         kept: holds.then_some(&mut world.kept),
@@ -57,7 +57,7 @@ impl World {
             .and_then(|store| store.seal());
         let cause = Cause::Start;
         let at = Moment {
-            now: self.wire.now,
+            now: self.air.now,
             cause,
         };
         match (holds, batch) {
@@ -216,7 +216,7 @@ struct Answers {
     ended: u64,
 }
 
-impl Watcher for Answers {
+impl Watcher<Node> for Answers {
     fn write_issued(&mut self, _: Moment, _: &crate::world::WriteIssue) {
         self.issued += 1;
     }

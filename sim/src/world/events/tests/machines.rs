@@ -1,7 +1,10 @@
 //! Nodes that stop, and nodes that stand still.
 
+use super::super::queue::Entry;
+use super::super::wire;
 use super::*;
 use crate::world::number_of;
+use cuerda_core::chord::Timer;
 
 const CRASH: &str = "nodes = \"n3\"";
 
@@ -46,11 +49,13 @@ fn what_was_sent_to_a_node_while_it_was_down_does_not_reach_it_later() {
 /// The timers that stand in the queue for a node, as they would come.
 fn timers(world: &World, node: u32) -> Vec<super::super::Entry> {
     let mut fork = world.clone();
-    let all = std::iter::from_fn(|| fork.wire.queue.pop_before(Time::MAX));
+    let all = std::iter::from_fn(|| fork.air.queue.pop_before(Time::MAX));
     let of_node = all.filter(|entry| entry.node == node);
-    of_node
-        .filter(|entry| (1..kind::CONTROL).contains(&entry.kind))
-        .collect()
+    of_node.filter(|entry| kind::is_timer(entry.kind)).collect()
+}
+
+fn is(entry: &Entry, timer: Timer) -> bool {
+    wire::timer(entry) == Some(timer)
 }
 
 #[test]
@@ -61,8 +66,8 @@ fn timers_of_an_earlier_start_are_void() {
     );
     world.go_on(10.0, &mut log);
     let before = timers(&world, 3);
-    assert!(before.iter().any(|timer| timer.kind == kind::STABILIZE));
-    assert!(before.iter().any(|timer| timer.kind == kind::FINGERS));
+    assert!(before.iter().any(|timer| is(timer, Timer::Stabilize)));
+    assert!(before.iter().any(|timer| is(timer, Timer::Fingers)));
     world.go_on(10.05, &mut log);
     let down = world.node(3).clone();
     // Even if no start follows at all.
@@ -78,18 +83,17 @@ fn timers_of_an_earlier_start_are_void() {
     assert!(stale.len() > 1);
     for timer in stale {
         let mut fork = world.clone();
-        fork.wire.queue = Queue::new(1000.0);
-        fork.wire.queue.push(timer);
+        fork.air.queue = Queue::new(1000.0);
+        fork.air.queue.push(timer);
         fork.run_until(timer.time + 1, &mut log);
         assert_eq!(fork.node(3), world.node(3), "{timer:?}");
     }
     // And each periodic timer runs but once.
     world.go_on(60.0, &mut log);
-    for kind in [kind::STABILIZE, kind::FINGERS] {
-        let such = timers(&world, 3)
-            .into_iter()
-            .filter(|timer| timer.kind == kind);
-        assert_eq!(such.count(), 1, "{kind}");
+    for kind in [Timer::Stabilize, Timer::Fingers] {
+        let timers = timers(&world, 3);
+        let such = timers.iter().filter(|timer| is(timer, kind));
+        assert_eq!(such.count(), 1, "{kind:?}");
     }
 }
 

@@ -78,7 +78,7 @@ fn the_stated_share_is_lost() {
 #[test]
 fn losses_are_counted() {
     let (mut world, mut log) = (world(4, ""), Log::default());
-    world.wire.loss = 1.0;
+    world.air.loss = 1.0;
     world.go_on(5.0, &mut log);
     assert_eq!((world.delivered(), log.letters().count()), (0, 0));
     assert!(world.lost() > 8 && world.bytes() > world.lost());
@@ -330,7 +330,7 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
     };
     let sent = 2 * SECOND;
     let mut fork = world.clone();
-    fork.wire.queue = Queue::new(1000.0);
+    fork.air.queue = Queue::new(1000.0);
     fork.port(0, |port| {
         port.asked = Some((asker.address, id, sent));
         let other = RequestId {
@@ -349,8 +349,8 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
         }
     });
     let mut asked = Vec::new();
-    while let Some(entry) = fork.wire.queue.pop_before(Time::MAX) {
-        asked.push(fork.wire.letters.take(entry.value).asked);
+    while let Some(entry) = fork.air.queue.pop_before(Time::MAX) {
+        asked.push(fork.air.letters.take(entry.value).asked);
     }
     assert_eq!(asked, [Some(sent), None]);
 }
@@ -358,14 +358,14 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
 #[test]
 fn a_timer_comes_within_its_range() {
     let mut world = world(1, "");
-    world.wire.queue = Queue::new(1000.0);
+    world.air.queue = Queue::new(1000.0);
     let (from, to) = (Duration::from_millis(500), Duration::from_millis(1500));
     for _ in 0..1000 {
         world.port(0, |port| {
             port.set_timer(cuerda_core::chord::Timer::Join, from..to);
         });
     }
-    let due = std::iter::from_fn(|| world.wire.queue.pop_before(Time::MAX));
+    let due = std::iter::from_fn(|| world.air.queue.pop_before(Time::MAX));
     let due: Vec<Time> = due.map(|entry| entry.time).collect();
     assert!(
         due.iter()
@@ -377,7 +377,7 @@ fn a_timer_comes_within_its_range() {
         port.set_timer(cuerda_core::chord::Timer::Join, to..to);
     });
     assert_eq!(
-        world.wire.queue.pop_before(Time::MAX).unwrap().time,
+        world.air.queue.pop_before(Time::MAX).unwrap().time,
         1_500_000_000
     );
 }

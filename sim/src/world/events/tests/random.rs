@@ -111,7 +111,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
 /// Members as a watcher would count them.
 fn told_members(start: &World, log: &Log) -> std::collections::BTreeSet<u32> {
     let mut members: std::collections::BTreeSet<u32> =
-        start.each_member().map(|(number, _)| number).collect();
+        start.each_member().map(|node| node.number).collect();
     for (_, seen) in &log.0 {
         match seen {
             Seen::Joined(number) => assert!(members.insert(*number), "n{number} is one"),
@@ -134,7 +134,7 @@ proptest! {
             prop_assert_eq!(world.members(), world.acting_members());
         }
         let told = told_members(&start, &log);
-        let mut members: Vec<u32> = world.each_member().map(|(number, _)| number).collect();
+        let mut members: Vec<u32> = world.each_member().map(|node| node.number).collect();
         members.sort_unstable();
         prop_assert_eq!(&told.into_iter().collect::<Vec<_>>(), &members);
         let mut circle = world.circle();

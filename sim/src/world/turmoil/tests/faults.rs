@@ -28,9 +28,9 @@ fn nothing_crosses_a_partition_and_the_halves_reunite() {
     assert!(letters(&log, 0.0, 10.0, across) > 100);
     assert!(letters(&log, 20.0, 39.0, |one, other| one % 2 == other % 2) > 100);
     // Each half has closed its own ring.
-    for (number, node) in world.each_member() {
-        let next = crate::world::number_of(node.neighbours().successor().address).unwrap();
-        assert_eq!(next % 2, number % 2);
+    for node in world.each_member() {
+        let next = crate::world::number_of(node.view.successor().address).unwrap();
+        assert_eq!(next % 2, node.number % 2);
     }
     world.go_on(100.0, &mut log);
     assert!(world.is_ideal() && world.members() == 8);

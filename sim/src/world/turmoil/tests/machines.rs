@@ -15,7 +15,7 @@ fn an_ideal_ring_stays_ideal_and_answers() {
     assert!(log.times(|seen| matches!(seen, Seen::Gone(..))).is_empty());
     let mut circle: Vec<(Id, u32)> = world
         .each_member()
-        .map(|(number, node)| (node.me().id, number))
+        .map(|node| (node.peer.id, node.number))
         .collect();
     circle.sort_unstable();
     let mut ended = 0;
@@ -73,7 +73,7 @@ fn a_crash_is_silence_until_peers_lose_patience() {
     let id = world.id(3);
     world.go_on(60.0, &mut log);
     assert!(world.is_ideal() && world.members() == 8);
-    assert_eq!(world.node(3).incarnation(), 2);
+    assert_eq!(world.incarnation(3), 2);
     assert_eq!(world.id(3), id, "its key lay on the disk");
     let joined = log.times(|seen| *seen == Seen::Joined(3));
     assert!(
@@ -86,15 +86,15 @@ fn a_crash_is_silence_until_peers_lose_patience() {
 fn who_lost_the_disk_comes_back_at_the_same_address_with_another_key() {
     let crash = fault("crash", "10s", "5s", "nodes = \"n3\"\ndisk = \"lost\"");
     let (mut world, mut log) = (world(8, &format!("{WORK}{crash}")), Log::default());
-    let before = world.node(3).me();
+    let before = world.peer(3);
     world.go_on(60.0, &mut log);
-    let after = world.node(3).me();
+    let after = world.peer(3);
     assert_eq!(before.address, after.address);
     assert_ne!(before.id, after.id);
     assert!(world.is_ideal() && world.members() == 8);
     // Nobody takes it for the one it was.
-    for (number, node) in world.each_member() {
-        let neighbours = node.neighbours();
+    for node in world.each_member() {
+        let (number, neighbours) = (node.number, node.view);
         let known = neighbours
             .successors()
             .iter()
