@@ -7,7 +7,7 @@ use cuerda::host::{Admission, AdmissionError};
 use cuerda::http::control::Reload;
 
 use super::config::Config;
-use super::{Exit, Failure};
+use super::{Code, Failure};
 
 /// What the files say now.
 pub(crate) fn read(config: &Config) -> Result<Admission, AdmissionError> {
@@ -26,7 +26,7 @@ pub(crate) fn read(config: &Config) -> Result<Admission, AdmissionError> {
 
 /// The same at the start of a node.
 pub(crate) fn at_start(config: &Config) -> Result<Admission, Failure> {
-    read(config).map_err(|error| Failure::new(Exit::Usage, "configuration", error.to_string(), ""))
+    read(config).map_err(|error| Failure::new(Code::Configuration, error.to_string(), ""))
 }
 
 /// Reads them again whenever it is called.

@@ -13,7 +13,7 @@ use super::client::{Target, encoded};
 use super::key::{FieldName, Key};
 use super::output::Output;
 use super::stored::Wait;
-use super::{Exit, Failure};
+use super::{Code, Exit, Failure};
 
 /// Store a value under a key
 #[derive(Debug, clap::Args)]
@@ -108,5 +108,5 @@ fn too_long(bytes: usize) -> Failure {
         }
         bytes => LimitError::ValueBytes(bytes).to_string(),
     };
-    Failure::new(Exit::Failed, "limit", said, "divide it among several keys")
+    Failure::new(Code::Limit, said, "divide it among several keys")
 }

@@ -9,7 +9,7 @@ use cuerda::host::{
 use cuerda::ring::Peer;
 
 use super::config::Config;
-use super::{Exit, Failure, admission, seed};
+use super::{Code, Failure, admission, seed};
 
 /// What a host is started with, and what is kept on disk beside it.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
         return Ok((None, opened));
     };
     let (directory, opened) = DataDirectory::open(path)
-        .map_err(|error| Failure::new(Exit::Failed, "data_directory", error.to_string(), ""))?;
+        .map_err(|error| Failure::new(Code::DataDirectory, error.to_string(), ""))?;
     if opened.created {
         tracing::info!(data = %path.display(), "a new key was made for this node");
     }

@@ -1,10 +1,9 @@
 //! Whether a node can do its work, judged from what it tells about itself. A pure function.
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{NodeStatus, Status};
-use crate::http::Problem;
+use crate::http::{Check, Code, Problem};
 use cuerda_core::chord::Standing;
 
 /// How a node is, in a word.
@@ -26,19 +25,6 @@ pub struct Health {
     pub status: Wellbeing,
     /// What was checked.
     pub checks: Vec<Check>,
-}
-
-/// One thing that was checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// Which.
-    pub name: String,
-    /// Whether it holds.
-    pub ok: bool,
-    /// Whether the node can't do its work without.
-    pub required: bool,
-    /// What was found.
-    pub detail: String,
 }
 
 impl Health {
@@ -77,9 +63,7 @@ impl Health {
         Problem {
             checks: self.checks,
             ..Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not_ready",
-                "The node is not ready",
+                Code::NotReady,
                 detail,
                 "`cuerda status` says what it waits for",
             )

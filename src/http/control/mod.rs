@@ -46,11 +46,13 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-pub use health::{Check, Health, Wellbeing};
+pub use super::check::Check;
+pub use health::{Health, Wellbeing};
 pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
 pub use records::{Found, FoundField, Stored};
 pub use view::{Fingers, Holders, Hop, Left, Lookup, Reloaded};
 
+use super::code::Code;
 use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::problem::Problem;
 use crate::host::limits::WALK;
@@ -205,9 +207,7 @@ async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
     match status.nodes.get(usize::from(node)) {
         Some(own) => Ok(own.id),
         None => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "no_such_node",
-            "This process hosts no such node",
+            Code::NoSuchNode,
             format!("there is no node {node}: it hosts {}", status.nodes.len()),
             "count from 0",
         )),

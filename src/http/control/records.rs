@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Control, StampText, ValueText, place};
+use crate::http::code::Code;
 use crate::http::problem::Problem;
 use cuerda_core::chord::{Condition, Fetched, Write, Written};
 use cuerda_core::record::{Record, Stamp};
@@ -302,9 +303,7 @@ fn absent(
     let others = readable(found.record.as_ref(), now, None);
     if !found.certain {
         return Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "uncertain",
-            "Whether anything is there is not certain now",
+            Code::Uncertain,
             format!("those that answered have nothing for {said}, but its owner did not answer"),
             "try again when the ring has repaired itself",
         );
@@ -316,17 +315,13 @@ fn absent(
             field => format!("no field {field:?}"),
         };
         return Problem::new(
-            StatusCode::NOT_FOUND,
-            "no_such_field",
-            "The key does not have this field",
+            Code::NoSuchField,
             format!("{said} has {what}"),
-            &format!("it has the fields {}", names.join(", ")),
+            format!("it has the fields {}", names.join(", ")),
         );
     }
     Problem::new(
-        StatusCode::NOT_FOUND,
-        "no_such_key",
-        "Nothing is stored there",
+        Code::NoSuchKey,
         format!("nothing is stored under {said}"),
         "`cuerda who KEY` names the nodes that would hold it; is the key spelt as it was written?",
     )
