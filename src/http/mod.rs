@@ -4,6 +4,7 @@
 //!   server.rs   the accept loop: bounded, with time-outs, and stopped in order
 //!   code.rs     every kind of failure, with its HTTP status and its exit code
 //!   problem.rs  every error, as application/problem+json (RFC 9457)
+//!   routes.rs   a router from a table, which answers for all other paths with that table
 //!   guard.rs    what holds for every request: time-out, no strangers' pages, problems only
 //!   control/    the control interface: status, look-ups, records, health, metrics, leaving
 //! ```
@@ -17,6 +18,7 @@ mod code;
 pub mod control;
 mod guard;
 mod problem;
+mod routes;
 mod server;
 
 pub use check::Check;

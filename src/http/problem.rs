@@ -74,9 +74,7 @@ impl Problem {
         let (code, hint) = match status {
             StatusCode::NOT_FOUND => (
                 Code::NoSuchPath,
-                "the control interface has /v1/status, /v1/ring, /v1/lookup/KEY, /v1/who/KEY, \
-                 /v1/fingers, /v1/records/KEY, /v1/export, /health/live, /health/ready and \
-                 /metrics",
+                "compare it with the documentation of the interface",
             ),
             StatusCode::METHOD_NOT_ALLOWED => (
                 Code::MethodNotAllowed,
