@@ -44,6 +44,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use cuerda::Hint;
 use cuerda::http::Check;
 pub(crate) use cuerda::http::{Code, Exit};
 
@@ -129,6 +130,11 @@ impl Failure {
             diagnostic: None,
             checks: Vec::new(),
         }
+    }
+
+    /// A failure of this kind, from what an error says of itself.
+    fn of(code: Code, error: &impl Hint) -> Failure {
+        Failure::new(code, error.to_string(), error.hint().unwrap_or_default())
     }
 
     /// It was tried and did not work.

@@ -155,14 +155,14 @@ impl From<StartError> for Failure {
                 "choose another address with --listen, or stop who uses this one",
             ),
             StartError::Store(error) => Failure::from(error),
-            error => Failure::new(Code::Configuration, error.to_string(), ""),
+            error => Failure::of(Code::Configuration, &error),
         }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
-        Failure::new(Code::Records, error.to_string(), "")
+        Failure::of(Code::Records, &error)
     }
 }
 

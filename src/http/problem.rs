@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Check;
 use super::code::Code;
 use crate::host::CallError;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::{AccessError, Denied, LookupError};
 use cuerda_core::record::StampText;
 use cuerda_core::record::limits::VALUE_BYTES;
@@ -157,54 +158,17 @@ impl From<&CallError> for Code {
     }
 }
 
-impl From<AccessError> for Problem {
-    fn from(error: AccessError) -> Problem {
-        if let AccessError::Lookup(error) = error {
-            return CallError::Lookup(error).into();
-        }
-        let said = error.to_string();
-        let (detail, hint) = said.split_once("; ").unwrap_or((&said, "try again"));
-        let stamp = match error {
-            AccessError::Denied(Denied::Changed(stamp)) => stamp.map(StampText),
-            _ => None,
-        };
-        Problem {
-            stamp,
-            ..Problem::new(Code::from(&error), detail, hint)
-        }
-    }
-}
-
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Problem {
-        let hint = match &error {
-            CallError::Access(error) => return (*error).into(),
-            CallError::Lookup(LookupError::NotMember) => "`cuerda status` says what it waits for",
-            CallError::Lookup(LookupError::NoRoute | LookupError::TooManyAsks) => {
-                "`cuerda ring` shows which members answer"
-            }
-            CallError::Lookup(LookupError::Stopped) => {
-                "try again; `cuerda status` says whether it is back"
-            }
-            CallError::Lookup(LookupError::TooManyLookups) | CallError::Busy => {
-                "try again in a second"
-            }
-            CallError::TimedOut(_) => "try again; `cuerda status` says what the node waits for",
-            CallError::Stopped => "start it again with `cuerda node run`",
-            CallError::Silent(_) => {
-                "try again when the ring has repaired itself; `cuerda ring` shows who answers"
-            }
-            CallError::Admission(_) => {
-                "mend the file that the detail names; until then the old ones hold"
-            }
+        let stamp = match error {
+            CallError::Access(AccessError::Denied(Denied::Changed(stamp))) => stamp.map(StampText),
+            _ => None,
         };
-        let said = error.to_string();
-        // Errors end with the next thing to try, which here is the hint.
-        let detail = match (&error, said.split_once("; ")) {
-            (CallError::Admission(_), _) | (_, None) => said,
-            (_, Some((what, _))) => what.to_owned(),
-        };
-        Problem::new(Code::from(&error), detail, hint)
+        let hint = error.hint().unwrap_or_default();
+        Problem {
+            stamp,
+            ..Problem::new(Code::from(&error), error.to_string(), hint)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Control, PortableRecord, node_id};
 use crate::host::HeldKey;
 use crate::http::problem::Problem;
+use cuerda_core::Hint as _;
 use cuerda_core::ring::Id;
 
 /// Keys that a node holds a record of, in their order.
@@ -147,7 +148,7 @@ pub(super) async fn import(
             Ok(_) => imported.partly += 1,
             Err(error) => imported.failed.push(NotRestored {
                 key,
-                why: error.to_string(),
+                why: error.with_hint(),
             }),
         }
     }

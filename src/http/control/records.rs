@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Control, StampText, ValueText, place};
 use crate::http::code::Code;
 use crate::http::problem::Problem;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::{Condition, Fetched, Write, Written};
 use cuerda_core::record::{Record, Stamp};
 use cuerda_core::ring::{Id, Peer};
@@ -110,9 +111,7 @@ type Key = Result<Path<String>, PathRejection>;
 fn stamp(text: Option<&str>) -> Result<Option<Stamp>, Box<Problem>> {
     let parsed = text.map(str::parse::<StampText>).transpose();
     let parsed = parsed.map_err(|error| {
-        let said = error.to_string();
-        let (what, next) = said.split_once("; ").unwrap_or((&said, ""));
-        Problem::bad_request(what, next)
+        Problem::bad_request(error.to_string(), error.hint().unwrap_or_default())
     })?;
     Ok(parsed.map(|stamp| stamp.0))
 }
