@@ -46,14 +46,14 @@ pub(crate) struct Target {
 
 /// What a node answered: as it came, and as a value.
 #[derive(Debug)]
-pub(crate) struct Answer<T> {
+pub(crate) struct NodeAnswer<T> {
     pub(crate) document: Value,
     pub(crate) value: T,
 }
 
 impl Target {
     /// Asks for something.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         let request = agent.get(self.url(path)?);
         self.answer(request.header("accept", "application/json").call())
@@ -64,19 +64,19 @@ impl Target {
         &self,
         path: &str,
         body: &[u8],
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.put(self.url(path)?).send(body))
     }
 
     /// Deletes what is there.
-    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.delete(self.url(path)?).call())
     }
 
     /// Asks to do something.
-    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.post(self.url(path)?).send_empty())
     }
@@ -86,7 +86,7 @@ impl Target {
         &self,
         path: &str,
         body: &impl Serialize,
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.post(self.url(path)?).send_json(body))
     }
@@ -137,7 +137,7 @@ impl Target {
     fn answer<T: DeserializeOwned>(
         &self,
         called: Result<Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<NodeAnswer<T>, Failure> {
         let mut response = called.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
@@ -155,7 +155,7 @@ impl Target {
             serde_json::from_str(&text).map_err(|error| self.no_node(&error.to_string()))?;
         let value = serde_json::from_value(document.clone())
             .map_err(|error| self.no_node(&error.to_string()))?;
-        Ok(Answer { document, value })
+        Ok(NodeAnswer { document, value })
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {

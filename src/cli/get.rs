@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use cuerda::http::control::{Found, FoundField, StampText};
+use cuerda::http::control::{FoundField, FoundRecord, StampText};
 
 use super::client::{Target, encoded};
 use super::key::Key;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let parameters: Vec<String> = field.into_iter().chain(past).collect();
     let answer = args
         .target
-        .get::<Found>(&args.key.path("records", &parameters))?;
+        .get::<FoundRecord>(&args.key.path("records", &parameters))?;
     let found = answer.value;
     if !output.quiet && !found.certain {
         eprintln!(

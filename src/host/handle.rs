@@ -9,7 +9,7 @@ use super::admission::Admission;
 use super::counters::Counters;
 use super::restore;
 use super::status::{
-    Answer, CallError, Exported, FingerRow, HeldKey, Page, Restored, Status, Walk,
+    CallError, Exported, FingerRow, HeldKey, LookupAnswer, Page, Restored, Status, Walk,
 };
 use super::walk;
 use cuerda_core::chord::{
@@ -40,7 +40,7 @@ pub(super) enum Call {
     Lookup {
         key: Id,
         traced: bool,
-        returns: Returns<Result<Answer, LookupError>>,
+        returns: Returns<Result<LookupAnswer, LookupError>>,
     },
     Ask {
         to: Peer,
@@ -116,7 +116,7 @@ impl Handle {
     ///
     /// # Errors
     /// If nobody was found, or not in time.
-    pub async fn lookup(&self, key: Id) -> Result<Answer, CallError> {
+    pub async fn lookup(&self, key: Id) -> Result<LookupAnswer, CallError> {
         self.look_up(key, false).await
     }
 
@@ -124,11 +124,11 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::lookup`].
-    pub async fn lookup_traced(&self, key: Id) -> Result<Answer, CallError> {
+    pub async fn lookup_traced(&self, key: Id) -> Result<LookupAnswer, CallError> {
         self.look_up(key, true).await
     }
 
-    async fn look_up(&self, key: Id, traced: bool) -> Result<Answer, CallError> {
+    async fn look_up(&self, key: Id, traced: bool) -> Result<LookupAnswer, CallError> {
         let answer = self.call(|returns| Call::Lookup {
             key,
             traced,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::milliseconds;
 use cuerda_core::Hint;
 use cuerda_core::chord::{AccessError, LookupError, Standing};
 use cuerda_core::record::Record;
@@ -138,9 +139,9 @@ pub struct FingerRow {
     pub owner: Peer,
 }
 
-/// What a look-up of a client found.
+/// What a look-up of a client found. Times are written in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct LookupAnswer {
     /// The place looked for.
     pub key: Id,
     /// Its owner.
@@ -152,6 +153,7 @@ pub struct Answer {
     /// Nodes that did not answer in time.
     pub timeouts: u32,
     /// How long it took.
+    #[serde(rename = "took_ms", with = "milliseconds")]
     pub took: Duration,
     /// Every node asked, in order; empty unless a trace was wanted.
     pub trace: Vec<Hop>,
@@ -163,8 +165,10 @@ pub struct Hop {
     /// Who was asked.
     pub peer: Peer,
     /// When, since the look-up began.
+    #[serde(rename = "asked_after_ms", with = "milliseconds")]
     pub asked_after: Duration,
     /// How long the reply took; absent if it did not come in time.
+    #[serde(rename = "took_ms", with = "milliseconds::optional")]
     pub took: Option<Duration>,
     /// What it was, in a word: `covered`, `closer`, `owner`, …; `silence`.
     pub reply: String,

@@ -29,10 +29,11 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 pub use super::check::Check;
+pub use crate::host::{Hop, LookupAnswer};
 pub use health::{Health, Wellbeing};
 pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
-pub use records::{Found, FoundField, Stored};
-pub use view::{Fingers, Holders, Hop, Left, Lookup, Reloaded};
+pub use records::{FoundField, FoundRecord, Stored};
+pub use view::{Fingers, Holders, Left, Lookup, Reloaded};
 
 use super::code::Code;
 use super::limits::{BODY_BYTES, IMPORT_BYTES};
@@ -155,13 +156,14 @@ fn routes() -> Vec<Route<Control>> {
     ]
 }
 
-type Answer<T> = Result<Json<T>, Problem>;
+/// What most handlers return.
+type JsonOrProblem<T> = Result<Json<T>, Problem>;
 
-async fn status(State(control): State<Control>) -> Answer<Status> {
+async fn status(State(control): State<Control>) -> JsonOrProblem<Status> {
     Ok(Json(control.handle.status().await?))
 }
 
-async fn ring(State(control): State<Control>) -> Answer<crate::host::Walk> {
+async fn ring(State(control): State<Control>) -> JsonOrProblem<crate::host::Walk> {
     Ok(Json(control.handle.walk(WALK).await?))
 }
 
@@ -197,7 +199,7 @@ async fn lookup(
     State(control): State<Control>,
     key: Result<Path<String>, PathRejection>,
     about: Result<Query<About>, QueryRejection>,
-) -> Answer<Lookup> {
+) -> JsonOrProblem<Lookup> {
     let Query(about) = about?;
     let (place, name) = place(key, about.id)?;
     let answer = if about.trace {
@@ -205,14 +207,14 @@ async fn lookup(
     } else {
         control.handle.lookup(place).await?
     };
-    Ok(Json(Lookup::new(name, answer)))
+    Ok(Json(Lookup { name, answer }))
 }
 
 async fn who(
     State(control): State<Control>,
     key: Result<Path<String>, PathRejection>,
     about: Result<Query<About>, QueryRejection>,
-) -> Answer<Holders> {
+) -> JsonOrProblem<Holders> {
     let Query(about) = about?;
     let (key, name) = place(key, about.id)?;
     let wanted = usize::from(control.replicas);
@@ -234,7 +236,7 @@ struct Whose {
 async fn fingers(
     State(control): State<Control>,
     whose: Result<Query<Whose>, QueryRejection>,
-) -> Answer<Fingers> {
+) -> JsonOrProblem<Fingers> {
     let Query(Whose { node }) = whose?;
     let id = node_id(&control, node).await?;
     let fingers = control.handle.fingers(node).await?;
@@ -254,7 +256,7 @@ async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
     }
 }
 
-async fn leave(State(control): State<Control>) -> Answer<Left> {
+async fn leave(State(control): State<Control>) -> JsonOrProblem<Left> {
     match control.handle.leave().await {
         // It goes on by itself.
         Err(CallError::TimedOut(_)) => Ok(Json(Left { left: false })),
@@ -262,7 +264,7 @@ async fn leave(State(control): State<Control>) -> Answer<Left> {
     }
 }
 
-async fn reload(State(control): State<Control>) -> Answer<Reloaded> {
+async fn reload(State(control): State<Control>) -> JsonOrProblem<Reloaded> {
     let admission = (control.reload)().map_err(CallError::Admission)?;
     let closed = control.handle.admit(admission).await?;
     Ok(Json(Reloaded { closed }))
@@ -279,7 +281,7 @@ async fn live(State(control): State<Control>) -> Response {
     }
 }
 
-async fn ready(State(control): State<Control>) -> Answer<Health> {
+async fn ready(State(control): State<Control>) -> JsonOrProblem<Health> {
     let stopping = *control.stopping.borrow();
     let health = Health::of(&control.handle.status().await?, stopping);
     if health.status == Wellbeing::Unhealthy {

@@ -53,7 +53,7 @@ pub struct Stored {
 
 /// What a key holds for a reader.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct FoundRecord {
     /// The key's name; absent if the place was given.
     pub name: Option<String>,
     /// The key's place.
@@ -244,7 +244,7 @@ pub(super) async fn read(
         if fields.is_empty() {
             return Err(absent(name, key, reading.field.as_deref(), &found, now));
         }
-        Json(Found {
+        Json(FoundRecord {
             name,
             key,
             fields,

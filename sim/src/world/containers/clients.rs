@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cuerda::http::Problem;
-use cuerda::http::control::{Found as Reading, Lookup, Stored};
+use cuerda::http::control::{FoundRecord as Reading, Lookup, Stored};
 use cuerda_core::chord::{
     AccessError, Condition, Denied, Fetched, Found, Input, LookupError, Write, Written,
 };
@@ -125,7 +125,7 @@ fn answer<T: DeserializeOwned>(
 fn look_up(place: &str, key: Id) -> (Result<Found, LookupError>, u32) {
     let url = format!("http://{place}/v1/lookup/{key}?id=true");
     match answer::<Lookup>(agent(PATIENCE).get(url).call()) {
-        Ok(found) => {
+        Ok(Lookup { answer: found, .. }) => {
             let timeouts = found.timeouts;
             let found = Found {
                 owner: found.owner,
