@@ -10,7 +10,7 @@ use cuerda::record::LimitError;
 use cuerda::record::limits::VALUE_BYTES;
 
 use super::client::{Target, encoded};
-use super::key::{FieldName, Key};
+use super::key::{self, FieldName, Key};
 use super::output::Output;
 use super::stored::Wait;
 use super::{Code, Exit, Failure};
@@ -38,10 +38,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "if_stamp")]
     if_absent: bool,
     /// Only if what is there has this stamp
-    #[arg(long, value_name = "STAMP")]
+    #[arg(long, value_name = "STAMP", value_parser = key::stamp)]
     if_stamp: Option<StampText>,
     /// The last stamp you have seen: the write comes after it, whatever clocks say
-    #[arg(long, value_name = "STAMP")]
+    #[arg(long, value_name = "STAMP", value_parser = key::stamp)]
     past: Option<StampText>,
     #[command(flatten)]
     wait: Wait,
