@@ -191,7 +191,7 @@ impl Target {
 
 /// A problem told by the node.
 fn refused(problem: Problem) -> Failure {
-    let code = Code::named(&problem.code);
+    let code = problem.known_code();
     let outside = |check: &Check| !check.ok && check.name == "member";
     let exit = match code {
         // The reason is among the checks: a node outside a ring is told from one that is ill.

@@ -63,6 +63,12 @@ impl Problem {
         }
     }
 
+    /// Its code, unless it is one of a later release.
+    #[must_use]
+    pub fn known_code(&self) -> Option<Code> {
+        Code::named(&self.code)
+    }
+
     /// A request that makes no sense here.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
