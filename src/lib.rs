@@ -20,7 +20,7 @@ pub mod host;
 pub mod http;
 
 pub use cuerda_core::chord as node;
-pub use cuerda_core::{record, ring};
+pub use cuerda_core::{Hint, record, ring};
 
 /// Where records are: the [`Store`](store::Store) trait, in memory and in an SQLite file.
 pub mod store {

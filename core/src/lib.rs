@@ -9,6 +9,7 @@
 //!   protocol/        2  the boundary: what a node is to the world it runs in, whatever it speaks
 //!   store/           1  where records are: the Store trait, and a store in memory
 //!   ring/            0  identifiers, arcs, peers, neighbours, fingers
+//!   hint.rs          0  what an error says beside what happened
 //!   record/          0  what a key holds: stamps, fields, merging, digests for repair
 //! ```
 //!
@@ -41,7 +42,10 @@
 //! and the reunion of two rings after a partition.
 
 pub mod chord;
+mod hint;
 pub mod protocol;
 pub mod record;
 pub mod ring;
 pub mod store;
+
+pub use hint::Hint;

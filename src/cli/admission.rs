@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use cuerda::Hint as _;
 use cuerda::host::{Admission, AdmissionError};
 use cuerda::http::control::Reload;
 
 use super::config::Config;
-use super::{Exit, Failure};
+use super::{Code, Failure};
 
 /// What the files say now.
 pub(crate) fn read(config: &Config) -> Result<Admission, AdmissionError> {
@@ -26,11 +27,11 @@ pub(crate) fn read(config: &Config) -> Result<Admission, AdmissionError> {
 
 /// The same at the start of a node.
 pub(crate) fn at_start(config: &Config) -> Result<Admission, Failure> {
-    read(config).map_err(|error| Failure::new(Exit::Usage, "configuration", error.to_string(), ""))
+    read(config).map_err(|error| Failure::of(Code::Configuration, &error))
 }
 
 /// Reads them again whenever it is called.
 pub(crate) fn reload(config: &Config) -> Reload {
     let config = config.clone();
-    Arc::new(move || read(&config).map_err(|error| error.to_string()))
+    Arc::new(move || read(&config).map_err(|error| error.with_hint()))
 }

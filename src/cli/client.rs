@@ -7,14 +7,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cuerda::http::Problem;
+use cuerda::http::{Check, Problem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 
-use super::{Exit, Failure};
+use super::{Code, Exit, Failure};
 
 /// The longest answer that is read; a walk round a ring of ten thousand takes some 20 MiB.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -46,14 +46,14 @@ pub(crate) struct Target {
 
 /// What a node answered: as it came, and as a value.
 #[derive(Debug)]
-pub(crate) struct Answer<T> {
+pub(crate) struct NodeAnswer<T> {
     pub(crate) document: Value,
     pub(crate) value: T,
 }
 
 impl Target {
     /// Asks for something.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         let request = agent.get(self.url(path)?);
         self.answer(request.header("accept", "application/json").call())
@@ -64,19 +64,19 @@ impl Target {
         &self,
         path: &str,
         body: &[u8],
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.put(self.url(path)?).send(body))
     }
 
     /// Deletes what is there.
-    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.delete(self.url(path)?).call())
     }
 
     /// Asks to do something.
-    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.post(self.url(path)?).send_empty())
     }
@@ -86,7 +86,7 @@ impl Target {
         &self,
         path: &str,
         body: &impl Serialize,
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
         self.answer(agent.post(self.url(path)?).send_json(body))
     }
@@ -137,7 +137,7 @@ impl Target {
     fn answer<T: DeserializeOwned>(
         &self,
         called: Result<Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<NodeAnswer<T>, Failure> {
         let mut response = called.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
@@ -155,7 +155,7 @@ impl Target {
             serde_json::from_str(&text).map_err(|error| self.no_node(&error.to_string()))?;
         let value = serde_json::from_value(document.clone())
             .map_err(|error| self.no_node(&error.to_string()))?;
-        Ok(Answer { document, value })
+        Ok(NodeAnswer { document, value })
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -174,13 +174,12 @@ impl Target {
                 "say where it answers with --control",
             ),
         };
-        Failure::new(Exit::Unreachable, "unreachable", message, hint)
+        Failure::new(Code::Unreachable, message, hint)
     }
 
     fn no_node(&self, why: &str) -> Failure {
         Failure::new(
-            Exit::Failed,
-            "not_a_node",
+            Code::NotANode,
             format!(
                 "what answers at {} is no node of this release: {why}",
                 self.control
@@ -192,25 +191,21 @@ impl Target {
 
 /// A problem told by the node.
 fn refused(problem: Problem) -> Failure {
-    let exit = match problem.code.as_str() {
-        "not_member" | "no_route" | "fell_out" | "timed_out" | "stopped" | "peer_silent"
-        | "no_owner" | "uncertain" => Exit::Unreachable,
+    let code = problem.known_code();
+    let outside = |check: &Check| !check.ok && check.name == "member";
+    let exit = match code {
         // The reason is among the checks: a node outside a ring is told from one that is ill.
-        "not_ready" => {
-            let outside = |name: &str| name == "member";
-            let mut checks = problem.checks.iter();
-            match checks.any(|check| !check.ok && outside(&check.name)) {
-                true => Exit::Unreachable,
-                false => Exit::Failed,
-            }
-        }
-        "bad_request" | "no_such_node" => Exit::Usage,
-        "no_such_key" | "no_such_field" => Exit::NotFound,
-        _ => Exit::Failed,
+        Some(Code::NotReady) if problem.checks.iter().any(outside) => Exit::Unreachable,
+        // A later release may have others.
+        code => code.unwrap_or(Code::Failed).exit(),
     };
     Failure {
+        exit,
+        code: problem.code,
+        message: problem.detail,
+        hint: problem.hint,
+        diagnostic: None,
         checks: problem.checks,
-        ..Failure::new(exit, &problem.code, problem.detail, problem.hint)
     }
 }
 

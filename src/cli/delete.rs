@@ -3,7 +3,7 @@
 use cuerda::http::control::{StampText, Stored};
 
 use super::client::Target;
-use super::key::{FieldName, Key};
+use super::key::{self, FieldName, Key};
 use super::output::Output;
 use super::stored::Wait;
 use super::{Exit, Failure};
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     field: FieldName,
     /// Only if what is there has this stamp
-    #[arg(long, value_name = "STAMP")]
+    #[arg(long, value_name = "STAMP", value_parser = key::stamp)]
     if_stamp: Option<StampText>,
     #[command(flatten)]
     wait: Wait,

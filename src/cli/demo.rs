@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use super::output::{self, Output};
 use super::service::{Places, Service};
 use super::signals::Signals;
-use super::{Exit, Failure, in_runtime, seed};
+use super::{Code, Exit, Failure, in_runtime, seed};
 
 /// How long the ring may take to become what it should be.
 const FORMING: Duration = Duration::from_secs(30);
@@ -97,8 +97,7 @@ async fn demo(args: Args, output: Output) -> Result<Exit, Failure> {
 
 /// A node that founds a ring, or joins the one at this address.
 async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
-    let identity =
-        Identity::generate().map_err(|error| Failure::failed(error.to_string(), "try again"))?;
+    let identity = Identity::generate().map_err(|error| Failure::of(Code::Failed, &error))?;
     let config = Config {
         cluster: "demo".to_owned(),
         // With longer lists so small a ring would need no fingers, and look-ups no hops.

@@ -2,10 +2,10 @@
 
 use std::io::IsTerminal as _;
 
-use cuerda::http::control::{Found, FoundField, StampText};
+use cuerda::http::control::{FoundField, FoundRecord, StampText};
 
 use super::client::{Target, encoded};
-use super::key::Key;
+use super::key::{self, Key};
 use super::output::{self, Output, count, harmless};
 use super::{Exit, Failure};
 
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     field: Option<String>,
     /// The last stamp you have seen
-    #[arg(long, value_name = "STAMP")]
+    #[arg(long, value_name = "STAMP", value_parser = key::stamp)]
     past: Option<StampText>,
     #[command(flatten)]
     target: Target,
@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let parameters: Vec<String> = field.into_iter().chain(past).collect();
     let answer = args
         .target
-        .get::<Found>(&args.key.path("records", &parameters))?;
+        .get::<FoundRecord>(&args.key.path("records", &parameters))?;
     let found = answer.value;
     if !output.quiet && !found.certain {
         eprintln!(

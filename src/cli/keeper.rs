@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cuerda::Hint as _;
 use cuerda::host::{CallError, DataDirectory, Handle, Status};
 use cuerda::node::Input;
 use cuerda::ring::{Id, Peer};
@@ -52,6 +53,7 @@ impl Keeper {
                 Ok(status) => status,
                 Err(CallError::Stopped) => break,
                 Err(error) => {
+                    let error = error.with_hint();
                     tracing::warn!("the node does not tell how it is: {error}");
                     continue;
                 }
@@ -103,7 +105,7 @@ impl Keeper {
             Ok((directory, saved)) => {
                 self.directory = Some(directory);
                 if let Err(error) = saved {
-                    tracing::warn!("known peers are not saved: {error}");
+                    tracing::warn!("known peers are not saved: {}", error.with_hint());
                 }
             }
             Err(error) => tracing::error!("saving peers broke: {error}"),

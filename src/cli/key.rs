@@ -1,5 +1,9 @@
 //! A key on the command line: a name, or a place on the circle.
 
+use cuerda::Hint as _;
+use cuerda::http::control::StampText;
+use cuerda::record::NoStamp;
+
 use super::client::encoded;
 
 /// Which key.
@@ -45,6 +49,11 @@ fn name(text: &str) -> Result<String, String> {
         1..=LONGEST => Ok(text.to_owned()),
         length => Err(format!("it has {length} bytes and {LONGEST} are the most")),
     }
+}
+
+/// A stamp as a node has told it.
+pub(crate) fn stamp(text: &str) -> Result<StampText, String> {
+    text.parse().map_err(|error: NoStamp| error.with_hint())
 }
 
 impl Key {

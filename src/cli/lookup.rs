@@ -1,5 +1,7 @@
 //! `lookup`: finds the owner of a key, and with `--trace` shows the way there.
 
+use std::time::Duration;
+
 use cuerda::http::control::Lookup;
 
 use super::client::Target;
@@ -31,13 +33,15 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn shown(found: &Lookup) -> String {
+fn shown(lookup: &Lookup) -> String {
+    let found = &lookup.answer;
+    let milliseconds = |time: Duration| milliseconds(1000.0 * time.as_secs_f64());
     let rows = found.trace.iter().map(|hop| {
         [
-            milliseconds(hop.asked_after_ms),
+            milliseconds(hop.asked_after),
             format!("{:.8}", hop.peer.id),
             hop.peer.address.to_string(),
-            hop.took_ms.map_or_else(|| "none".to_owned(), milliseconds),
+            hop.took.map_or_else(|| "none".to_owned(), milliseconds),
             hop.reply.clone(),
         ]
     });
@@ -49,11 +53,11 @@ fn shown(found: &Lookup) -> String {
     };
     format!(
         "{trace}{} is owned by {}: {}, {}, {}\n",
-        key::words(found.name.as_deref(), found.key),
+        key::words(lookup.name.as_deref(), found.key),
         found.owner,
         count(found.hops as usize, "hop", "hops"),
         count(found.timeouts as usize, "time-out", "time-outs"),
-        milliseconds(found.took_ms)
+        milliseconds(found.took)
     )
 }
 
@@ -61,29 +65,30 @@ fn shown(found: &Lookup) -> String {
 mod tests {
     use super::super::status::tests::peer;
     use super::*;
-    use cuerda::http::control::Hop;
+    use cuerda::http::control::{Hop, LookupAnswer};
 
     #[test]
     fn the_way_is_shown_with_its_times() {
-        let hop = |place, asked_after_ms, took_ms, reply: &str| Hop {
+        let milliseconds = |time: f64| Duration::from_secs_f64(time / 1000.0);
+        let hop = |place, asked_after, took: Option<f64>, reply: &str| Hop {
             peer: peer(place),
-            asked_after_ms,
-            took_ms,
+            asked_after: milliseconds(asked_after),
+            took: took.map(milliseconds),
             reply: reply.to_owned(),
         };
-        let mut found = Lookup {
-            name: None,
+        let answer = LookupAnswer {
             key: peer(25).id,
             owner: peer(30),
             hops: 2,
             hops_to_predecessor: 1,
             timeouts: 1,
-            took_ms: 512.3,
+            took: milliseconds(512.3),
             trace: Vec::new(),
         };
+        let mut found = Lookup { name: None, answer };
         let short = shown(&found);
         found.name = Some("song".to_owned());
-        found.trace = vec![
+        found.answer.trace = vec![
             hop(20, 0.0, None, "silence"),
             hop(10, 500.2, Some(0.713), "covered"),
             hop(30, 501.0, Some(11.3), "owner"),

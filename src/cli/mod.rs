@@ -44,7 +44,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use cuerda::http::control::Check;
+use cuerda::Hint;
+use cuerda::http::Check;
+pub(crate) use cuerda::http::{Code, Exit};
 
 use config::Diagnostic;
 use output::Output;
@@ -103,22 +105,11 @@ enum Command {
     Wait(wait::Args),
 }
 
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Done = 0,
-    Failed = 1,
-    Usage = 2,
-    NotFound = 3,
-    Unreachable = 4,
-    Partly = 5,
-}
-
 /// Why a command did not do its work.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    /// The kind of failure in one word, for programs.
+    /// The name of a [`Code`], or what a node of a later release calls it.
     code: String,
     message: String,
     /// The next thing to try.
@@ -130,10 +121,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(exit: Exit, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Failure {
+    fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure {
-            exit,
-            code: code.to_owned(),
+            exit: code.exit(),
+            code: code.name().to_owned(),
             message: message.into(),
             hint: hint.into(),
             diagnostic: None,
@@ -141,14 +132,19 @@ impl Failure {
         }
     }
 
+    /// A failure of this kind, from what an error says of itself.
+    fn of(code: Code, error: &impl Hint) -> Failure {
+        Failure::new(code, error.to_string(), error.hint().unwrap_or_default())
+    }
+
     /// It was tried and did not work.
     fn failed(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure::new(Exit::Failed, "failed", message, hint)
+        Failure::new(Code::Failed, message, hint)
     }
 
     /// What was asked can't be done.
     fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure::new(Exit::Usage, "usage", message, hint)
+        Failure::new(Code::Usage, message, hint)
     }
 }
 
@@ -156,7 +152,7 @@ impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Failure {
         Failure {
             diagnostic: Some(Box::new(diagnostic.clone())),
-            ..Failure::new(Exit::Usage, "configuration", diagnostic.to_string(), "")
+            ..Failure::new(Code::Configuration, diagnostic.to_string(), "")
         }
     }
 }

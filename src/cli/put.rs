@@ -10,10 +10,10 @@ use cuerda::record::LimitError;
 use cuerda::record::limits::VALUE_BYTES;
 
 use super::client::{Target, encoded};
-use super::key::{FieldName, Key};
+use super::key::{self, FieldName, Key};
 use super::output::Output;
 use super::stored::Wait;
-use super::{Exit, Failure};
+use super::{Code, Exit, Failure};
 
 /// Store a value under a key
 #[derive(Debug, clap::Args)]
@@ -38,10 +38,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "if_stamp")]
     if_absent: bool,
     /// Only if what is there has this stamp
-    #[arg(long, value_name = "STAMP")]
+    #[arg(long, value_name = "STAMP", value_parser = key::stamp)]
     if_stamp: Option<StampText>,
     /// The last stamp you have seen: the write comes after it, whatever clocks say
-    #[arg(long, value_name = "STAMP")]
+    #[arg(long, value_name = "STAMP", value_parser = key::stamp)]
     past: Option<StampText>,
     #[command(flatten)]
     wait: Wait,
@@ -108,5 +108,5 @@ fn too_long(bytes: usize) -> Failure {
         }
         bytes => LimitError::ValueBytes(bytes).to_string(),
     };
-    Failure::new(Exit::Failed, "limit", said, "divide it among several keys")
+    Failure::new(Code::Limit, said, "divide it among several keys")
 }

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Exit, Failure};
+use super::{Code, Failure};
 
 /// How long the control interface may take to close.
 pub(crate) const CLOSING: Duration = Duration::from_millis(1500);
@@ -155,14 +155,14 @@ impl From<StartError> for Failure {
                 "choose another address with --listen, or stop who uses this one",
             ),
             StartError::Store(error) => Failure::from(error),
-            error => Failure::new(Exit::Usage, "configuration", error.to_string(), ""),
+            error => Failure::of(Code::Configuration, &error),
         }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
-        Failure::new(Exit::Failed, "records", error.to_string(), "")
+        Failure::of(Code::Records, &error)
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let at = taken.local_addr().expect("it is bound");
         let refused = start(at, false).await.expect_err("somebody else has it");
-        assert_eq!(refused.exit, Exit::Failed);
+        assert_eq!(refused.exit, crate::cli::Exit::Failed);
         assert!(refused.message.contains(&at.to_string()), "{refused:?}");
 
         let mut service = start(at, true).await.expect("there are others");

@@ -9,7 +9,7 @@ use cuerda::host::{
 use cuerda::ring::Peer;
 
 use super::config::Config;
-use super::{Exit, Failure, admission, seed};
+use super::{Code, Failure, admission, seed};
 
 /// What a host is started with, and what is kept on disk beside it.
 #[derive(Debug)]
@@ -81,8 +81,7 @@ fn begin(join: &[String], peers: &[Peer]) -> Begin {
 /// The key and what else is kept; a node without a data directory has a new key each time.
 fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
     let Some(path) = &config.data else {
-        let identity = Identity::generate()
-            .map_err(|error| Failure::failed(error.to_string(), "try again"))?;
+        let identity = Identity::generate().map_err(|error| Failure::of(Code::Failed, &error))?;
         let opened = Opened {
             identity,
             created: true,
@@ -91,8 +90,8 @@ fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
         };
         return Ok((None, opened));
     };
-    let (directory, opened) = DataDirectory::open(path)
-        .map_err(|error| Failure::new(Exit::Failed, "data_directory", error.to_string(), ""))?;
+    let (directory, opened) =
+        DataDirectory::open(path).map_err(|error| Failure::of(Code::DataDirectory, &error))?;
     if opened.created {
         tracing::info!(data = %path.display(), "a new key was made for this node");
     }

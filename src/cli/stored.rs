@@ -3,7 +3,7 @@
 use cuerda::http::control::Stored;
 
 use super::Exit;
-use super::client::Answer;
+use super::client::NodeAnswer;
 use super::key;
 use super::output::{self, Output};
 use super::{Failure, output::harmless};
@@ -35,7 +35,7 @@ impl Wait {
     }
 
     /// Tells how the write ended, and ends.
-    pub(crate) fn tell(self, answer: &Answer<Stored>, output: Output) -> Result<Exit, Failure> {
+    pub(crate) fn tell(self, answer: &NodeAnswer<Stored>, output: Output) -> Result<Exit, Failure> {
         let exit = self.exit(&answer.value);
         if output.json {
             output::print_json(&answer.document)?;

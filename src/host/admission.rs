@@ -14,6 +14,7 @@
 //! and as there is no telling who leaked it, it is the weaker of the two. A list of keys admits
 //! those keys only.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{file, hex};
+use cuerda_core::Hint;
 
 /// The least length of a secret.
 const SECRET_BYTES_MIN: usize = 16;
@@ -65,31 +67,24 @@ impl std::fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdmissionError {
     /// The key is revoked.
-    #[error("the key {0} is revoked; remove it from the list of revoked keys to let it in again")]
+    #[error("the key {0} is revoked")]
     Revoked(String),
     /// There is a list of keys, without this one.
-    #[error("the key {0} is not on the list of keys; add it there if it belongs to this cluster")]
+    #[error("the key {0} is not on the list of keys")]
     NotListed(String),
     /// There are secrets, and the peer has shown nothing.
-    #[error(
-        "the holder of the key {0} shows no secret; start it with this cluster's secret if it \
-         belongs here"
-    )]
+    #[error("the holder of the key {0} shows no secret")]
     NoProof(String),
     /// There are secrets, and the peer's is none of them.
     #[error(
-        "the holder of the key {0} has another secret, or repeats what somebody else has shown; \
-         give it this cluster's secret if it belongs here"
+        "the holder of the key {0} has another secret, or repeats what somebody else has shown"
     )]
     WrongProof(String),
     /// A secret that could be guessed.
-    #[error(
-        "a secret of {0} bytes, fewer than {SECRET_BYTES_MIN}; make one with \
-         `openssl rand -hex 32`"
-    )]
+    #[error("a secret of {0} bytes, fewer than {SECRET_BYTES_MIN}")]
     Weak(usize),
     /// The file can't be read.
-    #[error("can't read {file}: {error}; check that it exists and that this user may read it")]
+    #[error("can't read {file}: {error}")]
     Unreadable {
         /// Which file.
         file: PathBuf,
@@ -97,7 +92,7 @@ pub enum AdmissionError {
         error: String,
     },
     /// A line of the file is something else.
-    #[error("{file}:{line}: {expected}; a line that begins with `#` is a comment")]
+    #[error("{file}:{line}: {expected}")]
     Line {
         /// Which file.
         file: PathBuf,
@@ -107,13 +102,32 @@ pub enum AdmissionError {
         expected: String,
     },
     /// Nothing but comments.
-    #[error("{file} holds no {what}; add one, or leave the file out of the configuration")]
+    #[error("{file} holds no {what}")]
     Empty {
         /// Which file.
         file: PathBuf,
         /// What it should hold.
         what: &'static str,
     },
+}
+
+impl Hint for AdmissionError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            AdmissionError::Revoked(_) => {
+                "remove it from the list of revoked keys to let it in again"
+            }
+            AdmissionError::NotListed(_) => "add it there if it belongs to this cluster",
+            AdmissionError::NoProof(_) => "start it with this cluster's secret if it belongs here",
+            AdmissionError::WrongProof(_) => "give it this cluster's secret if it belongs here",
+            AdmissionError::Weak(_) => "make one with `openssl rand -hex 32`",
+            AdmissionError::Unreadable { .. } => {
+                "check that it exists and that this user may read it"
+            }
+            AdmissionError::Line { .. } => "a line that begins with `#` is a comment",
+            AdmissionError::Empty { .. } => "add one, or leave the file out of the configuration",
+        }))
+    }
 }
 
 /// What a proof is bound to.

@@ -22,6 +22,7 @@ use super::limits;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
 use super::tls::Tls;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::VERSIONS;
 use cuerda_core::ring::{Id, Peer};
 
@@ -135,7 +136,9 @@ impl Desk {
         let served = tokio::time::timeout(limits::HANDSHAKE, self.register(stream)).await;
         match served.unwrap_or(Err(Refused::TooSlow(limits::HANDSHAKE))) {
             Ok(()) => {}
-            Err(error) => tracing::info!(%from, "a connection came to nothing: {error}"),
+            Err(error) => {
+                tracing::info!(%from, "a connection came to nothing: {}", error.with_hint());
+            }
         }
     }
 

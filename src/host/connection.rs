@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::counters::Counters;
 use super::frame::{Frame, Letter};
 use super::limits;
+use cuerda_core::Hint as _;
 
 /// The least room to read into.
 const READ: usize = 4096;
@@ -190,7 +191,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
                     return false;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "closed a connection");
+                    tracing::debug!(error = error.with_hint(), "closed a connection");
                     Counters::add(&self.counters.frames_malformed);
                     return false;
                 }

@@ -22,6 +22,7 @@
 //! damaged state can be removed; that is left to people, since damage has a cause, which may
 //! threaten the key as well.
 
+use std::borrow::Cow;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use super::file;
 use super::identity::{Identity, IdentityError};
 use super::limits::PEERS_KEPT;
+use cuerda_core::Hint;
 use cuerda_core::ring::Peer;
 
 /// The longest state that is read; 64 peers take some 7 KiB.
@@ -67,10 +69,7 @@ pub enum DataError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// Something can't be read or written.
-    #[error(
-        "can't use {path}: {error}; \
-         make sure that it belongs to the user that runs the node and that the disk is not full"
-    )]
+    #[error("can't use {path}: {error}")]
     Unusable {
         /// What.
         path: PathBuf,
@@ -78,25 +77,41 @@ pub enum DataError {
         error: io::Error,
     },
     /// Another process has it.
-    #[error(
-        "the data directory {path} is in use by another process; stop that one, or give this \
-         node a directory of its own"
-    )]
+    #[error("the data directory {path} is in use by another process")]
     InUse {
         /// Which directory.
         path: PathBuf,
     },
     /// The state is not what was written.
-    #[error(
-        "{path} is damaged ({why}): check the disk, then remove this file, and this one only, \
-         with `rm {path}`; the node forgets which peers it knew, and keeps its key and its id"
-    )]
+    #[error("{path} is damaged ({why})")]
     Damaged {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl Hint for DataError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            DataError::Identity(error) => return error.hint(),
+            DataError::Unusable { .. } => {
+                "make sure that it belongs to the user that runs the node and that the disk is \
+                 not full"
+                    .into()
+            }
+            DataError::InUse { .. } => {
+                "stop that one, or give this node a directory of its own".into()
+            }
+            DataError::Damaged { path, .. } => format!(
+                "check the disk, then remove this file, and this one only, with `rm {}`; the node \
+                 forgets which peers it knew, and keeps its key and its id",
+                path.display()
+            )
+            .into(),
+        })
+    }
 }
 
 /// What `state.json` holds.

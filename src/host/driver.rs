@@ -37,6 +37,7 @@ use super::timers::{Due, Timers};
 use super::trace::Traces;
 use crate::host::sqlite::StoreError;
 use clients::Clients;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::{Event, Input, Message, Node, Protocol as _, Standing, Timer};
 use cuerda_core::ring::{Address, Id};
 
@@ -393,7 +394,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             }
             Event::Refused(peer, refusal) => {
                 Counters::add(&self.counters.peers_refused);
-                tracing::warn!(node = %me, %peer, "does not fit: {refusal}");
+                tracing::warn!(node = %me, %peer, "does not fit: {}", refusal.with_hint());
             }
             Event::Ignored(peer, why) => {
                 Counters::add(&self.counters.messages_ignored);

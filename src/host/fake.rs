@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::counters::Counters;
 use super::handle::{Call, Handle};
-use super::status::{Answer, Exported, HeldKey, NodeStatus, Page, Status};
+use super::status::{Exported, HeldKey, LookupAnswer, NodeStatus, Page, Status};
 use cuerda_core::chord::{
     AccessError, Condition, Denied, Fetched, RecordReply, RecordRequest, Reply, Request, Stamped,
     Standing, Write, Written,
@@ -93,7 +93,7 @@ impl Fake {
             }
             Call::Status(returns) => _ = returns.send(status(self.records.len())),
             Call::Lookup { key, returns, .. } => {
-                _ = returns.send(Ok(Answer {
+                _ = returns.send(Ok(LookupAnswer {
                     key,
                     owner: peer(10),
                     hops: 0,

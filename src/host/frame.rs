@@ -17,10 +17,13 @@
 //!   A ◀─ Letter ─── B
 //! ```
 
+use std::borrow::Cow;
+
 use bytes::{Buf, BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::limits;
+use cuerda_core::Hint;
 use cuerda_core::chord::{Message, Versions};
 use cuerda_core::ring::{Address, Id, Peer};
 
@@ -120,11 +123,20 @@ pub enum FrameError {
     #[error("an empty frame")]
     Empty,
     /// Another version of the framing.
-    #[error("a frame of version {0}, not {FRAME_VERSION}; run the same release on all nodes")]
+    #[error("a frame of version {0}, not {FRAME_VERSION}")]
     Version(u8),
     /// Not what postcard would have written.
     #[error("a frame that can't be read: {0}")]
     Unreadable(postcard::Error),
+}
+
+impl Hint for FrameError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            FrameError::Version(_) => Some("run the same release on all nodes".into()),
+            FrameError::TooLong(_) | FrameError::Empty | FrameError::Unreadable(_) => None,
+        }
+    }
 }
 
 impl Frame {

@@ -7,15 +7,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admission::Admission;
 use super::counters::Counters;
-use super::restore;
-use super::status::{
-    Answer, CallError, Exported, FingerRow, HeldKey, Page, Restored, Status, Walk,
-};
-use super::walk;
+use super::status::{CallError, Exported, FingerRow, HeldKey, LookupAnswer, Page, Status};
 use cuerda_core::chord::{
     AccessError, Fetched, Input, LookupError, Reply, Request, Write, Written,
 };
-use cuerda_core::record::{Record, Stamp};
+use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 
 /// A host's handle: cloneable, `Send`, and of no effect when dropped. Every call ends within
@@ -40,7 +36,7 @@ pub(super) enum Call {
     Lookup {
         key: Id,
         traced: bool,
-        returns: Returns<Result<Answer, LookupError>>,
+        returns: Returns<Result<LookupAnswer, LookupError>>,
     },
     Ask {
         to: Peer,
@@ -116,7 +112,7 @@ impl Handle {
     ///
     /// # Errors
     /// If nobody was found, or not in time.
-    pub async fn lookup(&self, key: Id) -> Result<Answer, CallError> {
+    pub async fn lookup(&self, key: Id) -> Result<LookupAnswer, CallError> {
         self.look_up(key, false).await
     }
 
@@ -124,11 +120,11 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::lookup`].
-    pub async fn lookup_traced(&self, key: Id) -> Result<Answer, CallError> {
+    pub async fn lookup_traced(&self, key: Id) -> Result<LookupAnswer, CallError> {
         self.look_up(key, true).await
     }
 
-    async fn look_up(&self, key: Id, traced: bool) -> Result<Answer, CallError> {
+    async fn look_up(&self, key: Id, traced: bool) -> Result<LookupAnswer, CallError> {
         let answer = self.call(|returns| Call::Lookup {
             key,
             traced,
@@ -200,21 +196,6 @@ impl Handle {
             .await
     }
 
-    /// Merges records from a backup into what their holders have, `replicas` of them for each,
-    /// and says for each in turn how that ended.
-    ///
-    /// Fields keep the stamps that they had: what is newer in the ring stays. So importing twice
-    /// changes nothing, and a deletion that the ring remembers is not undone. One that it has
-    /// forgotten, because its tombstone was collected since, is. Who has merged a record has it
-    /// on disk; those that did not answer get it when the owner next repairs them.
-    pub async fn import(
-        &self,
-        records: Vec<(Id, Record)>,
-        replicas: u8,
-    ) -> Vec<(Id, Result<Restored, CallError>)> {
-        restore::restore(self, records, replicas).await
-    }
-
     /// What the host tells about itself.
     ///
     /// # Errors
@@ -229,24 +210,6 @@ impl Handle {
     /// As [`Handle::status`].
     pub async fn fingers(&self, node: u8) -> Result<Vec<FingerRow>, CallError> {
         self.call(|returns| Call::Fingers(node, returns)).await
-    }
-
-    /// Walks round the ring and asks every member for its neighbours; at most `most` of them.
-    ///
-    /// # Errors
-    /// If the host has stopped or belongs to no ring. A silent member is no error: it is told
-    /// in the walk.
-    pub async fn walk(&self, most: usize) -> Result<Walk, CallError> {
-        walk::walk(self, most).await
-    }
-
-    /// The processes that hold a key, its owner first: the owner and the next members after it
-    /// that belong to other processes, `count` in all or as many as there are.
-    ///
-    /// # Errors
-    /// As [`Handle::lookup`] and [`Handle::ask`].
-    pub async fn holders(&self, key: Id, count: usize) -> Result<Vec<Peer>, CallError> {
-        walk::holders(self, key, count).await
     }
 
     /// Makes all its nodes leave the ring and the host stop. Done when it has.

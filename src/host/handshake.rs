@@ -2,6 +2,7 @@
 //!
 //! Nothing that has not passed here reaches the driver.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
 use super::frame::{Frame, FrameError, Opening};
 use super::sockets::Sockets;
 use super::tls::Tls;
+use cuerda_core::Hint;
 use cuerda_core::chord::VersionsApart;
 
 /// The bytes of a connection, secured or not.
@@ -39,12 +41,9 @@ pub(super) enum Refused {
     Unreachable(io::Error),
     #[error("it did not answer within {0:?}")]
     TooSlow(Duration),
-    #[error("TLS failed: {0}; is it a node of this cluster, with TLS switched on?")]
+    #[error("TLS failed: {0}")]
     Tls(io::Error),
-    #[error(
-        "it closed the connection without introducing itself; perhaps it does not admit this \
-         node's key or secret: its log says why"
-    )]
+    #[error("it closed the connection without introducing itself")]
     Mute,
     #[error("{0}")]
     Frame(#[from] FrameError),
@@ -54,10 +53,29 @@ pub(super) enum Refused {
     AnotherKey,
     #[error("{0}")]
     Version(#[from] VersionsApart),
-    #[error("it belongs to another cluster; check the cluster's name on both")]
+    #[error("it belongs to another cluster")]
     Cluster,
     #[error("{0}")]
     Admission(#[from] AdmissionError),
+}
+
+impl Hint for Refused {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            Refused::Tls(_) => "is it a node of this cluster, with TLS switched on?",
+            Refused::Mute => {
+                "perhaps it does not admit this node's key or secret: its log says why"
+            }
+            Refused::Cluster => "check the cluster's name on both",
+            Refused::Frame(error) => return error.hint(),
+            Refused::Version(error) => return error.hint(),
+            Refused::Admission(error) => return error.hint(),
+            Refused::Unreachable(_)
+            | Refused::TooSlow(_)
+            | Refused::Unopened
+            | Refused::AnotherKey => return None,
+        }))
+    }
 }
 
 /// How the network kept a connection from coming about.

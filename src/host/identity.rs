@@ -4,6 +4,7 @@
 //! read, and is never printed, logged or sent. Neither is it ever overwritten: a lost key means
 //! another id, and so another place on the circle.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::file;
+use cuerda_core::Hint;
 use cuerda_core::ring::Id;
 
 /// The longest key file that is read; an Ed25519 key takes some 200 bytes.
@@ -38,7 +40,7 @@ pub enum IdentityError {
     #[error("the system gives no randomness to make a key of: {0}")]
     NoRandomness(getrandom::Error),
     /// The file can't be read.
-    #[error("can't read the key in {file}: {error}; let the user that runs the node own it")]
+    #[error("can't read the key in {file}: {error}")]
     Unreadable {
         /// Which file.
         file: PathBuf,
@@ -46,10 +48,7 @@ pub enum IdentityError {
         error: io::Error,
     },
     /// The file can't be written.
-    #[error(
-        "can't write a new key to {file}: {error}; \
-         make sure that its directory exists and belongs to the user that runs the node"
-    )]
+    #[error("can't write a new key to {file}: {error}")]
     Unwritable {
         /// Which file.
         file: PathBuf,
@@ -57,11 +56,7 @@ pub enum IdentityError {
         error: io::Error,
     },
     /// Others may read the file.
-    #[error(
-        "others may read the key in {file} (mode {mode:04o}): run `chmod 600 {file}`; \
-         if somebody may have copied it, move the file away instead, and the node gets a new \
-         key and a new id"
-    )]
+    #[error("others may read the key in {file} (mode {mode:04o})")]
     Exposed {
         /// Which file.
         file: PathBuf,
@@ -69,16 +64,38 @@ pub enum IdentityError {
         mode: u32,
     },
     /// The file holds something else.
-    #[error(
-        "{file} holds no Ed25519 key in PKCS#8 PEM ({why}): restore it from a copy, or move it \
-         away with `mv {file} {file}.old`, and the node gets a new key and a new id"
-    )]
+    #[error("{file} holds no Ed25519 key in PKCS#8 PEM ({why})")]
     NoKey {
         /// Which file.
         file: PathBuf,
         /// What the decoder missed.
         why: String,
     },
+}
+
+impl Hint for IdentityError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            IdentityError::NoRandomness(_) => "try again".into(),
+            IdentityError::Unreadable { .. } => "let the user that runs the node own it".into(),
+            IdentityError::Unwritable { .. } => {
+                "make sure that its directory exists and belongs to the user that runs the node"
+                    .into()
+            }
+            IdentityError::Exposed { file, .. } => format!(
+                "run `chmod 600 {}`; if somebody may have copied it, move the file away instead, \
+                 and the node gets a new key and a new id",
+                file.display()
+            )
+            .into(),
+            IdentityError::NoKey { file, .. } => format!(
+                "restore it from a copy, or move it away with `mv {0} {0}.old`, and the node gets \
+                 a new key and a new id",
+                file.display()
+            )
+            .into(),
+        })
+    }
 }
 
 impl Identity {

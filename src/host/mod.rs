@@ -47,6 +47,7 @@ mod hooks;
 mod identity;
 pub mod limits;
 mod links;
+mod milliseconds;
 mod port;
 mod restore;
 mod seeds;
@@ -76,6 +77,6 @@ pub use identity::{Identity, IdentityError};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use status::{
-    Answer, CallError, Exported, FingerRow, HeldKey, Hop, NodeStatus, Page, Restored, Status,
+    CallError, Exported, FingerRow, HeldKey, Hop, LookupAnswer, NodeStatus, Page, Restored, Status,
     Visited, Walk,
 };

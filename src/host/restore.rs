@@ -15,8 +15,25 @@ use cuerda_core::record::limits::RECORD_BYTES;
 use cuerda_core::record::{Record, Stamp};
 use cuerda_core::ring::{Id, Peer};
 
+impl Handle {
+    /// Merges records from a backup into what their holders have, `replicas` of them for each,
+    /// and says for each in turn how that ended.
+    ///
+    /// Fields keep the stamps that they had: what is newer in the ring stays. So importing twice
+    /// changes nothing, and a deletion that the ring remembers is not undone. One that it has
+    /// forgotten, because its tombstone was collected since, is. Who has merged a record has it
+    /// on disk; those that did not answer get it when the owner next repairs them.
+    pub async fn import(
+        &self,
+        records: Vec<(Id, Record)>,
+        replicas: u8,
+    ) -> Vec<(Id, Result<Restored, CallError>)> {
+        restore(self, records, replicas).await
+    }
+}
+
 /// Each record with how its return ended, in the order given.
-pub(super) async fn restore(
+async fn restore(
     handle: &Handle,
     records: Vec<(Id, Record)>,
     replicas: u8,

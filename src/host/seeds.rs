@@ -17,6 +17,7 @@ use super::handshake::{Door, Proven, Refused};
 use super::limits;
 use super::port::fraction;
 use super::sockets::Sockets;
+use cuerda_core::Hint as _;
 use cuerda_core::ring::Peer;
 
 /// The first wait between two rounds, and the longest.
@@ -176,7 +177,9 @@ impl<S: Sockets> Seeker<S> {
                             self.met(address, proven, member, &mut round).await;
                         }
                     }
-                    Err(error) => round.troubles.push(format!("{name}: {error}")),
+                    Err(error) => round
+                        .troubles
+                        .push(format!("{name}: {}", error.with_hint())),
                 }
             }
         }
@@ -214,7 +217,9 @@ impl<S: Sockets> Seeker<S> {
                 };
                 let _ = self.tell(news).await;
             }
-            Err(error) => round.troubles.push(format!("{address}: {error}")),
+            Err(error) => round
+                .troubles
+                .push(format!("{address}: {}", error.with_hint())),
         }
     }
 

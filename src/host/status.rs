@@ -1,10 +1,13 @@
 //! What a host tells about itself: one model for the command line, JSON, the control interface
 //! and the metrics.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::milliseconds;
+use cuerda_core::Hint;
 use cuerda_core::chord::{AccessError, LookupError, Standing};
 use cuerda_core::record::Record;
 use cuerda_core::ring::{Id, Peer};
@@ -136,9 +139,9 @@ pub struct FingerRow {
     pub owner: Peer,
 }
 
-/// What a look-up of a client found.
+/// What a look-up of a client found. Times are written in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct LookupAnswer {
     /// The place looked for.
     pub key: Id,
     /// Its owner.
@@ -150,6 +153,7 @@ pub struct Answer {
     /// Nodes that did not answer in time.
     pub timeouts: u32,
     /// How long it took.
+    #[serde(rename = "took_ms", with = "milliseconds")]
     pub took: Duration,
     /// Every node asked, in order; empty unless a trace was wanted.
     pub trace: Vec<Hop>,
@@ -161,8 +165,10 @@ pub struct Hop {
     /// Who was asked.
     pub peer: Peer,
     /// When, since the look-up began.
+    #[serde(rename = "asked_after_ms", with = "milliseconds")]
     pub asked_after: Duration,
     /// How long the reply took; absent if it did not come in time.
+    #[serde(rename = "took_ms", with = "milliseconds::optional")]
     pub took: Option<Duration>,
     /// What it was, in a word: `covered`, `closer`, `owner`, …; `silence`.
     pub reply: String,
@@ -203,20 +209,46 @@ pub enum CallError {
     #[error(transparent)]
     Access(AccessError),
     /// No answer in time.
-    #[error("no answer within {0:?}; ask `cuerda status` whether the node is a member of a ring")]
+    #[error("no answer within {0:?}")]
     TimedOut(Duration),
     /// The host has stopped.
-    #[error("the node has stopped; start it again with `cuerda node run`")]
+    #[error("the node has stopped")]
     Stopped,
     /// Too many calls wait already.
-    #[error("{most} calls wait already; try again later", most = super::limits::CALLS)]
+    #[error("{most} calls wait already", most = super::limits::CALLS)]
     Busy,
     /// The peer asked did not answer.
-    #[error("{0} did not answer; try again when the ring has repaired itself")]
+    #[error("{0} did not answer")]
     Silent(Peer),
     /// New keys or secrets could not be read.
     #[error("{0}")]
     Admission(String),
+}
+
+impl Hint for CallError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            CallError::Lookup(LookupError::NotMember) => "`cuerda status` says what it waits for",
+            CallError::Lookup(LookupError::NoRoute | LookupError::TooManyAsks) => {
+                "`cuerda ring` shows which members answer"
+            }
+            CallError::Lookup(LookupError::Stopped) => {
+                "try again; `cuerda status` says whether it is back"
+            }
+            CallError::Lookup(LookupError::TooManyLookups) | CallError::Busy => {
+                "try again in a second"
+            }
+            CallError::Access(error) => return error.hint(),
+            CallError::TimedOut(_) => "try again; `cuerda status` says what the node waits for",
+            CallError::Stopped => "start it again with `cuerda node run`",
+            CallError::Silent(_) => {
+                "try again when the ring has repaired itself; `cuerda ring` shows who answers"
+            }
+            CallError::Admission(_) => {
+                "mend the file that the detail names; until then the old ones hold"
+            }
+        }))
+    }
 }
 
 /// A look-up that failed is one, whatever it was for.

@@ -10,7 +10,27 @@ use super::status::{CallError, NodeStatus, Visited, Walk};
 use cuerda_core::chord::{LookupError, Reply, Request, Standing};
 use cuerda_core::ring::{Id, Peer};
 
-pub(super) async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
+impl Handle {
+    /// Walks round the ring and asks every member for its neighbours; at most `most` of them.
+    ///
+    /// # Errors
+    /// If the host has stopped or belongs to no ring. A silent member is no error: it is told
+    /// in the walk.
+    pub async fn walk(&self, most: usize) -> Result<Walk, CallError> {
+        walk(self, most).await
+    }
+
+    /// The processes that hold a key, its owner first: the owner and the next members after it
+    /// that belong to other processes, `count` in all or as many as there are.
+    ///
+    /// # Errors
+    /// As [`Handle::lookup`] and [`Handle::ask`].
+    pub async fn holders(&self, key: Id, count: usize) -> Result<Vec<Peer>, CallError> {
+        holders(self, key, count).await
+    }
+}
+
+async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
     let status = handle.status().await?;
     let own = |id: Id| status.nodes.iter().find(|node| node.id == id);
     let first = status
@@ -124,11 +144,7 @@ fn judge(members: &mut [Visited], room: usize) -> bool {
 }
 
 /// The owner of a key and the next members after it, each of another process.
-pub(super) async fn holders(
-    handle: &Handle,
-    key: Id,
-    count: usize,
-) -> Result<Vec<Peer>, CallError> {
+async fn holders(handle: &Handle, key: Id, count: usize) -> Result<Vec<Peer>, CallError> {
     let owner = handle.lookup(key).await?.owner;
     let status = handle.status().await?;
     let own = |id: Id| -> Option<&NodeStatus> { status.nodes.iter().find(|node| node.id == id) };

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
+use super::code::Code;
 use super::limits;
 use super::problem::{MEDIA_TYPE, Problem};
 
@@ -32,9 +33,7 @@ async fn no_strangers_page(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let problem = Problem::new(
-        StatusCode::FORBIDDEN,
-        "foreign_page",
-        "Pages of others may not do this",
+        Code::ForeignPage,
         "the request comes from a page that this node has not served",
         "use the command line, or a client that is no browser",
     );

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   server.rs   the accept loop: bounded, with time-outs, and stopped in order
+//!   code.rs     every kind of failure, with its HTTP status and its exit code
 //!   problem.rs  every error, as application/problem+json (RFC 9457)
+//!   routes.rs   a router from a table, which answers for all other paths with that table
 //!   guard.rs    what holds for every request: time-out, no strangers' pages, problems only
 //!   control/    the control interface: status, look-ups, records, health, metrics, leaving
 //! ```
@@ -11,11 +13,16 @@
 //! stands beside `control/` and shares the rest. Nothing here reaches into a node by another
 //! way, reads a configuration or decides where to listen.
 
+mod check;
+mod code;
 pub mod control;
 mod guard;
 mod problem;
+mod routes;
 mod server;
 
+pub use check::Check;
+pub use code::{Code, Exit};
 pub use guard::guarded;
 pub use problem::Problem;
 pub use server::Server;

@@ -6,9 +6,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::control::{Check, StampText};
+use super::check::Check;
+use super::code::Code;
 use crate::host::CallError;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::{AccessError, Denied, LookupError};
+use cuerda_core::record::StampText;
 use cuerda_core::record::limits::VALUE_BYTES;
 
 /// The media type of problems.
@@ -41,71 +44,64 @@ pub struct Problem {
 impl Problem {
     /// A problem of this kind.
     #[must_use]
-    pub fn new(
-        status: StatusCode,
-        code: &str,
-        title: &str,
-        detail: impl Into<String>,
-        hint: &str,
-    ) -> Problem {
+    pub fn new(code: Code, detail: impl Into<String>, hint: impl Into<String>) -> Problem {
+        // What only commands find out is no business of a node; one that says so is at fault.
+        let internal = (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The node could not answer",
+        );
+        let (status, title) = code.answer().unwrap_or(internal);
         Problem {
             kind: format!("urn:cuerda:problem:{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
-            code: code.to_owned(),
-            hint: hint.to_owned(),
+            code: code.name().to_owned(),
+            hint: hint.into(),
             checks: Vec::new(),
             stamp: None,
         }
     }
 
+    /// Its code, unless it is one of a later release.
+    #[must_use]
+    pub fn known_code(&self) -> Option<Code> {
+        Code::named(&self.code)
+    }
+
     /// A request that makes no sense here.
     #[must_use]
-    pub fn bad_request(detail: impl Into<String>, hint: &str) -> Problem {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "The request can't be understood",
-            detail,
-            hint,
-        )
+    pub fn bad_request(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem::new(Code::BadRequest, detail, hint)
     }
 
     /// What an error response without words of its own means.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Problem {
-        let (code, title, hint) = match status {
+        let (code, hint) = match status {
             StatusCode::NOT_FOUND => (
-                "no_such_path",
-                "There is nothing at this path",
-                "the control interface has /v1/status, /v1/ring, /v1/lookup/KEY, /v1/who/KEY, \
-                 /v1/fingers, /v1/records/KEY, /v1/export, /health/live, /health/ready and \
-                 /metrics",
+                Code::NoSuchPath,
+                "compare it with the documentation of the interface",
             ),
             StatusCode::METHOD_NOT_ALLOWED => (
-                "method_not_allowed",
-                "This path does not take this method",
+                Code::MethodNotAllowed,
                 "the header `Allow` says which it takes",
             ),
             StatusCode::GATEWAY_TIMEOUT => (
-                "timed_out",
-                "The answer took too long",
+                Code::TimedOut,
                 "try again; `cuerda status` says what the node waits for",
             ),
             _ if status.is_client_error() => (
-                "bad_request",
-                "The request can't be understood",
+                Code::BadRequest,
                 "compare it with the documentation of the interface",
             ),
-            _ => (
-                "internal",
-                "The node could not answer",
-                "its log says more; try again",
-            ),
+            _ => (Code::Internal, "its log says more; try again"),
         };
         let phrase = status.canonical_reason().unwrap_or("error");
-        Problem::new(status, code, title, phrase, hint)
+        Problem {
+            status: status.as_u16(),
+            ..Problem::new(code, phrase, hint)
+        }
     }
 }
 
@@ -128,116 +124,57 @@ impl From<Box<Problem>> for Problem {
     }
 }
 
-impl From<AccessError> for Problem {
-    fn from(error: AccessError) -> Problem {
-        const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-        let (status, code, title) = match &error {
-            AccessError::Lookup(error) => return CallError::Lookup(*error).into(),
-            AccessError::Denied(Denied::Changed(_)) => (
-                StatusCode::PRECONDITION_FAILED,
-                "changed",
-                "The condition does not hold",
-            ),
-            AccessError::Denied(Denied::Limit(_)) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "limit",
-                "A limit would be exceeded",
-            ),
-            AccessError::Denied(Denied::Ahead(_)) => (
-                StatusCode::CONFLICT,
-                "clock",
-                "The clocks are too far apart",
-            ),
-            AccessError::Denied(Denied::Keys(_)) => (
-                StatusCode::INSUFFICIENT_STORAGE,
-                "full",
-                "The key's owner takes no more keys",
-            ),
-            AccessError::Denied(Denied::Beaten) => {
-                (StatusCode::CONFLICT, "beaten", "Other writes came first")
-            }
-            AccessError::Denied(Denied::TooManyWrites) | AccessError::TooManyAccesses => {
-                (UNAVAILABLE, "busy", "There is too much to do")
-            }
-            AccessError::NoOwner => (UNAVAILABLE, "no_owner", "Nobody answers for the key"),
-        };
-        let said = error.to_string();
-        let (detail, hint) = said.split_once("; ").unwrap_or((&said, "try again"));
-        let stamp = match error {
-            AccessError::Denied(Denied::Changed(stamp)) => stamp.map(StampText),
-            _ => None,
-        };
-        Problem {
-            stamp,
-            ..Problem::new(status, code, title, detail, hint)
+impl From<&LookupError> for Code {
+    fn from(error: &LookupError) -> Code {
+        match error {
+            LookupError::NotMember => Code::NotMember,
+            LookupError::NoRoute | LookupError::TooManyAsks => Code::NoRoute,
+            LookupError::Stopped => Code::FellOut,
+            LookupError::TooManyLookups => Code::Busy,
+        }
+    }
+}
+
+impl From<&AccessError> for Code {
+    fn from(error: &AccessError) -> Code {
+        match error {
+            AccessError::Lookup(error) => error.into(),
+            AccessError::Denied(Denied::Changed(_)) => Code::Changed,
+            AccessError::Denied(Denied::Limit(_)) => Code::Limit,
+            AccessError::Denied(Denied::Ahead(_)) => Code::Clock,
+            AccessError::Denied(Denied::Keys(_)) => Code::Full,
+            AccessError::Denied(Denied::Beaten) => Code::Beaten,
+            AccessError::Denied(Denied::TooManyWrites) | AccessError::TooManyAccesses => Code::Busy,
+            AccessError::NoOwner => Code::NoOwner,
+        }
+    }
+}
+
+impl From<&CallError> for Code {
+    fn from(error: &CallError) -> Code {
+        match error {
+            CallError::Lookup(error) => error.into(),
+            CallError::Access(error) => error.into(),
+            CallError::Busy => Code::Busy,
+            CallError::TimedOut(_) => Code::TimedOut,
+            CallError::Stopped => Code::Stopped,
+            CallError::Silent(_) => Code::PeerSilent,
+            CallError::Admission(_) => Code::Admission,
         }
     }
 }
 
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Problem {
-        if let CallError::Access(error) = error {
-            return error.into();
+        let stamp = match error {
+            CallError::Access(AccessError::Denied(Denied::Changed(stamp))) => stamp.map(StampText),
+            _ => None,
+        };
+        let hint = error.hint().unwrap_or_default();
+        Problem {
+            stamp,
+            ..Problem::new(Code::from(&error), error.to_string(), hint)
         }
-        const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-        const TIMEOUT: StatusCode = StatusCode::GATEWAY_TIMEOUT;
-        let (status, code, title, hint) = match &error {
-            CallError::Lookup(LookupError::NotMember) => (
-                UNAVAILABLE,
-                "not_member",
-                "The node is not a member of a ring",
-                "`cuerda status` says what it waits for",
-            ),
-            CallError::Lookup(LookupError::NoRoute | LookupError::TooManyAsks) => (
-                UNAVAILABLE,
-                "no_route",
-                "The look-up named nobody",
-                "`cuerda ring` shows which members answer",
-            ),
-            CallError::Lookup(LookupError::Stopped) => (
-                UNAVAILABLE,
-                "fell_out",
-                "The node fell out of the ring",
-                "try again; `cuerda status` says whether it is back",
-            ),
-            CallError::Lookup(LookupError::TooManyLookups) | CallError::Busy => (
-                UNAVAILABLE,
-                "busy",
-                "The node has too much to do",
-                "try again in a second",
-            ),
-            CallError::Access(_) | CallError::TimedOut(_) => (
-                TIMEOUT,
-                "timed_out",
-                "The answer took too long",
-                "try again; `cuerda status` says what the node waits for",
-            ),
-            CallError::Stopped => (
-                UNAVAILABLE,
-                "stopped",
-                "The node has stopped",
-                "start it again with `cuerda node run`",
-            ),
-            CallError::Silent(_) => (
-                TIMEOUT,
-                "peer_silent",
-                "A peer did not answer",
-                "try again when the ring has repaired itself; `cuerda ring` shows who answers",
-            ),
-            CallError::Admission(_) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "admission",
-                "The keys or secrets can't be read",
-                "mend the file that the detail names; until then the old ones hold",
-            ),
-        };
-        let said = error.to_string();
-        // Errors end with the next thing to try, which here is the hint.
-        let detail = match (&error, said.split_once("; ")) {
-            (CallError::Admission(_), _) | (_, None) => said,
-            (_, Some((what, _))) => what.to_owned(),
-        };
-        Problem::new(status, code, title, detail, hint)
     }
 }
 
@@ -274,9 +211,7 @@ impl From<JsonRejection> for Problem {
 fn too_large(status: StatusCode) -> Option<Problem> {
     (status == StatusCode::PAYLOAD_TOO_LARGE).then(|| {
         Problem::new(
-            status,
-            "limit",
-            "A limit would be exceeded",
+            Code::Limit,
             format!("the body is too long; a value has {VALUE_BYTES} bytes at most"),
             "divide it among several keys",
         )

@@ -1,8 +1,10 @@
 //! What can be set on a node.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::limits;
+use crate::hint::Hint;
 
 /// A node's settings. All nodes of a ring should have the same; `successors`, `replicas` and
 /// `cluster` must, or they refuse each other.
@@ -89,8 +91,16 @@ impl Default for Config {
 pub struct ConfigError {
     /// The name of the setting, as in [`Config`].
     pub key: &'static str,
-    /// What is wrong with it and what would be right.
+    /// What is wrong with it.
     pub problem: String,
+    /// What to do about it, where that is not plain.
+    pub hint: Option<&'static str>,
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        self.hint.map(Cow::Borrowed)
+    }
 }
 
 impl Config {
@@ -99,15 +109,13 @@ impl Config {
     /// # Errors
     /// The first setting that does not.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let error = |key, problem: String| Err(ConfigError { key, problem });
+        let error = |key, problem: String, hint| Err(ConfigError { key, problem, hint });
         let range = |key, value: u8, least: u8, most: u8| {
             if (least..=most).contains(&value) {
                 Ok(())
             } else {
-                error(
-                    key,
-                    format!("must be between {least} and {most}, not {value}"),
-                )
+                let problem = format!("must be between {least} and {most}, not {value}");
+                error(key, problem, None)
             }
         };
         range("successors", self.successors, 1, limits::SUCCESSORS)?;
@@ -118,14 +126,19 @@ impl Config {
             return error(
                 "replicas",
                 format!(
-                    "is {}, more than the {} successors; records are kept on successors, so raise \
-                     `successors` or lower `replicas`",
+                    "is {}, more than the {} successors",
                     self.replicas, self.successors
                 ),
+                Some("records are kept on successors: raise `successors` or lower `replicas`"),
             );
         }
         if let Some(acks) = self.acks {
-            range("acks", acks, 1, self.replicas)?;
+            let hint =
+                "no more than `replicas` nodes hold a record: lower `acks` or raise `replicas`";
+            range("acks", acks, 1, self.replicas).map_err(|error| ConfigError {
+                hint: Some(hint),
+                ..error
+            })?;
         }
         let repair_every = ("repair_every", self.repair_every());
         for (key, duration) in [
@@ -138,7 +151,11 @@ impl Config {
             ("found_after", self.found_after),
         ] {
             if duration < limits::SHORTEST {
-                return error(key, format!("must be at least {:?}", limits::SHORTEST));
+                return error(
+                    key,
+                    format!("must be at least {:?}", limits::SHORTEST),
+                    None,
+                );
             }
         }
         if self.request_timeout_max < self.request_timeout {
@@ -148,6 +165,7 @@ impl Config {
                     "is {:?}, less than `request_timeout`, which is {:?}",
                     self.request_timeout_max, self.request_timeout
                 ),
+                Some("raise `request_timeout_max` or lower `request_timeout`"),
             );
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! What clients ask of records, and what they are told.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::LookupError;
 use super::limits;
+use crate::hint::Hint;
 use crate::record::{LimitError, Record, Stamp, TooFarAhead, Value};
 use crate::ring::{Id, Peer};
 
@@ -106,7 +108,7 @@ pub struct Fetched {
 pub enum Denied {
     /// The condition does not hold.
     #[error(
-        "the condition does not hold: {}; read again and decide anew",
+        "the condition does not hold: {}",
         .0.map_or_else(|| "the field is not there".to_owned(), |stamp| format!("the field has the stamp {stamp}"))
     )]
     Changed(Option<Stamp>),
@@ -117,19 +119,13 @@ pub enum Denied {
     #[error(transparent)]
     Ahead(#[from] TooFarAhead),
     /// The owner has as many keys as it may.
-    #[error(
-        "the key's owner holds {0} keys already, which is its `keys_max`; raise that, add nodes \
-         or delete keys"
-    )]
+    #[error("the key's owner holds {0} keys already, which is its `keys_max`")]
     Keys(u32),
     /// Other writes won over it, however often it was stamped anew.
-    #[error("other writes of this field kept coming first; try again")]
+    #[error("other writes of this field kept coming first")]
     Beaten,
     /// As many writes are open at the owner as it will hold.
-    #[error(
-        "{} writes are open at the key's owner already; wait for some to end",
-        limits::WRITES
-    )]
+    #[error("{} writes are open at the key's owner already", limits::WRITES)]
     TooManyWrites,
 }
 
@@ -144,15 +140,33 @@ pub enum AccessError {
     Denied(#[from] Denied),
     /// Nobody would answer for the key in all the time that was tried: its owner is changing, or
     /// out of reach.
-    #[error(
-        "nobody answered for the key in time, its owner may be changing; try again when the ring \
-         has repaired itself"
-    )]
+    #[error("nobody answered for the key in time, its owner may be changing")]
     NoOwner,
     /// As many operations of clients are open as this node will hold.
-    #[error(
-        "{} operations are open here already; wait for some to end",
-        limits::ACCESSES
-    )]
+    #[error("{} operations are open here already", limits::ACCESSES)]
     TooManyAccesses,
+}
+
+impl Hint for Denied {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            Denied::Changed(_) => "read again and decide anew",
+            Denied::Limit(error) => return error.hint(),
+            Denied::Ahead(error) => return error.hint(),
+            Denied::Keys(_) => "raise that, add nodes or delete keys",
+            Denied::Beaten => "try again",
+            Denied::TooManyWrites => "wait for some to end",
+        }))
+    }
+}
+
+impl Hint for AccessError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            AccessError::Lookup(error) => error.hint(),
+            AccessError::Denied(error) => error.hint(),
+            AccessError::NoOwner => Some("try again when the ring has repaired itself".into()),
+            AccessError::TooManyAccesses => Some("wait for some to end".into()),
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! What keeps two nodes apart.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::versions::VersionsApart;
+use crate::hint::Hint;
 
 /// Why two nodes can't belong to one ring.
 #[derive(
@@ -24,13 +27,13 @@ pub enum Refusal {
     #[error("{0}")]
     Version(VersionsApart),
     /// They belong to clusters of different names.
-    #[error("it belongs to another cluster; check the cluster's name on both")]
+    #[error("it belongs to another cluster")]
     Cluster,
     /// They keep successor lists of different lengths.
-    #[error("it keeps another number of successors; set `successors` alike on all nodes")]
+    #[error("it keeps another number of successors")]
     Successors,
     /// They hold records on different numbers of nodes.
-    #[error("it keeps another number of replicas; set `replicas` alike on all nodes")]
+    #[error("it keeps another number of replicas")]
     Replicas,
 }
 
@@ -42,5 +45,16 @@ impl Refusal {
             Refusal::Version(apart) => Refusal::Version(apart.mirrored()),
             other => other,
         }
+    }
+}
+
+impl Hint for Refusal {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            Refusal::Version(apart) => return apart.hint(),
+            Refusal::Cluster => "check the cluster's name on both",
+            Refusal::Successors => "set `successors` alike on all nodes",
+            Refusal::Replicas => "set `replicas` alike on all nodes",
+        }))
     }
 }

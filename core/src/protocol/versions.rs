@@ -8,9 +8,12 @@
 //! releases: neither ever changes its form. Whatever else is new goes into new kinds of messages,
 //! and is sent only to those who have the version for it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::hint::Hint;
 
 /// The versions of the protocol that somebody understands, these two included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,7 +67,7 @@ impl fmt::Display for Versions {
     Deserialize,
     thiserror::Error,
 )]
-#[error("it speaks {theirs} of the protocol and this node {ours}; upgrade {}", self.behind())]
+#[error("it speaks {theirs} of the protocol and this node {ours}")]
 pub struct VersionsApart {
     /// Those of the side that says so.
     pub ours: Versions,
@@ -81,13 +84,15 @@ impl VersionsApart {
             theirs: self.ours,
         }
     }
+}
 
-    fn behind(&self) -> &'static str {
-        if self.theirs.newest < self.ours.newest {
-            "the other node"
+impl Hint for VersionsApart {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(if self.theirs.newest < self.ours.newest {
+            "upgrade the other node"
         } else {
-            "this node"
-        }
+            "upgrade this node"
+        }))
     }
 }
 
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn a_refusal_says_both_ranges_and_whom_to_upgrade() {
         let apart = from_to(1, 2).common(from_to(3, 5)).unwrap_err();
-        let told = [apart, apart.mirrored()].map(|apart| apart.to_string());
+        let told = [apart, apart.mirrored()].map(|apart| apart.with_hint());
         insta::assert_snapshot!(told.join("\n"), @r"
         it speaks versions 3 to 5 of the protocol and this node versions 1 to 2; upgrade this node
         it speaks versions 1 to 2 of the protocol and this node versions 3 to 5; upgrade the other node

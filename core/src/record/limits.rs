@@ -2,9 +2,12 @@
 //! issued, never where records are merged: two halves of a ring may each stay within the bounds
 //! and exceed them together, and nothing may be lost for that.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Field, Record};
+use crate::hint::Hint;
 
 /// The longest name of a field, in bytes.
 pub const NAME_BYTES: usize = 255;
@@ -30,23 +33,31 @@ const _: () = assert!(MARK_STEP * 1000 <= SKEW_MAX);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum LimitError {
     /// [`NAME_BYTES`].
-    #[error("the field's name has {0} bytes and {NAME_BYTES} are the most; choose a shorter one")]
+    #[error("the field's name has {0} bytes and {NAME_BYTES} are the most")]
     NameBytes(usize),
     /// [`VALUE_BYTES`].
-    #[error("the value has {0} bytes and {VALUE_BYTES} are the most; divide it among several keys")]
+    #[error("the value has {0} bytes and {VALUE_BYTES} are the most")]
     ValueBytes(usize),
     /// [`FIELDS`].
     #[error(
         "the record would have {0} fields and {FIELDS} are the most, deleted ones counted until \
-         they are collected; use several keys"
+         they are collected"
     )]
     Fields(usize),
     /// [`RECORD_BYTES`].
-    #[error(
-        "the record would have {0} bytes and {RECORD_BYTES} are the most; delete fields or use \
-         several keys"
-    )]
+    #[error("the record would have {0} bytes and {RECORD_BYTES} are the most")]
     RecordBytes(usize),
+}
+
+impl Hint for LimitError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            LimitError::NameBytes(_) => "choose a shorter one",
+            LimitError::ValueBytes(_) => "divide it among several keys",
+            LimitError::Fields(_) => "use several keys",
+            LimitError::RecordBytes(_) => "delete fields or use several keys",
+        }))
+    }
 }
 
 /// Whether `field` may be written under `name` into `record`, as the issuer of the write has it.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::limits::{NAME_BYTES, VALUE_BYTES};
 use super::{Field, LimitError, NoStamp, Record, Stamp};
+use crate::hint::Hint;
 use crate::ring::Id;
 
 /// A stamp as text: `1700000000000.3@a9993e364706816aba3e25717850c26c9cd0d89d`.
@@ -43,7 +44,9 @@ impl Serialize for StampText {
 impl<'de> Deserialize<'de> for StampText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<StampText, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        // Whoever reads JSON by hand gets one sentence.
+        let stamp = text.parse();
+        stamp.map_err(|error: NoStamp| D::Error::custom(error.with_hint()))
     }
 }
 

@@ -23,12 +23,14 @@
 //!
 //! Clocks of nodes may thus differ by up to the bound, an hour, without a write being refused.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::limits;
+use crate::hint::Hint;
 use crate::ring::Id;
 
 /// Names a write and orders it among all others: of two writes to a field the one with the
@@ -99,8 +101,14 @@ impl FromStr for Stamp {
 
 /// Text that is no stamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no stamp; write it as it was told, MILLISECONDS.COUNTER@NODE")]
+#[error("{0:?} is no stamp")]
 pub struct NoStamp(pub String);
+
+impl Hint for NoStamp {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some("write it as it was told, MILLISECONDS.COUNTER@NODE".into())
+    }
+}
 
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,8 +120,7 @@ impl fmt::Debug for Stamp {
 /// it. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[error(
-    "the stamp {stamp} is {by} ms ahead of this machine's clock and {} ms are allowed; set this \
-     machine's clock right, or that of the node in the stamp, and try again",
+    "the stamp {stamp} is {by} ms ahead of this machine's clock and {} ms are allowed",
     limits::SKEW_MAX
 )]
 pub struct TooFarAhead {
@@ -121,6 +128,14 @@ pub struct TooFarAhead {
     pub stamp: Stamp,
     /// How far it is ahead of the wall clock, in milliseconds.
     pub by: u64,
+}
+
+impl Hint for TooFarAhead {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = "set this machine's clock right, or that of the node in the stamp, and try \
+                    again";
+        Some(hint.into())
+    }
 }
 
 /// Issues stamps: each above all that it issued or saw, whatever the wall clock does and across

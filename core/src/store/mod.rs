@@ -24,8 +24,11 @@ pub mod staged;
 pub use index::Index;
 pub use memory::MemoryStore;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
+use crate::hint::Hint;
 use crate::record::{Holdings, Record};
 use crate::ring::Id;
 
@@ -103,8 +106,12 @@ pub struct Batch {
 
 /// A record that is not what was written: its checksum says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the record of key {0} is damaged on this node's disk; it is fetched again from a replica. \
-     Check the disk: others may follow"
-)]
+#[error("the record of key {0} is damaged on this node's disk")]
 pub struct Damaged(pub Id);
+
+impl Hint for Damaged {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = "it is fetched again from another holder, but check the disk: others may follow";
+        Some(hint.into())
+    }
+}

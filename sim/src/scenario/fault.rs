@@ -110,103 +110,141 @@ fn what(
     crowd: Crowd,
     problems: &mut Problems,
 ) -> Result<FaultKind, Reported> {
-    let nodes = |key: &str, problems: &mut Problems| -> Result<Selector, Reported> {
-        let help = format!("say which nodes, as in `{key} = \"20%\"`");
-        let entry = section.require(key, problems, &help)?;
-        selector(&entry, crowd, problems)
-    };
-    let require = |key: &str, problems: &mut Problems, help: &str| -> Result<Entry, Reported> {
-        section.require(key, problems, help)
-    };
-    Ok(match name {
-        "crash" => {
-            let nodes = nodes("nodes", problems);
-            let disk = section
-                .get("disk")
-                .map(|entry| entry.word(problems, &[("kept", Disk::Kept), ("lost", Disk::Lost)]))
-                .transpose();
-            FaultKind::Crash {
-                nodes: nodes?,
-                disk: disk?.unwrap_or(Disk::Kept),
-            }
-        }
-        "pause" => FaultKind::Pause {
-            nodes: nodes("nodes", problems)?,
-        },
-        "partition" => {
-            let help = "name the parts, as in `split = [\"arc(0..0.5)\", \"rest\"]`";
-            let entry = require("split", problems, help)?;
-            FaultKind::Partition {
-                split: parts(&entry, crowd, problems)?,
-            }
-        }
-        "one_way" => {
-            let from = nodes("from", problems);
-            let to = nodes("to", problems);
-            FaultKind::OneWay {
-                from: from?,
-                to: to?,
-            }
-        }
-        "slow" => {
-            let nodes = nodes("nodes", problems);
-            let help = "say what each message takes longer, as in `extra = \"200ms\"`";
-            let extra = require("extra", problems, help).and_then(|entry| entry.duration(problems));
-            FaultKind::Slow {
-                nodes: nodes?,
-                extra: extra?,
-            }
-        }
-        "loss" => {
-            let nodes = nodes("nodes", problems);
-            let help = "say which share of messages is lost, as in `share = 0.1`";
-            let share = require("share", problems, help).and_then(|entry| entry.share(problems));
-            FaultKind::Loss {
-                nodes: nodes?,
-                share: share?,
-            }
-        }
-        "reset" => {
-            let nodes = nodes("nodes", problems);
-            let help = "say after how many bytes, as in `after = 100`; 0, the default: at once";
-            let after = section
-                .get("after")
-                .map(|entry| entry.whole(problems, 0..=u64::from(u32::MAX), help))
-                .transpose();
-            FaultKind::Reset {
-                nodes: nodes?,
-                after: after?.unwrap_or(0),
-            }
-        }
-        "skew" => {
-            let nodes = nodes("nodes", problems);
-            let help = "say by how much, as in `by = \"5s\"` or `by = \"-5s\"`";
-            let by = require("by", problems, help).and_then(|entry| skew(&entry, problems));
-            FaultKind::Skew {
-                nodes: nodes?,
-                by_ms: by?,
-            }
-        }
-        "disk" => {
-            let nodes = nodes("nodes", problems);
-            let what = disk_fault(section, problems);
-            FaultKind::Disk {
-                nodes: nodes?,
-                what: what?,
-            }
-        }
-        "leave" => FaultKind::Leave {
-            nodes: nodes("nodes", problems)?,
-        },
-        "join" => {
-            let help = "say how many join, as in `count = 100`";
-            let entry = require("count", problems, help)?;
-            let count = entry.whole(problems, 1..=u64::from(MOST_NODES), help)?;
-            FaultKind::Join {
-                count: u32::try_from(count).expect("bounded by MOST_NODES"),
-            }
-        }
+    match name {
+        "crash" => crash(section, crowd, problems),
+        "pause" => pause(section, crowd, problems),
+        "partition" => partition(section, crowd, problems),
+        "one_way" => one_way(section, crowd, problems),
+        "slow" => slow(section, crowd, problems),
+        "loss" => loss(section, crowd, problems),
+        "reset" => reset(section, crowd, problems),
+        "skew" => skew(section, crowd, problems),
+        "disk" => disk(section, crowd, problems),
+        "leave" => leave(section, crowd, problems),
+        "join" => join(section, problems),
         _ => unreachable!("`schema::FAULTS` names each kind, and its names come in here"),
+    }
+}
+
+/// The nodes that `key` names.
+fn nodes(
+    section: &Section,
+    key: &str,
+    crowd: Crowd,
+    problems: &mut Problems,
+) -> Result<Selector, Reported> {
+    let help = format!("say which nodes, as in `{key} = \"20%\"`");
+    let entry = section.require(key, problems, &help)?;
+    selector(&entry, crowd, problems)
+}
+
+fn crash(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems);
+    let disk = section
+        .get("disk")
+        .map(|entry| entry.word(problems, &[("kept", Disk::Kept), ("lost", Disk::Lost)]))
+        .transpose();
+    Ok(FaultKind::Crash {
+        nodes: nodes?,
+        disk: disk?.unwrap_or(Disk::Kept),
+    })
+}
+
+fn pause(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems)?;
+    Ok(FaultKind::Pause { nodes })
+}
+
+fn partition(
+    section: &Section,
+    crowd: Crowd,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
+    let help = "name the parts, as in `split = [\"arc(0..0.5)\", \"rest\"]`";
+    let entry = section.require("split", problems, help)?;
+    let split = parts(&entry, crowd, problems)?;
+    Ok(FaultKind::Partition { split })
+}
+
+fn one_way(
+    section: &Section,
+    crowd: Crowd,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
+    let from = nodes(section, "from", crowd, problems);
+    let to = nodes(section, "to", crowd, problems);
+    Ok(FaultKind::OneWay {
+        from: from?,
+        to: to?,
+    })
+}
+
+fn slow(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems);
+    let help = "say what each message takes longer, as in `extra = \"200ms\"`";
+    let extra = section.require("extra", problems, help);
+    let extra = extra.and_then(|entry| entry.duration(problems));
+    Ok(FaultKind::Slow {
+        nodes: nodes?,
+        extra: extra?,
+    })
+}
+
+fn loss(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems);
+    let help = "say which share of messages is lost, as in `share = 0.1`";
+    let share = section.require("share", problems, help);
+    let share = share.and_then(|entry| entry.share(problems));
+    Ok(FaultKind::Loss {
+        nodes: nodes?,
+        share: share?,
+    })
+}
+
+fn reset(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems);
+    let help = "say after how many bytes, as in `after = 100`; 0, the default: at once";
+    let after = section
+        .get("after")
+        .map(|entry| entry.whole(problems, 0..=u64::from(u32::MAX), help))
+        .transpose();
+    Ok(FaultKind::Reset {
+        nodes: nodes?,
+        after: after?.unwrap_or(0),
+    })
+}
+
+fn skew(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems);
+    let help = "say by how much, as in `by = \"5s\"` or `by = \"-5s\"`";
+    let by = section.require("by", problems, help);
+    let by = by.and_then(|entry| signed_milliseconds(&entry, problems));
+    Ok(FaultKind::Skew {
+        nodes: nodes?,
+        by_ms: by?,
+    })
+}
+
+fn disk(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems);
+    let what = disk_fault(section, problems);
+    Ok(FaultKind::Disk {
+        nodes: nodes?,
+        what: what?,
+    })
+}
+
+fn leave(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let nodes = nodes(section, "nodes", crowd, problems)?;
+    Ok(FaultKind::Leave { nodes })
+}
+
+fn join(section: &Section, problems: &mut Problems) -> Result<FaultKind, Reported> {
+    let help = "say how many join, as in `count = 100`";
+    let entry = section.require("count", problems, help)?;
+    let count = entry.whole(problems, 1..=u64::from(MOST_NODES), help)?;
+    Ok(FaultKind::Join {
+        count: u32::try_from(count).expect("bounded by MOST_NODES"),
     })
 }
 
@@ -227,33 +265,40 @@ fn disk_fault(section: &Section, problems: &mut Problems) -> Result<DiskFault, R
             ));
         }
     }
-    Ok(match what {
-        "fails" => DiskFault::Fails,
-        "torn" => DiskFault::Torn,
-        "flip" => {
-            let help = "say in how many records of each node, as in `count = 10`; default 1";
-            let count = section.get("count").map_or(Ok(1), |entry| {
-                entry.whole(problems, 1..=u64::from(u32::MAX), help)
-            });
-            if let Some(entry) = section.get("for") {
-                return Err(problems.report(
-                    entry.key_span,
-                    "a flipped bit stays flipped",
-                    "leave `for` out",
-                ));
-            }
-            DiskFault::Flip(u32::try_from(count?).expect("bounded by 32 bits"))
-        }
-        _ => {
-            let help = "say how long a commit takes, as in `extra = \"20ms\"`";
-            let extra = section.require("extra", problems, help)?;
-            DiskFault::Slow(extra.duration(problems)?)
-        }
-    })
+    match what {
+        "fails" => Ok(DiskFault::Fails),
+        "torn" => Ok(DiskFault::Torn),
+        "flip" => flip(section, problems),
+        _ => slow_disk(section, problems),
+    }
+}
+
+/// Bits that change in stored records.
+fn flip(section: &Section, problems: &mut Problems) -> Result<DiskFault, Reported> {
+    let help = "say in how many records of each node, as in `count = 10`; default 1";
+    let count = section.get("count").map_or(Ok(1), |entry| {
+        entry.whole(problems, 1..=u64::from(u32::MAX), help)
+    });
+    if let Some(entry) = section.get("for") {
+        return Err(problems.report(
+            entry.key_span,
+            "a flipped bit stays flipped",
+            "leave `for` out",
+        ));
+    }
+    let count = u32::try_from(count?).expect("bounded by 32 bits");
+    Ok(DiskFault::Flip(count))
+}
+
+/// Commits that take their time.
+fn slow_disk(section: &Section, problems: &mut Problems) -> Result<DiskFault, Reported> {
+    let help = "say how long a commit takes, as in `extra = \"20ms\"`";
+    let extra = section.require("extra", problems, help)?;
+    extra.duration(problems).map(DiskFault::Slow)
 }
 
 /// A duration in whole milliseconds that may have a minus sign.
-fn skew(entry: &Entry, problems: &mut Problems) -> Result<i64, Reported> {
+fn signed_milliseconds(entry: &Entry, problems: &mut Problems) -> Result<i64, Reported> {
     const HELP: &str = "write a duration, as in \"5s\", or \"-5s\" for clocks that are slow";
     let text = entry.text(problems, HELP)?;
     let (sign, amount) = match text.trim_start().strip_prefix('-') {

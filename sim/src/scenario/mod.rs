@@ -7,6 +7,7 @@
 mod diagnostic;
 mod expect;
 mod fault;
+mod frame;
 mod node;
 mod parse;
 pub mod quantity;

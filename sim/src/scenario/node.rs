@@ -106,10 +106,7 @@ fn fits_together(
     let (other, message, help) = match error.key {
         "replicas" => (
             "successors",
-            format!(
-                "`replicas` is {}, more than the {} successors",
-                config.replicas, config.successors
-            ),
+            error.to_string(),
             "records are kept on successors: raise `successors` or lower `replicas`",
         ),
         "acks" => (

@@ -11,6 +11,7 @@ use cuerda_core::chord::Config;
 use toml::de::DeValue;
 
 use super::diagnostic::{Diagnostic, Problems, Reported};
+use super::frame::Frame;
 use super::section::{Entry, Section};
 use super::selector::Crowd;
 use super::suggest::{listed, nearest};
@@ -167,15 +168,6 @@ fn place_of_nodes(top: &Section) -> std::ops::Range<usize> {
         _ => None,
     };
     nodes.map_or(0..0, toml::Spanned::span)
-}
-
-/// What the sections need to know of the whole; missing where it could not be read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    /// When the run ends.
-    pub(super) end: Option<Duration>,
-    /// How many nodes there are at t = 0.
-    pub(super) nodes: Option<u32>,
 }
 
 /// The section that stands at most once under `key`.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::diagnostic::{Problems, Reported};
-use super::parse::Frame;
-use super::quantity::FASTEST;
+use super::frame::Frame;
 use super::schema;
 use super::section::{Entry, Section};
 use super::{Churn, Latency, Network};
@@ -116,7 +115,7 @@ pub(super) fn churn(
     let mut each = |key| match section.get(key) {
         Some(entry) => {
             said = true;
-            rate(&entry, frame, problems)
+            frame.rate(&entry, problems)
         }
         None => Ok(0.0),
     };
@@ -128,7 +127,7 @@ pub(super) fn churn(
             "say how often nodes `join`, `leave` or `crash`, as in `join = \"0.05/s\"`",
         );
     }
-    let (from, until) = window(section, frame, problems)?;
+    let (from, until) = frame.window(section, problems)?;
     Ok(Churn {
         join: join?,
         leave: leave?,
@@ -136,47 +135,4 @@ pub(super) fn churn(
         from,
         until,
     })
-}
-
-/// A rate over the whole ring.
-pub(super) fn rate(entry: &Entry, frame: Frame, problems: &mut Problems) -> Result<f64, Reported> {
-    let rate = entry.rate(problems)?;
-    // Without a number of nodes the scenario is refused anyway.
-    let whole = rate.over(frame.nodes.unwrap_or(1));
-    if whole > FASTEST {
-        return Err(entry.wrong(
-            problems,
-            format!("`{}` is {whole} a second over the whole ring", entry.key),
-            format!("the greatest is {FASTEST} a second"),
-        ));
-    }
-    Ok(whole)
-}
-
-/// From when until when something goes on; all the time by default.
-pub(super) fn window(
-    section: &Section,
-    frame: Frame,
-    problems: &mut Problems,
-) -> Result<(Duration, Duration), Reported> {
-    let from = section.get("from");
-    let until = section.get("until");
-    let from_time = from.as_ref().map_or(Ok(Duration::ZERO), |entry| {
-        entry.moment(problems, frame.end)
-    });
-    let until_time = until.as_ref().map_or(frame.end.ok_or(Reported), |entry| {
-        entry.moment(problems, frame.end)
-    });
-    let (from_time, until_time) = (from_time?, until_time?);
-    if from_time >= until_time {
-        let place = until
-            .or(from)
-            .map_or(section.span.clone(), |entry| entry.value.span());
-        return Err(problems.report(
-            place,
-            "this ends before it begins",
-            "`from` must be before `until`, which is the end of the run by default",
-        ));
-    }
-    Ok((from_time, until_time))
 }

@@ -4,10 +4,9 @@ use cuerda_core::record::limits::VALUE_BYTES;
 use toml::de::DeValue;
 
 use super::diagnostic::{Problems, Reported};
-use super::parse::Frame;
+use super::frame::Frame;
 use super::schema::{WORKLOAD_COMMON, WORKLOADS, keys_of_all};
 use super::section::{Entry, Section};
-use super::traffic::{rate, window};
 use super::{Access, Workload, WorkloadKind};
 
 /// The most keys of a workload.
@@ -41,8 +40,8 @@ pub(super) fn workload(
         .and_then(|kind| what(section, kind, problems));
     let rate = section
         .require("rate", problems, "say how often, as in `rate = \"1/s\"`")
-        .and_then(|entry| rate(&entry, frame, problems));
-    let window = window(section, frame, problems);
+        .and_then(|entry| frame.rate(&entry, problems));
+    let window = frame.window(section, problems);
     let (from, until) = window?;
     Ok(Workload {
         kind: kind?,

@@ -27,6 +27,7 @@ pub(crate) const CORE_HOUSE: House = House {
     floors: &[
         ("ring", 0),
         ("record", 0),
+        ("hint", 0),
         ("store", 1),
         ("protocol", 2),
         ("chord", 3),

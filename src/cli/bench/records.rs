@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cuerda::Hint as _;
 use cuerda::host::{CallError, Handle};
 use cuerda::node::Write;
 use cuerda::record::Stamp;
@@ -264,7 +265,7 @@ async fn get(handle: &Handle, key: Id, value: &Arc<[u8]>, sum: &mut Sum) -> Resu
 }
 
 fn words(error: CallError) -> String {
-    error.to_string()
+    error.with_hint()
 }
 
 fn shown(measured: &Measured, ring: Ring) -> String {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cuerda::Hint as _;
 use cuerda::host::events::Detail;
 use cuerda::host::successors_needed;
 use cuerda::node;
@@ -181,29 +182,16 @@ fn node(settings: &Settings, config: &node::Config, problems: &mut Vec<Problem>)
         return;
     };
     // The other setting of the pair, where this one does not go with it.
-    let said = error.to_string();
-    let (other, message, help) = match error.key {
-        "replicas" if config.replicas > config.successors => (
-            "successors",
-            format!(
-                "`replicas` is {}, more than the {} successors",
-                config.replicas, config.successors
-            ),
-            "records are kept on successors: raise `successors` or lower `replicas`",
-        ),
-        "acks" => (
-            "replicas",
-            said,
-            "no more than `replicas` nodes hold a record: lower `acks` or raise `replicas`",
-        ),
-        "request_timeout_max" => (
-            "request_timeout",
-            said,
-            "raise `request_timeout_max` or lower `request_timeout`",
-        ),
-        key => (key, said, "leave it out for the default"),
+    let other = match error.key {
+        "replicas" if config.replicas > config.successors => "successors",
+        "acks" => "replicas",
+        "request_timeout_max" => "request_timeout",
+        key => key,
     };
-    let wrong = Wrong::new(message, help);
+    let help = error
+        .hint()
+        .unwrap_or("leave it out for the default".into());
+    let wrong = Wrong::new(error.to_string(), help);
     report(settings, &[error.key, other], wrong, problems);
 }
 

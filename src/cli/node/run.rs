@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cuerda::Hint as _;
 use cuerda::host::Ended;
 use cuerda::host::events::{Lines, Reporter};
 use cuerda::http::control::Reload;
@@ -153,7 +154,7 @@ async fn stop(
         }
     };
     if let Err(error) = told {
-        tracing::warn!("{error}");
+        tracing::warn!("{}", error.with_hint());
     }
     service.ended().await
 }
@@ -252,6 +253,9 @@ async fn read_again(service: &Service, reload: &Reload) {
     };
     match service.handle.admit(admission).await {
         Ok(closed) => tracing::info!(closed, "keys and secrets were read again"),
-        Err(error) => tracing::error!("keys and secrets stay as they were: {error}"),
+        Err(error) => {
+            let error = error.with_hint();
+            tracing::error!("keys and secrets stay as they were: {error}");
+        }
     }
 }

@@ -162,7 +162,7 @@ fn what_is_damaged_is_named_and_can_be_removed() {
         let error = DataDirectory::open(folder.path()).unwrap_err();
         assert!(matches!(error, DataError::Damaged { .. }), "{error}");
         let mend = format!("rm {}", file.display());
-        assert!(error.to_string().contains(&mend), "{error}");
+        assert!(error.with_hint().contains(&mend), "{error}");
         assert_eq!(
             fs::read(&file).unwrap(),
             bytes,

@@ -1,5 +1,6 @@
 //! How a host comes up.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use crate::host::sqlite::StoreError;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
+use cuerda_core::Hint;
 use cuerda_core::chord::{ConfigError, Input, Node, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
 
@@ -36,13 +38,10 @@ use cuerda_core::ring::{Id, Peer};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address can't be listened on.
-    #[error("can't listen on {0}: {1}; choose another address, or stop who uses it")]
+    #[error("can't listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
     /// Others could not reach it at this address.
-    #[error(
-        "nobody can reach a node at {0}; say where others reach it by `advertise`, as in \
-         `--advertise 192.0.2.7:4000`"
-    )]
+    #[error("nobody can reach a node at {0}")]
     Advertise(SocketAddr),
     /// A setting is out of range.
     #[error(transparent)]
@@ -52,10 +51,7 @@ pub enum StartError {
     VirtualNodes(u8),
     /// The holders of a record, which are different processes, may lie behind more nodes than an
     /// owner knows: how many successors there must be.
-    #[error(
-        "with so many virtual nodes and `replicas` the list of successors must be {0} long; raise \
-         `successors` on all nodes, or lower `virtual_nodes` or `replicas`"
-    )]
+    #[error("with so many virtual nodes and `replicas` the list of successors must be {0} long")]
     Successors(u16),
     /// The key can't be used for TLS.
     #[error("the key can't be used for TLS: {0}")]
@@ -63,6 +59,23 @@ pub enum StartError {
     /// The records can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Hint for StartError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            StartError::Listen(..) => "choose another address, or stop who uses it",
+            StartError::Advertise(_) => {
+                "say where others reach it by `advertise`, as in `--advertise 192.0.2.7:4000`"
+            }
+            StartError::Successors(_) => {
+                "raise `successors` on all nodes, or lower `virtual_nodes` or `replicas`"
+            }
+            StartError::Config(error) => return error.hint(),
+            StartError::Store(error) => return error.hint(),
+            StartError::VirtualNodes(_) | StartError::Tls(_) => return None,
+        }))
+    }
 }
 
 impl<S: Sockets, H: Hooks> Host<S, H> {

@@ -12,7 +12,7 @@ use crate::host::handle::{Call, Returns};
 use crate::host::hex;
 use crate::host::hooks::Hooks;
 use crate::host::sockets::Sockets;
-use crate::host::status::{Answer, FingerRow, Hop, NodeStatus, Status};
+use crate::host::status::{FingerRow, Hop, LookupAnswer, NodeStatus, Status};
 use crate::host::timers::Due;
 use cuerda_core::chord::{
     Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Standing,
@@ -45,7 +45,7 @@ pub(super) struct Clients {
 struct OpenLookup {
     key: Id,
     began: Instant,
-    returns: Returns<Result<Answer, LookupError>>,
+    returns: Returns<Result<LookupAnswer, LookupError>>,
 }
 
 impl Clients {
@@ -77,7 +77,7 @@ impl Clients {
         let Some(open) = self.lookups.remove(&token) else {
             return;
         };
-        let answer = result.map(|found| Answer {
+        let answer = result.map(|found| LookupAnswer {
             key: open.key,
             owner: found.owner,
             hops: found.hops,
@@ -171,7 +171,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    fn look_up(&mut self, key: Id, traced: bool, returns: Returns<Result<Answer, LookupError>>) {
+    fn look_up(
+        &mut self,
+        key: Id,
+        traced: bool,
+        returns: Returns<Result<LookupAnswer, LookupError>>,
+    ) {
         Counters::add(&self.counters.lookups);
         let clients = &mut self.clients;
         clients.next_lookup += 1;

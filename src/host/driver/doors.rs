@@ -19,6 +19,7 @@ use crate::host::links::Link;
 use crate::host::port::fraction;
 use crate::host::seeds::News;
 use crate::host::sockets::Sockets;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::Input;
 use cuerda_core::ring::{Address, Peer};
 
@@ -96,11 +97,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             | Refused::Cluster
             | Refused::AnotherKey => {
                 Counters::add(&self.counters.connections_refused);
-                tracing::warn!(%from, "refused a connection: {error}");
+                tracing::warn!(%from, "refused a connection: {}", error.with_hint());
             }
             _ => {
                 Counters::add(&self.counters.handshakes_failed);
-                tracing::debug!(%from, "a connection came to nothing: {error}");
+                tracing::debug!(%from, "a connection came to nothing: {}", error.with_hint());
             }
         }
     }
@@ -122,7 +123,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                     Some(Cause::Silence) => Counters::add(&self.counters.dials_silent),
                     None => {}
                 }
-                tracing::debug!(%address, "can't connect: {error}");
+                tracing::debug!(%address, "can't connect: {}", error.with_hint());
                 let jitter = fraction(&mut self.random);
                 let lost = self.links.dial_failed(address, self.now, jitter);
                 Counters::add_many(&self.counters.letters_dropped, lost as u64);

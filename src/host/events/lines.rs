@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::mpsc;
 
 use super::line::{Line, What};
-use super::reporter::{Backlog, Queued, now};
+use super::queue::{Backlog, Queued, now};
 
 /// Lines written before the next look at the queue.
 const BATCH: usize = 1024;

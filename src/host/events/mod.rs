@@ -13,6 +13,7 @@
 
 mod line;
 mod lines;
+mod queue;
 mod reporter;
 #[cfg(test)]
 mod tests;

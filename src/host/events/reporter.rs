@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, Ready, ready};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::mpsc;
 
 use super::line::{By, Committed, Line, What};
 use super::lines::Lines;
+use super::queue::{Backlog, Queued, now};
 use crate::host::hooks::Hooks;
 use crate::host::{hex, limits};
 use cuerda_core::chord::{Event, Node};
@@ -39,24 +39,6 @@ struct Reporting {
     on_their_way: BTreeMap<Id, VecDeque<Batch>>,
     queue: mpsc::Sender<Queued>,
     backlog: Arc<Backlog>,
-}
-
-/// A line that waits to be written.
-#[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) line: Line,
-    pub(super) weight: usize,
-    /// How many found no room between the one before and this.
-    pub(super) missed: u64,
-}
-
-/// What both ends know of the queue.
-#[derive(Debug, Default)]
-pub(super) struct Backlog {
-    /// What waits, in bytes.
-    pub(super) weight: AtomicUsize,
-    /// How many lines found no room since the last that did.
-    pub(super) missed: AtomicU64,
 }
 
 impl Reporter {
@@ -170,15 +152,4 @@ impl Hooks for Reporter {
 /// Nothing is held back.
 fn nothing() -> Ready<Result<(), String>> {
     ready(Ok(()))
-}
-
-/// The wall clock in microseconds since 1970.
-pub(super) fn now() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the host is what hands time over"
-    )]
-    let now = SystemTime::now();
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -113,7 +113,7 @@ fn a_file_that_others_may_read_is_refused() {
         let error = Identity::load_or_create(&file).unwrap_err();
         assert!(matches!(error, IdentityError::Exposed { mode, .. } if mode == open));
         let mend = format!("chmod 600 {}", file.display());
-        assert!(error.to_string().contains(&mend), "{error}");
+        assert!(error.with_hint().contains(&mend), "{error}");
     }
 }
 
@@ -133,7 +133,7 @@ fn what_is_no_key_is_refused_and_left_alone() {
         set_mode(&file, 0o600);
         let error = Identity::load_or_create(&file).unwrap_err();
         assert!(matches!(error, IdentityError::NoKey { .. }), "{error}");
-        assert!(error.to_string().contains(".old"), "{error}");
+        assert!(error.with_hint().contains(".old"), "{error}");
         assert_eq!(fs::read_to_string(&file).unwrap(), bad);
     }
 }

@@ -1,7 +1,9 @@
 //! What can be wrong with the file, in words that say what to try next.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use cuerda_core::Hint;
 use rusqlite::ErrorCode;
 
 /// Why records can't be read or written. After a commit that failed nothing of it is in the
@@ -10,39 +12,25 @@ use rusqlite::ErrorCode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no room.
-    #[error(
-        "{path} can't grow, the disk is full or a quota is used up: free some space and start the \
-         node again; what it has acknowledged is safe"
-    )]
+    #[error("{path} can't grow, the disk is full or a quota is used up")]
     Full {
         /// Which file.
         path: PathBuf,
     },
     /// It may not be written.
-    #[error(
-        "{path} can't be written, it is read-only: make sure that the user that runs the node may \
-         write the file and its folder, and that the disk is not mounted read-only (a disk with \
-         errors may have become so)"
-    )]
+    #[error("{path} can't be written, it is read-only")]
     ReadOnly {
         /// Which file.
         path: PathBuf,
     },
     /// Somebody else is writing.
-    #[error(
-        "{path} is locked by another process: stop whoever has it open (a `sqlite3` with an open \
-         transaction, perhaps) and start the node again"
-    )]
+    #[error("{path} is locked by another process")]
     Locked {
         /// Which file.
         path: PathBuf,
     },
     /// It is not what was written.
-    #[error(
-        "{path} is damaged or not a file of records ({why}): check the disk; move the file and \
-         those that begin with its name away and start the node again, which then fetches its \
-         records from the other holders; `sqlite3 {path} .recover` shows what can be saved"
-    )]
+    #[error("{path} is damaged or not a file of records ({why})")]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -50,10 +38,7 @@ pub enum StoreError {
         why: String,
     },
     /// A later release has written it.
-    #[error(
-        "{path} has the format {found}, and this release knows formats up to {known}: run the \
-         release that wrote it, or a later one"
-    )]
+    #[error("{path} has the format {found}, and this release knows formats up to {known}")]
     Newer {
         /// Which file.
         path: PathBuf,
@@ -63,10 +48,7 @@ pub enum StoreError {
         known: i32,
     },
     /// Something else; most often the file can't be opened or the disk does not do its work.
-    #[error(
-        "can't use {path}: {why}; make sure that its folder is there, that it belongs to the user \
-         that runs the node and that the disk works"
-    )]
+    #[error("can't use {path}: {why}")]
     Unusable {
         /// Which file.
         path: PathBuf,
@@ -76,6 +58,41 @@ pub enum StoreError {
     /// A harness made a commit fail.
     #[error("a commit was made to fail: {0}")]
     Injected(String),
+}
+
+impl Hint for StoreError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            StoreError::Full { .. } => {
+                "free some space and start the node again; what it has acknowledged is safe".into()
+            }
+            StoreError::ReadOnly { .. } => {
+                "make sure that the user that runs the node may write the file and its folder, \
+                 and that the disk is not mounted read-only (a disk with errors may have become \
+                 so)"
+                .into()
+            }
+            StoreError::Locked { .. } => {
+                "stop whoever has it open (a `sqlite3` with an open transaction, perhaps) and \
+                 start the node again"
+                    .into()
+            }
+            StoreError::Damaged { path, .. } => format!(
+                "check the disk; move the file and those that begin with its name away and start \
+                 the node again, which then fetches its records from the other holders; \
+                 `sqlite3 {} .recover` shows what can be saved",
+                path.display()
+            )
+            .into(),
+            StoreError::Newer { .. } => "run the release that wrote it, or a later one".into(),
+            StoreError::Unusable { .. } => {
+                "make sure that its folder is there, that it belongs to the user that runs the \
+                 node and that the disk works"
+                    .into()
+            }
+            StoreError::Injected(_) => return None,
+        })
+    }
 }
 
 impl StoreError {

@@ -1,10 +1,9 @@
 //! Whether a node can do its work, judged from what it tells about itself. A pure function.
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{NodeStatus, Status};
-use crate::http::Problem;
+use crate::http::{Check, Code, Problem};
 use cuerda_core::chord::Standing;
 
 /// How a node is, in a word.
@@ -28,19 +27,6 @@ pub struct Health {
     pub checks: Vec<Check>,
 }
 
-/// One thing that was checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// Which.
-    pub name: String,
-    /// Whether it holds.
-    pub ok: bool,
-    /// Whether the node can't do its work without.
-    pub required: bool,
-    /// What was found.
-    pub detail: String,
-}
-
 impl Health {
     /// Judges a node; `stopping` once its process has begun to stop.
     #[must_use]
@@ -51,15 +37,13 @@ impl Health {
             successors(status),
             full_list(status),
         ];
-        let fails = |required| {
-            checks
-                .iter()
-                .any(|check| !check.ok && check.required == required)
-        };
-        let status = match (fails(true), fails(false)) {
-            (true, _) => Wellbeing::Unhealthy,
-            (false, true) => Wellbeing::Degraded,
-            (false, false) => Wellbeing::Healthy,
+        let mut failing = checks.iter().filter(|check| !check.ok).peekable();
+        let status = if failing.peek().is_none() {
+            Wellbeing::Healthy
+        } else if failing.any(|check| check.required) {
+            Wellbeing::Unhealthy
+        } else {
+            Wellbeing::Degraded
         };
         Health { status, checks }
     }
@@ -77,9 +61,7 @@ impl Health {
         Problem {
             checks: self.checks,
             ..Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not_ready",
-                "The node is not ready",
+                Code::NotReady,
                 detail,
                 "`cuerda status` says what it waits for",
             )
@@ -87,22 +69,39 @@ impl Health {
     }
 }
 
-fn check(name: &str, required: bool, ok: bool, detail: impl Into<String>) -> Check {
+/// Whether a node can do its work while a check does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Required,
+    Wanted,
+}
+
+fn holds(name: &str, need: Need, detail: impl Into<String>) -> Check {
     Check {
         name: name.to_owned(),
-        ok,
-        required,
+        ok: true,
+        required: need == Need::Required,
         detail: detail.into(),
     }
 }
 
+fn fails(name: &str, need: Need, detail: impl Into<String>) -> Check {
+    Check {
+        ok: false,
+        ..holds(name, need, detail)
+    }
+}
+
 fn running(stopping: bool) -> Check {
-    let detail = if stopping {
-        "the process has been told to stop"
+    if stopping {
+        fails(
+            "running",
+            Need::Required,
+            "the process has been told to stop",
+        )
     } else {
-        "the process runs"
-    };
-    check("running", true, !stopping, detail)
+        holds("running", Need::Required, "the process runs")
+    }
 }
 
 fn member(status: &Status) -> Check {
@@ -112,7 +111,7 @@ fn member(status: &Status) -> Check {
         .filter(|node| node.standing != Standing::Member);
     let outside = outside.count();
     if outside == 0 {
-        return check("member", true, true, "the node belongs to a ring");
+        return holds("member", Need::Required, "the node belongs to a ring");
     }
     let waits = match &status.waiting_for {
         Some(reason) => format!(": {reason}"),
@@ -123,7 +122,7 @@ fn member(status: &Status) -> Check {
         1 => format!("the node does not belong to a ring{waits}"),
         _ => format!("{outside} of {all} nodes do not belong to a ring{waits}"),
     };
-    check("member", true, false, detail)
+    fails("member", Need::Required, detail)
 }
 
 fn successors(status: &Status) -> Check {
@@ -131,27 +130,29 @@ fn successors(status: &Status) -> Check {
         .nodes
         .iter()
         .any(|node| node.successors.is_empty() && !is_alone(node));
-    let detail = if lost {
-        "it knows no successor, so it has lost the ring"
-    } else if status.nodes.iter().all(is_alone) {
+    if lost {
+        let detail = "it knows no successor, so it has lost the ring";
+        return fails("successors", Need::Required, detail);
+    }
+    let detail = if status.nodes.iter().all(is_alone) {
         "it is the whole ring"
     } else {
         "it knows its successors"
     };
-    check("successors", true, !lost, detail)
+    holds("successors", Need::Required, detail)
 }
 
 fn full_list(status: &Status) -> Check {
     let short = status.nodes.iter().find(|node| !is_full(node));
     match short {
-        None => check("successor_list", false, true, "the successor list is full"),
+        None => holds("successor_list", Need::Wanted, "the successor list is full"),
         Some(node) => {
             let detail = format!(
                 "the successor list has {} of {} entries; it fills while the ring stabilizes",
                 node.successors.len(),
                 node.successors_wanted
             );
-            check("successor_list", false, false, detail)
+            fails("successor_list", Need::Wanted, detail)
         }
     }
 }

@@ -5,9 +5,10 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Control, PortableRecord, node_id};
+use super::{Control, JsonOrProblem, PortableRecord, node_id};
 use crate::host::HeldKey;
 use crate::http::problem::Problem;
+use cuerda_core::Hint as _;
 use cuerda_core::ring::Id;
 
 /// Keys that a node holds a record of, in their order.
@@ -79,7 +80,7 @@ pub(super) struct Begin {
 type From = Result<Query<Begin>, QueryRejection>;
 
 /// `GET /v1/records`.
-pub(super) async fn keys(State(control): State<Control>, from: From) -> Answer<Keys> {
+pub(super) async fn keys(State(control): State<Control>, from: From) -> JsonOrProblem<Keys> {
     let Query(Begin { node, after }) = from?;
     let id = node_id(&control, node).await?;
     let page = control.handle.keys(node, after).await?;
@@ -92,7 +93,7 @@ pub(super) async fn keys(State(control): State<Control>, from: From) -> Answer<K
 }
 
 /// `GET /v1/export`.
-pub(super) async fn export(State(control): State<Control>, from: From) -> Answer<Backup> {
+pub(super) async fn export(State(control): State<Control>, from: From) -> JsonOrProblem<Backup> {
     let Query(Begin { node, after }) = from?;
     let id = node_id(&control, node).await?;
     let cluster = control.handle.status().await?.cluster;
@@ -118,7 +119,7 @@ pub(super) async fn export(State(control): State<Control>, from: From) -> Answer
 pub(super) async fn import(
     State(control): State<Control>,
     import: Result<Json<Import>, JsonRejection>,
-) -> Answer<Imported> {
+) -> JsonOrProblem<Imported> {
     let Json(import) = import?;
     let records: Result<Vec<_>, _> = import
         .records
@@ -147,7 +148,7 @@ pub(super) async fn import(
             Ok(_) => imported.partly += 1,
             Err(error) => imported.failed.push(NotRestored {
                 key,
-                why: error.to_string(),
+                why: error.with_hint(),
             }),
         }
     }

@@ -1,24 +1,7 @@
 //! The control interface of a node: for its operator, its probes and its monitoring.
 //!
-//! ```text
-//!   GET  /v1/status             what the node tells about itself
-//!   GET  /v1/ring               a walk round the ring
-//!   GET  /v1/lookup/KEY         the key's owner; ?trace=true: and the way there
-//!   GET  /v1/who/KEY            the processes that hold the key
-//!   GET  /v1/fingers?node=0     a finger table
-//!   PUT  /v1/records/KEY        write the body; ?field=, ?ttl=1h, ?if-absent=true, ?if-stamp=,
-//!                               ?past= the last stamp that the client has seen
-//!   GET  /v1/records/KEY        read a field as bytes, or with Accept: application/json all
-//!   DELETE /v1/records/KEY      delete a field; ?if-stamp=
-//!   GET  /v1/records?node=0     keys that this process holds; ?after= the last one of a page
-//!   GET  /v1/export?node=0      records that it holds, likewise
-//!   POST /v1/import             merge such records into what their holders have
-//!   POST /v1/leave              leave the ring and stop
-//!   POST /v1/reload             read keys and secrets again
-//!   GET  /health/live           the node's task answers
-//!   GET  /health/ready          it belongs to a ring and can do its work
-//!   GET  /metrics               numbers for Prometheus
-//! ```
+//! What it answers stands in the table of routes below; a request for any other path is told all
+//! of it.
 //!
 //! KEY is a name; with `?id=true` it is a place on the circle in 40 hexadecimal digits. Whoever
 //! reaches this interface may use all of it, which is why it listens on loopback by default.
@@ -38,21 +21,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-pub use health::{Check, Health, Wellbeing};
+pub use super::check::Check;
+pub use crate::host::{Hop, LookupAnswer};
+pub use health::{Health, Wellbeing};
 pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
-pub use records::{Found, FoundField, Stored};
-pub use view::{Fingers, Holders, Hop, Left, Lookup, Reloaded};
+pub use records::{FoundField, FoundRecord, Stored};
+pub use view::{Fingers, Holders, Left, Lookup, Reloaded};
 
+use super::code::Code;
 use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::problem::Problem;
+use super::routes::Route;
 use crate::host::limits::WALK;
 use crate::host::{Admission, CallError, Handle, Status};
 pub use cuerda_core::record::{PortableField, PortableRecord, StampText, Unfit, ValueText};
@@ -85,41 +71,99 @@ impl fmt::Debug for Control {
 
 /// The routes of the control interface, [guarded](super::guarded).
 pub fn router(control: Control) -> Router {
-    let routes = Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/ring", get(ring))
-        .route("/v1/lookup/{key}", get(lookup))
-        .route("/v1/who/{key}", get(who))
-        .route("/v1/fingers", get(fingers))
-        .route(
-            "/v1/records/{key}",
-            get(records::read)
-                .put(records::write)
-                .delete(records::delete)
-                .layer(DefaultBodyLimit::max(BODY_BYTES)),
-        )
-        .route("/v1/records", get(holdings::keys))
-        .route("/v1/export", get(holdings::export))
-        .route(
-            "/v1/import",
-            post(holdings::import).layer(DefaultBodyLimit::max(IMPORT_BYTES)),
-        )
-        .route("/v1/leave", post(leave))
-        .route("/v1/reload", post(reload))
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(control);
-    super::guarded(routes)
+    let router = super::routes::router("the control interface", routes());
+    super::guarded(router.with_state(control))
 }
 
-type Answer<T> = Result<Json<T>, Problem>;
+/// What it answers.
+fn routes() -> Vec<Route<Control>> {
+    use Method as M;
+    vec![
+        Route::new(
+            M::GET,
+            "/v1/status",
+            status,
+            "what the node tells about itself",
+        ),
+        Route::new(M::GET, "/v1/ring", ring, "a walk round the ring"),
+        Route::new(
+            M::GET,
+            "/v1/lookup/{key}",
+            lookup,
+            "the key's owner, and with ?trace=true the way there",
+        ),
+        Route::new(
+            M::GET,
+            "/v1/who/{key}",
+            who,
+            "the processes that hold the key",
+        ),
+        Route::new(M::GET, "/v1/fingers", fingers, "a finger table; ?node=0"),
+        Route::new(
+            M::PUT,
+            "/v1/records/{key}",
+            records::write,
+            "write the body; ?field=, ?ttl=1h, ?if-absent=true, ?if-stamp=, and ?past=, the last \
+             stamp that the client has seen",
+        )
+        .body_max(BODY_BYTES),
+        Route::new(
+            M::GET,
+            "/v1/records/{key}",
+            records::read,
+            "read a field as bytes, or with Accept: application/json all; ?field=, ?past=",
+        ),
+        Route::new(
+            M::DELETE,
+            "/v1/records/{key}",
+            records::delete,
+            "delete a field; ?field=, ?if-stamp=, ?past=",
+        ),
+        Route::new(
+            M::GET,
+            "/v1/records",
+            holdings::keys,
+            "keys that this process holds; ?node=0, and ?after=, the last one of a page",
+        ),
+        Route::new(
+            M::GET,
+            "/v1/export",
+            holdings::export,
+            "records that this process holds; ?node=0, ?after=",
+        ),
+        Route::new(
+            M::POST,
+            "/v1/import",
+            holdings::import,
+            "merge such records into what their holders have",
+        )
+        .body_max(IMPORT_BYTES),
+        Route::new(M::POST, "/v1/reload", reload, "read keys and secrets again"),
+        Route::new(M::POST, "/v1/leave", leave, "leave the ring and stop"),
+        Route::new(
+            M::GET,
+            "/health/live",
+            live,
+            "whether the node's task answers",
+        ),
+        Route::new(
+            M::GET,
+            "/health/ready",
+            ready,
+            "whether it belongs to a ring and can do its work",
+        ),
+        Route::new(M::GET, "/metrics", metrics, "numbers for Prometheus"),
+    ]
+}
 
-async fn status(State(control): State<Control>) -> Answer<Status> {
+/// What most handlers return.
+type JsonOrProblem<T> = Result<Json<T>, Problem>;
+
+async fn status(State(control): State<Control>) -> JsonOrProblem<Status> {
     Ok(Json(control.handle.status().await?))
 }
 
-async fn ring(State(control): State<Control>) -> Answer<crate::host::Walk> {
+async fn ring(State(control): State<Control>) -> JsonOrProblem<crate::host::Walk> {
     Ok(Json(control.handle.walk(WALK).await?))
 }
 
@@ -155,7 +199,7 @@ async fn lookup(
     State(control): State<Control>,
     key: Result<Path<String>, PathRejection>,
     about: Result<Query<About>, QueryRejection>,
-) -> Answer<Lookup> {
+) -> JsonOrProblem<Lookup> {
     let Query(about) = about?;
     let (place, name) = place(key, about.id)?;
     let answer = if about.trace {
@@ -163,14 +207,14 @@ async fn lookup(
     } else {
         control.handle.lookup(place).await?
     };
-    Ok(Json(Lookup::new(name, answer)))
+    Ok(Json(Lookup { name, answer }))
 }
 
 async fn who(
     State(control): State<Control>,
     key: Result<Path<String>, PathRejection>,
     about: Result<Query<About>, QueryRejection>,
-) -> Answer<Holders> {
+) -> JsonOrProblem<Holders> {
     let Query(about) = about?;
     let (key, name) = place(key, about.id)?;
     let wanted = usize::from(control.replicas);
@@ -192,7 +236,7 @@ struct Whose {
 async fn fingers(
     State(control): State<Control>,
     whose: Result<Query<Whose>, QueryRejection>,
-) -> Answer<Fingers> {
+) -> JsonOrProblem<Fingers> {
     let Query(Whose { node }) = whose?;
     let id = node_id(&control, node).await?;
     let fingers = control.handle.fingers(node).await?;
@@ -205,16 +249,14 @@ async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
     match status.nodes.get(usize::from(node)) {
         Some(own) => Ok(own.id),
         None => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "no_such_node",
-            "This process hosts no such node",
+            Code::NoSuchNode,
             format!("there is no node {node}: it hosts {}", status.nodes.len()),
             "count from 0",
         )),
     }
 }
 
-async fn leave(State(control): State<Control>) -> Answer<Left> {
+async fn leave(State(control): State<Control>) -> JsonOrProblem<Left> {
     match control.handle.leave().await {
         // It goes on by itself.
         Err(CallError::TimedOut(_)) => Ok(Json(Left { left: false })),
@@ -222,7 +264,7 @@ async fn leave(State(control): State<Control>) -> Answer<Left> {
     }
 }
 
-async fn reload(State(control): State<Control>) -> Answer<Reloaded> {
+async fn reload(State(control): State<Control>) -> JsonOrProblem<Reloaded> {
     let admission = (control.reload)().map_err(CallError::Admission)?;
     let closed = control.handle.admit(admission).await?;
     Ok(Json(Reloaded { closed }))
@@ -239,7 +281,7 @@ async fn live(State(control): State<Control>) -> Response {
     }
 }
 
-async fn ready(State(control): State<Control>) -> Answer<Health> {
+async fn ready(State(control): State<Control>) -> JsonOrProblem<Health> {
     let stopping = *control.stopping.borrow();
     let health = Health::of(&control.handle.status().await?, stopping);
     if health.status == Wellbeing::Unhealthy {

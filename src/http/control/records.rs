@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Control, StampText, ValueText, place};
+use crate::http::code::Code;
 use crate::http::problem::Problem;
+use cuerda_core::Hint as _;
 use cuerda_core::chord::{Condition, Fetched, Write, Written};
 use cuerda_core::record::{Record, Stamp};
 use cuerda_core::ring::{Id, Peer};
@@ -51,7 +53,7 @@ pub struct Stored {
 
 /// What a key holds for a reader.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct FoundRecord {
     /// The key's name; absent if the place was given.
     pub name: Option<String>,
     /// The key's place.
@@ -109,9 +111,7 @@ type Key = Result<Path<String>, PathRejection>;
 fn stamp(text: Option<&str>) -> Result<Option<Stamp>, Box<Problem>> {
     let parsed = text.map(str::parse::<StampText>).transpose();
     let parsed = parsed.map_err(|error| {
-        let said = error.to_string();
-        let (what, next) = said.split_once("; ").unwrap_or((&said, ""));
-        Problem::bad_request(what, next)
+        Problem::bad_request(error.to_string(), error.hint().unwrap_or_default())
     })?;
     Ok(parsed.map(|stamp| stamp.0))
 }
@@ -244,7 +244,7 @@ pub(super) async fn read(
         if fields.is_empty() {
             return Err(absent(name, key, reading.field.as_deref(), &found, now));
         }
-        Json(Found {
+        Json(FoundRecord {
             name,
             key,
             fields,
@@ -302,9 +302,7 @@ fn absent(
     let others = readable(found.record.as_ref(), now, None);
     if !found.certain {
         return Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "uncertain",
-            "Whether anything is there is not certain now",
+            Code::Uncertain,
             format!("those that answered have nothing for {said}, but its owner did not answer"),
             "try again when the ring has repaired itself",
         );
@@ -316,17 +314,13 @@ fn absent(
             field => format!("no field {field:?}"),
         };
         return Problem::new(
-            StatusCode::NOT_FOUND,
-            "no_such_field",
-            "The key does not have this field",
+            Code::NoSuchField,
             format!("{said} has {what}"),
-            &format!("it has the fields {}", names.join(", ")),
+            format!("it has the fields {}", names.join(", ")),
         );
     }
     Problem::new(
-        StatusCode::NOT_FOUND,
-        "no_such_key",
-        "Nothing is stored there",
+        Code::NoSuchKey,
         format!("nothing is stored under {said}"),
         "`cuerda who KEY` names the nodes that would hold it; is the key spelt as it was written?",
     )

@@ -138,6 +138,31 @@ async fn what_makes_no_sense_is_a_problem_with_a_hint() {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_nothing_is_told_all_routes_and_each_is_there() {
+    let node = node(Begin::Found).await;
+    let (_, problem) = node.get("/nowhere").await;
+    let hint = problem["hint"].as_str().expect("a hint");
+    insta::assert_snapshot!(hint.replace("), ", "),\n"));
+    let words: Vec<&str> = hint.split_whitespace().collect();
+    let routes = words.windows(2).filter_map(|pair| match pair {
+        [method @ ("GET" | "PUT" | "POST" | "DELETE"), path] => Some((*method, *path)),
+        _ => None,
+    });
+    // Leaving would leave nobody to answer the rest.
+    let (last, others): (Vec<_>, Vec<_>) = routes.partition(|(_, path)| *path == "/v1/leave");
+    assert_eq!((last.len(), others.len()), (1, 15), "{hint}");
+    for (method, path) in others.into_iter().chain(last) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty());
+        let status = node.answer(request.expect("a request")).await.status();
+        let missing = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+        assert!(!missing.contains(&status), "{method} {path}: {status}");
+    }
+}
+
+#[tokio::test]
 async fn a_node_outside_a_ring_is_alive_and_not_ready() {
     let node = node(Begin::Wait).await;
     assert_eq!(node.get("/health/live").await.0, 200);

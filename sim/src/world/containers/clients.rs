@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cuerda::http::Problem;
-use cuerda::http::control::{Found as Reading, Lookup, Stored};
+use cuerda::http::control::{FoundRecord as Reading, Lookup, Stored};
+use cuerda::http::{Code, Problem};
 use cuerda_core::chord::{
     AccessError, Condition, Denied, Fetched, Found, Input, LookupError, Write, Written,
 };
@@ -125,7 +125,7 @@ fn answer<T: DeserializeOwned>(
 fn look_up(place: &str, key: Id) -> (Result<Found, LookupError>, u32) {
     let url = format!("http://{place}/v1/lookup/{key}?id=true");
     match answer::<Lookup>(agent(PATIENCE).get(url).call()) {
-        Ok(found) => {
+        Ok(Lookup { answer: found, .. }) => {
             let timeouts = found.timeouts;
             let found = Found {
                 owner: found.owner,
@@ -140,10 +140,10 @@ fn look_up(place: &str, key: Id) -> (Result<Found, LookupError>, u32) {
 
 /// A client that hears nothing knows as much as one whose node stopped.
 fn why_no_owner(refusal: Option<&Problem>) -> LookupError {
-    match refusal.map(|problem| problem.code.as_str()) {
-        Some("not_member") => LookupError::NotMember,
-        Some("no_route") => LookupError::NoRoute,
-        Some("busy") => LookupError::TooManyLookups,
+    match refusal.and_then(Problem::known_code) {
+        Some(Code::NotMember) => LookupError::NotMember,
+        Some(Code::NoRoute) => LookupError::NoRoute,
+        Some(Code::Busy) => LookupError::TooManyLookups,
         _ => LookupError::Stopped,
     }
 }
@@ -181,15 +181,15 @@ fn why_not(refusal: Option<&Problem>) -> AccessError {
     let Some(problem) = refusal else {
         return AccessError::Lookup(LookupError::Stopped);
     };
-    match problem.code.as_str() {
-        "changed" => {
+    match problem.known_code() {
+        Some(Code::Changed) => {
             AccessError::Denied(Denied::Changed(problem.stamp.as_ref().map(|stamp| stamp.0)))
         }
         // A deletion of what is not there.
-        "no_such_key" | "no_such_field" => AccessError::Denied(Denied::Changed(None)),
-        "beaten" => AccessError::Denied(Denied::Beaten),
-        "no_owner" | "timed_out" => AccessError::NoOwner,
-        "busy" => AccessError::TooManyAccesses,
+        Some(Code::NoSuchKey | Code::NoSuchField) => AccessError::Denied(Denied::Changed(None)),
+        Some(Code::Beaten) => AccessError::Denied(Denied::Beaten),
+        Some(Code::NoOwner | Code::TimedOut) => AccessError::NoOwner,
+        Some(Code::Busy) => AccessError::TooManyAccesses,
         _ => AccessError::Lookup(why_no_owner(refusal)),
     }
 }
@@ -215,7 +215,12 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
                 clock: found.clock.0,
             })
         }
-        Err(Some(problem)) if ["no_such_key", "no_such_field"].contains(&&*problem.code) => {
+        Err(Some(problem))
+            if matches!(
+                problem.known_code(),
+                Some(Code::NoSuchKey | Code::NoSuchField)
+            ) =>
+        {
             Ok(Fetched {
                 record: None,
                 certain: true,
