@@ -8,6 +8,7 @@ use cuerda_sim::report::{Report, judge, metric_paths, terminal};
 use cuerda_sim::run::{self, Progress};
 use cuerda_sim::scenario::{self, Scenario, World};
 use cuerda_sim::world::containers;
+use cuerda_text::suggest;
 
 use super::{Exit, Failure};
 
@@ -90,7 +91,7 @@ impl Loaded {
         containers::ready().map_err(|trouble| Failure::Other(trouble.to_string()))?;
         let watched = ctrlc::set_handler(|| {
             if containers::interrupt() {
-                eprintln!("stopping, and taking the containers away");
+                super::tell("stopping, and taking the containers away");
             } else {
                 std::process::exit(i32::from(Exit::NotHeld as u8));
             }
@@ -199,25 +200,11 @@ fn indented(files: &[PathBuf]) -> String {
 
 /// The known file whose name resembles most what was asked for, if any does at all.
 fn nearest<'a>(asked: &Path, known: &'a [PathBuf]) -> Option<&'a PathBuf> {
-    const ALIKE: f64 = 0.6;
     let stem = |file: &Path| {
-        file.file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase()
+        let stem = file.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
     };
-    let asked = stem(asked);
-    known
-        .iter()
-        .map(|file| {
-            (
-                strsim::normalized_damerau_levenshtein(&asked, &stem(file)),
-                file,
-            )
-        })
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, file)| file)
+    suggest::nearest_by(&stem(asked), known, |file| stem(file))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
+use cuerda_text::table::Columns;
 
 use super::words::{bytes, count, grouped, harmless, moment, number, percent, seconds, shell_word};
 use super::{FaultFired, LatencySummary, Lookups, Report, Summary, Verdict};
@@ -40,24 +40,11 @@ pub fn replay(file: &str, seed: u64, nodes: Option<u32>, world: Option<&str>) ->
 /// A table without lines: names on the left, numbers under their headings on the right.
 #[must_use]
 pub fn plain_table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(headings.to_vec());
+    let mut table = Columns::new(headings, 2).numbers(1..headings.len());
     for row in rows {
-        table.add_row(row.clone());
+        table.row(row);
     }
-    for (place, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if place == 0 { 2 } else { 1 }, 1));
-        if place > 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut text = String::new();
-    for line in table.lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    table.text()
 }
 
 /// The whole report, ending in a newline.

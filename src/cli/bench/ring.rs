@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::folder::Folder;
 use crate::cli::Failure;
-use crate::cli::output::Output;
+use crate::cli::output::{self, Output};
 
 /// How often the nodes stabilize: often enough that the ring is soon ideal.
 pub(super) const STABILIZE_EVERY: Duration = Duration::from_secs(1);
@@ -121,9 +121,9 @@ impl Ring {
 }
 
 /// What is going on, for who waits at a terminal.
-pub(super) fn tell(output: Output, words: &str) {
-    if !output.json && !output.quiet {
-        eprintln!("{words}");
+pub(super) fn tell(form: Output, words: &str) {
+    if !form.json && !form.quiet {
+        output::tell(words);
     }
 }
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 use cuerda::host::events::Detail;
 use cuerda::host::successors_needed;
 use cuerda::node;
+use cuerda_text::Mistake;
+use cuerda_text::diagnostic::{Diagnostic, Problem};
 use tracing_subscriber::EnvFilter;
 
 use super::addresses;
-use super::diagnostic::{Diagnostic, Problem, Wrong};
 use super::kind::Value;
 use super::layers::{Origin, Settings};
 
@@ -171,7 +172,7 @@ fn typed(settings: &Settings) -> Config {
 }
 
 /// Reports a problem of the first of these settings that somebody has set.
-fn report(settings: &Settings, names: &[&str], wrong: Wrong, problems: &mut Vec<Problem>) {
+fn report(settings: &Settings, names: &[&str], wrong: Mistake, problems: &mut Vec<Problem>) {
     let mut places = names.iter().map(|name| settings.get(name).place.clone());
     problems.push(Problem::new(places.find_map(|place| place), wrong));
 }
@@ -203,7 +204,7 @@ fn node(settings: &Settings, config: &node::Config, problems: &mut Vec<Problem>)
         ),
         key => (key, said, "leave it out for the default"),
     };
-    let wrong = Wrong::new(message, help);
+    let wrong = Mistake::new(message, help);
     report(settings, &[error.key, other], wrong, problems);
 }
 
@@ -212,7 +213,7 @@ fn holders(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     let (node, virtual_nodes) = (&config.node, config.virtual_nodes);
     let needed = successors_needed(node.replicas, virtual_nodes);
     if virtual_nodes > 1 && u16::from(node.successors) < needed {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!(
                 "with {virtual_nodes} virtual nodes a process, {} processes for each record may \
                  lie behind more than the {} successors",
@@ -249,10 +250,10 @@ fn places(
             "say where others reach this node: --advertise {}, or `advertise` in the file",
             candidates.join(" or --advertise ")
         );
-        report(settings, &["listen"], Wrong::new(message, help), problems);
+        report(settings, &["listen"], Mistake::new(message, help), problems);
     }
     if config.control == listen && listen.port() != 0 {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!("`control` and `listen` are both {listen}"),
             "give them two ports",
         );
@@ -263,7 +264,7 @@ fn places(
 fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     let open = config.admit_keys_file.is_none() && config.secret_file.is_none();
     if open && !config.insecure && !config.listen.ip().is_loopback() {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!("anybody who reaches {} could join the ring", config.listen),
             "say who may: --secret-file FILE or --admit-keys-file FILE; or listen on 127.0.0.1; \
              or, for an experiment, add --insecure",
@@ -275,7 +276,7 @@ fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
         .into_iter()
         .find(|name| settings.get(name).value.is_some());
     if let Some(name) = listed.filter(|_| config.insecure) {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!(
                 "`insecure` believes whatever others claim to be, so `{name}` keeps nobody out"
             ),
@@ -293,12 +294,12 @@ fn others(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     ] {
         if time < node::limits::SHORTEST {
             let message = format!("`{name}` must be at least {:?}", node::limits::SHORTEST);
-            let wrong = Wrong::new(message, "leave it out for the default");
+            let wrong = Mistake::new(message, "leave it out for the default");
             report(settings, &[name], wrong, problems);
         }
     }
     if let Err(error) = EnvFilter::try_new(&config.log) {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!("`log` can't be read: {error}"),
             "write a level (error, warn, info, debug or trace) or a filter such as \
              \"info,cuerda::host=debug\"",
