@@ -42,7 +42,8 @@ fn command(line: &str, ports: &[(&str, u16)], directory: &Path) -> Command {
         let port = port.and_then(|port| ports.iter().find(|(name, _)| *name == port));
         port.map_or(word.to_owned(), |(_, free)| format!("127.0.0.1:{free}"))
     };
-    let mut words = line.split_whitespace().map(free);
+    let words = shlex::split(line).expect("a shell reads it");
+    let mut words = words.iter().map(|word| free(word));
     assert_eq!(words.next().as_deref(), Some("cuerda"), "{line}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cuerda"));
     command

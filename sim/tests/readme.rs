@@ -21,7 +21,7 @@ fn block(after: &str, language: &str) -> &'static str {
 }
 
 /// Runs the harness as its reader would, in the project's root.
-fn harness(arguments: &[&str]) -> String {
+fn harness(arguments: &[String]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the package lies in it");
@@ -37,11 +37,10 @@ fn harness(arguments: &[&str]) -> String {
 #[test]
 fn its_first_command_prints_what_it_shows() {
     let command = block("## Two commands", "sh");
-    let arguments: Vec<&str> = command
-        .strip_prefix("cargo sim ")
-        .expect("it runs a scenario")
-        .split_whitespace()
-        .collect();
+    let words = shlex::split(command).expect("a shell reads it");
+    let arguments = words
+        .strip_prefix(&["cargo", "sim"].map(str::to_owned))
+        .expect("it runs a scenario");
     let no_cost = |text: &str| {
         let lines = text
             .trim_end()
@@ -50,7 +49,7 @@ fn its_first_command_prints_what_it_shows() {
         lines.collect::<Vec<_>>().join("\n")
     };
     assert_eq!(
-        no_cost(&harness(&arguments)),
+        no_cost(&harness(arguments)),
         no_cost(block("plays a scenario:", "text"))
     );
 }

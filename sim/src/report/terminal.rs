@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use cuerda_text::table::Columns;
 
-use super::words::{bytes, count, grouped, harmless, moment, number, percent, seconds, shell_word};
+use super::words::{bytes, count, grouped, harmless, moment, number, percent, seconds};
 use super::{FaultFired, LatencySummary, Lookups, Report, Summary, Verdict};
 
 /// What a report does not know about its run.
@@ -27,14 +27,18 @@ pub struct Run<'a> {
 /// override the file.
 #[must_use]
 pub fn replay(file: &str, seed: u64, nodes: Option<u32>, world: Option<&str>) -> String {
-    let mut command = format!("cargo sim run {} --seed {seed}", shell_word(file));
-    if let Some(nodes) = nodes {
-        let _ = write!(command, " --nodes {nodes}");
+    let (seed, nodes) = (seed.to_string(), nodes.map(|nodes| nodes.to_string()));
+    let mut words = vec!["cargo", "sim", "run", file, "--seed", &seed];
+    if let Some(nodes) = &nodes {
+        words.extend(["--nodes", nodes]);
     }
     if let Some(world) = world {
-        let _ = write!(command, " --world {world}");
+        words.extend(["--world", world]);
     }
-    command
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    quoter
+        .join(words)
+        .expect("a NUL is all that could not be quoted")
 }
 
 /// A table without lines: names on the left, numbers under their headings on the right.

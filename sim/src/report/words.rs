@@ -1,4 +1,4 @@
-//! Numbers, times and commands as a person reads them.
+//! Numbers and times as a person reads them.
 //!
 //! All of it is for the eye: whoever wants to compute with a number takes the JSON form.
 
@@ -90,17 +90,6 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A word as a POSIX shell takes it for one word.
-#[must_use]
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,21 +149,6 @@ mod tests {
         assert_eq!(
             [0.0, 600.0, 312.4071].map(moment),
             ["0 s", "600 s", "312.407 s"]
-        );
-    }
-
-    #[test]
-    fn a_shell_reads_one_word() {
-        let all = ["scenarios/churn.toml", "my file", "it's", "", "$HOME"];
-        assert_eq!(
-            all.map(shell_word),
-            [
-                "scenarios/churn.toml",
-                "'my file'",
-                r"'it'\''s'",
-                "''",
-                "'$HOME'"
-            ]
         );
     }
 }

@@ -148,16 +148,7 @@ fn colours_add_nothing_but_colours() {
     let plain = render(&report, &run(false));
     let coloured = render(&report, &run(true));
     assert!(!plain.contains('\u{1b}') && coloured.contains('\u{1b}'));
-    let mut stripped = String::new();
-    for (place, part) in coloured.split("\u{1b}[").enumerate() {
-        let text = if place == 0 {
-            part
-        } else {
-            part.split_once('m').expect("a colour").1
-        };
-        stripped.push_str(text);
-    }
-    assert_eq!(stripped, plain);
+    assert_eq!(cuerda_text::terminal::without_colours(&coloured), plain);
 }
 
 #[test]
@@ -170,4 +161,8 @@ fn the_replay_command_names_what_was_overridden() {
         replay("my scenario.toml", 0, Some(64), Some("events")),
         "cargo sim run 'my scenario.toml' --seed 0 --nodes 64 --world events"
     );
+    for file in ["it's.toml", "$HOME/a b.toml", "a\"b\\c.toml", "", "*.toml"] {
+        let words = shlex::split(&replay(file, 1, None, None)).expect("a shell reads it");
+        assert_eq!(words, ["cargo", "sim", "run", file, "--seed", "1"]);
+    }
 }
