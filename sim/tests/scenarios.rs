@@ -56,7 +56,8 @@ fn test(file: &File, portion: Portion) -> Result<(), Failed> {
     let mut report = run::play(&scenario, &mut |_| ());
     judge(&mut report, &scenario.expectations);
     if report.verdict == Verdict::Fail {
-        let replay = terminal::replay(&file.shown, scenario.seed, nodes, None);
+        let program = ["cargo", "sim"].map(str::to_owned);
+        let replay = terminal::replay(&program, &file.shown, scenario.seed, nodes, None);
         let run = terminal::Run {
             title: &scenario.title,
             expectations: scenario.expectations.len(),

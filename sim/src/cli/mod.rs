@@ -11,6 +11,7 @@ mod load;
 mod matrix;
 mod paper;
 mod pool;
+mod program;
 mod progress;
 mod run;
 mod sweep;

@@ -23,12 +23,19 @@ pub struct Run<'a> {
     pub colours: bool,
 }
 
-/// The one command that runs a scenario again exactly so; `nodes` and `world` only where they
-/// override the file.
+/// The one command that runs a scenario again exactly so, for a shell. `program` is how the harness
+/// is called, in one word or several; `nodes` and `world` are given only where they override the file.
 #[must_use]
-pub fn replay(file: &str, seed: u64, nodes: Option<u32>, world: Option<&str>) -> String {
+pub fn replay(
+    program: &[String],
+    file: &str,
+    seed: u64,
+    nodes: Option<u32>,
+    world: Option<&str>,
+) -> String {
     let (seed, nodes) = (seed.to_string(), nodes.map(|nodes| nodes.to_string()));
-    let mut words = vec!["cargo", "sim", "run", file, "--seed", &seed];
+    let mut words: Vec<&str> = program.iter().map(String::as_str).collect();
+    words.extend(["run", file, "--seed", &seed]);
     if let Some(nodes) = &nodes {
         words.extend(["--nodes", nodes]);
     }
