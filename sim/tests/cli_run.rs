@@ -166,6 +166,20 @@ fn a_program_without_cargo_prints_itself_in_what_replays_a_run() {
     assert_eq!(replay(found), "cuerda-sim run fails.toml --seed 1");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn peak_memory_is_that_of_the_run_and_not_of_whoever_started_it() {
+    const MIB: u64 = 1 << 20;
+    // As large as a compiler. The kernel hands on how much a parent has used.
+    let used = vec![1_u8; 400 << 20];
+    assert_eq!(std::hint::black_box(&used).last(), Some(&1));
+    let output = cuerda(&folder("memory"), &["run", "passes.toml", "--json"]);
+    drop(used);
+    let peak = lines(&output)[0]["cost"]["peak_rss_bytes"].as_u64();
+    let peak = peak.expect("a number");
+    assert!((MIB..200 * MIB).contains(&peak), "{} MiB", peak / MIB);
+}
+
 #[test]
 fn quiet_says_the_verdict_and_no_more() {
     for arguments in [
