@@ -102,12 +102,51 @@ fn a_missing_file_gets_a_suggestion_and_the_list() {
       scenarios/churn.toml
       scenarios/paper/path-length-4.toml
     ");
-    let nowhere = cuerda(&folder.join("scenarios"), &["check", "churn"]);
-    assert_eq!(nowhere.status.code(), Some(2));
-    assert!(said(&nowhere.stderr).contains("no folder scenarios/ here"));
     let a_folder = cuerda(&folder, &["run", "scenarios/paper"]);
     assert_eq!(a_folder.status.code(), Some(2));
     assert!(said(&a_folder.stderr).contains("path-length-4.toml"));
+}
+
+#[test]
+fn a_typo_in_a_path_of_ones_own_is_answered_from_there() {
+    let folder = folder("own");
+    let mine = folder.join("mine");
+    std::fs::create_dir_all(mine.join("empty")).unwrap();
+    std::fs::copy(folder.join("scenarios/churn.toml"), mine.join("heal.toml")).unwrap();
+    let answer = |directory: &Path, file: &str| {
+        let output = cuerda(directory, &["check", file]);
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        said(&output.stderr)
+    };
+    insta::assert_snapshot!(answer(&folder, "mine/hael.toml"), @r"
+    error: there is no file mine/hael.toml; did you mean mine/heal.toml?
+    mine holds
+      mine/heal.toml
+    ");
+    insta::assert_snapshot!(answer(&mine, "hael.toml"), @r"
+    error: there is no file hael.toml; did you mean heal.toml?
+    this folder holds
+      heal.toml
+    ");
+    insta::assert_snapshot!(
+        answer(&mine, "empty/x.toml"),
+        @"error: there is no file empty/x.toml; empty holds no scenarios"
+    );
+    insta::assert_snapshot!(
+        answer(&mine, "nowhere/x.toml"),
+        @"error: there is no file nowhere/x.toml, nor a folder nowhere"
+    );
+    // Only a path that the project's root would have is answered so.
+    insta::assert_snapshot!(answer(&mine, "scenarios/churn.toml"), @r"
+    error: there is no file scenarios/churn.toml, and no folder scenarios/ here to choose one from; run this in the project's root
+    ");
+    // A bare name may be one of the project's.
+    insta::assert_snapshot!(answer(&folder, "churn"), @r"
+    error: there is no file churn; did you mean scenarios/churn.toml?
+    scenarios/ holds
+      scenarios/churn.toml
+      scenarios/paper/path-length-4.toml
+    ");
 }
 
 #[test]

@@ -32,10 +32,15 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// As `cargo sim` would run it.
 fn cuerda(folder: &Path, arguments: &[&str]) -> Output {
+    let here = Path::new(env!("CARGO_TARGET_TMPDIR"));
     Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
         .args(arguments)
         .current_dir(folder)
+        .env("CARGO_PKG_NAME", env!("CARGO_PKG_NAME"))
+        // The target directory may be elsewhere.
+        .env("CARGO_MANIFEST_DIR", here.join("sim"))
         .output()
         .expect("the program was built for this test")
 }
@@ -113,12 +118,10 @@ fn a_failing_run_prints_the_command_that_replays_it() {
     assert!(text.contains("lookups.issued is "), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
     let replay = text.lines().last().unwrap().trim();
-    let replay: Vec<&str> = replay
-        .strip_prefix("cargo sim ")
-        .unwrap()
-        .split(' ')
-        .collect();
-    let again = said(&cuerda(&folder, &replay).stdout);
+    let replay = shlex::split(replay).expect("a shell reads it");
+    let replay: Vec<&str> = replay.iter().map(String::as_str).collect();
+    assert_eq!(replay[..3], ["cargo", "sim", "run"]);
+    let again = said(&cuerda(&folder, &replay[2..]).stdout);
     let digest = |text: &str| {
         text.lines()
             .find(|line| line.contains("digest"))
@@ -128,6 +131,53 @@ fn a_failing_run_prints_the_command_that_replays_it() {
     assert_eq!(digest(&text), digest(&again));
     let other = said(&cuerda(&folder, &["run", "fails.toml", "--seed", "8"]).stdout);
     assert_ne!(digest(&text), digest(&other), "another seed is another run");
+}
+
+#[test]
+fn a_program_without_cargo_prints_itself_in_what_replays_a_run() {
+    let folder = folder("installed");
+    let program = Path::new(env!("CARGO_BIN_EXE_cuerda-sim"));
+    let replay = |mut command: Command| {
+        let output = command
+            .args(["run", "fails.toml"])
+            .current_dir(&folder)
+            .output()
+            .expect("the program was built for this test");
+        assert_eq!(output.status.code(), Some(1));
+        let text = said(&output.stdout);
+        text.lines().last().expect("it said why").trim().to_owned()
+    };
+    let mut installed = Command::new(program);
+    installed.env_remove("CARGO_PKG_NAME");
+    let line = replay(installed);
+    let words = shlex::split(&line).expect("a shell reads it");
+    assert_eq!(words[1..], ["run", "fails.toml", "--seed", "1"]);
+    assert_eq!(Path::new(&words[0]), program);
+    let (command, arguments) = words.split_first().expect("there are words");
+    let mut again = Command::new(command);
+    again.args(arguments).current_dir(&folder);
+    let again = again.output().expect("what is printed can be run");
+    assert_eq!(again.status.code(), Some(1));
+    // Found by the shell, it is called by its name alone.
+    let mut found = Command::new("cuerda-sim");
+    found
+        .env("PATH", program.parent().expect("it lies in a folder"))
+        .env_remove("CARGO_PKG_NAME");
+    assert_eq!(replay(found), "cuerda-sim run fails.toml --seed 1");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn peak_memory_is_that_of_the_run_and_not_of_whoever_started_it() {
+    const MIB: u64 = 1 << 20;
+    // As large as a compiler. The kernel hands on how much a parent has used.
+    let used = vec![1_u8; 400 << 20];
+    assert_eq!(std::hint::black_box(&used).last(), Some(&1));
+    let output = cuerda(&folder("memory"), &["run", "passes.toml", "--json"]);
+    drop(used);
+    let peak = lines(&output)[0]["cost"]["peak_rss_bytes"].as_u64();
+    let peak = peak.expect("a number");
+    assert!((MIB..200 * MIB).contains(&peak), "{} MiB", peak / MIB);
 }
 
 #[test]

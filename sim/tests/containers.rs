@@ -58,7 +58,8 @@ fn make_image() -> Option<String> {
             let must = std::env::var("CUERDA_CI").is_ok_and(|value| value == "1");
             assert!(!must, "CUERDA_CI=1, and no Docker engine answers: {why}");
             loudly(&format!(
-                "SKIPPED, nothing was tested: no Docker engine answers: {why}"
+                "SKIPPED all tests of the `containers` world, nothing was tested: no Docker engine \
+                 answers: {why}"
             ));
             return None;
         }
@@ -73,9 +74,21 @@ fn make_image() -> Option<String> {
             .output()
             .expect("the script can be run")
     };
-    let as_it_is = || script(&["--binary", &binary.to_string_lossy()]);
-    if !(is_newer_than_its_source(&binary) && as_it_is().status.success()) {
-        loudly("building a static binary for the image; the first time takes some minutes");
+    let shown = binary.display();
+    let refused = if is_newer_than_its_source(&binary) {
+        loudly(&format!(
+            "building the image {tag} from {shown}, for the containers to run what is tested"
+        ));
+        let output = script(&["--binary", &binary.to_string_lossy()]);
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        (!output.status.success()).then_some(said)
+    } else {
+        Some(format!("{shown} is older than its source"))
+    };
+    if let Some(why) = refused {
+        loudly(&format!(
+            "building the program for the image {tag}, which takes some minutes the first time: {why}"
+        ));
         let output = script(&["--profile", "dev"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "docker/build: {said}");
@@ -100,8 +113,9 @@ fn is_newer_than_its_source(program: &Path) -> bool {
         Ok(latest)
     }
     let built = program.metadata().and_then(|found| found.modified());
-    let source = newest(&root().join("src"));
-    matches!((built, source), (Ok(built), Ok(source)) if built >= source)
+    let sources = ["core/src", "src", "text/src"].map(|folder| newest(&root().join(folder)));
+    let is_older = |source| matches!((&built, source), (Ok(built), Ok(source)) if *built >= source);
+    sources.into_iter().all(is_older)
 }
 
 fn sim(image: &str, arguments: &[&str]) -> Command {

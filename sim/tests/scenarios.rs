@@ -9,6 +9,7 @@
 
 mod library;
 
+use std::io::Write as _;
 use std::path::Path;
 
 use cuerda_sim::report::{Report, Verdict, judge, metric_paths, terminal, words};
@@ -21,19 +22,52 @@ fn main() {
     let arguments = Arguments::from_args();
     // Those in real time are tests in containers.rs.
     let simulated = |file: &File| !file.name().starts_with("containers/");
-    let trials = scenarios()
-        .into_iter()
-        .filter(simulated)
-        .map(trial)
+    let files = scenarios().into_iter().filter(simulated);
+    let all: Vec<(File, Portion)> = files
+        .map(|file| {
+            let portion = portion_of(&file);
+            (file, portion)
+        })
         .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    if !(arguments.list || arguments.ignored || arguments.include_ignored) {
+        let portions: Vec<Portion> = all.iter().map(|(_, portion)| *portion).collect();
+        // With stderr gone, nobody is left to tell.
+        let _ = std::io::stderr().write_all(left_out(&portions).as_bytes());
+    }
+    let trials = all.into_iter().map(|(file, portion)| trial(file, portion));
+    libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
-fn trial(file: File) -> Trial {
+fn portion_of(file: &File) -> Portion {
     // A file with a mistake is a test too: one that fails, with the mistake shown.
-    let portion = read(&file, None).map_or(Portion::Whole, |scenario| {
+    read(file, None).map_or(Portion::Whole, |scenario| {
         portion(scenario.nodes, scenario.duration.as_secs())
-    });
+    })
+}
+
+/// What is not played, or not whole, and why.
+fn left_out(portions: &[Portion]) -> String {
+    let count = |is: fn(&Portion) -> bool| portions.iter().filter(|portion| is(portion)).count();
+    let ignored = count(|portion| *portion == Portion::WhenAsked);
+    let smaller = count(|portion| matches!(portion, Portion::Smaller(_)));
+    let all = portions.len();
+    let mut said = String::new();
+    if ignored > 0 {
+        said += &format!(
+            "SKIPPED {ignored} of {all} scenarios, for they take up to a minute each; \
+             `cargo test --test scenarios -- --ignored` plays them\n"
+        );
+    }
+    if smaller > 0 {
+        said += &format!(
+            "PLAYED SMALLER, with so many nodes as their names say: {smaller} of {all} scenarios, \
+             for they take longer still; `cargo sim run FILE` plays one whole\n"
+        );
+    }
+    said
+}
+
+fn trial(file: File, portion: Portion) -> Trial {
     let name = match portion {
         Portion::Whole | Portion::WhenAsked => format!("scenario::{}", file.name()),
         Portion::Smaller(nodes) => {
@@ -56,7 +90,8 @@ fn test(file: &File, portion: Portion) -> Result<(), Failed> {
     let mut report = run::play(&scenario, &mut |_| ());
     judge(&mut report, &scenario.expectations);
     if report.verdict == Verdict::Fail {
-        let replay = terminal::replay(&file.shown, scenario.seed, nodes, None);
+        let program = ["cargo", "sim"].map(str::to_owned);
+        let replay = terminal::replay(&program, &file.shown, scenario.seed, nodes, None);
         let run = terminal::Run {
             title: &scenario.title,
             expectations: scenario.expectations.len(),

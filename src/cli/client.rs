@@ -3,11 +3,13 @@
 //! Every question ends within `--timeout`. What went wrong is told apart: nobody answers, the
 //! node answers with a problem, or what answers is no node.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use cuerda::http::{Check, Problem};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,7 +22,10 @@ use super::{Code, Exit, Failure};
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// Where a node answers commands unless it is told otherwise.
-const USUAL: &str = "127.0.0.1:4080";
+pub(crate) const USUAL: &str = "127.0.0.1:4080";
+
+/// The variable that says it for all commands.
+const VARIABLE: &str = "CUERDA_CONTROL";
 
 /// Which node is asked, and how patiently.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,7 +33,7 @@ pub(crate) struct Target {
     /// Where the node answers commands
     #[arg(
         long,
-        env = "CUERDA_CONTROL",
+        env = VARIABLE,
         hide_env_values = true,
         value_name = "ADDRESS:PORT",
         default_value = USUAL
@@ -209,19 +214,30 @@ fn refused(problem: Problem) -> Failure {
     }
 }
 
-/// A name as a part of a path: all but plain letters and digits percent-encoded.
-pub(crate) fn encoded(name: &str) -> String {
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            // A name of dots alone would be taken for a step up.
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
+/// What is to be added to a command that asks this node, with a space before it: nothing where
+/// commands ask anyway.
+pub(crate) fn flag(control: SocketAddr) -> String {
+    flag_beside(control, std::env::var_os(VARIABLE).as_deref())
+}
+
+/// The same, where the variable has this value.
+fn flag_beside(control: SocketAddr, variable: Option<&OsStr>) -> String {
+    let control = control.to_string();
+    // Another terminal need not have the variable, so it counts only where it leads elsewhere.
+    if control == USUAL && variable.is_none_or(|value| value.is_empty() || value == USUAL) {
+        String::new()
+    } else {
+        format!(" --control {control}")
     }
-    encoded
+}
+
+/// What stands for itself in a part of a path. A dot does not: a name of dots alone would be taken
+/// for a step up.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+
+/// A name as a part of a path: all but plain letters and digits percent-encoded.
+pub(crate) fn encoded(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, PLAIN)
 }
 
 #[cfg(test)]
@@ -254,8 +270,22 @@ mod tests {
     }
 
     #[test]
+    fn a_node_where_commands_ask_anyway_needs_no_flag() {
+        let usual: SocketAddr = USUAL.parse().expect("an address");
+        let other = SocketAddr::from(([127, 0, 0, 1], 4081));
+        let elsewhere = Some(OsStr::new("127.0.0.1:4081"));
+        for nowhere in [None, Some(OsStr::new("")), Some(OsStr::new(USUAL))] {
+            assert_eq!(flag_beside(usual, nowhere), "");
+            assert_eq!(flag_beside(other, nowhere), " --control 127.0.0.1:4081");
+        }
+        assert_eq!(flag_beside(usual, elsewhere), " --control 127.0.0.1:4080");
+        assert_eq!(flag_beside(other, elsewhere), " --control 127.0.0.1:4081");
+    }
+
+    #[test]
     fn names_stay_one_part_of_the_path() {
-        assert_eq!(encoded("plain-Name_1"), "plain-Name_1");
+        let encoded = |name| super::encoded(name).to_string();
+        assert_eq!(encoded("plain-Name_1~"), "plain-Name_1~");
         assert_eq!(encoded("../a b/ä?#%"), "%2E%2E%2Fa%20b%2F%C3%A4%3F%23%25");
     }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::client::{self, USUAL};
 use super::output::{self, Output};
 use super::service::{Places, Service};
 use super::signals::Signals;
@@ -29,8 +30,9 @@ const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// Run a ring of several nodes in one process, to look around in
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The nodes listen on free ports of 127.0.0.1 and keep nothing on disk. They stabilize every
-second, so that what is broken is mended while one watches. Ctrl-C ends them all.")]
+The nodes listen on free ports of 127.0.0.1 and keep nothing on disk. The first answers commands
+where these ask without --control, if that port is free. They stabilize every second, so that what
+is broken is mended while one watches. Ctrl-C ends them all.")]
 pub(crate) struct Args {
     /// How many nodes
     #[arg(
@@ -50,10 +52,10 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
 async fn demo(args: Args, output: Output) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let forming = async {
-        let mut services = Vec::new();
-        for _ in 0..args.nodes {
-            let first = services.first().map(|first: &Service| first.address);
-            services.push(start(first).await?);
+        let usual = USUAL.parse().expect("it is an address and a port");
+        let mut services = vec![start(None, usual).await?];
+        for _ in 1..args.nodes {
+            services.push(start(Some(services[0].address), ANYWHERE).await?);
         }
         let ideal = timeout(FORMING, ideal(&services[0].handle, services.len())).await;
         Ok::<_, Failure>((services, ideal.is_ok()))
@@ -67,7 +69,7 @@ async fn demo(args: Args, output: Output) -> Result<Exit, Failure> {
     if output.json {
         output::print_json(&json!({ "ideal": ideal, "nodes": nodes }))?;
     } else {
-        output::print(&shown(&nodes, ideal))?;
+        output::print(&shown(&nodes, ideal, client::flag))?;
     }
     // A node that is told to leave ends alone; the others go on.
     let mut running = JoinSet::new();
@@ -95,8 +97,9 @@ async fn demo(args: Args, output: Output) -> Result<Exit, Failure> {
     }
 }
 
-/// A node that founds a ring, or joins the one at this address.
-async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
+/// A node that founds a ring, or joins the one at this address. It answers commands here, or at a
+/// free port if that one is taken.
+async fn start(first: Option<SocketAddr>, control: SocketAddr) -> Result<Service, Failure> {
     let identity = Identity::generate().map_err(|error| Failure::of(Code::Failed, &error))?;
     let config = Config {
         cluster: "demo".to_owned(),
@@ -115,9 +118,9 @@ async fn start(first: Option<SocketAddr>) -> Result<Service, Failure> {
         ..Settings::new(Arc::new(config), identity, ANYWHERE, begin)
     };
     let places = Places {
-        control: ANYWHERE,
+        control,
         listen_may_move: false,
-        control_may_move: false,
+        control_may_move: true,
     };
     let reload = Arc::new(|| Ok(Admission::open()));
     Service::start(settings, places, reload, Reporter::off()).await
@@ -152,7 +155,8 @@ impl Node {
     }
 }
 
-fn shown(nodes: &[Node], ideal: bool) -> String {
+/// `flag` is what must be added to a command so that it asks a node.
+fn shown(nodes: &[Node], ideal: bool, flag: impl Fn(SocketAddr) -> String) -> String {
     let row = |node: &Node| {
         [
             node.id[..8].to_owned(),
@@ -169,15 +173,16 @@ fn shown(nodes: &[Node], ideal: bool) -> String {
     } else {
         "the ring is still forming"
     };
-    let (first, last) = (nodes[0].control, nodes[nodes.len() - 1].control);
+    let first = flag(nodes[0].control);
+    let last = flag(nodes[nodes.len() - 1].control);
     format!(
         "{table}
 {}; {verdict}. In another terminal try
-  cuerda status --control {first}
-  cuerda ring --control {first}
-  cuerda lookup song --trace --control {first}
-  cuerda who song --control {first}
-  cuerda leave --control {last}
+  cuerda status{first}
+  cuerda ring{first}
+  cuerda lookup song --trace{first}
+  cuerda who song{first}
+  cuerda leave{last}
 Ctrl-C ends them all.
 ",
         output::count(nodes.len(), "node", "nodes")
@@ -195,9 +200,28 @@ mod tests {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             control: SocketAddr::from(([127, 0, 0, 1], port + 1)),
         };
-        insta::assert_snapshot!(shown(
-            &[node("b000000b", 5000), node("a000000a", 6000)],
-            true
-        ));
+        let nodes = [node("b000000b", 5000), node("a000000a", 6000)];
+        let first = nodes[0].control;
+        let flag = |control: SocketAddr| match control == first {
+            true => String::new(),
+            false => format!(" --control {control}"),
+        };
+        insta::assert_snapshot!(shown(&nodes, true, flag));
+    }
+
+    #[tokio::test]
+    async fn the_port_that_commands_ask_is_taken_if_it_is_free() {
+        // A port that the system gives to nobody: tests beside this one take any that it gives.
+        let free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        let port = (20_000..30_000)
+            .find(free)
+            .expect("loopback has free ports");
+        let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let first = start(None, usual).await.expect("there is room");
+        assert_eq!(first.control, usual);
+        let other = start(None, usual).await.expect("there are other ports");
+        assert_ne!(other.control, usual);
+        first.close().await;
+        other.close().await;
     }
 }

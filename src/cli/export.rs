@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::backup::{Head, Writer};
 use super::client::Target;
-use super::output::{Output, count, print, print_json};
+use super::output::{Output, count, print, print_json, tell};
 use super::{Exit, Failure};
 
 /// Write the records that a node holds to a file, as a backup
@@ -63,11 +63,11 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if !output.quiet {
-        eprintln!(
-            "warning: {} damaged on this node's disk, and missing here; other nodes have them: \
-             export again when they have been fetched from there, and check the disk",
-            count(damaged, "record is", "records are")
-        );
+        let damaged = count(damaged, "record is", "records are");
+        tell(&format!(
+            "warning: {damaged} damaged on this node's disk, and missing here; other nodes have \
+             them: export again when they have been fetched from there, and check the disk"
+        ));
     }
     Ok(Exit::Partly)
 }

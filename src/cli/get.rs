@@ -6,7 +6,7 @@ use cuerda::http::control::{FoundField, FoundRecord, StampText};
 
 use super::client::{Target, encoded};
 use super::key::{self, Key};
-use super::output::{self, Output, count, harmless};
+use super::output::{self, Output, count, harmless_lines};
 use super::{Exit, Failure};
 
 /// Print what is stored under a key
@@ -42,8 +42,8 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
         .get::<FoundRecord>(&args.key.path("records", &parameters))?;
     let found = answer.value;
     if !output.quiet && !found.certain {
-        eprintln!(
-            "warning: the key's owner did not answer; this is the newest that other holders have"
+        output::tell(
+            "warning: the key's owner did not answer; this is the newest that other holders have",
         );
     }
     if output.json {
@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     }
     for value in found.fields.values() {
         if output.verbose > 0 {
-            eprintln!("stamp {}\nclock {}", value.stamp, found.clock);
+            output::tell(&format!("stamp {}\nclock {}", value.stamp, found.clock));
         }
         if std::io::stdout().is_terminal() {
             output::print(&for_a_terminal(value))?;
@@ -69,8 +69,7 @@ fn for_a_terminal(field: &FoundField) -> String {
         let bytes = count(field.value.0.len(), "byte", "bytes");
         return format!("({bytes} that are no text; write them to a file with > FILE)\n");
     };
-    let lines: Vec<String> = text.lines().map(harmless).collect();
-    lines.join("\n") + "\n"
+    harmless_lines(text) + "\n"
 }
 
 #[cfg(test)]
@@ -91,7 +90,7 @@ mod tests {
             })
         };
         assert_eq!(shown(b"one\ntwo"), "one\ntwo\n");
-        assert_eq!(shown(b"red \x1b[31m"), "red \u{fffd}[31m\n");
+        assert_eq!(shown(b"red \x1b[31m"), "red \\u{1b}[31m\n");
         assert_eq!(
             shown(&[0xff, 0xfe]),
             "(2 bytes that are no text; write them to a file with > FILE)\n"

@@ -50,10 +50,8 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
         output::print_json(&json!({ "node": args.node, "id": id, "keys": all }))?;
     } else if !output.quiet {
         let copies = count(copies, "copy", "copies");
-        eprintln!(
-            "{} of its own, {copies} for others",
-            count(own, "key", "keys")
-        );
+        let own = count(own, "key", "keys");
+        output::tell(&format!("{own} of its own, {copies} for others"));
     }
     Ok(Exit::Done)
 }

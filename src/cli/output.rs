@@ -2,16 +2,16 @@
 //!
 //! Results go to stdout and all else to stderr. Nothing here knows what a result means.
 
-use std::io::{ErrorKind, IsTerminal, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use cuerda_text::table::Columns;
+use cuerda_text::terminal;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Failure;
 use super::config::Diagnostic;
+
+pub(crate) use cuerda_text::terminal::{colours, print_no_more, tell};
+pub(crate) use cuerda_text::words::{harmless, harmless_lines};
 
 /// What the command line says about the form of the output.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,14 +24,6 @@ pub(crate) struct Output {
     pub(crate) verbose: u8,
 }
 
-/// Whether stdout is left alone.
-static SILENT: AtomicBool = AtomicBool::new(false);
-
-/// From now on nothing is written to stdout.
-pub(crate) fn print_no_more() {
-    SILENT.store(true, Relaxed);
-}
-
 /// Writes to stdout. A reader that went away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_bytes(text.as_bytes())
@@ -39,18 +31,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// The same with bytes, as they are.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
-    if SILENT.load(Relaxed) {
-        return Ok(());
-    }
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(bytes);
-    match written.and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(
+    terminal::print(bytes).map_err(|error| {
+        Failure::failed(
             format!("can't write the result: {error}"),
             "is the disk full?",
-        )),
-        _ => Ok(()),
-    }
+        )
+    })
 }
 
 /// The same with a line of JSON.
@@ -85,51 +71,23 @@ pub(crate) fn print_failure(failure: &Failure, output: Output) {
         return;
     }
     match &failure.diagnostic {
-        Some(diagnostic) => eprintln!("{}", diagnostic.render(colours(&std::io::stderr()))),
+        Some(diagnostic) => tell(&diagnostic.render(true)),
         None => {
-            eprintln!("error: {}", harmless(&failure.message));
+            tell(&format!("error: {}", harmless(&failure.message)));
             if !failure.hint.is_empty() {
-                eprintln!("help: {}", harmless(&failure.hint));
+                tell(&format!("help: {}", harmless(&failure.hint)));
             }
         }
     }
 }
 
-/// Whether the reader of this stream sees colours: on a terminal that has them, unless told not
-/// to (<https://no-color.org>).
-pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
-    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    stream.is_terminal() && unset("NO_COLOR") && !dumb
-}
-
-/// Text from elsewhere without what would steer a terminal.
-pub(crate) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
-        .collect()
-}
-
 /// A table without lines between its cells.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(head);
+    let mut table = Columns::new(&head, 0);
     for row in rows {
-        table.add_row(row.map(|cell| harmless(&cell)));
+        table.row(row);
     }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| {
-            line.strip_prefix(' ')
-                .unwrap_or(&line)
-                .trim_end()
-                .to_owned()
-        })
-        .collect();
-    lines.join("\n") + "\n"
+    table.text()
 }
 
 /// Milliseconds with as many digits as a person wants of them.
@@ -156,7 +114,7 @@ pub(crate) fn uptime(seconds: f64) -> String {
 
 /// `1 node`, `2 nodes`.
 pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+    cuerda_text::words::count(number as u64, one, many)
 }
 
 #[cfg(test)]
@@ -172,17 +130,5 @@ mod tests {
         assert_eq!(milliseconds(0.0712), "0.07 ms");
         assert_eq!(milliseconds(72.4), "72 ms");
         assert_eq!(milliseconds(12_345.0), "12.3 s");
-    }
-
-    #[test]
-    fn tables_stand_in_columns_and_steer_no_terminal() {
-        let rows = vec![
-            ["a".to_owned(), "one\u{1b}[31m".to_owned()],
-            ["longer".to_owned(), "2".to_owned()],
-        ];
-        assert_eq!(
-            table(["id", "what"], rows),
-            "id      what\na       one\u{fffd}[31m\nlonger  2\n"
-        );
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cuerda::http::control::{StampText, Stored};
 use cuerda::record::LimitError;
 use cuerda::record::limits::VALUE_BYTES;
+use cuerda_text::duration::format_duration;
 
 use super::client::{Target, encoded};
 use super::key::{self, FieldName, Key};
@@ -66,10 +67,10 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
 
 impl Args {
     fn parameters(&self) -> Vec<String> {
-        let ttl = self.ttl.map(humantime::format_duration);
+        let ttl = self.ttl.map(format_duration);
         let all = [
             self.field.parameter(),
-            ttl.map(|ttl| format!("ttl={}", encoded(&ttl.to_string()))),
+            ttl.map(|ttl| format!("ttl={}", encoded(&ttl))),
             self.if_absent.then(|| "if-absent=true".to_owned()),
             self.if_stamp.map(|stamp| format!("if-stamp={stamp}")),
             self.past.map(|stamp| format!("past={stamp}")),

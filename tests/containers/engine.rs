@@ -45,7 +45,10 @@ pub(crate) fn engine() -> Option<Engine> {
     let versions = VERSIONS.get_or_init(|| {
         let found = versions();
         match &found {
-            Ok(versions) => loudly(versions),
+            Ok(versions) => loudly(&format!(
+                "containers, networks and volumes are made for these tests, and taken away after \
+                 each: {versions}"
+            )),
             Err(why) => loudly(why),
         }
         found.ok()
@@ -122,8 +125,13 @@ impl Engine {
         let image = format!("{}:{tag}", self.run);
         if !self.tried(&["image", "inspect", &image]).status.success() {
             let label = format!("cuerda.test.tag={tag}");
+            let binary = binary();
+            loudly(&format!(
+                "building the image {image} from {}, for the containers to run what is tested",
+                binary.display()
+            ));
             let built = build(
-                binary(),
+                binary,
                 &["--tag", &image, "--label", &self.label(), "--label", &label],
             );
             let words = String::from_utf8_lossy(&built.stderr);

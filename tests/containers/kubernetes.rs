@@ -23,6 +23,11 @@ fn python() -> Option<PathBuf> {
                 .success()
     };
     if !has_it(&python) {
+        loudly(&format!(
+            "installing {VALIDATOR} from the Python package index into {}: it knows the schema that \
+             docker/kubernetes.yaml is held against",
+            folder.display()
+        ));
         let made = run(Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(&folder));

@@ -49,11 +49,14 @@ pub(crate) fn loudly(words: &str) {
     let _ = std::io::stderr().write_all(words.as_bytes());
 }
 
-/// A test can't run here. Where all must be there, that is a failure.
+/// This test can't run here. Where all must be there, that is a failure.
 pub(crate) fn skipped(why: &str) {
     let all_must_run = std::env::var("CUERDA_CI").is_ok_and(|value| value == "1");
     assert!(!all_must_run, "CUERDA_CI=1, and {why}");
-    loudly(&format!("SKIPPED, nothing was tested: {why}"));
+    // The harness gives each test a thread of its name.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    loudly(&format!("SKIPPED {test}, nothing was tested: {why}"));
 }
 
 /// A folder with a file `secret`, for nodes to share.
@@ -93,7 +96,11 @@ pub(crate) fn binary() -> &'static PathBuf {
         let about = said(Command::new("rustc").arg("-vV"));
         let host = about.lines().find_map(|line| line.strip_prefix("host: "));
         let host = host.expect("rustc names the machine it runs on");
-        loudly("building a static binary for the image; the first time takes some minutes");
+        loudly(&format!(
+            "building the program once more for the image, which takes some minutes the first time: \
+             the image holds nothing else, so the program must be static, and {} is not",
+            built.display()
+        ));
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let target = target.parent().expect("it lies in the target directory");
         // The tests' own profile: in a release build more time would go by.

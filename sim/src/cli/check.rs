@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use cuerda_sim::report::words::{count, duration};
+use cuerda_text::words::harmless_lines;
 use serde_json::json;
 
 use super::load::{self, Overrides, WorldName};
-use super::{Exit, Failure, print, print_json, printable};
-use cuerda_sim::report::words::{count, duration};
+use super::{Exit, Failure, print, print_json};
 
 /// Parse scenarios and say what is wrong with them, without playing them
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             }
             Ok(loaded) => {
                 let scenario = loaded.scenario;
-                print(&printable(&format!(
+                print(&harmless_lines(&format!(
                     "ok  {name}: {} ({}, {}, {})",
                     scenario.title,
                     WorldName::of(scenario.world).name(),

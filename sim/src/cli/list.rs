@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use cuerda_sim::report::metric_paths;
 use cuerda_sim::report::words::{duration, grouped, harmless};
+use cuerda_text::table::Columns;
 use serde_json::json;
 
 use super::load::{self, FOLDER, Loaded, Overrides, WorldName};
@@ -95,38 +95,21 @@ fn line(file: &Path, loaded: &Result<Loaded, Failure>) -> serde_json::Value {
 
 /// Paths are shown from the folder on; titles are folded to keep within 80 columns.
 fn table(folder: &Path, all: &[(&Path, Result<Loaded, Failure>)]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(80)
-        .set_header(vec!["file", "world", "nodes", "duration", "title"]);
+    let headings = ["file", "world", "nodes", "duration", "title"];
+    let mut table = Columns::new(&headings, 0).numbers([2, 3]).within(80);
     for (file, loaded) in all {
         let shown = file.strip_prefix(folder).unwrap_or(file).to_string_lossy();
-        let mut row = vec![harmless(&shown)];
+        let mut row = vec![shown.into_owned()];
         match loaded {
             Ok(Loaded { scenario, .. }) => row.extend([
                 WorldName::of(scenario.world).name().to_owned(),
                 grouped(u64::from(scenario.nodes)),
                 duration(scenario.duration),
-                harmless(&scenario.title),
+                scenario.title.clone(),
             ]),
             Err(_) => row.extend(["", "", "", "has a mistake, see below"].map(str::to_owned)),
         }
-        table.add_row(row);
+        table.row(row);
     }
-    for place in [2, 3] {
-        if let Some(column) = table.column_mut(place) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1));
-    }
-    let mut text = format!("{}\n", harmless(&folder.to_string_lossy()));
-    for line in table.lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    format!("{}\n{}", harmless(&folder.to_string_lossy()), table.text())
 }

@@ -8,8 +8,9 @@ use cuerda_sim::report::{Report, judge, metric_paths, terminal};
 use cuerda_sim::run::{self, Progress};
 use cuerda_sim::scenario::{self, Scenario, World};
 use cuerda_sim::world::containers;
+use cuerda_text::suggest;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, program};
 
 /// Where the project keeps its scenarios, seen from its root.
 pub(crate) const FOLDER: &str = "scenarios";
@@ -74,6 +75,7 @@ impl Loaded {
     /// The command that runs it again exactly so.
     pub(crate) fn replay(&self, seed: u64) -> String {
         terminal::replay(
+            &program::words(),
             &self.file.to_string_lossy(),
             seed,
             self.overrides.nodes,
@@ -90,7 +92,7 @@ impl Loaded {
         containers::ready().map_err(|trouble| Failure::Other(trouble.to_string()))?;
         let watched = ctrlc::set_handler(|| {
             if containers::interrupt() {
-                eprintln!("stopping, and taking the containers away");
+                super::tell("stopping, and taking the containers away");
             } else {
                 std::process::exit(i32::from(Exit::NotHeld as u8));
             }
@@ -172,21 +174,61 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
     if error.kind() != std::io::ErrorKind::NotFound {
         return Failure::Other(format!("can't read {shown}: {error}"));
     }
-    match scenario_files(Path::new(FOLDER)) {
-        Ok(known) if !known.is_empty() => {
-            let meant = nearest(file, &known).map_or_else(String::new, |known| {
-                format!("; did you mean {}?", known.display())
-            });
-            let all = indented(&known);
-            Failure::Other(format!(
-                "there is no file {shown}{meant}\n{FOLDER}/ holds\n{all}"
-            ))
-        }
-        _ => Failure::Other(format!(
-            "there is no file {shown}, and no folder {FOLDER}/ here to choose one from; run this \
-             in the project's root"
-        )),
+    Failure::Other(missing(file))
+}
+
+/// What is said of a file that is not there: what it may have been meant to be, and what there is
+/// where it was looked for.
+fn missing(file: &Path) -> String {
+    let none = format!("there is no file {}", file.display());
+    let projects = Path::new(FOLDER);
+    if file.starts_with(projects) && !projects.is_dir() {
+        return format!(
+            "{none}, and no folder {FOLDER}/ here to choose one from; run this in the project's root"
+        );
     }
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let ours = scenario_files(projects).unwrap_or_default();
+    let beside = beside(folder);
+    let meant = nearest(file, &beside).or_else(|| nearest(file, &ours));
+    let meant = meant.map_or_else(String::new, |known| {
+        format!("; did you mean {}?", known.display())
+    });
+    // A bare name may be meant for one of the project's, a path only if it leads there.
+    let is_bare = folder == Path::new(".");
+    let (place, listed) = if !ours.is_empty() && (is_bare || file.starts_with(projects)) {
+        (format!("{FOLDER}/"), ours)
+    } else if is_bare {
+        ("this folder".to_owned(), beside)
+    } else if folder.is_dir() {
+        (folder.display().to_string(), beside)
+    } else {
+        return format!("{none}, nor a folder {}{meant}", folder.display());
+    };
+    if listed.is_empty() {
+        format!("{none}{meant}; {place} holds no scenarios")
+    } else {
+        format!("{none}{meant}\n{place} holds\n{}", indented(&listed))
+    }
+}
+
+/// The scenario files in a folder, and not in those below: it may be anybody's, and large.
+fn beside(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    // As they would be typed.
+    let typed = |entry: std::fs::DirEntry| match folder == Path::new(".") {
+        true => PathBuf::from(entry.file_name()),
+        false => entry.path(),
+    };
+    let mut files: Vec<PathBuf> = entries
+        .map(typed)
+        .filter(|file| file.extension().is_some_and(|ending| ending == "toml"))
+        .collect();
+    files.sort();
+    files
 }
 
 fn indented(files: &[PathBuf]) -> String {
@@ -199,25 +241,11 @@ fn indented(files: &[PathBuf]) -> String {
 
 /// The known file whose name resembles most what was asked for, if any does at all.
 fn nearest<'a>(asked: &Path, known: &'a [PathBuf]) -> Option<&'a PathBuf> {
-    const ALIKE: f64 = 0.6;
     let stem = |file: &Path| {
-        file.file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase()
+        let stem = file.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
     };
-    let asked = stem(asked);
-    known
-        .iter()
-        .map(|file| {
-            (
-                strsim::normalized_damerau_levenshtein(&asked, &stem(file)),
-                file,
-            )
-        })
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, file)| file)
+    suggest::nearest_by(&stem(asked), known, |file| stem(file))
 }
 
 #[cfg(test)]

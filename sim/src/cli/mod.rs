@@ -11,17 +11,18 @@ mod load;
 mod matrix;
 mod paper;
 mod pool;
+mod program;
 mod progress;
 mod run;
 mod sweep;
 mod trace;
 mod twice;
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cuerda_sim::report::words::harmless;
+use cuerda_text::terminal::{self, tell};
+use cuerda_text::words::harmless_lines;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -83,8 +84,8 @@ impl Failure {
     fn show(&self) {
         match self {
             // It says itself that it is an error.
-            Failure::Scenario(diagnostic) => eprintln!("{}", printable(&diagnostic.to_string())),
-            Failure::Other(message) => eprintln!("error: {}", printable(message)),
+            Failure::Scenario(diagnostic) => tell(&diagnostic.render(true)),
+            Failure::Other(message) => tell(&format!("error: {}", harmless_lines(message))),
         }
     }
 }
@@ -118,16 +119,8 @@ pub(crate) fn main() -> ExitCode {
 /// Writes to stdout. A reader that went away (`| head`) is no failure: the verdict is in the
 /// exit code.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Other(format!("can't write the result: {error}")))
-        }
-        _ => Ok(()),
-    }
+    terminal::print(text.as_bytes())
+        .map_err(|error| Failure::Other(format!("can't write the result: {error}")))
 }
 
 /// The same with a line of JSON.
@@ -135,20 +128,6 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let line = serde_json::to_string(value)
         .map_err(|error| Failure::Other(format!("can't write the result as JSON: {error}")))?;
     print(&format!("{line}\n"))
-}
-
-/// Whether the reader of stdout sees colours: on a terminal that has them, unless told not to
-/// (<https://no-color.org>).
-fn colours() -> bool {
-    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    std::io::stdout().is_terminal() && unset("NO_COLOR") && !dumb
-}
-
-/// Text of several lines, fit for a terminal.
-fn printable(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(harmless).collect();
-    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use cuerda_sim::report::{Report, Verdict, terminal};
 use cuerda_sim::scenario::World;
+use cuerda_text::terminal::colours;
 
 use super::load::{self, Loaded, Overrides};
 use super::progress::Bar;
-use super::{Exit, Failure, colours, print, print_json, twice};
+use super::{Exit, Failure, print, print_json, twice};
 
 /// Play scenarios and judge them
 #[derive(Debug, clap::Args)]
@@ -103,7 +104,7 @@ fn shown(args: &Args, loaded: &Loaded, report: &Report) -> String {
         title: &scenario.title,
         expectations: scenario.expectations.len(),
         replay: &loaded.replay(scenario.seed),
-        colours: colours(),
+        colours: colours(&std::io::stdout()),
     };
     terminal::render(report, &run)
 }

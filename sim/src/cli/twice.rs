@@ -14,11 +14,12 @@ use std::time::Duration;
 use cuerda_sim::report::words::{count, moment};
 use cuerda_sim::report::{Report, metric_paths, value_at};
 use cuerda_sim::run::Progress;
+use cuerda_text::words::harmless_lines;
 use serde_json::Value;
 
+use super::Failure;
 use super::load::Loaded;
 use super::progress::Bar;
-use super::{Failure, printable};
 
 /// Stands before the report in what the second process prints.
 pub(crate) const REPORT: &str = "report ";
@@ -282,8 +283,8 @@ impl fmt::Display for Comparison {
             Difference::Ended { how } => writeln!(f, "  The second process ended with {how}."),
             Difference::Report { metric, one, other } => {
                 writeln!(f, "  All of {events} were the same, but {metric} differs:")?;
-                writeln!(f, "    one    {}", printable(&one.to_string()))?;
-                writeln!(f, "    other  {}", printable(&other.to_string()))
+                writeln!(f, "    one    {}", harmless_lines(&one.to_string()))?;
+                writeln!(f, "    other  {}", harmless_lines(&other.to_string()))
             }
             Difference::Events {
                 second,
@@ -301,12 +302,12 @@ impl fmt::Display for Comparison {
                 let begins = moment(*second as f64);
                 writeln!(f, "  First in the second that begins at {begins}:")?;
                 for line in &first.before {
-                    writeln!(f, "    both   {}", printable(line))?;
+                    writeln!(f, "    both   {}", harmless_lines(line))?;
                 }
                 let shown = |line: &Option<String>| {
                     line.as_ref()
                         .map_or("nothing more in this second".to_owned(), |line| {
-                            printable(line)
+                            harmless_lines(line)
                         })
                 };
                 writeln!(f, "    one    {}", shown(&first.one))?;

@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
+use cuerda_text::table::Columns;
 
-use super::words::{bytes, count, grouped, harmless, moment, number, percent, seconds, shell_word};
+use super::words::{bytes, count, grouped, harmless, moment, number, percent, seconds};
 use super::{FaultFired, LatencySummary, Lookups, Report, Summary, Verdict};
 
 /// What a report does not know about its run.
@@ -23,41 +23,39 @@ pub struct Run<'a> {
     pub colours: bool,
 }
 
-/// The one command that runs a scenario again exactly so; `nodes` and `world` only where they
-/// override the file.
+/// The one command that runs a scenario again exactly so, for a shell. `program` is how the harness
+/// is called, in one word or several; `nodes` and `world` are given only where they override the file.
 #[must_use]
-pub fn replay(file: &str, seed: u64, nodes: Option<u32>, world: Option<&str>) -> String {
-    let mut command = format!("cargo sim run {} --seed {seed}", shell_word(file));
-    if let Some(nodes) = nodes {
-        let _ = write!(command, " --nodes {nodes}");
+pub fn replay(
+    program: &[String],
+    file: &str,
+    seed: u64,
+    nodes: Option<u32>,
+    world: Option<&str>,
+) -> String {
+    let (seed, nodes) = (seed.to_string(), nodes.map(|nodes| nodes.to_string()));
+    let mut words: Vec<&str> = program.iter().map(String::as_str).collect();
+    words.extend(["run", file, "--seed", &seed]);
+    if let Some(nodes) = &nodes {
+        words.extend(["--nodes", nodes]);
     }
     if let Some(world) = world {
-        let _ = write!(command, " --world {world}");
+        words.extend(["--world", world]);
     }
-    command
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    quoter
+        .join(words)
+        .expect("a NUL is all that could not be quoted")
 }
 
 /// A table without lines: names on the left, numbers under their headings on the right.
 #[must_use]
 pub fn plain_table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(headings.to_vec());
+    let mut table = Columns::new(headings, 2).numbers(1..headings.len());
     for row in rows {
-        table.add_row(row.clone());
+        table.row(row);
     }
-    for (place, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if place == 0 { 2 } else { 1 }, 1));
-        if place > 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut text = String::new();
-    for line in table.lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    table.text()
 }
 
 /// The whole report, ending in a newline.

@@ -1,22 +1,10 @@
-//! Numbers, times and commands as a person reads them.
+//! Numbers and times as a person reads them.
 //!
 //! All of it is for the eye: whoever wants to compute with a number takes the JSON form.
 
 use std::time::Duration;
 
-/// `1234567` as `1,234,567`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
+pub use cuerda_text::words::{count, grouped, harmless};
 
 /// A measured number with three significant digits at least, and whole numbers whole.
 #[must_use]
@@ -91,16 +79,6 @@ pub fn duration(duration: Duration) -> String {
     seconds(duration.as_secs_f64())
 }
 
-/// `1 ring`, `2 rings`, `0 rings`; the plural is given.
-#[must_use]
-pub fn count(number: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        grouped(number),
-        if number == 1 { one } else { many }
-    )
-}
-
 /// Bytes in binary units.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -112,45 +90,9 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A word as a POSIX shell takes it for one word.
-#[must_use]
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// Text from a scenario, a file or another process, fit for a terminal: control characters,
-/// which could move the cursor or change colours, are written out.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let shown: Box<dyn Iterator<Item = char>> = if c.is_control() {
-                Box::new(c.escape_default())
-            } else {
-                Box::new(std::iter::once(c))
-            };
-            shown
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped_from_the_right() {
-        let all = [0, 7, 999, 1000, 999_999, 1_234_567];
-        assert_eq!(
-            all.map(grouped),
-            ["0", "7", "999", "1,000", "999,999", "1,234,567"]
-        );
-    }
 
     #[test]
     fn measured_numbers_keep_three_digits() {
@@ -208,25 +150,5 @@ mod tests {
             [0.0, 600.0, 312.4071].map(moment),
             ["0 s", "600 s", "312.407 s"]
         );
-    }
-
-    #[test]
-    fn a_shell_reads_one_word() {
-        let all = ["scenarios/churn.toml", "my file", "it's", "", "$HOME"];
-        assert_eq!(
-            all.map(shell_word),
-            [
-                "scenarios/churn.toml",
-                "'my file'",
-                r"'it'\''s'",
-                "''",
-                "'$HOME'"
-            ]
-        );
-    }
-
-    #[test]
-    fn control_characters_are_written_out() {
-        assert_eq!(harmless("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
     }
 }

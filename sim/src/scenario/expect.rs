@@ -1,11 +1,12 @@
 //! Reads the `[expect]` section: bounds on numbers of the report.
 
+use cuerda_text::suggest::nearest;
+use cuerda_text::words::listed;
 use serde_json::Value;
 use toml::de::DeValue;
 
 use super::diagnostic::{Problems, Reported};
 use super::section::{Entry, Section};
-use super::suggest::{listed, nearest};
 use super::{Bound, Expectation};
 
 const BOUNDS: &[&str] = &["min", "max", "equals"];

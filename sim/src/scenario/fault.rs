@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use cuerda_text::words::listed;
+
 use super::diagnostic::{Problems, Reported};
 use super::quantity::{format_duration, parse_duration};
 use super::schema::{FAULT_COMMON, FAULTS, keys_of_all};
 use super::section::{Entry, Section};
 use super::selector::{Crowd, parts, selector};
-use super::suggest::listed;
 use super::{Disk, DiskFault, Fault, FaultKind, MOST_NODES, Selector};
 
 /// Whether a section is a fault that makes new nodes join. What can't be read is taken for one,

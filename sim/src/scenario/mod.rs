@@ -17,7 +17,6 @@ mod section;
 mod selector;
 #[cfg(test)]
 mod spoilt;
-mod suggest;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -28,7 +27,7 @@ use std::time::Duration;
 
 use cuerda_core::chord::Config;
 
-pub use diagnostic::{Diagnostic, Problem};
+pub use cuerda_text::diagnostic::{Diagnostic, Problem};
 pub use parse::Overrides;
 
 /// The most nodes that a scenario can start with, or that one fault can make join.

@@ -8,13 +8,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use cuerda_core::chord::Config;
+use cuerda_text::suggest::nearest;
+use cuerda_text::words::listed;
 use toml::de::DeValue;
 
-use super::diagnostic::{Diagnostic, Problems, Reported};
+use super::Diagnostic;
+use super::diagnostic::{Problems, Reported};
 use super::frame::Frame;
 use super::section::{Entry, Section};
 use super::selector::Crowd;
-use super::suggest::{listed, nearest};
 use super::{Checks, MOST_NODES, Scenario, Start, World};
 use super::{expect, fault, node, room, schema, syntax, traffic, workload};
 
@@ -42,12 +44,12 @@ impl Scenario {
         metrics: &[String],
         overrides: &Overrides,
     ) -> Result<Scenario, Diagnostic> {
-        let mut problems = Problems::new(text);
+        let mut problems = Problems::new(file, text);
         let read = syntax::document(text, &mut problems).and_then(|document| {
             let top = Section::top(document.get_ref());
             scenario(name(file), &top, metrics, overrides, &mut problems)
         });
-        problems.finish(file, read)
+        problems.finish(read)
     }
 }
 

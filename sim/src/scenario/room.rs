@@ -137,7 +137,7 @@ mod tests {
         let skew = "kind = \"skew\"\nnodes = 1\nby = \"5s\"";
         assert!(parse(&text("turmoil", skew)).is_ok());
         let refused = parse(&text("containers", skew)).expect_err("there is one clock");
-        assert_eq!(refused.problems()[0].line, 6);
+        assert_eq!(refused.problems()[0].line(), Some(6));
         let crash = "kind = \"crash\"\nnodes = 1";
         assert!(parse(&text("containers", crash)).is_ok());
     }

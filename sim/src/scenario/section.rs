@@ -5,15 +5,16 @@
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
+use cuerda_text::suggest::nearest;
+use cuerda_text::words::listed;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::{Problems, Reported};
 use super::quantity::{
-    QuantityError, Rate, format_duration, parse_duration, parse_percentage, parse_size,
+    Mistake, Rate, format_duration, parse_duration, parse_percentage, parse_size,
 };
 use super::schema;
-use super::suggest::{listed, nearest};
 
 /// A table of the file.
 #[derive(Clone, Debug)]
@@ -261,7 +262,7 @@ impl<'a> Entry<'a> {
     fn quantity<T>(
         &self,
         problems: &mut Problems,
-        read: Result<T, QuantityError>,
+        read: Result<T, Mistake>,
     ) -> Result<T, Reported> {
         read.map_err(|error| self.wrong(problems, error.message, error.help))
     }

@@ -2,12 +2,12 @@
 //!
 //! Nothing here resolves a selector; that is done among the live nodes when a fault fires.
 
+use cuerda_text::suggest::nearest;
 use toml::de::DeValue;
 
 use super::diagnostic::{Problems, Reported};
 use super::quantity::parse_percentage;
 use super::section::Entry;
-use super::suggest::nearest;
 use super::{MOST_NODES, Selector};
 
 /// What is known of the nodes that a selector chooses from.

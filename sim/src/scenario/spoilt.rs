@@ -96,13 +96,14 @@ fn check(text: &str) -> Result<(), TestCaseError> {
             prop_assert!(!error.problems().is_empty());
             let shown = error.to_string();
             let first = &error.problems()[0];
-            let place = format!(":{}:{}\n", first.line, first.column);
+            let place = first.place.as_ref().expect("all stands in the file");
+            let place = format!(":{}:{}\n", place.line(), place.column());
             prop_assert!(shown.contains(&place), "{} lacks {}", shown, place);
             prop_assert!(
                 error
                     .problems()
                     .iter()
-                    .all(|problem| !problem.help.is_empty())
+                    .all(|problem| !problem.mistake.help.is_empty())
             );
             prop_assert!(error.render(true).len() > shown.len());
         }

@@ -51,6 +51,32 @@ pub(crate) const CORE_HOUSE: House = House {
     ],
 };
 
+/// What both command lines say alike.
+pub(crate) const TEXT_HOUSE: House = House {
+    folder: "text/src/",
+    name: "cuerda_text",
+    floors: &[
+        ("mistake", 0),
+        ("suggest", 0),
+        ("words", 0),
+        ("diagnostic", 1),
+        ("duration", 1),
+        ("table", 1),
+        ("terminal", 2),
+    ],
+    // It knows neither nodes nor scenarios, and what it is asked to write is not sent anywhere.
+    strangers: &[
+        "cuerda",
+        "cuerda_core",
+        "cuerda_sim",
+        "clap",
+        "nix",
+        "tokio",
+        "toml",
+        "tracing",
+    ],
+};
+
 /// The program's package. Not all of its floors are built.
 pub(crate) const CUERDA: House = House {
     folder: "src/",
@@ -74,6 +100,9 @@ pub(crate) const SIM: House = House {
     ],
     strangers: &[],
 };
+
+/// All packages.
+pub(crate) const HOUSES: &[House] = &[CORE_HOUSE, TEXT_HOUSE, CUERDA, SIM];
 
 impl House {
     fn floor(&self, module: &str) -> Option<u8> {
@@ -156,6 +185,9 @@ pub(crate) struct Ban {
 /// Below the hosts: a node is a value.
 const CORE: &[&str] = &["core/src/"];
 
+/// What both command lines share.
+const TEXT: &[&str] = &["text/src/"];
+
 /// The one world that is real.
 const REAL: &[&str] = &["sim/src/world/containers/"];
 
@@ -205,6 +237,24 @@ pub(crate) const BANS: &[Ban] = &[
         except: &[],
         paths: &["rand", "rand_core", "rand_chacha", "getrandom", "fastrand"],
         why: "a node draws no random numbers",
+    },
+    Ban {
+        folders: TEXT,
+        except: &[],
+        paths: &[
+            "std::net",
+            "std::fs",
+            "std::env",
+            "std::process",
+            "std::thread",
+        ],
+        why: "all that this package does to the world is to write to stdout and stderr",
+    },
+    Ban {
+        folders: TEXT,
+        except: &["text/src/terminal.rs"],
+        paths: &["std::io"],
+        why: "what a wasm32 program needs is kept apart from the terminal",
     },
     Ban {
         folders: SIMULATED,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::folder::Folder;
 use crate::cli::Failure;
-use crate::cli::output::Output;
+use crate::cli::output::{self, Output};
 
 /// How often the nodes stabilize: often enough that the ring is soon ideal.
 pub(super) const STABILIZE_EVERY: Duration = Duration::from_secs(1);
@@ -121,9 +121,9 @@ impl Ring {
 }
 
 /// What is going on, for who waits at a terminal.
-pub(super) fn tell(output: Output, words: &str) {
-    if !output.json && !output.quiet {
-        eprintln!("{words}");
+pub(super) fn tell(form: Output, words: &str) {
+    if !form.json && !form.quiet {
+        output::tell(words);
     }
 }
 
@@ -183,6 +183,7 @@ impl Times {
 pub(super) struct Usage {
     /// CPU time, user and system.
     pub(super) seconds: f64,
+    /// The most memory it has had.
     pub(super) peak_bytes: u64,
 }
 
@@ -197,8 +198,20 @@ pub(super) fn usage() -> Result<Usage, Failure> {
     Ok(Usage {
         seconds: micros as f64 / 1e6,
         // Linux counts in KiB.
-        peak_bytes: usage.max_rss().unsigned_abs() * 1024,
+        peak_bytes: high_water_mark()
+            .unwrap_or_else(|| usage.max_rss().unsigned_abs())
+            .saturating_mul(1024),
     })
+}
+
+/// The most memory that this process has had, in KiB. What `getrusage` tells may be that of whoever
+/// started it: Linux keeps it when a process becomes another program.
+fn high_water_mark() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mark = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    mark.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 pub(super) fn broken(error: tokio::task::JoinError) -> Failure {

@@ -10,10 +10,11 @@ use cuerda::Hint as _;
 use cuerda::host::events::Detail;
 use cuerda::host::successors_needed;
 use cuerda::node;
+use cuerda_text::Mistake;
+use cuerda_text::diagnostic::{Diagnostic, Problem};
 use tracing_subscriber::EnvFilter;
 
 use super::addresses;
-use super::diagnostic::{Diagnostic, Problem, Wrong};
 use super::kind::Value;
 use super::layers::{Origin, Settings};
 
@@ -172,7 +173,7 @@ fn typed(settings: &Settings) -> Config {
 }
 
 /// Reports a problem of the first of these settings that somebody has set.
-fn report(settings: &Settings, names: &[&str], wrong: Wrong, problems: &mut Vec<Problem>) {
+fn report(settings: &Settings, names: &[&str], wrong: Mistake, problems: &mut Vec<Problem>) {
     let mut places = names.iter().map(|name| settings.get(name).place.clone());
     problems.push(Problem::new(places.find_map(|place| place), wrong));
 }
@@ -191,7 +192,7 @@ fn node(settings: &Settings, config: &node::Config, problems: &mut Vec<Problem>)
     let help = error
         .hint()
         .unwrap_or("leave it out for the default".into());
-    let wrong = Wrong::new(error.to_string(), help);
+    let wrong = Mistake::new(error.to_string(), help);
     report(settings, &[error.key, other], wrong, problems);
 }
 
@@ -200,7 +201,7 @@ fn holders(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     let (node, virtual_nodes) = (&config.node, config.virtual_nodes);
     let needed = successors_needed(node.replicas, virtual_nodes);
     if virtual_nodes > 1 && u16::from(node.successors) < needed {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!(
                 "with {virtual_nodes} virtual nodes a process, {} processes for each record may \
                  lie behind more than the {} successors",
@@ -237,10 +238,10 @@ fn places(
             "say where others reach this node: --advertise {}, or `advertise` in the file",
             candidates.join(" or --advertise ")
         );
-        report(settings, &["listen"], Wrong::new(message, help), problems);
+        report(settings, &["listen"], Mistake::new(message, help), problems);
     }
     if config.control == listen && listen.port() != 0 {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!("`control` and `listen` are both {listen}"),
             "give them two ports",
         );
@@ -251,7 +252,7 @@ fn places(
 fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     let open = config.admit_keys_file.is_none() && config.secret_file.is_none();
     if open && !config.insecure && !config.listen.ip().is_loopback() {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!("anybody who reaches {} could join the ring", config.listen),
             "say who may: --secret-file FILE or --admit-keys-file FILE; or listen on 127.0.0.1; \
              or, for an experiment, add --insecure",
@@ -263,7 +264,7 @@ fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
         .into_iter()
         .find(|name| settings.get(name).value.is_some());
     if let Some(name) = listed.filter(|_| config.insecure) {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!(
                 "`insecure` believes whatever others claim to be, so `{name}` keeps nobody out"
             ),
@@ -281,12 +282,12 @@ fn others(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
     ] {
         if time < node::limits::SHORTEST {
             let message = format!("`{name}` must be at least {:?}", node::limits::SHORTEST);
-            let wrong = Wrong::new(message, "leave it out for the default");
+            let wrong = Mistake::new(message, "leave it out for the default");
             report(settings, &[name], wrong, problems);
         }
     }
     if let Err(error) = EnvFilter::try_new(&config.log) {
-        let wrong = Wrong::new(
+        let wrong = Mistake::new(
             format!("`log` can't be read: {error}"),
             "write a level (error, warn, info, debug or trace) or a filter such as \
              \"info,cuerda::host=debug\"",

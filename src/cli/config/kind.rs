@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cuerda_text::Mistake;
+use cuerda_text::duration::{format_duration, parse_duration};
 use toml::de::DeValue;
 
-use super::diagnostic::Wrong;
-use super::quantity::{format_duration, parse_duration};
+/// The longest duration that can be configured. Sums of several must fit in what clocks count.
+pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What a setting is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +50,11 @@ pub(super) enum Value {
 
 impl Kind {
     /// Reads a value as flags and the environment have it.
-    pub(super) fn parse(self, text: &str) -> Result<Value, Wrong> {
+    pub(super) fn parse(self, text: &str) -> Result<Value, Mistake> {
         let text = text.trim();
         match self {
             Kind::Socket => text.parse().map(Value::Socket).map_err(|_| {
-                Wrong::new(
+                Mistake::new(
                     format!("\"{text}\" is not an address and a port"),
                     "write both, as in \"127.0.0.1:4000\" or \"[::1]:4000\"; port 0 takes a free one",
                 )
@@ -65,16 +67,16 @@ impl Kind {
             }
             Kind::Count(least, most) => match text.parse::<i64>() {
                 Ok(number) => count(number, least, most),
-                Err(_) => Err(Wrong::new(
+                Err(_) => Err(Mistake::new(
                     format!("\"{text}\" is not a whole number"),
                     format!("write one between {least} and {most}"),
                 )),
             },
-            Kind::Duration => parse_duration(text).map(Value::Duration),
+            Kind::Duration => parse_duration(text, LONGEST).map(Value::Duration),
             Kind::Word(words) if words.contains(&text) => Ok(Value::Text(text.to_owned())),
             Kind::Word(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-                Err(Wrong::new(
+                Err(Mistake::new(
                     format!("\"{text}\" is not one of the words that can stand here"),
                     format!("they are {}", quoted.join(", ")),
                 ))
@@ -82,14 +84,14 @@ impl Kind {
             Kind::Switch => match text {
                 "true" | "1" | "yes" => Ok(Value::Switch(true)),
                 "false" | "0" | "no" => Ok(Value::Switch(false)),
-                _ => Err(Wrong::new(
+                _ => Err(Mistake::new(
                     format!("\"{text}\" is neither yes nor no"),
                     "write \"true\" or \"false\"",
                 )),
             },
             Kind::Path if !text.is_empty() => Ok(Value::Path(text.into())),
             Kind::Text if !text.is_empty() => Ok(Value::Text(text.to_owned())),
-            Kind::Path | Kind::Text => Err(Wrong::new(
+            Kind::Path | Kind::Text => Err(Mistake::new(
                 "this is empty",
                 "write something between the quotes, or leave the key out",
             )),
@@ -97,7 +99,7 @@ impl Kind {
     }
 
     /// Reads a value as a TOML file has it.
-    pub(super) fn read(self, value: &DeValue) -> Result<Value, Wrong> {
+    pub(super) fn read(self, value: &DeValue) -> Result<Value, Mistake> {
         match (self, value) {
             (Kind::Count(least, most), DeValue::Integer(number)) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix());
@@ -118,7 +120,7 @@ impl Kind {
     }
 
     /// The value in the file is of another kind.
-    fn unlike(self) -> Wrong {
+    fn unlike(self) -> Mistake {
         let (wanted, like) = match self {
             Kind::Socket => ("an address and a port in quotes", "\"127.0.0.1:4000\""),
             Kind::Place => ("a host and a port in quotes", "\"node1.example:4000\""),
@@ -130,7 +132,7 @@ impl Kind {
             Kind::Path => ("a path in quotes", "\"/var/lib/cuerda\""),
             Kind::Text => ("text in quotes", "\"cuerda\""),
         };
-        Wrong::new(format!("this must be {wanted}"), format!("as in {like}"))
+        Mistake::new(format!("this must be {wanted}"), format!("as in {like}"))
     }
 
     /// What it is counted in or looks like, for the reference.
@@ -192,10 +194,10 @@ impl Value {
     }
 }
 
-fn count(number: i64, least: u32, most: u32) -> Result<Value, Wrong> {
+fn count(number: i64, least: u32, most: u32) -> Result<Value, Mistake> {
     match u32::try_from(number) {
         Ok(number) if (least..=most).contains(&number) => Ok(Value::Count(number)),
-        _ => Err(Wrong::new(
+        _ => Err(Mistake::new(
             format!("{number} is out of range"),
             format!("write a whole number between {least} and {most}"),
         )),
@@ -203,9 +205,9 @@ fn count(number: i64, least: u32, most: u32) -> Result<Value, Wrong> {
 }
 
 /// A `host:port` whose port is a number and not zero.
-fn place(text: &str) -> Result<String, Wrong> {
+fn place(text: &str) -> Result<String, Mistake> {
     let wrong = |problem: &str| {
-        Err(Wrong::new(
+        Err(Mistake::new(
             format!("\"{text}\" {problem}"),
             "write a host and its port, as in \"node1.example:4000\" or \"10.0.0.7:4000\"",
         ))
@@ -221,7 +223,7 @@ fn place(text: &str) -> Result<String, Wrong> {
         return wrong("names no host");
     }
     if host.contains(':') && !in_brackets {
-        return Err(Wrong::new(
+        return Err(Mistake::new(
             format!("\"{text}\" does not tell the address from the port"),
             "IPv6 addresses stand in brackets, as in \"[fd00::7]:4000\"",
         ));

@@ -6,9 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cuerda_text::diagnostic::{Diagnostic, Place, Problem, Source};
+use cuerda_text::{Mistake, suggest};
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Place, Problem, Source, Wrong};
 use super::keys::{KEYS, Key, key};
 use super::kind::Value;
 
@@ -105,10 +106,7 @@ pub(super) fn settings(given: &Given) -> Result<Settings, Diagnostic> {
     };
 
     if let Some((path, text)) = &given.file {
-        let source = Arc::new(Source {
-            name: path.clone(),
-            text: text.clone(),
-        });
+        let source = Source::new(path, text);
         for (key, value, place) in file(&source, &mut problems) {
             let line = place.line();
             let path = path.clone();
@@ -165,12 +163,12 @@ fn file(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Vec<(&'static Key,
             let span = error.span().unwrap_or(0..0);
             let marked = source.text.get(span.clone()).unwrap_or_default();
             let wrong = if error.message() == "duplicate key" {
-                Wrong::new(
+                Mistake::new(
                     format!("`{marked}` stands here for the second time"),
                     "keep one of them",
                 )
             } else {
-                Wrong::new(
+                Mistake::new(
                     format!("this is not TOML: {}", error.message()),
                     "every line is a key, `=` and a value, and text stands in quotes, as in \
                      listen = \"127.0.0.1:4000\"",
@@ -197,11 +195,11 @@ fn file(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Vec<(&'static Key,
 }
 
 /// The same problem with the key's name before it.
-fn named(key: &Key, wrong: Wrong) -> Wrong {
-    Wrong::new(format!("`{}`: {}", key.name, wrong.message), wrong.help)
+fn named(key: &Key, wrong: Mistake) -> Mistake {
+    Mistake::new(format!("`{}`: {}", key.name, wrong.message), wrong.help)
 }
 
-fn unknown(name: &str, value: &DeValue) -> Wrong {
+fn unknown(name: &str, value: &DeValue) -> Mistake {
     let message = match value {
         DeValue::Table(_) => format!("unknown section `{name}`"),
         _ => format!("unknown key `{name}`"),
@@ -211,22 +209,12 @@ fn unknown(name: &str, value: &DeValue) -> Wrong {
         (None, DeValue::Table(_)) => "this file has no sections, only keys".to_owned(),
         (None, _) => "`cuerda config reference` lists all keys".to_owned(),
     };
-    Wrong::new(message, help)
+    Mistake::new(message, help)
 }
 
-/// The key that a misspelt name most likely means, if one is close: one slip in each three
-/// letters.
+/// The key that a misspelt name most likely means, if one is close.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let name = name.to_lowercase().replace('-', "_");
-    // Nobody means a key by a longer word, and comparing takes its length squared.
-    if name.len() > 64 {
-        return None;
-    }
-    KEYS.iter()
-        .map(|key| (strsim::damerau_levenshtein(&name, key.name), key.name))
-        .filter(|(slips, key)| *slips <= (name.len().max(key.len()) / 3).max(1))
-        .min_by_key(|(slips, _)| *slips)
-        .map(|(_, key)| key)
+    suggest::nearest(name, KEYS.iter().map(|key| key.name))
 }
 
 #[cfg(test)]

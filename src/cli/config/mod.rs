@@ -14,20 +14,20 @@
 mod addresses;
 mod check;
 mod command;
-mod diagnostic;
 mod flags;
 mod keys;
 mod kind;
 mod layers;
-mod quantity;
 mod reference;
 
 use std::path::Path;
 use std::time::Duration;
 
+use cuerda_text::duration::parse_duration;
+
 pub(crate) use check::{Config, LogFormat, OnTerminate};
 pub(crate) use command::{Args, run};
-pub(crate) use diagnostic::Diagnostic;
+pub(crate) use cuerda_text::diagnostic::Diagnostic;
 pub(crate) use flags::Flags;
 
 use super::Failure;
@@ -35,7 +35,8 @@ use layers::{Given, Settings};
 
 /// Reads a duration of the command line.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    quantity::parse_duration(text).map_err(|wrong| format!("{}; {}", wrong.message, wrong.help))
+    parse_duration(text, kind::LONGEST)
+        .map_err(|wrong| format!("{}; {}", wrong.message, wrong.help))
 }
 
 /// The file that is read, if it is there and no other is named.

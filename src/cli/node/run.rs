@@ -1,6 +1,5 @@
 //! `node run`: a node, until it is told to stop.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use cuerda::node::Input;
 use serde_json::json;
 use tokio::time::{error::Elapsed, timeout};
 
+use crate::cli::client::flag;
 use crate::cli::config::{self, Config, Flags, OnTerminate};
 use crate::cli::events::{self, Writer};
 use crate::cli::keeper::Keeper;
@@ -177,12 +177,7 @@ fn shown(service: &Service, output: Output) -> String {
         return String::new();
     }
     let ids: Vec<String> = ids.iter().map(|id| format!("{id:.8}")).collect();
-    let usual = SocketAddr::from(([127, 0, 0, 1], 4080));
-    let target = if *control == usual {
-        String::new()
-    } else {
-        format!(" --control {control}")
-    };
+    let target = flag(*control);
     format!(
         "node {} listens on {address} and answers commands on {control}\n\
          try `cuerda status{target}`; Ctrl-C makes it leave\n",

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use cuerda_sim::report::{Report, Summary, Verdict};
+use cuerda_text::words::harmless_lines;
 use serde_json::json;
 
 use self::figure::Point;
 use super::load::{self, Loaded, Overrides};
 use super::progress::Bar;
-use super::{Exit, Failure, pool, print, print_json, printable};
+use super::{Exit, Failure, pool, print, print_json};
 
 /// Print the papers' tables beside ours, from the scenarios that reproduce them
 #[derive(Debug, clap::Args)]
@@ -79,7 +80,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             print(&format!("{}\n", table.shown()))?;
         }
         for replay in &failed {
-            print(&format!("FAIL  {}\n", printable(replay)))?;
+            print(&format!("FAIL  {}\n", harmless_lines(replay)))?;
         }
     }
     if let Some(svg) = &args.svg {
@@ -87,7 +88,10 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         std::fs::write(svg, drawn)
             .map_err(|error| Failure::Other(format!("can't write {}: {error}", svg.display())))?;
         if !args.json {
-            print(&format!("figure: {}\n", printable(&svg.to_string_lossy())))?;
+            print(&format!(
+                "figure: {}\n",
+                harmless_lines(&svg.to_string_lossy())
+            ))?;
         }
     }
     Ok(if failed.is_empty() {

@@ -243,7 +243,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
         if set.swap(true, Ordering::Relaxed) && !containers::interrupt() {
             std::process::exit(i32::from(Exit::Incomplete as u8));
         }
-        eprintln!("stopping once the running seeds are done; again to stop now");
+        super::tell("stopping once the running seeds are done; again to stop now");
     })
     .map_err(|error| Failure::Other(format!("can't watch for Ctrl-C: {error}")))?;
     Ok(stop)

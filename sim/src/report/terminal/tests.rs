@@ -148,26 +148,24 @@ fn colours_add_nothing_but_colours() {
     let plain = render(&report, &run(false));
     let coloured = render(&report, &run(true));
     assert!(!plain.contains('\u{1b}') && coloured.contains('\u{1b}'));
-    let mut stripped = String::new();
-    for (place, part) in coloured.split("\u{1b}[").enumerate() {
-        let text = if place == 0 {
-            part
-        } else {
-            part.split_once('m').expect("a colour").1
-        };
-        stripped.push_str(text);
-    }
-    assert_eq!(stripped, plain);
+    assert_eq!(cuerda_text::terminal::without_colours(&coloured), plain);
 }
 
 #[test]
 fn the_replay_command_names_what_was_overridden() {
+    let alias = ["cargo", "sim"].map(str::to_owned);
     assert_eq!(
-        replay("scenarios/churn.toml", 7, None, None),
+        replay(&alias, "scenarios/churn.toml", 7, None, None),
         "cargo sim run scenarios/churn.toml --seed 7"
     );
     assert_eq!(
-        replay("my scenario.toml", 0, Some(64), Some("events")),
+        replay(&alias, "my scenario.toml", 0, Some(64), Some("events")),
         "cargo sim run 'my scenario.toml' --seed 0 --nodes 64 --world events"
     );
+    for file in ["it's.toml", "$HOME/a b.toml", "a\"b\\c.toml", "", "*.toml"] {
+        let program = ["/my tools/cuerda-sim".to_owned()];
+        let words = shlex::split(&replay(&program, file, 1, None, None));
+        let words = words.expect("a shell reads it");
+        assert_eq!(words, [&program[0], "run", file, "--seed", "1"]);
+    }
 }
