@@ -16,6 +16,7 @@ mod run;
 mod sweep;
 mod trace;
 mod twice;
+mod whole;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 
 use crate::report::Cost;
@@ -26,6 +27,7 @@ fn now() -> Instant {
 
 /// Other runs of a sweep go on in other threads; where the system can't tell them apart, it is
 /// the whole process that is measured.
+#[cfg(unix)]
 fn usage() -> Option<Usage> {
     #[cfg(target_os = "linux")]
     const WHO: UsageWho = UsageWho::RUSAGE_THREAD;
@@ -34,6 +36,7 @@ fn usage() -> Option<Usage> {
     getrusage(WHO).ok()
 }
 
+#[cfg(unix)]
 fn cpu_seconds() -> f64 {
     let seconds =
         |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
@@ -42,11 +45,24 @@ fn cpu_seconds() -> f64 {
     })
 }
 
+#[cfg(unix)]
 fn peak_rss_bytes() -> u64 {
     // Linux counts in KiB, macOS in bytes.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     let most = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     u64::try_from(most).unwrap_or(0) * unit
+}
+
+/// Known on Unix only.
+#[cfg(not(unix))]
+fn cpu_seconds() -> f64 {
+    0.0
+}
+
+/// Known on Unix only.
+#[cfg(not(unix))]
+fn peak_rss_bytes() -> u64 {
+    0
 }
 
 impl Meter {
