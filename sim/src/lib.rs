@@ -19,6 +19,12 @@
 //! and faults in each. Two of them are deterministic; the third is what they are held against. A world knows no checker and a checker no world: the worlds tell a
 //! [`world::Watcher`] what happens, and the conductor passes it on. The nodes are those of the
 //! crate `cuerda`, which knows nothing of all this.
+//!
+//! # Features
+//!
+//! `turmoil` and `containers` are those worlds, `cli` is the program; all three are on by default.
+//! Without them nothing here performs I/O but to measure what a run costs, of the project's
+//! packages the protocol alone is compiled, and all of it builds for `wasm32-unknown-unknown`.
 
 pub mod check;
 pub mod report;

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cuerda_sim::report::{Report, judge, metric_paths, terminal};
-use cuerda_sim::run::{self, Progress};
+use cuerda_sim::run::{self, Progress, worlds};
 use cuerda_sim::scenario::{self, Scenario, World};
-use cuerda_sim::world::containers;
 use cuerda_text::suggest;
 
-use super::{Exit, Failure, program};
+use super::{Exit, Failure, program, whole};
 
 /// Where the project keeps its scenarios, seen from its root.
 pub(crate) const FOLDER: &str = "scenarios";
@@ -55,11 +54,7 @@ impl WorldName {
     }
 
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            WorldName::Events => "events",
-            WorldName::Turmoil => "turmoil",
-            WorldName::Containers => "containers",
-        }
+        self.world().name()
     }
 }
 
@@ -83,15 +78,20 @@ impl Loaded {
         )
     }
 
-    /// Whether its world is at hand, before anything is played. What it makes is taken away again
-    /// if the user interrupts it.
+    /// Whether its world is at hand, before anything is played; if this program was built without
+    /// it, the one with all worlds goes on instead. What it makes is taken away again if the user
+    /// interrupts it.
     pub(crate) fn ready(&self) -> Result<(), Failure> {
-        if self.scenario.world != World::Containers {
+        let world = self.scenario.world;
+        if !worlds::is_built(world) {
+            return Err(whole::instead(world));
+        }
+        worlds::ready(world).map_err(|trouble| Failure::Other(trouble.to_string()))?;
+        if world != World::Containers {
             return Ok(());
         }
-        containers::ready().map_err(|trouble| Failure::Other(trouble.to_string()))?;
         let watched = ctrlc::set_handler(|| {
-            if containers::interrupt() {
+            if worlds::interrupt() {
                 super::tell("stopping, and taking the containers away");
             } else {
                 std::process::exit(i32::from(Exit::NotHeld as u8));

@@ -17,6 +17,7 @@ mod run;
 mod sweep;
 mod trace;
 mod twice;
+mod whole;
 
 use std::process::ExitCode;
 

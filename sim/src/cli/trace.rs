@@ -37,6 +37,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         let why = "what happens in the `containers` world can't be traced";
         return Err(Failure::Other(why.to_owned()));
     }
+    loaded.ready()?;
     let Some((from, to)) = args.trace_from.zip(args.trace_to) else {
         let mut digests = Digests::default();
         let report = loaded.play_traced(&mut |_, at, line| digests.add(at, line));

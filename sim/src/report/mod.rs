@@ -309,7 +309,8 @@ pub struct Unmet {
     pub bound: String,
 }
 
-/// What a run cost.
+/// What a run cost. What the system can't measure is zero: the memory and the CPU time outside of
+/// Unix, and all but the events where there is no clock, as on `wasm32-unknown-unknown`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Events handled after t = 0.

@@ -78,7 +78,7 @@ pub fn render(report: &Report, run: &Run<'_>) -> String {
 }
 
 /// The world in which time is real.
-const REAL: &str = <crate::world::containers::World as crate::world::World>::NAME;
+const REAL: &str = crate::scenario::World::Containers.name();
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

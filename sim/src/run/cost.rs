@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 
 use crate::report::Cost;
@@ -26,6 +27,7 @@ fn now() -> Instant {
 
 /// Other runs of a sweep go on in other threads; where the system can't tell them apart, it is
 /// the whole process that is measured.
+#[cfg(unix)]
 fn usage() -> Option<Usage> {
     #[cfg(target_os = "linux")]
     const WHO: UsageWho = UsageWho::RUSAGE_THREAD;
@@ -34,6 +36,7 @@ fn usage() -> Option<Usage> {
     getrusage(WHO).ok()
 }
 
+#[cfg(unix)]
 fn cpu_seconds() -> f64 {
     let seconds =
         |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
@@ -46,12 +49,14 @@ fn cpu_seconds() -> f64 {
 ///
 /// On Linux it is `VmHWM`, which counts from the start of the program. What `getrusage` tells is
 /// handed on by whoever started it, so that under cargo it is cargo's; elsewhere there is no other.
+#[cfg(unix)]
 fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     high_water_mark(&status).unwrap_or_else(peak_by_usage)
 }
 
 /// `VmHWM` of a `/proc/PID/status`, in bytes.
+#[cfg(unix)]
 fn high_water_mark(status: &str) -> Option<u64> {
     let mark = status
         .lines()
@@ -60,11 +65,24 @@ fn high_water_mark(status: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
+#[cfg(unix)]
 fn peak_by_usage() -> u64 {
     // Linux counts in KiB, macOS in bytes.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     let most = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     u64::try_from(most).unwrap_or(0) * unit
+}
+
+/// Known on Unix only.
+#[cfg(not(unix))]
+fn cpu_seconds() -> f64 {
+    0.0
+}
+
+/// Known on Unix only.
+#[cfg(not(unix))]
+fn peak_rss_bytes() -> u64 {
+    0
 }
 
 impl Meter {
@@ -95,7 +113,7 @@ impl Meter {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -5,6 +5,10 @@
 //! nodes do the world's.
 
 mod closing;
+#[cfg(not(target_family = "wasm"))]
+mod cost;
+#[cfg(target_family = "wasm")]
+#[path = "no_cost.rs"]
 mod cost;
 mod judge;
 pub mod matrix;
@@ -13,6 +17,7 @@ mod records;
 mod tally;
 #[cfg(test)]
 mod tests;
+pub mod worlds;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +25,11 @@ use std::time::Duration;
 use crate::check::judged::Judged;
 use crate::report::{Report, Verdict, Violation};
 use crate::scenario::{self, Scenario};
-use crate::world::{Cause, World, containers, events, nanoseconds, turmoil};
+#[cfg(feature = "containers")]
+use crate::world::containers;
+#[cfg(feature = "turmoil")]
+use crate::world::turmoil;
+use crate::world::{Cause, World, events, nanoseconds};
 use cost::Meter;
 use judge::{Judge, Others};
 
@@ -45,7 +54,8 @@ pub type Listener<'a> = dyn FnMut(u64, Duration, &str) + 'a;
 /// Into how many parts a run is cut, to tell its progress in between.
 const PARTS: u64 = 500;
 
-/// Plays a scenario to its end. `progress` is called about ten times in a second of real time.
+/// Plays a scenario to its end. `progress` is called about ten times in a second of real time;
+/// where there is no clock, as on `wasm32-unknown-unknown`, after each five-hundredth of the run.
 ///
 /// The report's verdict is of the checks alone; its expectations are judged by
 /// [`crate::report::judge`].
@@ -71,14 +81,18 @@ fn perform<'a>(
             let mut world = events::World::new(&scenario, scenario.seed);
             perform_in(&mut world, &scenario, progress, Others::only(listener))
         }
+        #[cfg(feature = "turmoil")]
         scenario::World::Turmoil => {
             let mut world = turmoil::World::new(&scenario, scenario.seed);
             perform_in(&mut world, &scenario, progress, Others::only(listener))
         }
+        #[cfg(feature = "containers")]
         scenario::World::Containers => match containers::World::new(&scenario, scenario.seed) {
             Ok(mut world) => perform_in(&mut world, &scenario, progress, Others::only(listener)),
             Err(trouble) => not_begun(&scenario, &trouble.to_string()),
         },
+        #[cfg(not(all(feature = "turmoil", feature = "containers")))]
+        absent => not_begun(&scenario, &worlds::NotReady::NotBuilt(absent).to_string()),
     }
 }
 
@@ -86,7 +100,7 @@ fn perform<'a>(
 fn not_begun(scenario: &Scenario, why: &str) -> Report {
     Report {
         scenario: scenario.name.clone(),
-        world: containers::World::NAME.to_owned(),
+        world: scenario.world.name().to_owned(),
         seed: scenario.seed,
         nodes: scenario.nodes,
         verdict: Verdict::Fail,

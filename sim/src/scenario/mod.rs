@@ -84,6 +84,18 @@ pub enum World {
     Containers,
 }
 
+impl World {
+    /// What scenarios and reports call it. The feature that it is built with has this name too.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            World::Events => "events",
+            World::Turmoil => "turmoil",
+            World::Containers => "containers",
+        }
+    }
+}
+
 /// Which checkers watch a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checks {

@@ -5,7 +5,9 @@
 //! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
 
 mod chord;
+#[cfg(feature = "containers")]
 pub mod containers;
+#[cfg(feature = "turmoil")]
 pub mod deterministic_tls;
 mod digest;
 pub mod events;
@@ -14,6 +16,7 @@ mod random;
 mod script;
 mod sights;
 mod simulated;
+#[cfg(feature = "turmoil")]
 pub mod turmoil;
 
 use std::collections::BTreeMap;

@@ -26,6 +26,7 @@ pub struct Sights {
 
 impl Sights {
     /// The counters of a host, by their names.
+    #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(super) fn of(counter: impl Fn(&str) -> u64) -> Sights {
         Sights {
             refused: counter("dials_refused"),

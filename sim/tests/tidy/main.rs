@@ -79,6 +79,7 @@ fn sources() -> Vec<Source> {
         "sim/tests",
         "sim/benches",
         "sim/examples",
+        "sim/wasm32/src",
     ];
     let there = folders
         .into_iter()

@@ -145,7 +145,11 @@ fn load_all(args: &Args) -> Result<Vec<Loaded>, Failure> {
             tables::path_length_name(10)
         )));
     }
-    let load = |file: &PathBuf| load::load(file, args.seed, &Overrides::default());
+    let load = |file: &PathBuf| {
+        let loaded = load::load(file, args.seed, &Overrides::default())?;
+        loaded.ready()?;
+        Ok(loaded)
+    };
     files.iter().map(load).collect()
 }
 

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cuerda_sim::report::words::{grouped, harmless, moment};
 use cuerda_sim::report::{Report, Verdict};
+use cuerda_sim::run::worlds;
 use cuerda_sim::scenario::World;
-use cuerda_sim::world::containers;
 use serde_json::json;
 
 use self::distribution::Distributions;
@@ -240,7 +240,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         // Whoever has containers to take away does that first.
-        if set.swap(true, Ordering::Relaxed) && !containers::interrupt() {
+        if set.swap(true, Ordering::Relaxed) && !worlds::interrupt() {
             std::process::exit(i32::from(Exit::Incomplete as u8));
         }
         super::tell("stopping once the running seeds are done; again to stop now");

@@ -14,6 +14,10 @@ pub(in crate::world) enum Cut {
     /// Nodes whose messages are lost, and which share.
     Loss(Vec<bool>, f64),
     /// Nodes whose connections are reset, and after how many bytes.
+    #[cfg_attr(
+        not(feature = "turmoil"),
+        expect(dead_code, reason = "the other worlds have no connections to reset")
+    )]
     Reset(Vec<bool>, u64),
 }
 
@@ -86,6 +90,7 @@ impl Cuts {
     }
 
     /// Whether nothing at all gets from one node to another.
+    #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(in crate::world) fn block(&self, from: u32, to: u32) -> bool {
         let (from, to) = (from as usize, to as usize);
         self.0.iter().any(|(_, cut)| match cut {
@@ -96,6 +101,7 @@ impl Cuts {
     }
 
     /// The time that slow nodes add to what goes from one node to another.
+    #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(in crate::world) fn delay(&self, from: u32, to: u32) -> Time {
         let slow = self.0.iter().map(|(_, cut)| match cut {
             Cut::Slow(nodes, time) => [from, to]
@@ -108,6 +114,7 @@ impl Cuts {
     }
 
     /// Whether a message from one node to another is lost by chance.
+    #[cfg(feature = "turmoil")]
     pub(in crate::world) fn lose(&self, from: u32, to: u32, chance: &mut Random) -> bool {
         self.0.iter().any(|(_, cut)| match cut {
             Cut::Loss(nodes, share) => {
@@ -119,6 +126,7 @@ impl Cuts {
     }
 
     /// The share of what goes from one node to another that is lost by chance.
+    #[cfg(feature = "containers")]
     pub(in crate::world) fn share_lost(&self, from: u32, to: u32) -> f64 {
         let passes = self.0.iter().map(|(_, cut)| match cut {
             Cut::Loss(nodes, share) if holds(nodes, from as usize) || holds(nodes, to as usize) => {
@@ -130,6 +138,7 @@ impl Cuts {
     }
 
     /// After how many bytes a connection between two nodes is reset, if it is.
+    #[cfg(feature = "turmoil")]
     pub(in crate::world) fn reset(&self, one: u32, other: u32) -> Option<u64> {
         let resets = self.0.iter().filter_map(|(_, cut)| match cut {
             Cut::Reset(nodes, after) => {

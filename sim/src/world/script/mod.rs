@@ -38,7 +38,7 @@ mod told;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cuerda::host::Identity;
+use ed25519_dalek::SigningKey;
 
 use super::{Effect, Purpose, Random, Time};
 use crate::scenario::{DiskFault, FaultKind, Scenario, TURMOIL_NODES};
@@ -143,11 +143,49 @@ impl Script {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     /// The secret half, where there is one.
+    #[cfg_attr(
+        not(any(feature = "turmoil", feature = "containers")),
+        expect(dead_code, reason = "nobody proves a key to nodes as values")
+    )]
     pub(super) seed: [u8; 32],
     pub(super) public: [u8; 32],
 }
 
 /// The public half of the key pair with this secret half.
 pub(super) fn public(seed: [u8; 32]) -> [u8; 32] {
-    Identity::from_seed(seed).public_key()
+    SigningKey::from_bytes(&seed).verifying_key().to_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8032, section 7.1, test 1.
+    const SECRET: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c,
+        0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae,
+        0x7f, 0x60,
+    ];
+    const PUBLIC: [u8; 32] = [
+        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07,
+        0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07,
+        0x51, 0x1a,
+    ];
+
+    #[test]
+    fn a_public_key_is_that_of_ed25519() {
+        assert_eq!(public(SECRET), PUBLIC);
+    }
+
+    /// Otherwise the ids of a scenario would differ from world to world.
+    #[test]
+    #[cfg(feature = "turmoil")]
+    fn a_public_key_is_the_one_that_the_program_proves() {
+        for seed in [[0; 32], [0xff; 32], SECRET] {
+            assert_eq!(
+                public(seed),
+                cuerda::host::Identity::from_seed(seed).public_key()
+            );
+        }
+    }
 }
