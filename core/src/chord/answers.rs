@@ -1,7 +1,7 @@
 //! What a node replies to others. Nothing here changes the node, but for the questions that
 //! must wait and the departures that are noted.
 
-use super::maintenance::Departure;
+use super::maintenance::Leaver;
 use super::message::{Message, Reply, Request};
 use super::{Node, limits};
 use crate::chord::Event;
@@ -42,7 +42,7 @@ impl Node {
                 predecessor,
                 successors,
             } => {
-                self.maintenance.departed(Departure {
+                self.maintenance.departed(Leaver {
                     peer: from,
                     predecessor,
                     successors,

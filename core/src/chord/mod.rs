@@ -5,9 +5,9 @@
 //!   mod.rs            the node: which input goes where
 //!   ├ membership.rs   the ways into a ring and out of it
 //!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
-//!   ├ errands.rs      look-ups, fingers, probes and reunion
+//!   ├ queries.rs      look-ups, fingers, probes and reunion
 //!   ├ answers.rs      what it replies to others
-//!   ├ keeping/*       records: who serves them, and on which nodes they are
+//!   ├ records/*       records: who serves them, and on which nodes they are
 //!   ├ op/*            the operations, each a value that asks and ends
 //!   └ ask.rs          requests, timers, retries: how an operation asks
 //! ```
@@ -19,18 +19,18 @@
 mod answers;
 mod ask;
 mod config;
-mod errands;
-mod keeping;
 pub mod limits;
 mod maintenance;
 mod membership;
 mod merging;
 mod message;
 mod op;
+mod phase;
+mod queries;
 mod record_message;
+mod records;
 mod remembered;
 mod rtt;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -46,18 +46,20 @@ pub use crate::protocol::{
 };
 pub use config::{Config, ConfigError};
 pub use message::{Hello, Message, Reply, Request};
+pub use phase::Membership;
+/// What [`Membership`] was called before; kept for those who know it by that name.
+pub use phase::Membership as Standing;
 pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
-pub use standing::Standing;
 pub use timer::Timer;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
 use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
-use errands::Errands;
-use keeping::Keeping;
 use maintenance::Maintenance;
+use phase::MembershipPhase;
+use queries::Queries;
+use records::Records;
 use remembered::Remembered;
 use rtt::RoundTrips;
-use standing::Phase;
 
 /// What can happen to a Chord node.
 pub type Input = crate::protocol::Input<Node>;
@@ -102,7 +104,7 @@ pub const VERSIONS: Versions = Versions {
 pub struct Node {
     neighbours: Neighbours,
     maintenance: Maintenance,
-    standing: Phase,
+    phase: MembershipPhase,
     round_trips: RoundTrips,
     incarnation: u32,
     next_request: u32,
@@ -111,10 +113,10 @@ pub struct Node {
     hurry: u8,
     config: Arc<Config>,
     fingers: Fingers,
-    errands: Errands,
+    queries: Queries,
     remembered: Remembered,
     /// `None` until it first takes part in a ring.
-    keeping: Option<Box<Keeping>>,
+    records: Option<Box<Records>>,
     /// What it serves may not be what it should.
     unsettled: bool,
 }
@@ -156,7 +158,7 @@ impl Node {
         Node {
             neighbours: Neighbours::alone(me, config.successors),
             maintenance: Maintenance::default(),
-            standing: Phase::Outside,
+            phase: MembershipPhase::Outside,
             round_trips: RoundTrips::default(),
             incarnation,
             next_request: 0,
@@ -164,9 +166,9 @@ impl Node {
             hurry: 0,
             config,
             fingers: Fingers::new(),
-            errands: Errands::default(),
+            queries: Queries::default(),
             remembered: Remembered::default(),
-            keeping: None,
+            records: None,
             unsettled: false,
         }
     }
@@ -186,7 +188,7 @@ impl Node {
         let mut node = Node::new(neighbours.me(), config, incarnation);
         node.neighbours = neighbours;
         node.fingers = fingers;
-        node.standing = Phase::Member;
+        node.phase = MembershipPhase::Member;
         node
     }
 
@@ -199,19 +201,19 @@ impl Node {
     /// Whether it belongs to a ring: it answers questions about it and may own keys.
     #[must_use]
     pub const fn is_member(&self) -> bool {
-        matches!(self.standing, Phase::Member)
+        matches!(self.phase, MembershipPhase::Member)
     }
 
     /// Where it stands towards the ring.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        match self.standing {
-            Phase::Outside => Standing::Outside,
-            Phase::Joining(_) => Standing::Joining,
-            Phase::Member if self.is_handing_over() => Standing::Leaving,
-            Phase::Member => Standing::Member,
-            Phase::Stranded(_) => Standing::Stranded,
-            Phase::Leaving(_) => Standing::Leaving,
+    pub fn standing(&self) -> Membership {
+        match self.phase {
+            MembershipPhase::Outside => Membership::Outside,
+            MembershipPhase::Joining(_) => Membership::Joining,
+            MembershipPhase::Member if self.is_handing_over() => Membership::Leaving,
+            MembershipPhase::Member => Membership::Member,
+            MembershipPhase::Stranded(_) => Membership::Stranded,
+            MembershipPhase::Leaving(_) => Membership::Leaving,
         }
     }
 
@@ -256,11 +258,11 @@ impl Node {
             Input::Write { token, key, write } => self.write(token, key, write, net),
             Input::Read { token, key, past } => self.read(token, key, past, net),
             Input::Found => {
-                self.begin_keeping(net);
+                self.begin_records(net);
                 self.found(net);
             }
             Input::Join(contacts) => {
-                self.begin_keeping(net);
+                self.begin_records(net);
                 self.join(contacts, net);
             }
             Input::Resume => self.resume(net),
@@ -279,7 +281,7 @@ impl Node {
         // What follows from one thing may lead to another, but not for ever.
         for _ in 0..limits::SETTLINGS {
             if self.unsettled {
-                self.settle_tenure(net);
+                self.settle_ownership(net);
             }
         }
     }
@@ -342,9 +344,9 @@ impl Node {
             Timer::Repair => self.repair_due(net),
             Timer::Join => {
                 self.armed.join = false;
-                if let Phase::Joining(join) = &mut self.standing {
+                if let MembershipPhase::Joining(join) = &mut self.phase {
                     join.start_again();
-                    self.poll_standing(None, net);
+                    self.poll_membership(None, net);
                 }
             }
         }
@@ -360,16 +362,15 @@ impl Node {
     ) -> bool {
         let number = settled.0;
         if number & ABOUT_RECORDS != 0 {
-            return self.settle_keeping(from, settled, net);
+            return self.settle_records(from, settled, net);
         }
         let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
         if let Some(to) = self.maintenance.awaits(number) {
             asked(to) && self.poll_maintenance(Some(settled), net)
-        } else if let Some((at, to)) = self.errands.awaits(number) {
-            asked(to) && self.poll_errand(at, settled, net)
+        } else if let Some((at, to)) = self.queries.awaits(number) {
+            asked(to) && self.poll_query(at, settled, net)
         } else {
-            self.standing.awaits(number).is_some_and(asked)
-                && self.poll_standing(Some(settled), net)
+            self.phase.awaits(number).is_some_and(asked) && self.poll_membership(Some(settled), net)
         }
     }
 
@@ -428,7 +429,7 @@ impl Protocol for Node {
     }
 
     fn is_member(&self) -> bool {
-        matches!(self.standing, Phase::Member)
+        matches!(self.phase, MembershipPhase::Member)
     }
 
     fn handle(&mut self, input: Input, net: &mut impl Network<Node>) {
@@ -441,11 +442,11 @@ impl Protocol for Node {
 
     fn awaits(&self, number: u32) -> bool {
         if number & ABOUT_RECORDS != 0 {
-            return self.keeping_awaits(number);
+            return self.records_await(number);
         }
         self.maintenance.awaits(number).is_some()
-            || self.errands.awaits(number).is_some()
-            || self.standing.awaits(number).is_some()
+            || self.queries.awaits(number).is_some()
+            || self.phase.awaits(number).is_some()
     }
 
     fn prefetch(&self) -> u64 {
@@ -468,7 +469,7 @@ impl Protocol for Node {
             + fingers
                 .last()
                 .map_or(0, |finger| u64::from(finger.exponent))
-            + self.errands.touch()
+            + self.queries.touch()
     }
 }
 

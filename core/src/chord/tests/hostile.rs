@@ -185,7 +185,7 @@ impl Trial {
 
     fn input(&mut self, input: Input) {
         // Besides those that had to wait, and one word for each that left: a step, its notices,
-        // the probes and the errands that end in it.
+        // the probes and the queries that end in it.
         let most = 2 * limits::DELAYED + 16;
         let shown = format!("{input:?}");
         self.bench.handle(input);
@@ -236,7 +236,7 @@ impl Trial {
         }
         let lookup = limits::LOOKUP_CANDIDATES + LONGEST + 8;
         let waiting = limits::DELAYED * (LONGEST + 3);
-        let most = (limits::ERRANDS + self.lookups.len()) * lookup + waiting + 600;
+        let most = (limits::QUERIES + self.lookups.len()) * lookup + waiting + 600;
         let held = peers_held(&self.bench);
         assert!(held <= most, "{held} peers held after {shown}");
         assert!(self.lookups.values().all(|&ended| ended <= 1));

@@ -2,8 +2,8 @@
 
 use std::task::Poll;
 
-use super::tenure::Gap;
-use super::{Tenure, asking};
+use super::ownership::Gap;
+use super::{Ownership, asking};
 use crate::chord::Node;
 use crate::chord::ask::Settled;
 use crate::chord::op::{Acquire, HandOver, Handed};
@@ -11,8 +11,8 @@ use crate::protocol::Network;
 use crate::ring::{Arc, Peer};
 
 impl Node {
-    /// The neighbours or the tenure changed: does what follows from that.
-    pub(in crate::chord) fn settle_tenure(&mut self, net: &mut impl Network<Node>) {
+    /// The neighbours or the ownership changed: does what follows from that.
+    pub(in crate::chord) fn settle_ownership(&mut self, net: &mut impl Network<Node>) {
         self.unsettled = false;
         let (me, predecessor) = (self.me().id, self.neighbours.predecessor());
         let (others, holders) = (self.other_processes(), self.holders());
@@ -22,11 +22,11 @@ impl Node {
         if !self.is_staying() {
             return self.go_on_handing_over(net);
         }
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         keeping.repair.set_holders(holders);
-        match Tenure::gap(keeping.tenure, me, predecessor.id) {
+        match Ownership::gap(keeping.ownership, me, predecessor.id) {
             Gap::None => {
                 keeping.acquire = None;
                 self.stop_bringing();
@@ -46,15 +46,15 @@ impl Node {
     /// What is handed over before the node leaves goes to its successor.
     fn go_on_handing_over(&mut self, net: &mut impl Network<Node>) {
         let (me, successor) = (self.me().id, self.neighbours.successor());
-        let tenure = self.keeping.as_ref().and_then(|keeping| keeping.tenure);
-        if let Some(tenure) = tenure {
-            self.hand_over(tenure.arc(me), successor, net);
+        let ownership = self.records.as_ref().and_then(|keeping| keeping.ownership);
+        if let Some(ownership) = ownership {
+            self.hand_over(ownership.arc(me), successor, net);
         }
     }
 
-    /// The tenure changed by what came in.
-    pub(super) fn tenure_changed(&mut self, net: &mut impl Network<Node>) {
-        if let Some(keeping) = &mut self.keeping {
+    /// The ownership changed by what came in.
+    pub(super) fn ownership_changed(&mut self, net: &mut impl Network<Node>) {
+        if let Some(keeping) = &mut self.records {
             keeping.repair.begin_anew();
         }
         self.unsettled = true;
@@ -62,7 +62,7 @@ impl Node {
     }
 
     fn stop_bringing(&mut self) {
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             keeping
                 .hand_over
                 .take_if(|hand_over| hand_over.is_bringing());
@@ -73,7 +73,7 @@ impl Node {
 
     fn acquire(&mut self, arc: Arc, others: Vec<Peer>, net: &mut impl Network<Node>) {
         let attempts = self.config.attempts;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         match &mut keeping.acquire {
@@ -89,7 +89,7 @@ impl Node {
         net: &mut impl Network<Node>,
     ) {
         let me = self.me().id;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let Some(acquire) = &mut keeping.acquire else {
@@ -103,15 +103,16 @@ impl Node {
         keeping.acquire = None;
         keeping.heard_number(number);
         let number = keeping.next_number();
-        keeping.tenure = Tenure::extended(keeping.tenure, me, arc, number).or(keeping.tenure);
-        self.tenure_changed(net);
+        keeping.ownership =
+            Ownership::extended(keeping.ownership, me, arc, number).or(keeping.ownership);
+        self.ownership_changed(net);
     }
 
     // ---- handing over ----
 
     pub(super) fn hand_over(&mut self, arc: Arc, to: Peer, net: &mut impl Network<Node>) {
         let attempts = self.config.attempts;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let same = |hand_over: &HandOver| hand_over.arc == arc && hand_over.to == to;
@@ -129,7 +130,7 @@ impl Node {
         net: &mut impl Network<Node>,
     ) {
         loop {
-            let Some(keeping) = &mut self.keeping else {
+            let Some(keeping) = &mut self.records else {
                 return;
             };
             let Some(hand_over) = &mut keeping.hand_over else {
@@ -148,7 +149,7 @@ impl Node {
                 }
                 Handed::Superseded(number) => {
                     keeping.heard_number(number);
-                    self.tell_heir();
+                    self.tell_next_owner();
                 }
                 Handed::Taken => {
                     keeping.hand_over = None;
@@ -172,17 +173,17 @@ impl Node {
     /// From now on the other is to answer for the arc.
     fn let_go(&mut self, arc: Arc, net: &mut impl Network<Node>) {
         let me = self.me().id;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
-        keeping.tenure = match keeping.tenure {
-            Some(tenure) if arc.end != me => Some(Tenure {
+        keeping.ownership = match keeping.ownership {
+            Some(ownership) if arc.end != me => Some(Ownership {
                 start: arc.end,
-                ..tenure
+                ..ownership
             }),
             _ => None,
         };
-        self.tell_heir();
+        self.tell_next_owner();
         self.fail_writes_on(arc, net);
     }
 
@@ -190,17 +191,17 @@ impl Node {
     /// later number decides who goes on.
     fn take_back(&mut self, arc: Arc, net: &mut impl Network<Node>) {
         let me = self.me().id;
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             let number = keeping.next_number();
-            let back = Tenure::extended(keeping.tenure, me, arc, number);
-            keeping.tenure = back.or(keeping.tenure);
+            let back = Ownership::extended(keeping.ownership, me, arc, number);
+            keeping.ownership = back.or(keeping.ownership);
         }
-        self.tenure_changed(net);
+        self.ownership_changed(net);
     }
 
-    fn tell_heir(&mut self) {
+    fn tell_next_owner(&mut self) {
         let attempts = self.config.attempts;
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             let number = keeping.next_number();
             if let Some(hand_over) = &mut keeping.hand_over {
                 hand_over.tell(number, attempts);

@@ -28,7 +28,7 @@ pub(super) struct Repair {
     running: BTreeSet<Id>,
     failed: bool,
     due: bool,
-    /// All holders were compared with since they, or the tenure, last changed.
+    /// All holders were compared with since they, or the ownership, last changed.
     complete: bool,
     /// The holders when they were last complete, the owner among them.
     last_complete: Vec<Id>,
@@ -36,7 +36,7 @@ pub(super) struct Repair {
 
 /// An arc of which this node is a holder, because its owner said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Charge {
+pub(super) struct Assignment {
     pub(super) arc: Arc,
     by: Peer,
     /// Repair periods since the owner last said so.
@@ -104,7 +104,7 @@ impl Node {
     /// Makes sure that the repair timer runs, if there is anything to repair.
     pub(in crate::chord) fn arm_repair(&mut self, net: &mut impl Network<Node>) {
         let every = self.config.repair_every();
-        if let Some(keeping) = &mut self.keeping
+        if let Some(keeping) = &mut self.records
             && !keeping.armed
             && !net.store().is_empty()
         {
@@ -117,24 +117,26 @@ impl Node {
 
     /// The repair timer is due.
     pub(in crate::chord) fn repair_due(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         keeping.armed = false;
         keeping.repair.due = true;
-        for charge in &mut keeping.charges {
-            charge.age += 1;
+        for assignment in &mut keeping.assignments {
+            assignment.age += 1;
         }
-        keeping.charges.retain(|charge| charge.age < FORGOTTEN);
+        keeping
+            .assignments
+            .retain(|assignment| assignment.age < FORGOTTEN);
         self.sweep_own(net);
         self.repair_now(net);
-        self.look_for_strays(net);
+        self.look_for_misplaced(net);
         self.arm_repair(net);
     }
 
     /// Something here may differ from what the holders have.
     pub(super) fn repair_soon(&mut self, key: Option<Id>) {
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             keeping.repair.dirty.extend(key);
             keeping.repair.due = true;
             self.unsettled = true;
@@ -144,15 +146,15 @@ impl Node {
     /// Begins a round of repair, if one is due and none under way.
     pub(super) fn repair_now(&mut self, net: &mut impl Network<Node>) {
         let (me, replicas) = (self.me().id, self.config.replicas);
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let repair = &mut keeping.repair;
-        if !repair.due || repair.current.is_some() || keeping.tenure.is_none() {
+        if !repair.due || repair.current.is_some() || keeping.ownership.is_none() {
             return;
         }
         repair.due = false;
-        // Who has nothing could only fetch, and has done that when the tenure began.
+        // Who has nothing could only fetch, and has done that when the ownership began.
         if net.store().is_empty() && repair.dirty.is_empty() {
             return repair.completed(me, replicas);
         }
@@ -165,15 +167,15 @@ impl Node {
     fn next_holder(&mut self, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let attempts = self.config.attempts;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let repair = &mut keeping.repair;
-        let Some(tenure) = keeping.tenure else {
+        let Some(ownership) = keeping.ownership else {
             return repair.begin_anew();
         };
         if let Some(holder) = repair.todo.pop_front() {
-            let arc = tenure.arc(me);
+            let arc = ownership.arc(me);
             let compare = Compare::new(holder, arc, Way::Charge, attempts);
             repair.current = Some(Box::new(compare));
             return self.poll_repair(None, net);
@@ -201,7 +203,7 @@ impl Node {
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let Some(current) = &mut keeping.repair.current else {
@@ -221,14 +223,16 @@ impl Node {
     // ---- as a holder ----
 
     /// The owner of an arc counts this node among its holders.
-    pub(super) fn charged(&mut self, arc: Arc, by: Peer) {
+    pub(super) fn assigned(&mut self, arc: Arc, by: Peer) {
         let staying = self.is_staying();
-        let Some(keeping) = self.keeping.as_mut().filter(|_| staying) else {
+        let Some(keeping) = self.records.as_mut().filter(|_| staying) else {
             return;
         };
-        keeping.charges.retain(|charge| charge.by.id != by.id);
-        if keeping.charges.len() < limits::CHARGES {
-            keeping.charges.push(Charge { arc, by, age: 0 });
+        keeping
+            .assignments
+            .retain(|assignment| assignment.by.id != by.id);
+        if keeping.assignments.len() < limits::ASSIGNMENTS {
+            keeping.assignments.push(Assignment { arc, by, age: 0 });
         }
     }
 
@@ -243,7 +247,7 @@ impl Node {
         let me = self.me().id;
         let (mut safe, mut other) = (Vec::new(), Vec::new());
         let wanted = usize::from(self.config.replicas) - 1;
-        if let Some(keeping) = &self.keeping {
+        if let Some(keeping) = &self.records {
             let holders = &keeping.repair.holders;
             let among = holders.iter().any(|holder| holder.id == from.id);
             let enough = !among && (leaving || holders.len() >= wanted);

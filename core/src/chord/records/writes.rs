@@ -36,13 +36,13 @@ impl Node {
     /// Whether this very write is on its way already; who asked last is then told.
     pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
         let same = |write: &&mut OpenWrite| write.stamp == stamp && write.replicate.is(key, name);
-        let keeping = self.keeping.as_mut();
+        let keeping = self.records.as_mut();
         let open = keeping.and_then(|keeping| keeping.writes.iter_mut().find(same));
         open.map(|write| write.asker = asker).is_some()
     }
 
     pub(super) fn open_writes(&self) -> usize {
-        let keeping = self.keeping.as_ref();
+        let keeping = self.records.as_ref();
         keeping.map_or(0, |keeping| keeping.writes.len())
     }
 
@@ -60,19 +60,19 @@ impl Node {
         debug_assert!(merged.beaten.is_empty(), "judged before");
         let copies = usize::from(self.config.replicas) - 1;
         let others = self.other_processes();
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let Some(number) = keeping.serves(me, key) else {
             return;
         };
         let hand_over = keeping.hand_over.as_ref();
-        let heir =
+        let next_owner =
             hand_over.filter(|hand_over| hand_over.is_bringing() && hand_over.arc.contains(key));
-        let heir = heir.map(|hand_over| hand_over.to);
+        let next_owner = next_owner.map(|hand_over| hand_over.to);
         let write = (key, name, field);
         let attempts = self.config.attempts;
-        let replicate = Replicate::new(me, write, number, (others, copies), heir, attempts);
+        let replicate = Replicate::new(me, write, number, (others, copies), next_owner, attempts);
         keeping.repair.dirty.insert(key);
         keeping.writes.push(OpenWrite {
             asker,
@@ -91,7 +91,7 @@ impl Node {
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let mut ask = asking!(self, keeping, net, settled);
@@ -102,9 +102,9 @@ impl Node {
         match replicated {
             Replicated::Held {
                 holders,
-                heir_lacks,
+                next_owner_lacks,
             } => {
-                if heir_lacks {
+                if next_owner_lacks {
                     // What is brought to it is not all any more: begin anew.
                     keeping
                         .hand_over
@@ -130,7 +130,7 @@ impl Node {
     fn held(&mut self, write: &OpenWrite, holders: Vec<Id>, net: &mut impl Network<Node>) {
         let key = write.replicate.key;
         let right: Vec<Id> = self.holders().iter().map(|holder| holder.id).collect();
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let open = |other: &OpenWrite| other.replicate.key == key;
@@ -141,7 +141,7 @@ impl Node {
         } else {
             self.repair_soon(Some(key));
         }
-        let Some(keeping) = &self.keeping else {
+        let Some(keeping) = &self.records else {
             return;
         };
         let written = Written {
@@ -155,7 +155,7 @@ impl Node {
 
     /// This node has let go of an arc: writes that are open there are tried again at the next.
     pub(super) fn fail_writes_on(&mut self, arc: Arc, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut keeping.writes)

@@ -6,7 +6,7 @@ use crate::chord::ask::Settled;
 use crate::chord::limits;
 use crate::chord::op::{Access, Outcome, Purpose, Step};
 use crate::chord::record_message::RecordReply;
-use crate::chord::{Node, Standing};
+use crate::chord::{Membership, Node};
 use crate::protocol::LookupError;
 use crate::protocol::Network;
 use crate::protocol::{AccessError, Denied, Fetched, Write};
@@ -70,7 +70,7 @@ impl Node {
     }
 
     fn may_access(&self) -> Result<(), AccessError> {
-        match &self.keeping {
+        match &self.records {
             Some(keeping) if self.is_member() => {
                 if keeping.accesses.len() >= limits::ACCESSES {
                     return Err(AccessError::TooManyAccesses);
@@ -84,7 +84,7 @@ impl Node {
     /// A stamp for a write that comes after `past`. Its mark goes to the disk before it leaves.
     fn stamp(&mut self, past: Stamp, net: &mut impl Network<Node>) -> Result<Stamp, Denied> {
         let now = net.wall_clock();
-        let keeping = self.keeping.as_mut().ok_or(Denied::Beaten)?;
+        let keeping = self.records.as_mut().ok_or(Denied::Beaten)?;
         let stamp = keeping.clock.issue_above(now, past)?;
         if let Some(mark) = keeping.clock.must_commit() {
             keeping.clock.committed(mark);
@@ -99,14 +99,14 @@ impl Node {
         settled: (u32, Settled),
         net: &mut impl Network<Node>,
     ) {
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             let access = keeping.accesses.swap_remove(at);
             self.run_access(access, None, Some(settled), net);
         }
     }
 
     fn take_access(&mut self, token: u64) -> Option<Access> {
-        let accesses = &mut self.keeping.as_mut()?.accesses;
+        let accesses = &mut self.records.as_mut()?.accesses;
         let at = accesses.iter().position(|access| access.token == token)?;
         Some(accesses.swap_remove(at))
     }
@@ -148,7 +148,7 @@ impl Node {
         let token = access.token;
         loop {
             let standing = self.standing();
-            let Some(keeping) = &mut self.keeping else {
+            let Some(keeping) = &mut self.records else {
                 return;
             };
             match step.take() {
@@ -159,12 +159,12 @@ impl Node {
                         Poll::Pending => return keeping.accesses.push(access),
                     }
                 }
-                Some(Step::Seek) if standing == Standing::Member => {
+                Some(Step::Seek) if standing == Membership::Member => {
                     let key = access.key;
                     keeping.accesses.push(access);
                     return self.seek_owner(token, key, net);
                 }
-                Some(Step::Seek) if standing == Standing::Leaving => {
+                Some(Step::Seek) if standing == Membership::Leaving => {
                     step = Some(access.fail(LookupError::Stopped.into()));
                 }
                 Some(Step::Seek) => step = access.sought(Err(LookupError::NotMember), None),
@@ -203,13 +203,13 @@ impl Node {
 
     /// Whether clients wait for the end of what they asked.
     pub(in crate::chord) fn has_accesses(&self) -> bool {
-        let keeping = self.keeping.as_ref();
+        let keeping = self.records.as_ref();
         keeping.is_some_and(|keeping| !keeping.accesses.is_empty())
     }
 
     /// The node stops: every client hears of it.
     pub(in crate::chord) fn stop_accesses(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         for access in std::mem::take(&mut keeping.accesses) {
@@ -238,7 +238,7 @@ impl Node {
     /// Who may serve a key that this node does not serve.
     pub(super) fn referral(&self, key: Id) -> RecordReply {
         let me = self.me();
-        let keeping = self.keeping.as_ref();
+        let keeping = self.records.as_ref();
         let acquire = keeping.and_then(|keeping| keeping.acquire.as_ref());
         let ask = if !self.neighbours.own().contains(key) {
             self.neighbours.predecessor()

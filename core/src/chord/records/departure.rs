@@ -20,12 +20,12 @@ use crate::store::Store;
 /// 4. It goes when that is so for all, or when the time for it is over. Nothing is taken off its
 ///    disk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Farewell {
+pub(super) enum Departure {
     Staying,
     HandingOver(Pause),
     Giving {
         pause: Pause,
-        /// Until strays are looked for again.
+        /// Until misplaced records are looked for again.
         again: Option<Pause>,
         /// What others hold by now.
         safe: BTreeMap<Id, Digest>,
@@ -33,12 +33,12 @@ pub(super) enum Farewell {
     Over,
 }
 
-impl Farewell {
+impl Departure {
     pub(super) fn awaits(&self, number: u32) -> bool {
         match self {
-            Farewell::Staying | Farewell::Over => false,
-            Farewell::HandingOver(pause) => pause.awaits(number),
-            Farewell::Giving { pause, again, .. } => {
+            Departure::Staying | Departure::Over => false,
+            Departure::HandingOver(pause) => pause.awaits(number),
+            Departure::Giving { pause, again, .. } => {
                 pause.awaits(number) || again.as_ref().is_some_and(|again| again.awaits(number))
             }
         }
@@ -46,13 +46,13 @@ impl Farewell {
 
     pub(super) fn is_safe(&self, entry: Entry) -> bool {
         match self {
-            Farewell::Giving { safe, .. } => safe.get(&entry.key) == Some(&entry.digest),
+            Departure::Giving { safe, .. } => safe.get(&entry.key) == Some(&entry.digest),
             _ => false,
         }
     }
 
     pub(super) fn is_safe_now(&mut self, entry: Entry) {
-        if let Farewell::Giving { safe, .. } = self {
+        if let Departure::Giving { safe, .. } = self {
             safe.insert(entry.key, entry.digest);
         }
     }
@@ -61,15 +61,15 @@ impl Farewell {
 impl Node {
     /// Whether the node means to stay in the ring.
     pub(in crate::chord) fn is_staying(&self) -> bool {
-        let keeping = self.keeping.as_ref();
-        keeping.is_none_or(|keeping| keeping.farewell == Farewell::Staying)
+        let keeping = self.records.as_ref();
+        keeping.is_none_or(|keeping| keeping.departure == Departure::Staying)
     }
 
     /// Begins to hand over. False if there is nothing to hand over, or nobody to take it.
-    pub(in crate::chord) fn begin_farewell(&mut self, net: &mut impl Network<Node>) -> bool {
+    pub(in crate::chord) fn begin_departure(&mut self, net: &mut impl Network<Node>) -> bool {
         let (me, successor) = (self.me(), self.neighbours.successor());
         let within = self.config.hand_over_within;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return false;
         };
         if net.store().is_empty() || successor == me {
@@ -78,12 +78,12 @@ impl Node {
         let mut pause = Pause::default();
         let mut ask = asking!(self, keeping, net, None);
         let _ = pause.poll(&mut ask, within);
-        keeping.farewell = Farewell::HandingOver(pause);
+        keeping.departure = Departure::HandingOver(pause);
         keeping.acquire = None;
         keeping.hand_over = None;
         keeping.again = None;
-        match keeping.tenure {
-            Some(tenure) => self.hand_over(tenure.arc(me.id), successor, net),
+        match keeping.ownership {
+            Some(ownership) => self.hand_over(ownership.arc(me.id), successor, net),
             None => self.handed_over(net),
         }
         true
@@ -91,76 +91,76 @@ impl Node {
 
     /// What was served is served by another now.
     pub(super) fn handed_over(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
-        let Farewell::HandingOver(pause) = &mut keeping.farewell else {
+        let Departure::HandingOver(pause) = &mut keeping.departure else {
             return;
         };
-        keeping.farewell = Farewell::Giving {
+        keeping.departure = Departure::Giving {
             pause: std::mem::take(pause),
             again: None,
             safe: BTreeMap::new(),
         };
         keeping.repair = super::Repair::default();
-        keeping.charges.clear();
-        keeping.stray = None;
+        keeping.assignments.clear();
+        keeping.misplaced = None;
         self.say_goodbye(net);
-        self.look_for_strays(net);
+        self.look_for_misplaced(net);
     }
 
-    pub(super) fn poll_farewell(
+    pub(super) fn poll_departure(
         &mut self,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) {
         let within = self.config.hand_over_within;
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let mut ask = asking!(self, keeping, net, settled);
-        match &mut keeping.farewell {
-            Farewell::Staying | Farewell::Over => {}
-            Farewell::HandingOver(pause) => {
+        match &mut keeping.departure {
+            Departure::Staying | Departure::Over => {}
+            Departure::HandingOver(pause) => {
                 if let Poll::Ready(()) = pause.poll(&mut ask, within) {
-                    keeping.farewell = Farewell::Over;
+                    keeping.departure = Departure::Over;
                     self.serve_nothing(net);
                     self.say_goodbye(net);
                 }
             }
-            Farewell::Giving { pause, again, .. } => {
+            Departure::Giving { pause, again, .. } => {
                 let over = pause.poll(&mut ask, within).is_ready();
                 let now = again
                     .as_mut()
                     .is_some_and(|again| again.poll(&mut ask, within).is_ready());
                 if over {
-                    keeping.farewell = Farewell::Over;
+                    keeping.departure = Departure::Over;
                     self.leave_when_idle(net);
                 } else if now {
                     *again = None;
-                    self.look_for_strays(net);
+                    self.look_for_misplaced(net);
                 }
             }
         }
     }
 
     /// No record is left that should be elsewhere.
-    pub(super) fn no_strays(&mut self, net: &mut impl Network<Node>) {
-        if let Some(keeping) = &mut self.keeping
-            && matches!(keeping.farewell, Farewell::Giving { .. })
+    pub(super) fn none_misplaced(&mut self, net: &mut impl Network<Node>) {
+        if let Some(keeping) = &mut self.records
+            && matches!(keeping.departure, Departure::Giving { .. })
         {
-            keeping.farewell = Farewell::Over;
+            keeping.departure = Departure::Over;
             self.leave_when_idle(net);
         }
     }
 
     /// What is left could not be given away now. A node that stays looks again after a period.
-    pub(super) fn strays_later(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+    pub(super) fn misplaced_later(&mut self, net: &mut impl Network<Node>) {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         let mut ask = asking!(self, keeping, net, None);
-        if let Farewell::Giving { again, .. } = &mut keeping.farewell
+        if let Departure::Giving { again, .. } = &mut keeping.departure
             && again.is_none()
         {
             let mut pause = Pause::default();
@@ -171,14 +171,15 @@ impl Node {
     }
 
     /// Whether what a leaving node has is elsewhere, as far as that can be.
-    pub(in crate::chord) fn farewell_is_over(&self) -> bool {
-        let keeping = self.keeping.as_ref();
-        keeping.is_none_or(|keeping| matches!(keeping.farewell, Farewell::Staying | Farewell::Over))
+    pub(in crate::chord) fn departure_is_over(&self) -> bool {
+        let keeping = self.records.as_ref();
+        keeping
+            .is_none_or(|keeping| matches!(keeping.departure, Departure::Staying | Departure::Over))
     }
 
     /// Whether it hands over before it says good-bye.
     pub(in crate::chord) fn is_handing_over(&self) -> bool {
-        let keeping = self.keeping.as_ref();
-        keeping.is_some_and(|keeping| matches!(keeping.farewell, Farewell::HandingOver(_)))
+        let keeping = self.records.as_ref();
+        keeping.is_some_and(|keeping| matches!(keeping.departure, Departure::HandingOver(_)))
     }
 }

@@ -2,13 +2,13 @@
 
 use std::task::Poll;
 
-use super::repair::{Charge, digest_of};
-use super::{Keeping, asking};
+use super::repair::{Assignment, digest_of};
+use super::{Records, asking};
 use crate::chord::ask::Settled;
 use crate::chord::message::{Message, Request};
-use crate::chord::op::{Outcome, Stray};
+use crate::chord::op::{Misplaced, Outcome};
 use crate::chord::record_message::{RecordRequest, Stamped};
-use crate::chord::{Node, Standing, limits, merging};
+use crate::chord::{Membership, Node, limits, merging};
 use crate::protocol::Network;
 use crate::protocol::RequestId;
 use crate::record::{Entry, Holdings};
@@ -21,89 +21,92 @@ const SWEPT_LATER: u64 = 10 * 60 * 1000;
 /// Sweeping goes by whole minutes, so that all holders do it alike.
 const MINUTE: u64 = 60 * 1000;
 
-impl Keeping {
+impl Records {
     /// Whether this node neither serves the key nor holds it for an owner that it knows of.
-    fn is_stray(&self, me: Id, key: Id) -> bool {
-        let held = |charge: &Charge| charge.arc.contains(key);
-        self.serves(me, key).is_none() && !self.charges.iter().any(held)
+    fn is_misplaced(&self, me: Id, key: Id) -> bool {
+        let held = |assignment: &Assignment| assignment.arc.contains(key);
+        self.serves(me, key).is_none() && !self.assignments.iter().any(held)
     }
 }
 
 impl Node {
     /// Looks for a record that should be elsewhere.
-    pub(super) fn look_for_strays(&mut self, net: &mut impl Network<Node>) {
+    pub(super) fn look_for_misplaced(&mut self, net: &mut impl Network<Node>) {
         let me = self.me().id;
-        let leaving = self.standing() == Standing::Leaving;
-        let Some(keeping) = &mut self.keeping else {
+        let leaving = self.standing() == Membership::Leaving;
+        let Some(keeping) = &mut self.records else {
             return;
         };
-        if keeping.stray.is_some() {
+        if keeping.misplaced.is_some() {
             return;
         }
-        let from = keeping.next_stray;
-        let stray = |entry: &Entry| match leaving {
-            true => !keeping.farewell.is_safe(*entry),
-            false => keeping.is_stray(me, entry.key),
+        let from = keeping.next_misplaced;
+        let misplaced = |entry: &Entry| match leaving {
+            true => !keeping.departure.is_safe(*entry),
+            false => keeping.is_misplaced(me, entry.key),
         };
-        let found = net.store().entries(Arc::new(from, from)).find(stray);
+        let found = net.store().entries(Arc::new(from, from)).find(misplaced);
         let Some(Entry { key, .. }) = found else {
-            return self.no_strays(net);
+            return self.none_misplaced(net);
         };
-        keeping.stray = Some(Box::new(Stray::new(key, leaving)));
-        self.seek_stray(key, net);
+        keeping.misplaced = Some(Box::new(Misplaced::new(key, leaving)));
+        self.seek_misplaced(key, net);
     }
 
-    /// The owner of a stray was found, or nobody.
-    pub(in crate::chord) fn stray_sought(
+    /// The owner of a misplaced record was found, or nobody.
+    pub(in crate::chord) fn misplaced_sought(
         &mut self,
         first: Id,
         outcome: &Outcome,
         net: &mut impl Network<Node>,
     ) {
         let me = self.me().id;
-        let leaving = self.standing() == Standing::Leaving;
-        let Some(keeping) = &mut self.keeping else {
+        let leaving = self.standing() == Membership::Leaving;
+        let Some(keeping) = &mut self.records else {
             return;
         };
-        let Some(mut stray) = keeping.stray.take_if(|stray| stray.first == first) else {
+        let Some(mut misplaced) = keeping
+            .misplaced
+            .take_if(|misplaced| misplaced.first == first)
+        else {
             return;
         };
         let owner = match outcome.result {
             Ok(found) if found.owner.id != me => found.owner,
             // It will be known better later.
             _ => {
-                keeping.next_stray = first;
-                return self.strays_later(net);
+                keeping.next_misplaced = first;
+                return self.misplaced_later(net);
             }
         };
-        let free = |entry: &Entry| leaving || keeping.is_stray(me, entry.key);
+        let free = |entry: &Entry| leaving || keeping.is_misplaced(me, entry.key);
         let arc = Arc::new(first.previous(), owner.id);
         let entries = net.store().entries(arc).filter(free);
         let entries: Vec<Entry> = entries.take(limits::FETCHED_KEYS).collect();
-        keeping.next_stray = entries.last().map_or(first, |entry| entry.key);
-        stray.found(owner, entries);
-        keeping.stray = Some(stray);
-        self.poll_stray(None, net);
+        keeping.next_misplaced = entries.last().map_or(first, |entry| entry.key);
+        misplaced.found(owner, entries);
+        keeping.misplaced = Some(misplaced);
+        self.poll_misplaced(None, net);
     }
 
-    pub(super) fn poll_stray(
+    pub(super) fn poll_misplaced(
         &mut self,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
-        let Some(stray) = &mut keeping.stray else {
+        let Some(misplaced) = &mut keeping.misplaced else {
             return;
         };
         let mut ask = asking!(self, keeping, net, settled);
-        let Poll::Ready((safe, brought)) = stray.poll(&mut ask) else {
+        let Poll::Ready((safe, brought)) = misplaced.poll(&mut ask) else {
             return;
         };
-        keeping.stray = None;
+        keeping.misplaced = None;
         let gave = brought || !safe.is_empty();
-        let leaving = self.standing() == Standing::Leaving;
+        let leaving = self.standing() == Membership::Leaving;
         for entry in safe {
             // What changed meanwhile is asked about again.
             if digest_of(net.store(), entry.key) != Some(entry) {
@@ -111,24 +114,24 @@ impl Node {
             }
             if leaving {
                 // A node that leaves takes nothing off its disk.
-                if let Some(keeping) = &mut self.keeping {
-                    keeping.farewell.is_safe_now(entry);
+                if let Some(keeping) = &mut self.records {
+                    keeping.departure.is_safe_now(entry);
                 }
-            } else if self.is_stray(entry.key) {
+            } else if self.is_misplaced(entry.key) {
                 // It may have become a holder since it asked.
                 net.store().remove(entry.key);
             }
         }
         if gave {
-            self.look_for_strays(net);
+            self.look_for_misplaced(net);
         } else {
-            self.strays_later(net);
+            self.misplaced_later(net);
         }
     }
 
-    fn is_stray(&self, key: Id) -> bool {
-        let keeping = self.keeping.as_ref();
-        keeping.is_some_and(|keeping| keeping.is_stray(self.me().id, key))
+    fn is_misplaced(&self, key: Id) -> bool {
+        let keeping = self.records.as_ref();
+        keeping.is_some_and(|keeping| keeping.is_misplaced(self.me().id, key))
     }
 
     // ---- deletions whose time is over ----
@@ -137,7 +140,7 @@ impl Node {
     /// lifetime, when no former holder may come back with something older.
     pub(super) fn sweep_own(&mut self, net: &mut impl Network<Node>) {
         let me = self.me().id;
-        let Some(arc) = self.keeping.as_ref().and_then(|keeping| keeping.tenure) else {
+        let Some(arc) = self.records.as_ref().and_then(|keeping| keeping.ownership) else {
             return;
         };
         let now = net.wall_clock();
@@ -154,7 +157,7 @@ impl Node {
             let Some(mut record) = merging::stored(net, key) else {
                 continue;
             };
-            let safe = quiet && self.keeping.as_ref().is_some_and(|k| k.repair.is_safe(key));
+            let safe = quiet && self.records.as_ref().is_some_and(|k| k.repair.is_safe(key));
             let expired = record.expire(swept);
             let stamps: Vec<_> = record
                 .fields()
@@ -182,7 +185,7 @@ impl Node {
 
     /// Some of the keys on an arc, so that all have their turn in some periods.
     fn next_to_sweep(&mut self, arc: Arc, net: &mut impl Network<Node>) -> Vec<Id> {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return Vec::new();
         };
         let from = keeping
@@ -206,7 +209,7 @@ impl Node {
         net: &mut impl Network<Node>,
     ) {
         let holders: Vec<Peer> = self.holders();
-        let Some(keeping) = &self.keeping else {
+        let Some(keeping) = &self.records else {
             return;
         };
         let clock = keeping.clock.latest();

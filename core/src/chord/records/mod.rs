@@ -2,20 +2,20 @@
 //!
 //! ```text
 //!   mod.rs        the state, and which reply goes to whom
-//!   ├ tenure.rs   which arc a node serves, and which it should
+//!   ├ ownership.rs which arc a node serves, and which it should
 //!   ├ accesses.rs what its clients read and write, anywhere
 //!   ├ answers.rs  what it does for others
 //!   ├ writes.rs   as an owner: to all holders, then acknowledge
 //!   ├ moves.rs    arcs change hands: claimed, handed over, taken over from the dead
 //!   ├ repair.rs   owner and holders compare what they have
-//!   ├ strays.rs   copies that should be elsewhere; deletions whose time is over
-//!   └ farewell.rs a leaving node hands over first
+//!   ├ misplaced.rs copies that should be elsewhere; deletions whose time is over
+//!   └ departure.rs a leaving node hands over first
 //! ```
 //!
 //! # What makes an acknowledged write safe
 //!
 //! It is acknowledged when the owner and the next k−1 nodes of other processes have it on disk.
-//! A node answers for a key only within its *tenure*, which begins with the ring's founding, with
+//! A node answers for a key only within its *ownership*, which begins with the ring's founding, with
 //! a numbered hand-over from the one who served it before, or, when that one is dead, after
 //! everything was fetched that any of the successors has. A former owner that does not know yet
 //! that it is one gets no write to all holders: its successor is one of them, serves the key
@@ -26,36 +26,36 @@
 
 mod accesses;
 mod answers;
-mod farewell;
+mod departure;
+mod misplaced;
 mod moves;
+mod ownership;
 mod repair;
-mod strays;
-mod tenure;
 mod writes;
 
 use super::ask::{ABOUT_RECORDS, Settled};
 use super::message::{Message, Reply};
-use super::op::{Access, Acquire, HandOver, Stray};
+use super::op::{Access, Acquire, HandOver, Misplaced};
 use super::record_message::{RecordReply, Stamped};
-use super::{Node, Pause, Standing, limits};
+use super::{Membership, Node, Pause, limits};
 use crate::chord::Event;
 use crate::protocol::Network;
 use crate::protocol::RequestId;
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::{Notes, Store};
-use farewell::Farewell;
-use repair::{Charge, Repair};
-use tenure::Tenure;
+use departure::Departure;
+use ownership::Ownership;
+use repair::{Assignment, Repair};
 use writes::OpenWrite;
 
 /// A node's part in keeping records.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Keeping {
+pub(super) struct Records {
     clock: StampClock,
     next_request: u32,
-    tenure: Option<Tenure>,
-    /// The highest number of any tenure that this node has heard of.
+    ownership: Option<Ownership>,
+    /// The highest number of any ownership that this node has heard of.
     number: u64,
     /// What was handed over last, to know it when it is said again.
     taken: Option<(Arc, u64)>,
@@ -65,15 +65,15 @@ pub(super) struct Keeping {
     acquire: Option<Box<Acquire>>,
     hand_over: Option<Box<HandOver>>,
     repair: Repair,
-    charges: Vec<Charge>,
-    stray: Option<Box<Stray>>,
-    /// Where to look for strays next.
-    next_stray: Id,
+    assignments: Vec<Assignment>,
+    misplaced: Option<Box<Misplaced>>,
+    /// Where to look for misplaced records next.
+    next_misplaced: Id,
     /// Where to look next for deletions whose time is over.
     next_sweep: Option<Id>,
     /// It was away for so long that it may have missed deletions that nobody remembers.
     stale: bool,
-    farewell: Farewell,
+    departure: Departure,
     /// Until what failed is tried again.
     again: Option<Pause>,
     /// Whether the repair timer is under way.
@@ -104,12 +104,12 @@ enum Asker {
     Client(u64),
 }
 
-impl Keeping {
-    fn new(me: Id, mark: u64) -> Keeping {
-        Keeping {
+impl Records {
+    fn new(me: Id, mark: u64) -> Records {
+        Records {
             clock: StampClock::restored(me, mark),
             next_request: ABOUT_RECORDS,
-            tenure: None,
+            ownership: None,
             number: 0,
             taken: None,
             accesses: Vec::new(),
@@ -117,12 +117,12 @@ impl Keeping {
             acquire: None,
             hand_over: None,
             repair: Repair::default(),
-            charges: Vec::new(),
-            stray: None,
-            next_stray: me,
+            assignments: Vec::new(),
+            misplaced: None,
+            next_misplaced: me,
             next_sweep: None,
             stale: false,
-            farewell: Farewell::Staying,
+            departure: Departure::Staying,
             again: None,
             armed: false,
         }
@@ -130,8 +130,8 @@ impl Keeping {
 
     /// Whether this node answers for the key, and under which number.
     fn serves(&self, me: Id, key: Id) -> Option<u64> {
-        let tenure = self.tenure?;
-        tenure.arc(me).contains(key).then_some(tenure.number)
+        let ownership = self.ownership?;
+        ownership.arc(me).contains(key).then_some(ownership.number)
     }
 
     /// Numbers grow by one with each move of an arc: one far ahead of all others is made up, and
@@ -164,19 +164,19 @@ impl Keeping {
         let waits = |to: Option<Peer>, waiting| to.map(|to| (waiting, to));
         let acquire = self.acquire.as_ref();
         let hand_over = self.hand_over.as_ref();
-        let stray = self.stray.as_ref();
+        let misplaced = self.misplaced.as_ref();
         let again = self.again.as_ref().filter(|pause| pause.awaits(number));
         access
             .or_else(write)
             .or_else(|| waits(acquire?.awaits(number), Waiting::Acquire))
             .or_else(|| waits(hand_over?.awaits(number), Waiting::HandOver))
             .or_else(|| waits(self.repair.awaits(number), Waiting::Repair))
-            .or_else(|| waits(stray?.awaits(number), Waiting::Stray))
+            .or_else(|| waits(misplaced?.awaits(number), Waiting::Misplaced))
             .or_else(|| waits(again.map(|_| me), Waiting::Again))
             .or_else(|| {
                 waits(
-                    self.farewell.awaits(number).then_some(me),
-                    Waiting::Farewell,
+                    self.departure.awaits(number).then_some(me),
+                    Waiting::Departure,
                 )
             })
     }
@@ -190,29 +190,29 @@ enum Waiting {
     Acquire,
     HandOver,
     Repair,
-    Stray,
+    Misplaced,
     Again,
-    Farewell,
+    Departure,
 }
 
 impl Node {
     /// The node begins to take part in a ring.
-    pub(super) fn begin_keeping(&mut self, net: &mut impl Network<Node>) {
-        if self.keeping.is_some() || self.standing() != Standing::Outside {
+    pub(super) fn begin_records(&mut self, net: &mut impl Network<Node>) {
+        if self.records.is_some() || self.standing() != Membership::Outside {
             return;
         }
         let notes = net.store().notes();
         let lifetime = u64::try_from(self.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
         let away = net.wall_clock().saturating_sub(notes.alive);
-        let mut keeping = Keeping::new(self.me().id, notes.mark);
+        let mut keeping = Records::new(self.me().id, notes.mark);
         keeping.stale = notes.alive != 0 && away > lifetime;
-        self.keeping = Some(Box::new(keeping));
+        self.records = Some(Box::new(keeping));
     }
 
     /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
     /// it has kept for too long may have been deleted there, and that forgotten.
     pub(super) fn set_stale_aside(&mut self, net: &mut impl Network<Node>) {
-        let keeping = self.keeping.as_mut();
+        let keeping = self.records.as_mut();
         let stale = keeping.is_some_and(|keeping| std::mem::take(&mut keeping.stale));
         if stale && !net.store().is_empty() {
             net.store().set_aside();
@@ -221,10 +221,10 @@ impl Node {
     }
 
     /// The node has left. Replies and timers that are still under way find nothing.
-    pub(super) fn end_keeping(&mut self) {
+    pub(super) fn end_records(&mut self) {
         let me = self.me().id;
-        if let Some(keeping) = &mut self.keeping {
-            let anew = Keeping::new(me, 0);
+        if let Some(keeping) = &mut self.records {
+            let anew = Records::new(me, 0);
             let old = std::mem::replace(&mut **keeping, anew);
             keeping.clock = old.clock;
             keeping.next_request = old.next_request;
@@ -238,24 +238,24 @@ impl Node {
         let me = self.me().id;
         let (start, holders) = (self.neighbours.predecessor().id, self.holders());
         let keeping = self
-            .keeping
-            .get_or_insert_with(|| Box::new(Keeping::new(me, 0)));
+            .records
+            .get_or_insert_with(|| Box::new(Records::new(me, 0)));
         let number = keeping.next_number();
-        keeping.tenure = Some(Tenure { start, number });
+        keeping.ownership = Some(Ownership { start, number });
         keeping.repair.begin(me, holders);
     }
 
     /// The node is no member any more, or anew: others may serve what it served.
     pub(super) fn serve_nothing(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
-        keeping.tenure = None;
+        keeping.ownership = None;
         keeping.taken = None;
         keeping.acquire = None;
         keeping.hand_over = None;
         keeping.repair = Repair::default();
-        keeping.stray = None;
+        keeping.misplaced = None;
         let writes = std::mem::take(&mut keeping.writes);
         for write in writes {
             self.fail_write(write.asker, net);
@@ -263,20 +263,20 @@ impl Node {
     }
 
     /// Whether the reply to this request about records is waited for.
-    pub(super) fn keeping_awaits(&self, number: u32) -> bool {
-        let keeping = self.keeping.as_ref();
+    pub(super) fn records_await(&self, number: u32) -> bool {
+        let keeping = self.records.as_ref();
         keeping.is_some_and(|keeping| keeping.awaits(self.me(), number).is_some())
     }
 
     /// Gives what came in to what waits for it; false if nothing does.
-    pub(super) fn settle_keeping(
+    pub(super) fn settle_records(
         &mut self,
         from: Option<Peer>,
         settled: (u32, Settled),
         net: &mut impl Network<Node>,
     ) -> bool {
         let me = self.me();
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return false;
         };
         let Some((waiting, to)) = keeping.awaits(me, settled.0) else {
@@ -294,14 +294,14 @@ impl Node {
             Waiting::Acquire => self.poll_acquire(Some(settled), net),
             Waiting::HandOver => self.poll_hand_over(Some(settled), net),
             Waiting::Repair => self.poll_repair(Some(settled), net),
-            Waiting::Stray => self.poll_stray(Some(settled), net),
+            Waiting::Misplaced => self.poll_misplaced(Some(settled), net),
             Waiting::Again => {
-                if let Some(keeping) = &mut self.keeping {
+                if let Some(keeping) = &mut self.records {
                     keeping.again = None;
                 }
                 self.unsettled = true;
             }
-            Waiting::Farewell => self.poll_farewell(Some(settled), net),
+            Waiting::Departure => self.poll_departure(Some(settled), net),
         }
         true
     }
@@ -309,14 +309,14 @@ impl Node {
     /// Takes in the clock that came with a message. One that is too far ahead is left alone:
     /// nobody else's writes shall fail for it.
     pub(super) fn heard_clock(&mut self, clock: Stamp, net: &mut impl Network<Node>) {
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             let _ = keeping.clock.heard(clock, net.wall_clock());
         }
     }
 
     /// Tries again after a while what could not be done now.
     fn try_again(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return;
         };
         if keeping.again.is_none() {
@@ -337,7 +337,7 @@ impl Node {
 
     /// Sends a reply about records.
     fn reply(&mut self, to: Peer, id: RequestId, body: RecordReply, net: &mut impl Network<Node>) {
-        let keeping = self.keeping.as_ref();
+        let keeping = self.records.as_ref();
         let clock = keeping.map_or(Stamp::ZERO, |keeping| keeping.clock.latest());
         let reply = Reply::Records(Box::new(Stamped { clock, body }));
         net.send(to, Message::Reply { id, reply });
@@ -370,6 +370,6 @@ mod tests {
 
     #[test]
     fn it_takes_little_room_where_nothing_is_stored() {
-        assert!(size_of::<Keeping>() <= 800, "{}", size_of::<Keeping>());
+        assert!(size_of::<Records>() <= 800, "{}", size_of::<Records>());
     }
 }

@@ -1,11 +1,11 @@
 //! What a node does about records for others, and for itself in the same way.
 
-use super::{Asker, Tenure};
+use super::{Asker, Ownership};
 use crate::chord::Event;
 use crate::chord::merging;
 use crate::chord::message::{Message, Reply};
 use crate::chord::record_message::{Claimed, RecordReply, RecordRequest, Stamped};
-use crate::chord::{Node, Standing, limits};
+use crate::chord::{Membership, Node, limits};
 use crate::protocol::RequestId;
 use crate::protocol::{Condition, Denied};
 use crate::protocol::{Ignored, Network};
@@ -28,8 +28,8 @@ impl Node {
             RecordRequest::Compare { .. } | RecordRequest::Fetch { .. }
         );
         // Who is leaving still shows what it has, until it is gone.
-        let answers = self.is_member() || reading && self.standing() == Standing::Leaving;
-        if self.keeping.is_none() || !answers {
+        let answers = self.is_member() || reading && self.standing() == Membership::Leaving;
+        if self.records.is_none() || !answers {
             let reply = Reply::NotMember;
             return net.send(from, Message::Reply { id, reply });
         }
@@ -62,11 +62,11 @@ impl Node {
             RecordRequest::Store { key, part, number } => self.store(key, part, number, net),
             RecordRequest::Compare { question, charge } => {
                 if charge {
-                    self.charged(question.arc, from);
+                    self.assigned(question.arc, from);
                 }
                 RecordReply::Compared {
                     answer: question.answer(net.store()),
-                    number: self.keeping.as_ref()?.number,
+                    number: self.records.as_ref()?.number,
                 }
             }
             RecordRequest::Fetch { keys, after } => {
@@ -109,7 +109,7 @@ impl Node {
     fn read_here(&mut self, key: Id, net: &mut impl Network<Node>) -> RecordReply {
         let me = self.me().id;
         let served = self
-            .keeping
+            .records
             .as_ref()
             .and_then(|keeping| keeping.serves(me, key));
         if served.is_none() {
@@ -145,7 +145,7 @@ impl Node {
         net: &mut impl Network<Node>,
     ) -> Option<RecordReply> {
         let me = self.me().id;
-        let served = self.keeping.as_ref()?.serves(me, key);
+        let served = self.records.as_ref()?.serves(me, key);
         if served.is_none() {
             return Some(self.referral(key));
         }
@@ -221,10 +221,10 @@ impl Node {
         let keys_max = self.config.keys_max;
         if record.is_empty() && net.store().len() >= keys_max as usize {
             // Copies for others don't count.
-            let keeping = self.keeping.as_ref();
-            let own = keeping.and_then(|keeping| keeping.tenure);
-            let own = own.map_or(0, |tenure| {
-                net.store().digest(tenure.arc(self.me().id)).records()
+            let keeping = self.records.as_ref();
+            let own = keeping.and_then(|keeping| keeping.ownership);
+            let own = own.map_or(0, |ownership| {
+                net.store().digest(ownership.arc(self.me().id)).records()
             });
             if own >= keys_max {
                 return denied(Denied::Keys(own));
@@ -242,14 +242,14 @@ impl Node {
         net: &mut impl Network<Node>,
     ) -> RecordReply {
         let me = self.me().id;
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = &mut self.records {
             keeping.heard_number(number);
             if keeping.serves(me, key).is_some() {
                 // One of the two took over while the other was taken for dead. Whoever of them is
                 // not to serve it has written what the other lacks: it goes by a hand-over.
                 let number = keeping.next_number();
-                if let Some(tenure) = &mut keeping.tenure {
-                    tenure.number = number;
+                if let Some(ownership) = &mut keeping.ownership {
+                    ownership.number = number;
                 }
                 return RecordReply::Superseded(number);
             }
@@ -264,7 +264,7 @@ impl Node {
     fn merge_for_others(&mut self, key: Id, record: Record, net: &mut impl Network<Node>) {
         let me = self.me().id;
         let merged = merging::merge(net, key, record);
-        let keeping = self.keeping.as_ref();
+        let keeping = self.records.as_ref();
         let serves = keeping.is_some_and(|keeping| keeping.serves(me, key).is_some());
         if serves && !merged.changed.is_empty() {
             self.repair_soon(Some(key));
@@ -273,11 +273,11 @@ impl Node {
 
     fn claimed(&mut self, arc: Arc) -> RecordReply {
         let me = self.me().id;
-        let Some(keeping) = &self.keeping else {
+        let Some(keeping) = &self.records else {
             return RecordReply::Merged;
         };
-        let by = match (keeping.tenure, &keeping.acquire) {
-            (Some(tenure), _) if tenure.arc(me).contains(arc.end) => Claimed::Here,
+        let by = match (keeping.ownership, &keeping.acquire) {
+            (Some(ownership), _) if ownership.arc(me).contains(arc.end) => Claimed::Here,
             (None, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
             _ => Claimed::Elsewhere,
         };
@@ -285,13 +285,13 @@ impl Node {
         self.unsettled |= by == Claimed::Here;
         RecordReply::Claimed {
             by,
-            number: self.keeping.as_ref().map_or(0, |keeping| keeping.number),
+            number: self.records.as_ref().map_or(0, |keeping| keeping.number),
         }
     }
 
     fn take_over(&mut self, arc: Arc, number: u64, net: &mut impl Network<Node>) -> RecordReply {
         let (me, staying) = (self.me().id, self.is_staying());
-        let Some(keeping) = &mut self.keeping else {
+        let Some(keeping) = &mut self.records else {
             return RecordReply::Merged;
         };
         if keeping.taken == Some((arc, number)) {
@@ -301,15 +301,15 @@ impl Node {
             // On its way out: whoever comes next takes both arcs, one after the other.
             return self.referral(arc.end);
         }
-        let extended = Tenure::extended(keeping.tenure, me, arc, number);
+        let extended = Ownership::extended(keeping.ownership, me, arc, number);
         if number <= keeping.number || !keeping.is_likely(number) || extended.is_none() {
             return RecordReply::Superseded(keeping.number);
         }
-        keeping.tenure = extended;
+        keeping.ownership = extended;
         keeping.number = number;
         keeping.taken = Some((arc, number));
         keeping.acquire = None;
-        self.tenure_changed(net);
+        self.ownership_changed(net);
         RecordReply::Taken
     }
 }
