@@ -3,6 +3,7 @@
 
 use super::maintenance::Leaver;
 use super::message::{Message, Reply, Request};
+use super::records::Input;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::RequestId;
@@ -25,7 +26,12 @@ impl Node {
                     Reply::Refused(refusal.mirrored())
                 }
             },
-            Request::Records(stamped) => return self.handle_records(from, id, *stamped, net),
+            Request::Records(stamped) => {
+                if self.tell_records(Input::Request(from, id, *stamped), net) {
+                    return;
+                }
+                Reply::NotMember
+            }
             _ if !self.is_member() => Reply::NotMember,
             Request::Ping => Reply::Pong,
             Request::Neighbours if self.maintenance.is_busy() => {

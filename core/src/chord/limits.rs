@@ -47,8 +47,8 @@ pub const COMPARISONS: usize = 4;
 pub const FETCHED_KEYS: usize = 64;
 /// How often an arc is handed over under a later number, because the other knew of one.
 pub const TELLINGS: u8 = 4;
-/// How far the number of an ownership may be ahead of all that were heard before.
-pub const NUMBERS_AHEAD: u64 = 1 << 32;
+/// How far the epoch of an ownership may be ahead of all that were heard before.
+pub const EPOCHS_AHEAD: u64 = 1 << 32;
 /// Records that one node merges for another in one message.
 pub const MERGED_RECORDS: usize = 1024;
 /// Keys that an owner looks through in one repair period for deletions whose time is over.

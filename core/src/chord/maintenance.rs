@@ -10,7 +10,7 @@ use std::task::Poll;
 use super::ask::Settled;
 use super::message::{Message, Reply};
 use super::op::{Heard, Rectified, Rectify, Stabilize};
-use super::{Node, asking, limits};
+use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::Network;
 use crate::protocol::RequestId;
@@ -131,7 +131,7 @@ impl Node {
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) -> bool {
-        let mut ask = asking!(self, net, settled);
+        let mut ask = self.requests.ask(net, &self.config, settled);
         match &mut self.maintenance.step {
             Step::None => {}
             Step::Stabilizing(stabilize) => {

@@ -10,7 +10,8 @@ use super::maintenance::Maintenance;
 use super::message::Message;
 use super::op::{Join, Joined, Leave, Retreat};
 use super::phase::MembershipPhase;
-use super::{Node, asking, jittered, limits};
+use super::records::{Input, Records};
+use super::{Node, jittered, limits};
 use crate::chord::{Event, Timer};
 use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
@@ -21,7 +22,7 @@ impl Node {
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) -> bool {
-        let mut ask = asking!(self, net, settled);
+        let mut ask = self.requests.ask(net, &self.config, settled);
         match &mut self.phase {
             MembershipPhase::Joining(join) => {
                 if let Poll::Ready(joined) = join.poll(&mut ask) {
@@ -50,7 +51,7 @@ impl Node {
         ) {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
             // Nobody else serves anything there.
-            self.serve_own();
+            self.serve_own(net);
         }
     }
 
@@ -73,7 +74,7 @@ impl Node {
     pub(super) fn joined(&mut self, joined: Joined, net: &mut impl Network<Node>) {
         match joined {
             Joined::Member(neighbours) => {
-                self.set_stale_aside(net);
+                self.tell_records(Input::Joining, net);
                 // It would hear of the newcomer from its successor, but only after a period; the
                 // newcomer's keys should not depend on that successor's life until then. A ring
                 // of one is that successor, and would only be asked while it asks.
@@ -107,8 +108,7 @@ impl Node {
     pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network<Node>) {
         self.neighbours = neighbours;
         self.phase = MembershipPhase::Member;
-        self.unsettled = true;
-        self.arm_repair(net);
+        self.tell_records(Input::Joined, net);
         // A joiner stabilizes and notifies at once.
         self.hurry = limits::HURRIED_ROUNDS;
         self.maintenance = Maintenance::default();
@@ -122,7 +122,7 @@ impl Node {
 
     pub(super) fn resume(&mut self, net: &mut impl Network<Node>) {
         if self.is_member() {
-            self.serve_own();
+            self.serve_own(net);
             if !std::mem::replace(&mut self.armed.stabilize, true) {
                 net.set_timer(
                     Timer::Stabilize,
@@ -139,7 +139,8 @@ impl Node {
         match self.phase {
             MembershipPhase::Leaving(_) => {}
             MembershipPhase::Member => {
-                if !self.is_handing_over() && !self.begin_departure(net) {
+                let begun = self.keeps(Records::is_handing_over);
+                if !begun && !self.tell_records(Input::Leave, net) {
                     self.say_goodbye(net);
                 }
             }
@@ -165,8 +166,7 @@ impl Node {
         if let MembershipPhase::Leaving(leave) = &self.phase
             && leave.is_done()
             && !self.queries.has_clients()
-            && !self.has_accesses()
-            && self.departure_is_over()
+            && !self.keeps(Records::hold_back)
         {
             self.left(net);
         }
@@ -176,15 +176,14 @@ impl Node {
         self.phase = MembershipPhase::Outside;
         self.maintenance = Maintenance::default();
         self.stop_queries(net);
-        self.stop_accesses(net);
-        self.end_records();
+        self.tell_records(Input::Left, net);
         net.emit(Event::Left);
     }
 
     /// The last successor fell silent.
     pub(super) fn strand(&mut self, net: &mut impl Network<Node>) {
         net.emit(Event::Stranded);
-        self.serve_nothing(net);
+        self.tell_records(Input::Stranded, net);
         self.refuse_delayed(net);
         self.maintenance = Maintenance::default();
         let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());

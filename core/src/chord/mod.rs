@@ -7,9 +7,11 @@
 //!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
 //!   ├ queries.rs      look-ups, fingers, probes and reunion
 //!   ├ answers.rs      what it replies to others
+//!   ├ effects.rs      what it does because of its records
 //!   ├ records/*       records: who serves them, and on which nodes they are
 //!   ├ op/*            the operations, each a value that asks and ends
-//!   └ ask.rs          requests, timers, retries: how an operation asks
+//!   ├ ask.rs          questions, timers, retries: how an operation asks
+//!   └ requests.rs     how requests are numbered, and how long their replies may take
 //! ```
 //!
 //! A handler runs to its end, so what held on entry holds throughout. Every request has a
@@ -19,6 +21,7 @@
 mod answers;
 mod ask;
 mod config;
+mod effects;
 pub mod limits;
 mod maintenance;
 mod membership;
@@ -30,6 +33,7 @@ mod queries;
 mod record_message;
 mod records;
 mod remembered;
+mod requests;
 mod rtt;
 #[cfg(test)]
 mod tests;
@@ -53,13 +57,13 @@ pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
 pub use timer::Timer;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
-use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
+use ask::{ABOUT_RECORDS, Settled};
 use maintenance::Maintenance;
 use phase::MembershipPhase;
 use queries::Queries;
 use records::Records;
 use remembered::Remembered;
-use rtt::RoundTrips;
+use requests::Requests;
 
 /// What can happen to a Chord node.
 pub type Input = crate::protocol::Input<Node>;
@@ -105,9 +109,7 @@ pub struct Node {
     neighbours: Neighbours,
     maintenance: Maintenance,
     phase: MembershipPhase,
-    round_trips: RoundTrips,
-    incarnation: u32,
-    next_request: u32,
+    requests: Requests,
     armed: Armed,
     /// Rounds of stabilization left in which a newcomer hurries.
     hurry: u8,
@@ -117,8 +119,6 @@ pub struct Node {
     remembered: Remembered,
     /// `None` until it first takes part in a ring.
     records: Option<Box<Records>>,
-    /// What it serves may not be what it should.
-    unsettled: bool,
 }
 
 /// Which of the periodic timers are under way, so that none ever runs twice.
@@ -128,21 +128,6 @@ struct Armed {
     fingers: bool,
     join: bool,
 }
-
-/// The means of asking, made from the node's fields so that others of them can be borrowed
-/// beside it.
-macro_rules! asking {
-    ($node:expr, $net:expr, $settled:expr) => {
-        $crate::chord::Ask::new(
-            $net,
-            $node.incarnation,
-            &mut $node.next_request,
-            $node.round_trips.timeout(&$node.config),
-            $settled,
-        )
-    };
-}
-use asking;
 
 impl Node {
     /// A node that belongs to no ring yet: hand it [`Input::Found`] or [`Input::Join`].
@@ -159,9 +144,7 @@ impl Node {
             neighbours: Neighbours::alone(me, config.successors),
             maintenance: Maintenance::default(),
             phase: MembershipPhase::Outside,
-            round_trips: RoundTrips::default(),
-            incarnation,
-            next_request: 0,
+            requests: Requests::new(incarnation),
             armed: Armed::default(),
             hurry: 0,
             config,
@@ -169,7 +152,6 @@ impl Node {
             queries: Queries::default(),
             remembered: Remembered::default(),
             records: None,
-            unsettled: false,
         }
     }
 
@@ -207,13 +189,9 @@ impl Node {
     /// Where it stands towards the ring.
     #[must_use]
     pub fn standing(&self) -> Membership {
-        match self.phase {
-            MembershipPhase::Outside => Membership::Outside,
-            MembershipPhase::Joining(_) => Membership::Joining,
-            MembershipPhase::Member if self.is_handing_over() => Membership::Leaving,
-            MembershipPhase::Member => Membership::Member,
-            MembershipPhase::Stranded(_) => Membership::Stranded,
-            MembershipPhase::Leaving(_) => Membership::Leaving,
+        match self.phase.membership() {
+            Membership::Member if self.keeps(Records::is_handing_over) => Membership::Leaving,
+            membership => membership,
         }
     }
 
@@ -237,7 +215,7 @@ impl Node {
     /// Counts its starts.
     #[must_use]
     pub const fn incarnation(&self) -> u32 {
-        self.incarnation
+        self.requests.incarnation()
     }
 
     /// Its settings.
@@ -255,8 +233,18 @@ impl Node {
             } => self.handle_message(from, message, took, net),
             Input::Timer(timer) => self.handle_timer(timer, net),
             Input::Lookup { token, key } => self.look_up(token, key, net),
-            Input::Write { token, key, write } => self.write(token, key, write, net),
-            Input::Read { token, key, past } => self.read(token, key, past, net),
+            Input::Write { token, key, write } => {
+                if !self.tell_records(records::Input::Write { token, key, write }, net) {
+                    let result = Err(LookupError::NotMember.into());
+                    net.emit(Event::Written { token, result });
+                }
+            }
+            Input::Read { token, key, past } => {
+                if !self.tell_records(records::Input::Read { token, key, past }, net) {
+                    let result = Err(LookupError::NotMember.into());
+                    net.emit(Event::Read { token, result });
+                }
+            }
             Input::Found => {
                 self.begin_records(net);
                 self.found(net);
@@ -276,14 +264,11 @@ impl Node {
         self.maintain(net);
         if self.neighbours.take_changed() {
             net.emit(Event::NeighboursChanged);
-            self.unsettled = true;
-        }
-        // What follows from one thing may lead to another, but not for ever.
-        for _ in 0..limits::SETTLINGS {
-            if self.unsettled {
-                self.settle_ownership(net);
+            if let Some(records) = &mut self.records {
+                records.neighbours_changed();
             }
         }
+        self.settle_records(net);
     }
 
     fn handle_message(
@@ -305,11 +290,11 @@ impl Node {
             Message::Request { id, request } => self.handle_request(from, id, request, net),
             Message::Reply { id, reply } => {
                 if let Some(took) = took {
-                    self.round_trips.measured(took);
+                    self.requests.measured(took);
                 }
                 let settled = (id.number, Settled::Reply(reply));
                 let open =
-                    id.incarnation == self.incarnation && self.settle(Some(from), settled, net);
+                    id.incarnation == self.incarnation() && self.settle(Some(from), settled, net);
                 if !open {
                     net.emit(Event::Ignored(from, Ignored::Unasked));
                 }
@@ -341,7 +326,10 @@ impl Node {
                     self.arm_fingers(net);
                 }
             }
-            Timer::Repair => self.repair_due(net),
+            Timer::Repair => {
+                self.tell_records(records::Input::RepairDue, net);
+                self.tell_records(records::Input::ArmRepair, net);
+            }
             Timer::Join => {
                 self.armed.join = false;
                 if let MembershipPhase::Joining(join) = &mut self.phase {
@@ -361,10 +349,16 @@ impl Node {
         net: &mut impl Network<Node>,
     ) -> bool {
         let number = settled.0;
-        if number & ABOUT_RECORDS != 0 {
-            return self.settle_records(from, settled, net);
-        }
         let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
+        if number & ABOUT_RECORDS != 0 {
+            let me = self.me();
+            let to = self
+                .records
+                .as_ref()
+                .and_then(|records| records.awaits(me, number));
+            return to.is_some_and(asked)
+                && self.tell_records(records::Input::Settled(number, settled.1), net);
+        }
         if let Some(to) = self.maintenance.awaits(number) {
             asked(to) && self.poll_maintenance(Some(settled), net)
         } else if let Some((at, to)) = self.queries.awaits(number) {
@@ -380,7 +374,7 @@ impl Node {
             cluster: Id::of_key(self.config.cluster.as_bytes()),
             successors: self.config.successors,
             replicas: self.config.replicas,
-            incarnation: self.incarnation,
+            incarnation: self.incarnation(),
             member: self.is_member(),
         }
     }
@@ -442,7 +436,7 @@ impl Protocol for Node {
 
     fn awaits(&self, number: u32) -> bool {
         if number & ABOUT_RECORDS != 0 {
-            return self.records_await(number);
+            return self.keeps(|records| records.awaits(self.me(), number).is_some());
         }
         self.maintenance.awaits(number).is_some()
             || self.queries.awaits(number).is_some()
@@ -450,7 +444,7 @@ impl Protocol for Node {
     }
 
     fn prefetch(&self) -> u64 {
-        u64::from(self.next_request)
+        u64::from(self.requests.last())
             + u64::from(self.neighbours.room())
             + u64::from(self.maintenance.is_busy())
             + self.fingers.entries().len() as u64

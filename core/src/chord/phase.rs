@@ -33,6 +33,17 @@ pub(super) enum MembershipPhase {
 }
 
 impl MembershipPhase {
+    /// The same in a word.
+    pub(super) const fn membership(&self) -> Membership {
+        match self {
+            MembershipPhase::Outside => Membership::Outside,
+            MembershipPhase::Joining(_) => Membership::Joining,
+            MembershipPhase::Member => Membership::Member,
+            MembershipPhase::Stranded(_) => Membership::Stranded,
+            MembershipPhase::Leaving(_) => Membership::Leaving,
+        }
+    }
+
     pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
         match self {
             MembershipPhase::Joining(join) => join.awaits(number),

@@ -8,7 +8,8 @@ use std::task::Poll;
 use super::ask::{Answer, Question, Settled};
 use super::message::{Message, Reply, Request};
 use super::op::{Lookup, Oneself, Outcome};
-use super::{Node, asking, limits};
+use super::records::Input;
+use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::LookupError;
 use crate::protocol::{Found, Network};
@@ -203,7 +204,7 @@ impl Node {
         net: &mut impl Network<Node>,
     ) {
         let hello = self.hello_for(at);
-        let mut ask = asking!(self, net, settled);
+        let mut ask = self.requests.ask(net, &self.config, settled);
         match &mut self.queries.open[at] {
             Query::Lookup(purpose, lookup) => {
                 let purpose = *purpose;
@@ -240,8 +241,12 @@ impl Node {
                     timeouts,
                 });
             }
-            Purpose::Access { token } => self.access_sought(token, &outcome, net),
-            Purpose::Misplaced { first } => self.misplaced_sought(first, &outcome, net),
+            Purpose::Access { token } => {
+                self.tell_records(Input::OwnerSought(token, outcome), net);
+            }
+            Purpose::Misplaced { first } => {
+                self.tell_records(Input::MisplacedSought(first, outcome), net);
+            }
             Purpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
             Purpose::Home { through } => {
                 let Ok(found) = outcome.result else { return };

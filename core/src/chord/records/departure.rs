@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::task::Poll;
 
-use super::asking;
-use crate::chord::Node;
+use super::repair::Repair;
+use super::{Context, Effect, Records};
 use crate::chord::ask::{Pause, Settled};
+use crate::chord::{Membership, Node};
 use crate::protocol::Network;
 use crate::record::{Digest, Entry};
 use crate::ring::Id;
@@ -44,6 +45,11 @@ impl Departure {
         }
     }
 
+    /// Whether there is nothing to wait for: the node does not leave, or has done all that it can.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self, Departure::Staying | Departure::Over)
+    }
+
     pub(super) fn is_safe(&self, entry: Entry) -> bool {
         match self {
             Departure::Giving { safe, .. } => safe.get(&entry.key) == Some(&entry.digest),
@@ -58,74 +64,77 @@ impl Departure {
     }
 }
 
-impl Node {
+impl Records {
     /// Whether the node means to stay in the ring.
-    pub(in crate::chord) fn is_staying(&self) -> bool {
-        let keeping = self.records.as_ref();
-        keeping.is_none_or(|keeping| keeping.departure == Departure::Staying)
+    pub(super) fn is_staying(&self) -> bool {
+        self.departure == Departure::Staying
     }
 
-    /// Begins to hand over. False if there is nothing to hand over, or nobody to take it.
-    pub(in crate::chord) fn begin_departure(&mut self, net: &mut impl Network<Node>) -> bool {
-        let (me, successor) = (self.me(), self.neighbours.successor());
-        let within = self.config.hand_over_within;
-        let Some(keeping) = &mut self.records else {
-            return false;
-        };
-        if net.store().is_empty() || successor == me {
-            return false;
+    /// Whether it hands over before it says good-bye.
+    pub(in crate::chord) const fn is_handing_over(&self) -> bool {
+        matches!(self.departure, Departure::HandingOver(_))
+    }
+
+    /// Where the node stands towards the ring: who hands over is on its way out already.
+    pub(super) fn membership<N>(&self, ctx: &Context<'_, N>) -> Membership {
+        match ctx.membership {
+            Membership::Member if !self.is_staying() => Membership::Leaving,
+            other => other,
         }
+    }
+
+    /// Begins to hand over; says good-bye at once if there is nothing to hand over, or nobody to
+    /// take it.
+    pub(super) fn begin_departure<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let (me, successor) = (ctx.me(), ctx.neighbours.successor());
+        if ctx.net.store().is_empty() || successor == me {
+            return ctx.effects.push(Effect::SayGoodbye);
+        }
+        let within = ctx.config.hand_over_within;
         let mut pause = Pause::default();
-        let mut ask = asking!(self, keeping, net, None);
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
         let _ = pause.poll(&mut ask, within);
-        keeping.departure = Departure::HandingOver(pause);
-        keeping.acquire = None;
-        keeping.hand_over = None;
-        keeping.again = None;
-        match keeping.ownership {
-            Some(ownership) => self.hand_over(ownership.arc(me.id), successor, net),
-            None => self.handed_over(net),
+        self.departure = Departure::HandingOver(pause);
+        self.acquire = None;
+        self.hand_over = None;
+        self.again = None;
+        match self.ownership {
+            Some(ownership) => self.hand_over(ownership.arc(me.id), successor, ctx),
+            None => self.handed_over(ctx),
         }
-        true
     }
 
     /// What was served is served by another now.
-    pub(super) fn handed_over(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.records else {
+    pub(super) fn handed_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let Departure::HandingOver(pause) = &mut self.departure else {
             return;
         };
-        let Departure::HandingOver(pause) = &mut keeping.departure else {
-            return;
-        };
-        keeping.departure = Departure::Giving {
+        self.departure = Departure::Giving {
             pause: std::mem::take(pause),
             again: None,
             safe: BTreeMap::new(),
         };
-        keeping.repair = super::Repair::default();
-        keeping.assignments.clear();
-        keeping.misplaced = None;
-        self.say_goodbye(net);
-        self.look_for_misplaced(net);
+        self.repair = Repair::default();
+        self.assignments.clear();
+        self.misplaced = None;
+        ctx.effects.push(Effect::SayGoodbye);
+        self.look_for_misplaced(ctx);
     }
 
-    pub(super) fn poll_departure(
+    pub(super) fn poll_departure<N: Network<Node>>(
         &mut self,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) {
-        let within = self.config.hand_over_within;
-        let Some(keeping) = &mut self.records else {
-            return;
-        };
-        let mut ask = asking!(self, keeping, net, settled);
-        match &mut keeping.departure {
+        let within = ctx.config.hand_over_within;
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        match &mut self.departure {
             Departure::Staying | Departure::Over => {}
             Departure::HandingOver(pause) => {
                 if let Poll::Ready(()) = pause.poll(&mut ask, within) {
-                    keeping.departure = Departure::Over;
-                    self.serve_nothing(net);
-                    self.say_goodbye(net);
+                    self.departure = Departure::Over;
+                    self.serve_nothing(ctx);
+                    ctx.effects.push(Effect::SayGoodbye);
                 }
             }
             Departure::Giving { pause, again, .. } => {
@@ -134,33 +143,28 @@ impl Node {
                     .as_mut()
                     .is_some_and(|again| again.poll(&mut ask, within).is_ready());
                 if over {
-                    keeping.departure = Departure::Over;
-                    self.leave_when_idle(net);
+                    self.departure = Departure::Over;
+                    ctx.effects.push(Effect::LeaveWhenIdle);
                 } else if now {
                     *again = None;
-                    self.look_for_misplaced(net);
+                    self.look_for_misplaced(ctx);
                 }
             }
         }
     }
 
     /// No record is left that should be elsewhere.
-    pub(super) fn none_misplaced(&mut self, net: &mut impl Network<Node>) {
-        if let Some(keeping) = &mut self.records
-            && matches!(keeping.departure, Departure::Giving { .. })
-        {
-            keeping.departure = Departure::Over;
-            self.leave_when_idle(net);
+    pub(super) fn none_misplaced<N>(&mut self, ctx: &mut Context<'_, N>) {
+        if matches!(self.departure, Departure::Giving { .. }) {
+            self.departure = Departure::Over;
+            ctx.effects.push(Effect::LeaveWhenIdle);
         }
     }
 
     /// What is left could not be given away now. A node that stays looks again after a period.
-    pub(super) fn misplaced_later(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.records else {
-            return;
-        };
-        let mut ask = asking!(self, keeping, net, None);
-        if let Departure::Giving { again, .. } = &mut keeping.departure
+    pub(super) fn misplaced_later<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
+        if let Departure::Giving { again, .. } = &mut self.departure
             && again.is_none()
         {
             let mut pause = Pause::default();
@@ -168,18 +172,5 @@ impl Node {
             let _ = pause.poll(&mut ask, time);
             *again = Some(pause);
         }
-    }
-
-    /// Whether what a leaving node has is elsewhere, as far as that can be.
-    pub(in crate::chord) fn departure_is_over(&self) -> bool {
-        let keeping = self.records.as_ref();
-        keeping
-            .is_none_or(|keeping| matches!(keeping.departure, Departure::Staying | Departure::Over))
-    }
-
-    /// Whether it hands over before it says good-bye.
-    pub(in crate::chord) fn is_handing_over(&self) -> bool {
-        let keeping = self.records.as_ref();
-        keeping.is_some_and(|keeping| matches!(keeping.departure, Departure::HandingOver(_)))
     }
 }

@@ -1,49 +1,54 @@
 //! Records: who serves which keys, on which nodes they are, and how they get there.
 //!
 //! ```text
-//!   mod.rs        the state, and which reply goes to whom
-//!   ├ ownership.rs which arc a node serves, and which it should
-//!   ├ accesses.rs what its clients read and write, anywhere
-//!   ├ answers.rs  what it does for others
-//!   ├ writes.rs   as an owner: to all holders, then acknowledge
-//!   ├ moves.rs    arcs change hands: claimed, handed over, taken over from the dead
-//!   ├ repair.rs   owner and holders compare what they have
-//!   ├ misplaced.rs copies that should be elsewhere; deletions whose time is over
-//!   └ departure.rs a leaving node hands over first
+//!   mod.rs          the state; what comes in (Input), what follows for the node (Effect)
+//!   ├ context.rs    what of the node and its world records are given with each input
+//!   ├ ownership.rs  which arc a node serves, and which it should
+//!   ├ accesses.rs   what its clients read and write, anywhere
+//!   ├ answers.rs    what it does for others
+//!   ├ writes.rs     as an owner: to all holders, then acknowledge
+//!   ├ moves.rs      arcs change hands: claimed, handed over, taken over from the dead
+//!   ├ repair.rs     owner and holders compare what they have
+//!   ├ misplaced.rs  copies that should be elsewhere
+//!   ├ expiry.rs     deletions whose time is over
+//!   └ departure.rs  a leaving node hands over first
 //! ```
 //!
 //! # What makes an acknowledged write safe
 //!
 //! It is acknowledged when the owner and the next k−1 nodes of other processes have it on disk.
-//! A node answers for a key only within its *ownership*, which begins with the ring's founding, with
-//! a numbered hand-over from the one who served it before, or, when that one is dead, after
+//! A node answers for a key only within its *ownership*, which begins with the ring's founding,
+//! with a numbered hand-over from the one who served it before, or, when that one is dead, after
 //! everything was fetched that any of the successors has. A former owner that does not know yet
 //! that it is one gets no write to all holders: its successor is one of them, serves the key
 //! itself, and refuses. Copies are dropped only when the owner says that k others hold them.
 //!
-//! Nothing here writes the neighbours or decides who is alive; the ring goes on without records
-//! as it does with them. A node that stores nothing sends nothing but a claim when it joins.
+//! Nothing here writes the neighbours, looks a key up or decides who is alive: the node does, and
+//! records say by an [`Effect`] what they need of it. The ring goes on without records as it does
+//! with them. A node that stores nothing sends nothing but a claim when it joins.
 
 mod accesses;
 mod answers;
+mod context;
 mod departure;
+mod expiry;
 mod misplaced;
 mod moves;
 mod ownership;
 mod repair;
 mod writes;
 
-use super::ask::{ABOUT_RECORDS, Settled};
-use super::message::{Message, Reply};
-use super::op::{Access, Acquire, HandOver, Misplaced};
-use super::record_message::{RecordReply, Stamped};
-use super::{Membership, Node, Pause, limits};
+use super::ask::{ABOUT_RECORDS, Pause, Settled};
+use super::message::Reply;
+use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
+use super::record_message::{RecordRequest, Stamped};
+use super::{Node, limits};
 use crate::chord::Event;
-use crate::protocol::Network;
-use crate::protocol::RequestId;
+use crate::protocol::{Network, RequestId, Write};
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Arc, Id, Peer};
-use crate::store::{Notes, Store};
+use crate::store::Store;
+pub(super) use context::Context;
 use departure::Departure;
 use ownership::Ownership;
 use repair::{Assignment, Repair};
@@ -55,8 +60,8 @@ pub(super) struct Records {
     clock: StampClock,
     next_request: u32,
     ownership: Option<Ownership>,
-    /// The highest number of any ownership that this node has heard of.
-    number: u64,
+    /// The latest epoch of any ownership that this node has heard of.
+    epoch: u64,
     /// What was handed over last, to know it when it is said again.
     taken: Option<(Arc, u64)>,
     accesses: Vec<Access>,
@@ -78,22 +83,59 @@ pub(super) struct Records {
     again: Option<Pause>,
     /// Whether the repair timer is under way.
     armed: bool,
+    /// What it serves may not be what it should.
+    unsettled: bool,
 }
 
-/// The means of asking about records.
-macro_rules! asking {
-    ($node:expr, $keeping:expr, $net:expr, $settled:expr) => {
-        $crate::chord::Ask::new(
-            $net,
-            $node.incarnation,
-            &mut $keeping.next_request,
-            $node.round_trips.timeout(&$node.config),
-            $settled,
-        )
-        .stamped($keeping.clock.latest())
-    };
+/// What can happen to records.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// The node joins a ring that went on without it.
+    Joining,
+    /// The node has become a member.
+    Joined,
+    /// The node is alone, or part of a complete ring that an experiment began with: it serves what
+    /// it owns.
+    ServeOwn,
+    /// The neighbours or the ownership changed: what follows from that is to be done.
+    Settle,
+    /// Another node asks.
+    Request(Peer, RequestId, Stamped<RecordRequest>),
+    /// This came in for the request of this number; somebody waits for it.
+    Settled(u32, Settled),
+    /// A client writes.
+    Write { token: u64, key: Id, write: Write },
+    /// A client reads.
+    Read { token: u64, key: Id, past: Stamp },
+    /// The look-up of [`Effect::SeekOwner`] has ended.
+    OwnerSought(u64, Outcome),
+    /// The look-up of [`Effect::SeekMisplaced`] has ended.
+    MisplacedSought(Id, Outcome),
+    /// The repair timer is due.
+    RepairDue,
+    /// Make sure that the repair timer runs, if there is anything to repair.
+    ArmRepair,
+    /// The node's successors are silent: others may serve what it served.
+    Stranded,
+    /// The node is told to leave: hand over first.
+    Leave,
+    /// The node has left, or stops.
+    Left,
 }
-use asking;
+
+/// What follows for the node from what happened to its records. Nothing that records do after they
+/// asked for it depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Look up who owns the key of the client's operation with this token.
+    SeekOwner { token: u64, key: Id },
+    /// Look up who owns a record that this node should not hold, or will not.
+    SeekMisplaced(Id),
+    /// Nothing is left to hand over: say good-bye to the neighbours.
+    SayGoodbye,
+    /// What may have kept the node from leaving has ended.
+    LeaveWhenIdle,
+}
 
 /// Who is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,13 +146,27 @@ enum Asker {
     Client(u64),
 }
 
+/// What waits for a reply.
+#[derive(Clone, Copy, Debug)]
+enum Waiting {
+    Access(usize),
+    Write(usize),
+    Acquire,
+    HandOver,
+    Repair,
+    Misplaced,
+    Again,
+    Departure,
+}
+
 impl Records {
-    fn new(me: Id, mark: u64) -> Records {
+    /// Those of a node that has issued no stamp above this mark.
+    pub(super) fn new(me: Id, mark: u64) -> Records {
         Records {
             clock: StampClock::restored(me, mark),
             next_request: ABOUT_RECORDS,
             ownership: None,
-            number: 0,
+            epoch: 0,
             taken: None,
             accesses: Vec::new(),
             writes: Vec::new(),
@@ -125,34 +181,156 @@ impl Records {
             departure: Departure::Staying,
             again: None,
             armed: false,
+            unsettled: false,
         }
     }
 
-    /// Whether this node answers for the key, and under which number.
+    /// Those of a node that has just been started, with what its store says of its last life.
+    pub(super) fn restored<N: Network<Node>>(me: Id, lifetime: u64, net: &mut N) -> Records {
+        let notes = net.store().notes();
+        let away = net.wall_clock().saturating_sub(notes.alive);
+        let mut records = Records::new(me, notes.mark);
+        records.stale = notes.alive != 0 && away > lifetime;
+        records
+    }
+
+    /// Handles one input to its end; what follows for the node is in the context's effects.
+    pub(super) fn handle<N: Network<Node>>(&mut self, input: Input, ctx: &mut Context<'_, N>) {
+        match input {
+            Input::Joining => self.set_stale_aside(ctx),
+            Input::Joined => {
+                self.unsettled = true;
+                self.arm_repair(ctx);
+            }
+            Input::ServeOwn => self.serve_own(ctx),
+            Input::Settle => self.settle_ownership(ctx),
+            Input::Request(from, id, request) => self.requested(from, id, request, ctx),
+            Input::Settled(number, settled) => self.settled(number, settled, ctx),
+            Input::Write { token, key, write } => self.write(token, key, write, ctx),
+            Input::Read { token, key, past } => self.read(token, key, past, ctx),
+            Input::OwnerSought(token, outcome) => self.access_sought(token, &outcome, ctx),
+            Input::MisplacedSought(first, outcome) => self.misplaced_sought(first, &outcome, ctx),
+            Input::RepairDue => self.repair_due(ctx),
+            Input::ArmRepair => self.arm_repair(ctx),
+            Input::Stranded => self.serve_nothing(ctx),
+            Input::Leave => self.begin_departure(ctx),
+            Input::Left => self.left(ctx),
+        }
+    }
+
+    // ---- what the node asks ----
+
+    /// The node's neighbours are others than they were: [`Input::Settle`] is due.
+    pub(super) const fn neighbours_changed(&mut self) {
+        self.unsettled = true;
+    }
+
+    /// Whether [`Input::Settle`] is due.
+    pub(super) const fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// Whether they hold back a node that would leave: clients wait for the end of what they
+    /// asked, or what it has is not elsewhere yet, as far as that can be.
+    pub(super) const fn hold_back(&self) -> bool {
+        !self.accesses.is_empty() || !self.departure.is_over()
+    }
+
+    /// Whose reply to the request of this number is waited for, if any is.
+    pub(super) fn awaits(&self, me: Peer, number: u32) -> Option<Peer> {
+        self.waiting(me, number).map(|(_, to)| to)
+    }
+
+    // ---- what its parts share ----
+
+    /// Whether this node answers for the key, and since which epoch.
     fn serves(&self, me: Id, key: Id) -> Option<u64> {
         let ownership = self.ownership?;
-        ownership.arc(me).contains(key).then_some(ownership.number)
+        ownership.arc(me).contains(key).then_some(ownership.epoch)
     }
 
-    /// Numbers grow by one with each move of an arc: one far ahead of all others is made up, and
+    /// Epochs grow by one with each move of an arc: one far ahead of all others is made up, and
     /// would leave no room for later ones.
-    fn heard_number(&mut self, number: u64) {
-        if self.is_likely(number) {
-            self.number = self.number.max(number);
+    fn heard_epoch(&mut self, epoch: u64) {
+        if self.is_likely(epoch) {
+            self.epoch = self.epoch.max(epoch);
         }
     }
 
-    const fn is_likely(&self, number: u64) -> bool {
-        number <= self.number.saturating_add(limits::NUMBERS_AHEAD)
+    const fn is_likely(&self, epoch: u64) -> bool {
+        epoch <= self.epoch.saturating_add(limits::EPOCHS_AHEAD)
     }
 
-    /// A number above all that are known.
-    fn next_number(&mut self) -> u64 {
-        self.number = self.number.saturating_add(1);
-        self.number
+    /// An epoch after all that are known.
+    const fn next_epoch(&mut self) -> u64 {
+        self.epoch = self.epoch.saturating_add(1);
+        self.epoch
     }
 
-    fn awaits(&self, me: Peer, number: u32) -> Option<(Waiting, Peer)> {
+    /// Takes in the clock that came with a message. One that is too far ahead is left alone, so
+    /// that one fast clock cannot block others' writes.
+    fn heard_clock<N: Network<Node>>(&mut self, clock: Stamp, ctx: &Context<'_, N>) {
+        let _ = self.clock.heard(clock, ctx.net.wall_clock());
+    }
+
+    /// Tries again after a while what could not be done now.
+    fn try_again<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if self.again.is_none() {
+            let mut pause = Pause::default();
+            let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
+            let time = ask.timeout();
+            let _ = pause.poll(&mut ask, time);
+            self.again = Some(pause);
+        }
+    }
+
+    // ---- the node comes and goes ----
+
+    /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
+    /// it has kept for too long may have been deleted there, and that forgotten.
+    fn set_stale_aside<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let stale = std::mem::take(&mut self.stale);
+        if stale && !ctx.net.store().is_empty() {
+            ctx.net.store().set_aside();
+            ctx.net.emit(Event::SetAside);
+        }
+    }
+
+    fn serve_own<N: Network<Node>>(&mut self, ctx: &Context<'_, N>) {
+        let start = ctx.neighbours.predecessor().id;
+        let epoch = self.next_epoch();
+        self.ownership = Some(Ownership { start, epoch });
+        self.repair.begin(ctx.me().id, ctx.holders());
+    }
+
+    /// The node is no member any more, or anew: others may serve what it served.
+    fn serve_nothing<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.ownership = None;
+        self.taken = None;
+        self.acquire = None;
+        self.hand_over = None;
+        self.repair = Repair::default();
+        self.misplaced = None;
+        for write in std::mem::take(&mut self.writes) {
+            self.fail_write(write.asker, ctx);
+        }
+    }
+
+    /// Replies and timers that are still under way find nothing.
+    fn left<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.stop_accesses(ctx);
+        let anew = Records::new(ctx.me().id, 0);
+        let old = std::mem::replace(self, anew);
+        self.clock = old.clock;
+        self.next_request = old.next_request;
+        self.armed = old.armed;
+        self.epoch = old.epoch;
+        self.unsettled = old.unsettled;
+    }
+
+    // ---- replies ----
+
+    fn waiting(&self, me: Peer, number: u32) -> Option<(Waiting, Peer)> {
         let access = self.accesses.iter().enumerate().find_map(|(at, access)| {
             let to = access.awaits(number)?;
             Some((Waiting::Access(at), to))
@@ -180,187 +358,34 @@ impl Records {
                 )
             })
     }
-}
 
-/// What waits for a reply.
-#[derive(Clone, Copy, Debug)]
-enum Waiting {
-    Access(usize),
-    Write(usize),
-    Acquire,
-    HandOver,
-    Repair,
-    Misplaced,
-    Again,
-    Departure,
-}
-
-impl Node {
-    /// The node begins to take part in a ring.
-    pub(super) fn begin_records(&mut self, net: &mut impl Network<Node>) {
-        if self.records.is_some() || self.standing() != Membership::Outside {
-            return;
-        }
-        let notes = net.store().notes();
-        let lifetime = u64::try_from(self.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
-        let away = net.wall_clock().saturating_sub(notes.alive);
-        let mut keeping = Records::new(self.me().id, notes.mark);
-        keeping.stale = notes.alive != 0 && away > lifetime;
-        self.records = Some(Box::new(keeping));
-    }
-
-    /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
-    /// it has kept for too long may have been deleted there, and that forgotten.
-    pub(super) fn set_stale_aside(&mut self, net: &mut impl Network<Node>) {
-        let keeping = self.records.as_mut();
-        let stale = keeping.is_some_and(|keeping| std::mem::take(&mut keeping.stale));
-        if stale && !net.store().is_empty() {
-            net.store().set_aside();
-            net.emit(Event::SetAside);
-        }
-    }
-
-    /// The node has left. Replies and timers that are still under way find nothing.
-    pub(super) fn end_records(&mut self) {
-        let me = self.me().id;
-        if let Some(keeping) = &mut self.records {
-            let anew = Records::new(me, 0);
-            let old = std::mem::replace(&mut **keeping, anew);
-            keeping.clock = old.clock;
-            keeping.next_request = old.next_request;
-            keeping.armed = old.armed;
-            keeping.number = old.number;
-        }
-    }
-
-    /// A ring of one, or an experiment's complete ring: the node serves what it owns.
-    pub(super) fn serve_own(&mut self) {
-        let me = self.me().id;
-        let (start, holders) = (self.neighbours.predecessor().id, self.holders());
-        let keeping = self
-            .records
-            .get_or_insert_with(|| Box::new(Records::new(me, 0)));
-        let number = keeping.next_number();
-        keeping.ownership = Some(Ownership { start, number });
-        keeping.repair.begin(me, holders);
-    }
-
-    /// The node is no member any more, or anew: others may serve what it served.
-    pub(super) fn serve_nothing(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.records else {
-            return;
-        };
-        keeping.ownership = None;
-        keeping.taken = None;
-        keeping.acquire = None;
-        keeping.hand_over = None;
-        keeping.repair = Repair::default();
-        keeping.misplaced = None;
-        let writes = std::mem::take(&mut keeping.writes);
-        for write in writes {
-            self.fail_write(write.asker, net);
-        }
-    }
-
-    /// Whether the reply to this request about records is waited for.
-    pub(super) fn records_await(&self, number: u32) -> bool {
-        let keeping = self.records.as_ref();
-        keeping.is_some_and(|keeping| keeping.awaits(self.me(), number).is_some())
-    }
-
-    /// Gives what came in to what waits for it; false if nothing does.
-    pub(super) fn settle_records(
+    /// Gives what came in to what waits for it.
+    fn settled<N: Network<Node>>(
         &mut self,
-        from: Option<Peer>,
-        settled: (u32, Settled),
-        net: &mut impl Network<Node>,
-    ) -> bool {
-        let me = self.me();
-        let Some(keeping) = &mut self.records else {
-            return false;
+        number: u32,
+        settled: Settled,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let Some((waiting, _)) = self.waiting(ctx.me(), number) else {
+            return;
         };
-        let Some((waiting, to)) = keeping.awaits(me, settled.0) else {
-            return false;
-        };
-        if from.is_some_and(|from| from.id != to.id) {
-            return false;
+        if let Settled::Reply(Reply::Records(reply)) = &settled {
+            self.heard_clock(reply.clock, ctx);
         }
-        if let Settled::Reply(Reply::Records(reply)) = &settled.1 {
-            self.heard_clock(reply.clock, net);
-        }
+        let settled = (number, settled);
         match waiting {
-            Waiting::Access(at) => self.poll_access(at, settled, net),
-            Waiting::Write(at) => self.poll_write(at, Some(settled), net),
-            Waiting::Acquire => self.poll_acquire(Some(settled), net),
-            Waiting::HandOver => self.poll_hand_over(Some(settled), net),
-            Waiting::Repair => self.poll_repair(Some(settled), net),
-            Waiting::Misplaced => self.poll_misplaced(Some(settled), net),
+            Waiting::Access(at) => self.poll_access(at, settled, ctx),
+            Waiting::Write(at) => self.poll_write(at, Some(settled), ctx),
+            Waiting::Acquire => self.poll_acquire(Some(settled), ctx),
+            Waiting::HandOver => self.poll_hand_over(Some(settled), ctx),
+            Waiting::Repair => self.poll_repair(Some(settled), ctx),
+            Waiting::Misplaced => self.poll_misplaced(Some(settled), ctx),
             Waiting::Again => {
-                if let Some(keeping) = &mut self.records {
-                    keeping.again = None;
-                }
+                self.again = None;
                 self.unsettled = true;
             }
-            Waiting::Departure => self.poll_departure(Some(settled), net),
+            Waiting::Departure => self.poll_departure(Some(settled), ctx),
         }
-        true
-    }
-
-    /// Takes in the clock that came with a message. One that is too far ahead is left alone:
-    /// nobody else's writes shall fail for it.
-    pub(super) fn heard_clock(&mut self, clock: Stamp, net: &mut impl Network<Node>) {
-        if let Some(keeping) = &mut self.records {
-            let _ = keeping.clock.heard(clock, net.wall_clock());
-        }
-    }
-
-    /// Tries again after a while what could not be done now.
-    fn try_again(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.records else {
-            return;
-        };
-        if keeping.again.is_none() {
-            let mut pause = Pause::default();
-            let mut ask = asking!(self, keeping, net, None);
-            let time = ask.timeout();
-            let _ = pause.poll(&mut ask, time);
-            keeping.again = Some(pause);
-        }
-    }
-
-    /// Puts what must survive a restart beside what is stored.
-    fn note(&mut self, net: &mut impl Network<Node>, change: impl FnOnce(&mut Notes)) {
-        let mut notes = net.store().notes();
-        change(&mut notes);
-        net.store().note(notes);
-    }
-
-    /// Sends a reply about records.
-    fn reply(&mut self, to: Peer, id: RequestId, body: RecordReply, net: &mut impl Network<Node>) {
-        let keeping = self.records.as_ref();
-        let clock = keeping.map_or(Stamp::ZERO, |keeping| keeping.clock.latest());
-        let reply = Reply::Records(Box::new(Stamped { clock, body }));
-        net.send(to, Message::Reply { id, reply });
-    }
-
-    /// The next nodes of other processes, as far as the successor list goes: those that share an
-    /// address with a nearer one, or with this node, would be lost together with it.
-    fn other_processes(&self) -> Vec<Peer> {
-        let mut others: Vec<Peer> = Vec::new();
-        for peer in self.neighbours.successors().iter() {
-            let same = |other: &Peer| other.address == peer.address;
-            if !same(&self.me()) && !others.iter().any(same) {
-                others.push(*peer);
-            }
-        }
-        others
-    }
-
-    /// The other nodes that should hold what this one serves.
-    fn holders(&self) -> Vec<Peer> {
-        let mut holders = self.other_processes();
-        holders.truncate(usize::from(self.config.replicas) - 1);
-        holders
     }
 }
 
@@ -369,7 +394,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_little_room_where_nothing_is_stored() {
+    fn they_take_little_room_where_nothing_is_stored() {
         assert!(size_of::<Records>() <= 800, "{}", size_of::<Records>());
     }
 }

@@ -10,8 +10,8 @@ use crate::ring::{Arc, Id};
 pub(super) struct Ownership {
     /// Where the arc starts; not part of it.
     pub(super) start: Id,
-    /// Later ownerships of the same keys have greater numbers.
-    pub(super) number: u64,
+    /// Later ownerships of the same keys have greater epochs.
+    pub(super) epoch: u64,
 }
 
 /// What is to be done about the difference between what a node serves and what it should.
@@ -51,7 +51,7 @@ impl Ownership {
         ownership: Option<Ownership>,
         me: Id,
         arc: Arc,
-        number: u64,
+        epoch: u64,
     ) -> Option<Ownership> {
         let start = match ownership {
             // It has all of it already.
@@ -63,7 +63,7 @@ impl Ownership {
             Some(ownership) if arc.end == me => ownership.start,
             _ => return None,
         };
-        Some(Ownership { start, number })
+        Some(Ownership { start, epoch })
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     fn ownership(start: u8) -> Option<Ownership> {
         Some(Ownership {
             start: id(start),
-            number: 1,
+            epoch: 1,
         })
     }
 

@@ -2,13 +2,12 @@
 
 use std::task::Poll;
 
-use super::{Asker, asking};
+use super::{Asker, Context, Records};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Replicate, Replicated};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, merging};
-use crate::protocol::Network;
-use crate::protocol::{Condition, Written};
+use crate::protocol::{Condition, Network, Written};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::{Arc, Id, Peer};
 
@@ -32,73 +31,61 @@ impl OpenWrite {
     }
 }
 
-impl Node {
+impl Records {
     /// Whether this very write is on its way already; who asked last is then told.
     pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
         let same = |write: &&mut OpenWrite| write.stamp == stamp && write.replicate.is(key, name);
-        let keeping = self.records.as_mut();
-        let open = keeping.and_then(|keeping| keeping.writes.iter_mut().find(same));
+        let open = self.writes.iter_mut().find(same);
         open.map(|write| write.asker = asker).is_some()
     }
 
-    pub(super) fn open_writes(&self) -> usize {
-        let keeping = self.records.as_ref();
-        keeping.map_or(0, |keeping| keeping.writes.len())
-    }
-
     /// Stores a write and brings it to the other holders.
-    pub(super) fn replicate(
+    pub(super) fn replicate<N: Network<Node>>(
         &mut self,
         asker: Asker,
         stamp: Stamp,
         (key, name, field): (Id, String, Field),
         condition: Condition,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) {
-        let me = self.me().id;
-        let merged = merging::merge(net, key, Record::of(&name, field.clone()));
+        let me = ctx.me().id;
+        let merged = merging::merge(ctx.net, key, Record::of(&name, field.clone()));
         debug_assert!(merged.beaten.is_empty(), "judged before");
-        let copies = usize::from(self.config.replicas) - 1;
-        let others = self.other_processes();
-        let Some(keeping) = &mut self.records else {
+        let copies = usize::from(ctx.config.replicas) - 1;
+        let others = ctx.other_processes();
+        let Some(epoch) = self.serves(me, key) else {
             return;
         };
-        let Some(number) = keeping.serves(me, key) else {
-            return;
-        };
-        let hand_over = keeping.hand_over.as_ref();
+        let hand_over = self.hand_over.as_ref();
         let next_owner =
             hand_over.filter(|hand_over| hand_over.is_bringing() && hand_over.arc.contains(key));
         let next_owner = next_owner.map(|hand_over| hand_over.to);
         let write = (key, name, field);
-        let attempts = self.config.attempts;
-        let replicate = Replicate::new(me, write, number, (others, copies), next_owner, attempts);
-        keeping.repair.dirty.insert(key);
-        keeping.writes.push(OpenWrite {
+        let attempts = ctx.config.attempts;
+        let replicate = Replicate::new(me, write, epoch, (others, copies), next_owner, attempts);
+        self.repair.dirty.insert(key);
+        self.writes.push(OpenWrite {
             asker,
             stamp,
             conditional: condition != Condition::None,
             replicate,
         });
-        let at = keeping.writes.len() - 1;
-        self.arm_repair(net);
-        self.poll_write(at, None, net);
+        let at = self.writes.len() - 1;
+        self.arm_repair(ctx);
+        self.poll_write(at, None, ctx);
     }
 
-    pub(super) fn poll_write(
+    pub(super) fn poll_write<N: Network<Node>>(
         &mut self,
         at: usize,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) {
-        let Some(keeping) = &mut self.records else {
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let Poll::Ready(replicated) = self.writes[at].replicate.poll(&mut ask) else {
             return;
         };
-        let mut ask = asking!(self, keeping, net, settled);
-        let Poll::Ready(replicated) = keeping.writes[at].replicate.poll(&mut ask) else {
-            return;
-        };
-        let write = keeping.writes.swap_remove(at);
+        let write = self.writes.swap_remove(at);
         match replicated {
             Replicated::Held {
                 holders,
@@ -106,64 +93,58 @@ impl Node {
             } => {
                 if next_owner_lacks {
                     // What is brought to it is not all any more: begin anew.
-                    keeping
-                        .hand_over
-                        .take_if(|hand_over| hand_over.is_bringing());
-                    self.try_again(net);
+                    self.hand_over.take_if(|hand_over| hand_over.is_bringing());
+                    self.try_again(ctx);
                 }
-                self.held(&write, holders, net);
+                self.held(&write, holders, ctx);
             }
             Replicated::Beaten(stamp) => {
                 // A holder has something that this node lacks.
                 self.repair_soon(Some(write.replicate.key));
-                self.respond(write.asker, RecordReply::Beaten(stamp), net);
+                self.respond(write.asker, RecordReply::Beaten(stamp), ctx);
             }
-            Replicated::Superseded(number) => {
-                keeping.heard_number(number);
-                self.serve_nothing(net);
+            Replicated::Superseded(epoch) => {
+                self.heard_epoch(epoch);
+                self.serve_nothing(ctx);
                 self.unsettled = true;
-                self.fail_write(write.asker, net);
+                self.fail_write(write.asker, ctx);
             }
         }
     }
 
-    fn held(&mut self, write: &OpenWrite, holders: Vec<Id>, net: &mut impl Network<Node>) {
+    fn held<N: Network<Node>>(
+        &mut self,
+        write: &OpenWrite,
+        holders: Vec<Id>,
+        ctx: &mut Context<'_, N>,
+    ) {
         let key = write.replicate.key;
-        let right: Vec<Id> = self.holders().iter().map(|holder| holder.id).collect();
-        let Some(keeping) = &mut self.records else {
-            return;
-        };
+        let right: Vec<Id> = ctx.holders().iter().map(|holder| holder.id).collect();
         let open = |other: &OpenWrite| other.replicate.key == key;
         if right.iter().all(|holder| holders.contains(holder)) {
-            if !keeping.writes.iter().any(open) {
-                keeping.repair.dirty.remove(&key);
+            if !self.writes.iter().any(open) {
+                self.repair.dirty.remove(&key);
             }
         } else {
             self.repair_soon(Some(key));
         }
-        let Some(keeping) = &self.records else {
-            return;
-        };
         let written = Written {
             stamp: write.stamp,
-            wanted: self.config.acks(),
-            majority: !write.conditional || keeping.repair.is_majority(&holders),
+            wanted: ctx.config.acks(),
+            majority: !write.conditional || self.repair.is_majority(&holders),
             holders,
         };
-        self.respond(write.asker, RecordReply::Written(written), net);
+        self.respond(write.asker, RecordReply::Written(written), ctx);
     }
 
     /// This node has let go of an arc: writes that are open there are tried again at the next.
-    pub(super) fn fail_writes_on(&mut self, arc: Arc, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.records else {
-            return;
-        };
-        let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut keeping.writes)
+    pub(super) fn fail_writes_on<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+        let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut self.writes)
             .into_iter()
             .partition(|write| arc.contains(write.replicate.key));
-        keeping.writes = open;
+        self.writes = open;
         for write in failed {
-            self.fail_write(write.asker, net);
+            self.fail_write(write.asker, ctx);
         }
     }
 }
