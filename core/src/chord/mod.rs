@@ -232,7 +232,7 @@ impl Node {
                 took,
             } => self.handle_message(from, message, took, net),
             Input::Timer(timer) => self.handle_timer(timer, net),
-            Input::Lookup { token, key } => self.look_up(token, key, net),
+            Input::Lookup { token, key, traced } => self.look_up(token, key, traced, net),
             Input::Write { token, key, write } => {
                 if !self.tell_records(records::Input::Write { token, key, write }, net) {
                     let result = Err(LookupError::NotMember.into());

@@ -36,6 +36,7 @@ enum Query {
 enum Purpose {
     Client {
         token: u64,
+        traced: bool,
     },
     /// A client's reading or write.
     Access {
@@ -77,7 +78,7 @@ impl Queries {
 
     fn clients(&self) -> impl Iterator<Item = u64> + '_ {
         self.open.iter().filter_map(|query| match query {
-            Query::Lookup(Purpose::Client { token }, _) => Some(*token),
+            Query::Lookup(Purpose::Client { token, .. }, _) => Some(*token),
             _ => None,
         })
     }
@@ -108,7 +109,13 @@ impl Queries {
 }
 
 impl Node {
-    pub(super) fn look_up(&mut self, token: u64, key: Id, net: &mut impl Network<Node>) {
+    pub(super) fn look_up(
+        &mut self,
+        token: u64,
+        key: Id,
+        traced: bool,
+        net: &mut impl Network<Node>,
+    ) {
         let refused = if !self.is_member() {
             Some(LookupError::NotMember)
         } else if self.queries.clients().count() >= limits::LOOKUPS {
@@ -122,7 +129,7 @@ impl Node {
                 result: Err(error),
                 timeouts: 0,
             }),
-            None => self.start_lookup(Purpose::Client { token }, key, None, net),
+            None => self.start_lookup(Purpose::Client { token, traced }, key, None, net),
         }
     }
 
@@ -208,6 +215,13 @@ impl Node {
         match &mut self.queries.open[at] {
             Query::Lookup(purpose, lookup) => {
                 let purpose = *purpose;
+                if let Purpose::Client {
+                    token,
+                    traced: true,
+                } = purpose
+                {
+                    ask = ask.traced(token);
+                }
                 if let Poll::Ready(outcome) = lookup.poll(&mut ask) {
                     self.queries.open.swap_remove(at);
                     self.found_out(purpose, outcome, net);
@@ -231,7 +245,7 @@ impl Node {
 
     fn found_out(&mut self, purpose: Purpose, outcome: Outcome, net: &mut impl Network<Node>) {
         match purpose {
-            Purpose::Client { token } => {
+            Purpose::Client { token, .. } => {
                 let Outcome {
                     result, timeouts, ..
                 } = outcome;

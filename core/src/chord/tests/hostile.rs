@@ -130,7 +130,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         8 => (any_peer(), message, took)
             .prop_map(|(from, message, took)| Act::Any(Input::Message { from, message, took })),
         4 => timer.prop_map(|timer| Act::Any(Input::Timer(timer))),
-        3 => any_key().prop_map(|key| Act::Any(Input::Lookup { token: 0, key })),
+        3 => any_key().prop_map(|key| Act::Any(Input::Lookup { token: 0, key, traced: true })),
         1 => any_peers().prop_map(|peers| Act::Any(Input::Remember(peers))),
         1 => any_peers().prop_map(|peers| Act::Any(Input::Join(peers))),
         1 => prop_oneof![Just(Input::Found), Just(Input::Resume), Just(Input::Leave)]
@@ -156,7 +156,11 @@ impl Trial {
             Act::Any(Input::Lookup { key, .. }) => {
                 let token = self.lookups.len() as u64;
                 self.lookups.insert(token, 0);
-                Input::Lookup { token, key }
+                Input::Lookup {
+                    token,
+                    key,
+                    traced: true,
+                }
             }
             Act::Any(input) => input,
             Act::Answer(at, reply) => {

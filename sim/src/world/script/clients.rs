@@ -41,7 +41,11 @@ pub(super) fn look_up(world: &mut impl Machines, watcher: &mut impl Watcher) {
     watcher.lookup_issued(world.moment(cause), lookup, asker, key);
     world.order(
         asker,
-        Input::Lookup { token: lookup, key },
+        Input::Lookup {
+            token: lookup,
+            key,
+            traced: false,
+        },
         "lookup",
         watcher,
     );

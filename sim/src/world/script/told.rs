@@ -69,6 +69,8 @@ pub(in crate::world) fn pass_on(
         Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
             watcher.told(at, number, &event, None);
         }
+        // No look-up of the harness is traced.
+        Event::Step { .. } => {}
         Event::Refused(..) | Event::Ignored(..) => watcher.told(at, number, &event, None),
     }
 }
