@@ -34,7 +34,7 @@
 //! [`ring::Neighbours`] and the rule of asking and answering in [`chord`].
 //!
 //! It says nothing about records; what makes an acknowledged write safe is told at the top of
-//! `chord/keeping`, and the harness holds it against every scenario.
+//! `chord/records`, and the harness holds it against every scenario.
 //!
 //! It does *not* cover, and only the harness's checkers watch over: rings that grow from a
 //! single node, until they have r+1 members; time-outs that take a slow node for a dead one;

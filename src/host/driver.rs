@@ -325,17 +325,6 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// Lets a node handle an input, and looks after what it tells. What it sends stays in the
     /// outbox.
     fn hand(&mut self, node: u8, input: Input) {
-        let traced = match &input {
-            _ if self.traces.is_empty() => None,
-            Input::Lookup { token, .. } => Some(*token),
-            Input::Message {
-                message: Message::Reply { id, .. },
-                ..
-            } => self.traces.of_request(node, id.number),
-            Input::Timer(Timer::Request(number)) => self.traces.of_request(node, *number),
-            _ => None,
-        };
-        let before = self.outbox.sent.len();
         let at = usize::from(node);
         let mut port = Port {
             node,
@@ -347,11 +336,6 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             store: self.disk.shelf(node),
         };
         self.nodes[at].handle(input, &mut port);
-        if let Some(token) = traced {
-            for (node, to, message) in &self.outbox.sent[before..] {
-                self.traces.sent(token, *node, *to, message, self.now);
-            }
-        }
         for event in std::mem::take(&mut self.outbox.events) {
             if event.depends_on_store() {
                 self.outbox.answers.push((node, event));
@@ -382,6 +366,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 self.clients
                     .looked_up(token, result, timeouts, trace, self.now);
             }
+            Event::Step { token, peer, step } => self.traces.step(token, peer, step, self.now),
             Event::Joined => tracing::info!(node = %me, "belongs to the ring"),
             Event::Left => tracing::info!(node = %me, "has left the ring"),
             Event::Stranded => {

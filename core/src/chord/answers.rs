@@ -1,8 +1,9 @@
 //! What a node replies to others. Nothing here changes the node, but for the questions that
 //! must wait and the departures that are noted.
 
-use super::maintenance::Departure;
+use super::maintenance::Leaver;
 use super::message::{Message, Reply, Request};
+use super::records::Input;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::RequestId;
@@ -25,7 +26,12 @@ impl Node {
                     Reply::Refused(refusal.mirrored())
                 }
             },
-            Request::Records(stamped) => return self.handle_records(from, id, *stamped, net),
+            Request::Records(stamped) => {
+                if self.tell_records(Input::Request(from, id, *stamped), net) {
+                    return;
+                }
+                Reply::NotMember
+            }
             _ if !self.is_member() => Reply::NotMember,
             Request::Ping => Reply::Pong,
             Request::Neighbours if self.maintenance.is_busy() => {
@@ -42,7 +48,7 @@ impl Node {
                 predecessor,
                 successors,
             } => {
-                self.maintenance.departed(Departure {
+                self.maintenance.departed(Leaver {
                     peer: from,
                     predecessor,
                     successors,

@@ -12,8 +12,7 @@ use super::limits;
 use super::message::{Message, Reply, Request};
 use super::record_message::{RecordReply, RecordRequest, Stamped};
 use crate::chord::{Event, Timer};
-use crate::protocol::RequestId;
-use crate::protocol::{Ignored, Network};
+use crate::protocol::{Ignored, Network, RequestId, Step};
 use crate::record::Stamp;
 use crate::ring::Peer;
 
@@ -22,6 +21,25 @@ use crate::ring::Peer;
 pub(super) enum Settled {
     Reply(Reply),
     Late,
+}
+
+impl Settled {
+    /// What it is called in the trace of a look-up.
+    const fn step(&self) -> Step {
+        match self {
+            Settled::Late => Step::Silent,
+            Settled::Reply(reply) => Step::Answered(match reply {
+                Reply::Owner => "owner",
+                Reply::Covered(_) => "covered",
+                Reply::Closer(_) => "closer",
+                Reply::Before(_) => "before",
+                Reply::Records(_) => "about records",
+                Reply::NotMember => "not a member",
+                Reply::Busy => "busy",
+                _ => "unfit",
+            }),
+        }
+    }
 }
 
 /// A node's means of asking, for the time of one input.
@@ -34,6 +52,8 @@ pub(super) struct Ask<'a, N> {
     settled: Option<(u32, Settled)>,
     /// The stamp clock, for messages about records.
     clock: Stamp,
+    /// The token of the client's look-up whose steps are told.
+    traced: Option<u64>,
 }
 
 /// Marks the numbers of requests about records, so that nobody else looks for them.
@@ -54,12 +74,32 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
             timeout,
             settled,
             clock: Stamp::ZERO,
+            traced: None,
         }
     }
 
     /// The same, with a stamp clock.
     pub(super) fn stamped(self, clock: Stamp) -> Ask<'a, N> {
         Ask { clock, ..self }
+    }
+
+    /// The same, for a look-up of which each step is told.
+    pub(super) fn traced(self, token: u64) -> Ask<'a, N> {
+        let traced = Some(token);
+        Ask { traced, ..self }
+    }
+
+    fn tell(&mut self, peer: Peer, step: Step) {
+        if let Some(token) = self.traced {
+            self.net.emit(Event::Step { token, peer, step });
+        }
+    }
+
+    /// Takes what came in, if it is for the request of this number to this peer.
+    fn take(&mut self, to: Peer, number: u32) -> Option<Settled> {
+        let (_, settled) = self.settled.take_if(|(of, _)| *of == number)?;
+        self.tell(to, settled.step());
+        Some(settled)
     }
 
     /// The world, for what is no question.
@@ -87,6 +127,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
             number,
         };
         self.net.send(to, Message::Request { id, request });
+        self.tell(to, Step::Asked);
         self.wait_for(number);
     }
 
@@ -155,21 +196,21 @@ impl Question {
             ask.send(self.to, self.number, request());
             return Poll::Pending;
         }
-        match ask.settled.take_if(|(number, _)| *number == self.number) {
+        match ask.take(self.to, self.number) {
             None => Poll::Pending,
-            Some((_, Settled::Reply(Reply::Busy))) => {
+            Some(Settled::Reply(Reply::Busy)) => {
                 self.waits = self.waits.or(Some(limits::BUSY_WAITS));
                 Poll::Pending
             }
-            Some((_, Settled::Reply(Reply::NotMember))) => Poll::Ready(Answer::Silence),
-            Some((_, Settled::Reply(reply))) if request().is_answered_by(&reply) => {
+            Some(Settled::Reply(Reply::NotMember)) => Poll::Ready(Answer::Silence),
+            Some(Settled::Reply(reply)) if request().is_answered_by(&reply) => {
                 Poll::Ready(Answer::Reply(reply))
             }
-            Some((_, Settled::Reply(_))) => {
+            Some(Settled::Reply(_)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
                 Poll::Pending
             }
-            Some((_, Settled::Late)) => self.late(ask, request),
+            Some(Settled::Late) => self.late(ask, request),
         }
     }
 
@@ -208,17 +249,17 @@ impl Question {
             self.send_records(ask, body);
             return Poll::Pending;
         }
-        match ask.settled.take_if(|(number, _)| *number == self.number) {
+        match ask.take(self.to, self.number) {
             None => Poll::Pending,
-            Some((_, Settled::Reply(Reply::Records(reply)))) => Poll::Ready(Some(reply.body)),
-            Some((_, Settled::Reply(Reply::NotMember))) => Poll::Ready(None),
-            Some((_, Settled::Late)) if self.attempts <= 1 => Poll::Ready(None),
-            Some((_, Settled::Late)) => {
+            Some(Settled::Reply(Reply::Records(reply))) => Poll::Ready(Some(reply.body)),
+            Some(Settled::Reply(Reply::NotMember)) => Poll::Ready(None),
+            Some(Settled::Late) if self.attempts <= 1 => Poll::Ready(None),
+            Some(Settled::Late) => {
                 self.attempts -= 1;
                 self.send_records(ask, body);
                 Poll::Pending
             }
-            Some((_, Settled::Reply(_))) => {
+            Some(Settled::Reply(_)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
                 Poll::Pending
             }

@@ -14,7 +14,7 @@ pub const REMEMBERED: u8 = 64;
 pub const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Operations that a node runs for itself at a time, besides ring maintenance.
-pub const ERRANDS: usize = 8;
+pub const QUERIES: usize = 8;
 /// Candidates that a look-up keeps; the farthest from the key are forgotten first.
 pub const LOOKUP_CANDIDATES: usize = 64;
 /// Nodes nearer to the key that one node names to another.
@@ -47,8 +47,8 @@ pub const COMPARISONS: usize = 4;
 pub const FETCHED_KEYS: usize = 64;
 /// How often an arc is handed over under a later number, because the other knew of one.
 pub const TELLINGS: u8 = 4;
-/// How far the number of a tenure may be ahead of all that were heard before.
-pub const NUMBERS_AHEAD: u64 = 1 << 32;
+/// How far the epoch of an ownership may be ahead of all that were heard before.
+pub const EPOCHS_AHEAD: u64 = 1 << 32;
 /// Records that one node merges for another in one message.
 pub const MERGED_RECORDS: usize = 1024;
 /// Keys that an owner looks through in one repair period for deletions whose time is over.
@@ -67,7 +67,7 @@ pub const ACCESS_ROUNDS: u8 = 10;
 /// How often a write is stamped anew because another came first.
 pub const RESTAMPS: u8 = 4;
 /// Arcs of which a node remembers that it is among their holders.
-pub const CHARGES: usize = 256;
+pub const ASSIGNMENTS: usize = 256;
 /// How many rounds a claimant waits for a successor that waits itself.
 pub const CLAIM_ROUNDS: u8 = 3;
 /// Comparisons that one node runs side by side while it takes over an arc from the dead.

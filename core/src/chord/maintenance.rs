@@ -10,7 +10,7 @@ use std::task::Poll;
 use super::ask::Settled;
 use super::message::{Message, Reply};
 use super::op::{Heard, Rectified, Rectify, Stabilize};
-use super::{Node, asking, limits};
+use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::Network;
 use crate::protocol::RequestId;
@@ -25,7 +25,7 @@ pub(super) struct Maintenance {
     notifier: Option<Peer>,
     /// The nearest of those that may lie before the successor.
     candidate: Option<Peer>,
-    departures: Vec<Departure>,
+    departures: Vec<Leaver>,
     /// Who asked for the neighbours meanwhile.
     pub(super) delayed: Vec<(Peer, RequestId)>,
 }
@@ -41,7 +41,7 @@ enum Step {
 
 /// A node that left, with its neighbours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Departure {
+pub(super) struct Leaver {
     pub(super) peer: Peer,
     pub(super) predecessor: Peer,
     pub(super) successors: SuccessorList,
@@ -66,7 +66,7 @@ impl Maintenance {
     }
 
     /// Takes out what a peer said when it left, if it did.
-    fn departure_of(&mut self, peer: Peer) -> Option<Departure> {
+    fn leaver_of(&mut self, peer: Peer) -> Option<Leaver> {
         let departures = &mut self.departures;
         let at = departures
             .iter()
@@ -74,7 +74,7 @@ impl Maintenance {
         Some(departures.remove(at))
     }
 
-    pub(super) fn departed(&mut self, departure: Departure) {
+    pub(super) fn departed(&mut self, departure: Leaver) {
         if self.departures.len() < limits::DELAYED {
             self.departures.push(departure);
         }
@@ -92,7 +92,7 @@ impl Node {
             self.answer_delayed(net);
             if !self.maintenance.departures.is_empty() {
                 let departure = self.maintenance.departures.remove(0);
-                self.apply_departure(departure, net);
+                self.apply_leaver(departure, net);
             } else if let Some(notifier) = self.maintenance.notifier.take() {
                 self.rectify(notifier, net);
             } else if let Some(candidate) = self.maintenance.candidate.take() {
@@ -131,7 +131,7 @@ impl Node {
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) -> bool {
-        let mut ask = asking!(self, net, settled);
+        let mut ask = self.requests.ask(net, &self.config, settled);
         match &mut self.maintenance.step {
             Step::None => {}
             Step::Stabilizing(stabilize) => {
@@ -175,8 +175,8 @@ impl Node {
             // A ring of one has nobody else to turn to: ask who notified it again.
             Heard::Undecided => self.maintenance.due |= self.neighbours.successors().is_empty(),
             Heard::Successor(dead, None) => {
-                if let Some(departure) = self.maintenance.departure_of(dead) {
-                    return self.apply_departure(departure, net);
+                if let Some(departure) = self.maintenance.leaver_of(dead) {
+                    return self.apply_leaver(departure, net);
                 }
                 self.presume_dead(dead, net);
                 match self.neighbours.successor_silent() {
@@ -276,8 +276,8 @@ impl Node {
         }
     }
 
-    fn apply_departure(&mut self, departure: Departure, net: &mut impl Network<Node>) {
-        let Departure {
+    fn apply_leaver(&mut self, departure: Leaver, net: &mut impl Network<Node>) {
+        let Leaver {
             peer,
             predecessor,
             successors,

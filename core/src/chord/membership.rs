@@ -9,66 +9,72 @@ use super::ask::Settled;
 use super::maintenance::Maintenance;
 use super::message::Message;
 use super::op::{Join, Joined, Leave, Retreat};
-use super::standing::Phase;
-use super::{Node, asking, jittered, limits};
+use super::phase::MembershipPhase;
+use super::records::{Input, Records};
+use super::{Node, jittered, limits};
 use crate::chord::{Event, Timer};
 use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
 impl Node {
-    pub(super) fn poll_standing(
+    pub(super) fn poll_membership(
         &mut self,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) -> bool {
-        let mut ask = asking!(self, net, settled);
-        match &mut self.standing {
-            Phase::Joining(join) => {
+        let mut ask = self.requests.ask(net, &self.config, settled);
+        match &mut self.phase {
+            MembershipPhase::Joining(join) => {
                 if let Poll::Ready(joined) = join.poll(&mut ask) {
                     self.joined(joined, net);
                 }
             }
-            Phase::Stranded(retreat) => {
+            MembershipPhase::Stranded(retreat) => {
                 if let Poll::Ready(found) = retreat.poll(&mut ask) {
                     self.retreated(found, net);
                 }
             }
-            Phase::Leaving(leave) => {
+            MembershipPhase::Leaving(leave) => {
                 if leave.poll(&mut ask).is_ready() {
                     self.leave_when_idle(net);
                 }
             }
-            Phase::Outside | Phase::Member => {}
+            MembershipPhase::Outside | MembershipPhase::Member => {}
         }
         true
     }
 
     pub(super) fn found(&mut self, net: &mut impl Network<Node>) {
-        if matches!(self.standing, Phase::Outside | Phase::Joining(_)) {
+        if matches!(
+            self.phase,
+            MembershipPhase::Outside | MembershipPhase::Joining(_)
+        ) {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
             // Nobody else serves anything there.
-            self.serve_own();
+            self.serve_own(net);
         }
     }
 
     pub(super) fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
-        match &mut self.standing {
-            Phase::Joining(join) => join.add_contacts(contacts),
-            Phase::Outside => self.start_joining(contacts, net),
-            Phase::Member | Phase::Stranded(_) | Phase::Leaving(_) => {}
+        match &mut self.phase {
+            MembershipPhase::Joining(join) => join.add_contacts(contacts),
+            MembershipPhase::Outside => self.start_joining(contacts, net),
+            MembershipPhase::Member
+            | MembershipPhase::Stranded(_)
+            | MembershipPhase::Leaving(_) => {}
         }
     }
 
     pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
         let join = Join::new(self.me(), self.hello(), &self.config, contacts);
-        self.standing = Phase::Joining(Box::new(join));
-        self.poll_standing(None, net);
+        self.phase = MembershipPhase::Joining(Box::new(join));
+        self.poll_membership(None, net);
     }
 
     pub(super) fn joined(&mut self, joined: Joined, net: &mut impl Network<Node>) {
         match joined {
             Joined::Member(neighbours) => {
-                self.set_stale_aside(net);
+                self.tell_records(Input::Joining, net);
                 // It would hear of the newcomer from its successor, but only after a period; the
                 // newcomer's keys should not depend on that successor's life until then. A ring
                 // of one is that successor, and would only be asked while it asks.
@@ -80,7 +86,7 @@ impl Node {
             Joined::Found => {
                 // Others may found one at the same time: remembered, they are probed, and reunion
                 // makes one ring of all.
-                if let Phase::Joining(join) = &self.standing {
+                if let MembershipPhase::Joining(join) = &self.phase {
                     for peer in join.contacts().to_vec() {
                         self.remember(peer);
                     }
@@ -89,7 +95,7 @@ impl Node {
             }
             Joined::Refused(peer, refusal) => {
                 net.emit(Event::Refused(peer, refusal));
-                self.poll_standing(None, net);
+                self.poll_membership(None, net);
             }
             Joined::Later(pause) => {
                 if !std::mem::replace(&mut self.armed.join, true) {
@@ -101,9 +107,8 @@ impl Node {
 
     pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network<Node>) {
         self.neighbours = neighbours;
-        self.standing = Phase::Member;
-        self.unsettled = true;
-        self.arm_repair(net);
+        self.phase = MembershipPhase::Member;
+        self.tell_records(Input::Joined, net);
         // A joiner stabilizes and notifies at once.
         self.hurry = limits::HURRIED_ROUNDS;
         self.maintenance = Maintenance::default();
@@ -117,7 +122,7 @@ impl Node {
 
     pub(super) fn resume(&mut self, net: &mut impl Network<Node>) {
         if self.is_member() {
-            self.serve_own();
+            self.serve_own(net);
             if !std::mem::replace(&mut self.armed.stabilize, true) {
                 net.set_timer(
                     Timer::Stabilize,
@@ -131,14 +136,17 @@ impl Node {
     }
 
     pub(super) fn leave(&mut self, net: &mut impl Network<Node>) {
-        match self.standing {
-            Phase::Leaving(_) => {}
-            Phase::Member => {
-                if !self.is_handing_over() && !self.begin_farewell(net) {
+        match self.phase {
+            MembershipPhase::Leaving(_) => {}
+            MembershipPhase::Member => {
+                let begun = self.keeps(Records::is_handing_over);
+                if !begun && !self.tell_records(Input::Leave, net) {
                     self.say_goodbye(net);
                 }
             }
-            Phase::Outside | Phase::Joining(_) | Phase::Stranded(_) => self.left(net),
+            MembershipPhase::Outside
+            | MembershipPhase::Joining(_)
+            | MembershipPhase::Stranded(_) => self.left(net),
         }
     }
 
@@ -149,40 +157,38 @@ impl Node {
         // A step that went on could notify those who are told now, or strand the leaver.
         self.maintenance = Maintenance::default();
         let leave = Leave::new(&self.neighbours, self.config.attempts);
-        self.standing = Phase::Leaving(Box::new(leave));
-        self.poll_standing(None, net);
+        self.phase = MembershipPhase::Leaving(Box::new(leave));
+        self.poll_membership(None, net);
     }
 
     /// Goes, if all that should know do, and no client waits for an answer any more.
     pub(super) fn leave_when_idle(&mut self, net: &mut impl Network<Node>) {
-        if let Phase::Leaving(leave) = &self.standing
+        if let MembershipPhase::Leaving(leave) = &self.phase
             && leave.is_done()
-            && !self.errands.has_clients()
-            && !self.has_accesses()
-            && self.farewell_is_over()
+            && !self.queries.has_clients()
+            && !self.keeps(Records::hold_back)
         {
             self.left(net);
         }
     }
 
     pub(super) fn left(&mut self, net: &mut impl Network<Node>) {
-        self.standing = Phase::Outside;
+        self.phase = MembershipPhase::Outside;
         self.maintenance = Maintenance::default();
-        self.stop_errands(net);
-        self.stop_accesses(net);
-        self.end_keeping();
+        self.stop_queries(net);
+        self.tell_records(Input::Left, net);
         net.emit(Event::Left);
     }
 
     /// The last successor fell silent.
     pub(super) fn strand(&mut self, net: &mut impl Network<Node>) {
         net.emit(Event::Stranded);
-        self.serve_nothing(net);
+        self.tell_records(Input::Stranded, net);
         self.refuse_delayed(net);
         self.maintenance = Maintenance::default();
         let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
-        self.standing = Phase::Stranded(Box::new(retreat));
-        self.poll_standing(None, net);
+        self.phase = MembershipPhase::Stranded(Box::new(retreat));
+        self.poll_membership(None, net);
     }
 
     pub(super) fn retreated(

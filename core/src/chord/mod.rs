@@ -5,11 +5,13 @@
 //!   mod.rs            the node: which input goes where
 //!   ├ membership.rs   the ways into a ring and out of it
 //!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
-//!   ├ errands.rs      look-ups, fingers, probes and reunion
+//!   ├ queries.rs      look-ups, fingers, probes and reunion
 //!   ├ answers.rs      what it replies to others
-//!   ├ keeping/*       records: who serves them, and on which nodes they are
+//!   ├ effects.rs      what it does because of its records
+//!   ├ records/*       records: who serves them, and on which nodes they are
 //!   ├ op/*            the operations, each a value that asks and ends
-//!   └ ask.rs          requests, timers, retries: how an operation asks
+//!   ├ ask.rs          questions, timers, retries: how an operation asks
+//!   └ requests.rs     how requests are numbered, and how long their replies may take
 //! ```
 //!
 //! A handler runs to its end, so what held on entry holds throughout. Every request has a
@@ -19,18 +21,20 @@
 mod answers;
 mod ask;
 mod config;
-mod errands;
-mod keeping;
+mod effects;
 pub mod limits;
 mod maintenance;
 mod membership;
 mod merging;
 mod message;
 mod op;
+mod phase;
+mod queries;
 mod record_message;
+mod records;
 mod remembered;
+mod requests;
 mod rtt;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -46,18 +50,20 @@ pub use crate::protocol::{
 };
 pub use config::{Config, ConfigError};
 pub use message::{Hello, Message, Reply, Request};
+pub use phase::Membership;
+/// What [`Membership`] was called before; kept for those who know it by that name.
+pub use phase::Membership as Standing;
 pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
-pub use standing::Standing;
 pub use timer::Timer;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
-use ask::{ABOUT_RECORDS, Ask, Pause, Settled};
-use errands::Errands;
-use keeping::Keeping;
+use ask::{ABOUT_RECORDS, Settled};
 use maintenance::Maintenance;
+use phase::MembershipPhase;
+use queries::Queries;
+use records::Records;
 use remembered::Remembered;
-use rtt::RoundTrips;
-use standing::Phase;
+use requests::Requests;
 
 /// What can happen to a Chord node.
 pub type Input = crate::protocol::Input<Node>;
@@ -102,21 +108,17 @@ pub const VERSIONS: Versions = Versions {
 pub struct Node {
     neighbours: Neighbours,
     maintenance: Maintenance,
-    standing: Phase,
-    round_trips: RoundTrips,
-    incarnation: u32,
-    next_request: u32,
+    phase: MembershipPhase,
+    requests: Requests,
     armed: Armed,
     /// Rounds of stabilization left in which a newcomer hurries.
     hurry: u8,
     config: Arc<Config>,
     fingers: Fingers,
-    errands: Errands,
+    queries: Queries,
     remembered: Remembered,
     /// `None` until it first takes part in a ring.
-    keeping: Option<Box<Keeping>>,
-    /// What it serves may not be what it should.
-    unsettled: bool,
+    records: Option<Box<Records>>,
 }
 
 /// Which of the periodic timers are under way, so that none ever runs twice.
@@ -126,21 +128,6 @@ struct Armed {
     fingers: bool,
     join: bool,
 }
-
-/// The means of asking, made from the node's fields so that others of them can be borrowed
-/// beside it.
-macro_rules! asking {
-    ($node:expr, $net:expr, $settled:expr) => {
-        $crate::chord::Ask::new(
-            $net,
-            $node.incarnation,
-            &mut $node.next_request,
-            $node.round_trips.timeout(&$node.config),
-            $settled,
-        )
-    };
-}
-use asking;
 
 impl Node {
     /// A node that belongs to no ring yet: hand it [`Input::Found`] or [`Input::Join`].
@@ -156,18 +143,15 @@ impl Node {
         Node {
             neighbours: Neighbours::alone(me, config.successors),
             maintenance: Maintenance::default(),
-            standing: Phase::Outside,
-            round_trips: RoundTrips::default(),
-            incarnation,
-            next_request: 0,
+            phase: MembershipPhase::Outside,
+            requests: Requests::new(incarnation),
             armed: Armed::default(),
             hurry: 0,
             config,
             fingers: Fingers::new(),
-            errands: Errands::default(),
+            queries: Queries::default(),
             remembered: Remembered::default(),
-            keeping: None,
-            unsettled: false,
+            records: None,
         }
     }
 
@@ -186,7 +170,7 @@ impl Node {
         let mut node = Node::new(neighbours.me(), config, incarnation);
         node.neighbours = neighbours;
         node.fingers = fingers;
-        node.standing = Phase::Member;
+        node.phase = MembershipPhase::Member;
         node
     }
 
@@ -199,19 +183,15 @@ impl Node {
     /// Whether it belongs to a ring: it answers questions about it and may own keys.
     #[must_use]
     pub const fn is_member(&self) -> bool {
-        matches!(self.standing, Phase::Member)
+        matches!(self.phase, MembershipPhase::Member)
     }
 
     /// Where it stands towards the ring.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        match self.standing {
-            Phase::Outside => Standing::Outside,
-            Phase::Joining(_) => Standing::Joining,
-            Phase::Member if self.is_handing_over() => Standing::Leaving,
-            Phase::Member => Standing::Member,
-            Phase::Stranded(_) => Standing::Stranded,
-            Phase::Leaving(_) => Standing::Leaving,
+    pub fn standing(&self) -> Membership {
+        match self.phase.membership() {
+            Membership::Member if self.keeps(Records::is_handing_over) => Membership::Leaving,
+            membership => membership,
         }
     }
 
@@ -235,7 +215,7 @@ impl Node {
     /// Counts its starts.
     #[must_use]
     pub const fn incarnation(&self) -> u32 {
-        self.incarnation
+        self.requests.incarnation()
     }
 
     /// Its settings.
@@ -252,15 +232,25 @@ impl Node {
                 took,
             } => self.handle_message(from, message, took, net),
             Input::Timer(timer) => self.handle_timer(timer, net),
-            Input::Lookup { token, key } => self.look_up(token, key, net),
-            Input::Write { token, key, write } => self.write(token, key, write, net),
-            Input::Read { token, key, past } => self.read(token, key, past, net),
+            Input::Lookup { token, key, traced } => self.look_up(token, key, traced, net),
+            Input::Write { token, key, write } => {
+                if !self.tell_records(records::Input::Write { token, key, write }, net) {
+                    let result = Err(LookupError::NotMember.into());
+                    net.emit(Event::Written { token, result });
+                }
+            }
+            Input::Read { token, key, past } => {
+                if !self.tell_records(records::Input::Read { token, key, past }, net) {
+                    let result = Err(LookupError::NotMember.into());
+                    net.emit(Event::Read { token, result });
+                }
+            }
             Input::Found => {
-                self.begin_keeping(net);
+                self.begin_records(net);
                 self.found(net);
             }
             Input::Join(contacts) => {
-                self.begin_keeping(net);
+                self.begin_records(net);
                 self.join(contacts, net);
             }
             Input::Resume => self.resume(net),
@@ -274,14 +264,11 @@ impl Node {
         self.maintain(net);
         if self.neighbours.take_changed() {
             net.emit(Event::NeighboursChanged);
-            self.unsettled = true;
-        }
-        // What follows from one thing may lead to another, but not for ever.
-        for _ in 0..limits::SETTLINGS {
-            if self.unsettled {
-                self.settle_tenure(net);
+            if let Some(records) = &mut self.records {
+                records.neighbours_changed();
             }
         }
+        self.settle_records(net);
     }
 
     fn handle_message(
@@ -303,11 +290,11 @@ impl Node {
             Message::Request { id, request } => self.handle_request(from, id, request, net),
             Message::Reply { id, reply } => {
                 if let Some(took) = took {
-                    self.round_trips.measured(took);
+                    self.requests.measured(took);
                 }
                 let settled = (id.number, Settled::Reply(reply));
                 let open =
-                    id.incarnation == self.incarnation && self.settle(Some(from), settled, net);
+                    id.incarnation == self.incarnation() && self.settle(Some(from), settled, net);
                 if !open {
                     net.emit(Event::Ignored(from, Ignored::Unasked));
                 }
@@ -339,12 +326,15 @@ impl Node {
                     self.arm_fingers(net);
                 }
             }
-            Timer::Repair => self.repair_due(net),
+            Timer::Repair => {
+                self.tell_records(records::Input::RepairDue, net);
+                self.tell_records(records::Input::ArmRepair, net);
+            }
             Timer::Join => {
                 self.armed.join = false;
-                if let Phase::Joining(join) = &mut self.standing {
+                if let MembershipPhase::Joining(join) = &mut self.phase {
                     join.start_again();
-                    self.poll_standing(None, net);
+                    self.poll_membership(None, net);
                 }
             }
         }
@@ -359,17 +349,22 @@ impl Node {
         net: &mut impl Network<Node>,
     ) -> bool {
         let number = settled.0;
-        if number & ABOUT_RECORDS != 0 {
-            return self.settle_keeping(from, settled, net);
-        }
         let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
+        if number & ABOUT_RECORDS != 0 {
+            let me = self.me();
+            let to = self
+                .records
+                .as_ref()
+                .and_then(|records| records.awaits(me, number));
+            return to.is_some_and(asked)
+                && self.tell_records(records::Input::Settled(number, settled.1), net);
+        }
         if let Some(to) = self.maintenance.awaits(number) {
             asked(to) && self.poll_maintenance(Some(settled), net)
-        } else if let Some((at, to)) = self.errands.awaits(number) {
-            asked(to) && self.poll_errand(at, settled, net)
+        } else if let Some((at, to)) = self.queries.awaits(number) {
+            asked(to) && self.poll_query(at, settled, net)
         } else {
-            self.standing.awaits(number).is_some_and(asked)
-                && self.poll_standing(Some(settled), net)
+            self.phase.awaits(number).is_some_and(asked) && self.poll_membership(Some(settled), net)
         }
     }
 
@@ -379,7 +374,7 @@ impl Node {
             cluster: Id::of_key(self.config.cluster.as_bytes()),
             successors: self.config.successors,
             replicas: self.config.replicas,
-            incarnation: self.incarnation,
+            incarnation: self.incarnation(),
             member: self.is_member(),
         }
     }
@@ -428,7 +423,7 @@ impl Protocol for Node {
     }
 
     fn is_member(&self) -> bool {
-        matches!(self.standing, Phase::Member)
+        matches!(self.phase, MembershipPhase::Member)
     }
 
     fn handle(&mut self, input: Input, net: &mut impl Network<Node>) {
@@ -441,15 +436,15 @@ impl Protocol for Node {
 
     fn awaits(&self, number: u32) -> bool {
         if number & ABOUT_RECORDS != 0 {
-            return self.keeping_awaits(number);
+            return self.keeps(|records| records.awaits(self.me(), number).is_some());
         }
         self.maintenance.awaits(number).is_some()
-            || self.errands.awaits(number).is_some()
-            || self.standing.awaits(number).is_some()
+            || self.queries.awaits(number).is_some()
+            || self.phase.awaits(number).is_some()
     }
 
     fn prefetch(&self) -> u64 {
-        u64::from(self.next_request)
+        u64::from(self.requests.last())
             + u64::from(self.neighbours.room())
             + u64::from(self.maintenance.is_busy())
             + self.fingers.entries().len() as u64
@@ -468,7 +463,7 @@ impl Protocol for Node {
             + fingers
                 .last()
                 .map_or(0, |finger| u64::from(finger.exponent))
-            + self.errands.touch()
+            + self.queries.touch()
     }
 }
 

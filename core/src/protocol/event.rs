@@ -27,6 +27,8 @@ pub enum Input<P: Protocol> {
         token: u64,
         /// The place looked for.
         key: Id,
+        /// Whether each of its steps is told, too: [`Event::Step`].
+        traced: bool,
     },
     /// Write to a field of a key's record. [`Event::Written`] with the same token follows, always.
     Write {
@@ -77,6 +79,15 @@ pub enum Event<T> {
         /// How many nodes did not answer in time on the way.
         timeouts: u32,
     },
+    /// A step of a look-up that is traced. All come before its [`Event::Lookup`].
+    Step {
+        /// The token it was asked with.
+        token: u64,
+        /// Who is asked.
+        peer: Peer,
+        /// What happened.
+        step: Step,
+    },
     /// A write ended.
     Written {
         /// The token it was asked with.
@@ -124,6 +135,17 @@ impl<T> Event<T> {
             Event::Written { .. } | Event::Read { .. } | Event::Conflict(..) | Event::Left
         )
     }
+}
+
+/// A step of a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// A question was sent to the peer; perhaps once more.
+    Asked,
+    /// The peer answered. The protocol says in a word or two what kind of answer it was.
+    Answered(&'static str),
+    /// The peer did not answer in time.
+    Silent,
 }
 
 /// Why a message was dropped.

@@ -188,9 +188,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         };
         clients.lookups.insert(token, open);
         if traced {
-            self.traces.begin(token, key, self.now);
+            self.traces.begin(token, self.now);
         }
-        self.hand(self.nearest(key), Input::Lookup { token, key });
+        self.hand(self.nearest(key), Input::Lookup { token, key, traced });
     }
 
     /// The node of this host that has the shortest way to a key: the last member before it.

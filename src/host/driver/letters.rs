@@ -61,9 +61,6 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 }
                 return;
             }
-            if !self.traces.is_empty() {
-                self.traces.replied(to, *id, from, reply, self.now);
-            }
         }
         let input = Input::Message {
             from,

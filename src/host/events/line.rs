@@ -161,7 +161,10 @@ impl What {
             Event::Damaged(key) => What::Damaged { key },
             Event::Refused(peer, why) => What::Refused { peer, why },
             Event::Ignored(peer, why) => What::Ignored { peer, why },
-            Event::Lookup { .. } | Event::Written { .. } | Event::Read { .. } => return None,
+            Event::Lookup { .. }
+            | Event::Step { .. }
+            | Event::Written { .. }
+            | Event::Read { .. } => return None,
             Event::Told(never) => match never {},
         })
     }

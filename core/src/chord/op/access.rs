@@ -33,7 +33,7 @@ pub(in crate::chord) struct Access {
     rounds: u8,
     restamps: u8,
     /// A try got no answer: it may have been done, and overtaken since.
-    doubtful: bool,
+    maybe_applied: bool,
     /// Asked since the last look-up.
     asked: Vec<Id>,
     /// Who precedes the owner, as far as the look-up knows.
@@ -107,7 +107,7 @@ impl Access {
             stage: Stage::Elsewhere,
             rounds: 0,
             restamps: 0,
-            doubtful: false,
+            maybe_applied: false,
             asked: Vec::new(),
             before: None,
             fallback: None,
@@ -220,7 +220,7 @@ impl Access {
                     let from = question.to;
                     let reply = ready!(question.poll_records(ask, |_| request.clone()));
                     if reply.is_none() {
-                        self.doubtful = true;
+                        self.maybe_applied = true;
                         self.wake_successor(ask.net());
                     }
                     self.heard(from, reply)
@@ -275,7 +275,7 @@ impl Access {
             }
             Some(RecordReply::NotServing { ask, holders }) => {
                 // It had begun, and could not end it.
-                self.doubtful |= holders.is_empty();
+                self.maybe_applied |= holders.is_empty();
                 self.fallback = Some((from, holders));
                 if self.asked.contains(&ask.id) || self.asked.len() >= limits::REFERRALS {
                     self.nobody_serves()
@@ -288,7 +288,7 @@ impl Access {
             Some(RecordReply::Beaten(stamp)) if !reading => {
                 self.restamps += 1;
                 // Stamped anew, a write that was done and overtaken would undo what overtook it.
-                if self.doubtful || self.restamps > limits::RESTAMPS {
+                if self.maybe_applied || self.restamps > limits::RESTAMPS {
                     return Some(self.fail(Denied::Beaten.into()));
                 }
                 Some(Step::Restamp(stamp))

@@ -156,91 +156,104 @@ impl Join {
         ask: &mut Ask<'_, N>,
     ) -> Poll<Joined> {
         loop {
-            match &mut self.stage {
-                Stage::Waiting => return Poll::Ready(Joined::Later(self.pause)),
-                Stage::Greeting {
-                    next,
-                    question: None,
-                } => {
-                    let Some(&contact) = self.contacts.get(*next) else {
-                        return Poll::Ready(self.nobody_helped());
-                    };
-                    let question = Some(Question::new(contact, self.attempts));
-                    self.stage = Stage::Greeting {
-                        next: *next + 1,
-                        question,
-                    };
-                }
-                Stage::Greeting {
-                    next,
-                    question: Some(question),
-                } => {
-                    let (next, to, hello) = (*next, question.to, self.hello);
-                    let answer = ready!(question.poll(ask, || Request::Hello(hello)));
-                    self.stage = Stage::Greeting {
-                        next,
-                        question: None,
-                    };
-                    if let Some(refusal) = self.greeted(to, answer) {
-                        return Poll::Ready(Joined::Refused(to, refusal));
-                    }
-                }
-                Stage::Finding { through, lookup } => {
-                    let through = *through;
-                    let outcome = ready!(lookup.poll(ask));
-                    let Ok(found) = outcome.result else {
-                        self.next_contact(through);
-                        continue;
-                    };
-                    let question = Question::new(found.owner, self.attempts);
-                    let before = outcome.predecessor;
-                    self.stage = Stage::AskingOwner {
-                        through,
-                        before,
-                        question,
-                    };
-                }
-                Stage::AskingOwner {
-                    through,
-                    before,
-                    question,
-                } => {
-                    let (through, before) = (*through, *before);
-                    match ready!(question.poll(ask, || Request::Neighbours)) {
-                        Answer::Reply(Reply::Neighbours { predecessor, .. }) => {
-                            self.stage = self.asking_member(through, predecessor, before);
-                        }
-                        _ => self.try_again(through),
-                    }
-                }
-                Stage::AskingMember {
-                    through,
-                    before,
-                    question,
-                } => {
-                    let (through, member, before) = (*through, question.to, *before);
-                    match ready!(question.poll(ask, || Request::Neighbours)) {
-                        Answer::Reply(Reply::Neighbours { successors, .. }) => {
-                            let room = self.hello.successors;
-                            if let Some(neighbours) =
-                                Neighbours::join(self.me, member, &successors, room)
-                            {
-                                self.stage = Stage::Waiting;
-                                return Poll::Ready(Joined::Member(neighbours));
-                            }
-                            self.member_moved_on(through, member, &successors);
-                        }
-                        // The owner has not noticed its death; the look-up knew another.
-                        _ => match before.filter(|&before| before != member) {
-                            Some(before) => {
-                                self.stage = self.asking_member(through, before, None);
-                            }
-                            None => self.try_again(through),
-                        },
-                    }
-                }
+            let joined = match self.stage {
+                Stage::Greeting { .. } => ready!(self.poll_greeting(ask)),
+                Stage::Finding { .. } => ready!(self.poll_finding(ask)),
+                Stage::AskingOwner { .. } => ready!(self.poll_owner(ask)),
+                Stage::AskingMember { .. } => ready!(self.poll_member(ask)),
+                Stage::Waiting => Some(Joined::Later(self.pause)),
+            };
+            if let Some(joined) = joined {
+                return Poll::Ready(joined);
             }
         }
+    }
+
+    // Each stage, when it is over, has put the next one in its place, or says how the attempt ends.
+
+    fn poll_greeting<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Joined>> {
+        let Stage::Greeting { next, question } = &mut self.stage else {
+            return Poll::Ready(None);
+        };
+        let Some(greeting) = question else {
+            let Some(&contact) = self.contacts.get(*next) else {
+                return Poll::Ready(Some(self.nobody_helped()));
+            };
+            *question = Some(Question::new(contact, self.attempts));
+            *next += 1;
+            return Poll::Ready(None);
+        };
+        let (to, hello) = (greeting.to, self.hello);
+        let answer = ready!(greeting.poll(ask, || Request::Hello(hello)));
+        *question = None;
+        let refusal = self.greeted(to, answer);
+        Poll::Ready(refusal.map(|refusal| Joined::Refused(to, refusal)))
+    }
+
+    fn poll_finding<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Joined>> {
+        let Stage::Finding { through, lookup } = &mut self.stage else {
+            return Poll::Ready(None);
+        };
+        let through = *through;
+        let outcome = ready!(lookup.poll(ask));
+        match outcome.result {
+            Ok(found) => {
+                self.stage = Stage::AskingOwner {
+                    through,
+                    before: outcome.predecessor,
+                    question: Question::new(found.owner, self.attempts),
+                };
+            }
+            Err(_) => self.next_contact(through),
+        }
+        Poll::Ready(None)
+    }
+
+    fn poll_owner<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Joined>> {
+        let Stage::AskingOwner {
+            through,
+            before,
+            question,
+        } = &mut self.stage
+        else {
+            return Poll::Ready(None);
+        };
+        let (through, before) = (*through, *before);
+        match ready!(question.poll(ask, || Request::Neighbours)) {
+            Answer::Reply(Reply::Neighbours { predecessor, .. }) => {
+                self.stage = self.asking_member(through, predecessor, before);
+            }
+            _ => self.try_again(through),
+        }
+        Poll::Ready(None)
+    }
+
+    fn poll_member<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Joined>> {
+        let Stage::AskingMember {
+            through,
+            before,
+            question,
+        } = &mut self.stage
+        else {
+            return Poll::Ready(None);
+        };
+        let (through, member, before) = (*through, question.to, *before);
+        match ready!(question.poll(ask, || Request::Neighbours)) {
+            Answer::Reply(Reply::Neighbours { successors, .. }) => {
+                let room = self.hello.successors;
+                if let Some(neighbours) = Neighbours::join(self.me, member, &successors, room) {
+                    self.stage = Stage::Waiting;
+                    return Poll::Ready(Some(Joined::Member(neighbours)));
+                }
+                self.member_moved_on(through, member, &successors);
+            }
+            // The owner has not noticed its death; the look-up knew another.
+            _ => match before.filter(|&before| before != member) {
+                Some(before) => self.stage = self.asking_member(through, before, None),
+                None => self.try_again(through),
+            },
+        }
+        Poll::Ready(None)
     }
 
     fn greeted(&mut self, contact: Peer, answer: Answer) -> Option<Refusal> {
@@ -328,181 +341,4 @@ impl Join {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chord::VERSIONS;
-    use crate::chord::ask::script::drive;
-    use crate::ring::Id;
-    use crate::ring::test_peers::{peer, peers};
-    use proptest::prelude::*;
-
-    const HELLO: Hello = Hello {
-        versions: VERSIONS,
-        cluster: Id::ZERO,
-        successors: 3,
-        replicas: 3,
-        incarnation: 1,
-        member: false,
-    };
-    const MEMBER: Hello = Hello {
-        member: true,
-        ..HELLO
-    };
-
-    fn join(me: u8, contacts: &[u8]) -> Join {
-        let config = Config {
-            attempts: 1,
-            ..Config::default()
-        };
-        Join::new(peer(me), HELLO, &config, peers(contacts))
-    }
-
-    fn list(me: u8, places: &[u8]) -> SuccessorList {
-        SuccessorList::following(peer(me).id, peer(places[0]), &peers(&places[1..]), 9)
-    }
-
-    /// The ring 10, 20, 30, 40 as its members see it.
-    fn ring(to: Peer, request: &Request) -> Option<Reply> {
-        let (successors, before) = match (to.id.high() >> 56) as u8 {
-            10 => (list(10, &[20, 30, 40]), peer(40)),
-            20 => (list(20, &[30, 40, 10]), peer(10)),
-            30 => (list(30, &[40, 10, 20]), peer(20)),
-            40 => (list(40, &[10, 20, 30]), peer(30)),
-            _ => return None,
-        };
-        let own = crate::ring::Arc::new(before.id, to.id);
-        Some(match request {
-            Request::Hello(_) => Reply::Hello(MEMBER),
-            Request::Find { key, .. } if own.contains(*key) => Reply::Owner,
-            Request::Find { confirm: true, .. } => Reply::Before(before),
-            Request::Find { .. } => Reply::Covered(successors),
-            _ => Reply::Neighbours {
-                predecessor: before,
-                successors,
-            },
-        })
-    }
-
-    #[test]
-    fn it_takes_the_list_of_the_member_before_it() {
-        for contact in [10, 20, 30, 40] {
-            let mut op = join(25, &[77, contact]);
-            let (joined, asked) = drive(|ask| op.poll(ask), &mut ring);
-            let expected = Neighbours::given(peer(25), peer(20), &peers(&[30, 40, 10]), 3);
-            assert_eq!(
-                joined,
-                Joined::Member(expected),
-                "through {contact}: {asked:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_contact_that_does_not_fit_is_named_and_the_next_one_asked() {
-        let mut op = join(25, &[50, 10]);
-        let mut script = |to, request: &Request| {
-            if to == peer(50) {
-                Some(Reply::Refused(Refusal::Cluster))
-            } else {
-                ring(to, request)
-            }
-        };
-        let (refused, _) = drive(|ask| op.poll(ask), &mut script);
-        assert_eq!(refused, Joined::Refused(peer(50), Refusal::Cluster));
-        assert!(matches!(
-            drive(|ask| op.poll(ask), &mut script).0,
-            Joined::Member(_)
-        ));
-    }
-
-    #[test]
-    fn nobody_there_means_later_and_never_a_ring_of_ones_own() {
-        let mut op = join(25, &[10, 20]);
-        let mut pauses = Vec::new();
-        for _ in 0..10 {
-            let (joined, _) = drive(|ask| op.poll(ask), &mut |_, _| None);
-            let Joined::Later(pause) = joined else {
-                panic!("{joined:?}")
-            };
-            pauses.push(pause.as_millis());
-            op.start_again();
-        }
-        assert_eq!(
-            pauses,
-            [
-                500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000
-            ]
-        );
-    }
-
-    #[test]
-    fn of_several_outside_the_lowest_founds_after_a_while() {
-        let outside = |_: Peer, _: &Request| Some(Reply::Hello(HELLO));
-        let mut lowest = join(5, &[10, 20]);
-        let mut other = join(15, &[10, 20]);
-        let mut rounds = 0;
-        while drive(|ask| lowest.poll(ask), &mut { outside }).0 != Joined::Found {
-            lowest.start_again();
-            rounds += 1;
-        }
-        // 0.5 + 1 + 2 + 4 + 8 + 16 + 30 s of pauses are the first sum past a minute.
-        assert_eq!(rounds, 7);
-        for _ in 0..3 * rounds {
-            let (joined, _) = drive(|ask| other.poll(ask), &mut { outside });
-            assert!(matches!(joined, Joined::Later(_)), "{joined:?}");
-            other.start_again();
-        }
-    }
-
-    #[test]
-    fn somebody_who_joined_in_between_is_asked_instead() {
-        // 20 has taken 22 in since the look-up; 22 brackets 25.
-        let mut op = join(25, &[10]);
-        let (joined, _) = drive(|ask| op.poll(ask), &mut |to, request| match request {
-            Request::Neighbours if to == peer(20) => Some(Reply::Neighbours {
-                predecessor: peer(10),
-                successors: list(20, &[22, 30, 40]),
-            }),
-            Request::Neighbours if to == peer(22) => Some(Reply::Neighbours {
-                predecessor: peer(20),
-                successors: list(22, &[30, 40, 10]),
-            }),
-            _ => ring(to, request),
-        });
-        let expected = Neighbours::given(peer(25), peer(22), &peers(&[30, 40, 10]), 3);
-        assert_eq!(joined, Joined::Member(expected));
-    }
-
-    proptest! {
-        #[test]
-        fn it_ends_whatever_others_say(
-            replies in prop::collection::vec((0u8..9, any::<Vec<u8>>(), any::<u8>()), 1..60),
-            contacts in prop::collection::vec(any::<u8>(), 0..40), me: u8,
-        ) {
-            let mut op = join(me, &contacts);
-            let mut next = 0;
-            let (joined, asked) = drive(|ask| op.poll(ask), &mut |to, request| {
-                let (kind, places, place) = &replies[next % replies.len()];
-                next += 1;
-                if *kind == 0 { return None }
-                let successors =
-                    SuccessorList::following(to.id, peer(*place), &peers(places), 9);
-                Some(match (kind, request) {
-                    (1, _) => Reply::NotMember,
-                    (2, Request::Hello(_)) => Reply::Hello(HELLO),
-                    (3, Request::Hello(_)) => Reply::Refused(Refusal::Successors),
-                    (_, Request::Hello(_)) => Reply::Hello(MEMBER),
-                    (4, Request::Find { .. }) => Reply::Owner,
-                    (_, Request::Find { confirm: true, .. }) => Reply::Before(peer(*place)),
-                    (5, Request::Find { .. }) => Reply::Covered(successors),
-                    (_, Request::Find { .. }) => Reply::Closer(peers(places)),
-                    _ => Reply::Neighbours { predecessor: peer(*place), successors },
-                })
-            });
-            prop_assert!(asked.iter().all(|(to, _)| *to != peer(me)), "it asked itself");
-            if let Joined::Member(neighbours) = joined {
-                prop_assert!(!neighbours.successors().is_empty());
-            }
-        }
-    }
-}
+mod tests;

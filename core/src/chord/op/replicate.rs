@@ -31,7 +31,7 @@ pub(in crate::chord) struct Replicate {
     spare: Vec<Peer>,
     holders: Vec<Id>,
     beaten: Option<Stamp>,
-    heir_lacks: bool,
+    next_owner_lacks: bool,
 }
 
 /// What became of it.
@@ -42,7 +42,7 @@ pub(in crate::chord) enum Replicated {
         /// By these, the owner first.
         holders: Vec<Id>,
         /// The one to which the arc is being handed over did not say that it has it.
-        heir_lacks: bool,
+        next_owner_lacks: bool,
     },
     /// This stamp is above it.
     Beaten(Stamp),
@@ -52,19 +52,19 @@ pub(in crate::chord) enum Replicated {
 
 impl Replicate {
     /// `others` are the other processes in the order of the circle; the first `copies` of them
-    /// should hold it, and `heir` has to.
+    /// should hold it, and `next_owner` has to.
     pub(in crate::chord) fn new(
         me: Id,
         (key, name, field): (Id, String, Field),
         number: u64,
         (mut others, copies): (Vec<Peer>, usize),
-        heir: Option<Peer>,
+        next_owner: Option<Peer>,
         attempts: u8,
     ) -> Replicate {
-        others.retain(|other| heir.is_none_or(|heir| heir.id != other.id));
+        others.retain(|other| next_owner.is_none_or(|next_owner| next_owner.id != other.id));
         let spare = others.split_off(copies.min(others.len()));
         let asking = others.into_iter().map(|to| (to, false));
-        let heir = heir.into_iter().map(|to| (to, true));
+        let next_owner = next_owner.into_iter().map(|to| (to, true));
         Replicate {
             key,
             name,
@@ -72,13 +72,13 @@ impl Replicate {
             number,
             attempts,
             asking: asking
-                .chain(heir)
-                .map(|(to, is_heir)| (Question::new(to, attempts), is_heir))
+                .chain(next_owner)
+                .map(|(to, is_next_owner)| (Question::new(to, attempts), is_next_owner))
                 .collect(),
             spare,
             holders: vec![me],
             beaten: None,
-            heir_lacks: false,
+            next_owner_lacks: false,
         }
     }
 
@@ -107,22 +107,22 @@ impl Replicate {
                 part: Record::of(name, field.clone()),
                 number,
             };
-            let (question, is_heir) = &mut self.asking[at];
-            let is_heir = *is_heir;
+            let (question, is_next_owner) = &mut self.asking[at];
+            let is_next_owner = *is_next_owner;
             let Poll::Ready(reply) = question.poll_records(ask, store) else {
                 at += 1;
                 continue;
             };
             let (question, _) = self.asking.remove(at);
             match reply {
-                // Beyond the holders that it needs, the heir does not count.
-                Some(RecordReply::Stored) if is_heir => {}
+                // Beyond the holders that it needs, the next owner does not count.
+                Some(RecordReply::Stored) if is_next_owner => {}
                 Some(RecordReply::Stored) => self.holders.push(question.to.id),
                 Some(RecordReply::Beaten(stamp)) => self.beaten = self.beaten.max(Some(stamp)),
                 Some(RecordReply::Superseded(number)) => {
                     return Poll::Ready(Replicated::Superseded(number));
                 }
-                _ if is_heir => self.heir_lacks = true,
+                _ if is_next_owner => self.next_owner_lacks = true,
                 _ if self.spare.is_empty() => {}
                 _ => {
                     let next = Question::new(self.spare.remove(0), self.attempts);
@@ -137,7 +137,7 @@ impl Replicate {
             Some(stamp) => Replicated::Beaten(stamp),
             None => Replicated::Held {
                 holders: std::mem::take(&mut self.holders),
-                heir_lacks: self.heir_lacks,
+                next_owner_lacks: self.next_owner_lacks,
             },
         })
     }

@@ -8,6 +8,7 @@ use super::world::*;
 use crate::chord::{
     Config, Event, Ignored, Input, LookupError, Message, Node, Reply, Request, RequestId, Timer,
 };
+use crate::protocol::Step;
 use crate::ring::Id;
 use crate::ring::test_peers::peer;
 
@@ -186,7 +187,14 @@ fn every_look_up_ends_exactly_once_whatever_befalls_the_ring() {
                 if world.nodes.contains_key(&place) {
                     asked.insert(token, place);
                     let key = Id::of_key(&token.to_be_bytes());
-                    world.input(place, Input::Lookup { token, key });
+                    world.input(
+                        place,
+                        Input::Lookup {
+                            token,
+                            key,
+                            traced: false,
+                        },
+                    );
                 }
             }
         }
@@ -224,6 +232,7 @@ fn in_a_quiet_ring_every_look_up_names_the_owner() {
             Input::Lookup {
                 token,
                 key: key(token),
+                traced: false,
             },
         );
     }
@@ -246,6 +255,44 @@ fn in_a_quiet_ring_every_look_up_names_the_owner() {
         }
     }
     assert_eq!(ended, 200);
+}
+
+#[test]
+fn a_traced_look_up_tells_each_step_and_no_other_does() {
+    let steps = |traced: bool| {
+        let mut bench = Bench::member(10, 250, &[20, 30]);
+        let (token, key) = (7, peer(100).id);
+        bench.handle(Input::Lookup { token, key, traced });
+        let closer = |peers| Reply::Closer(peers);
+        let (_, number, _) = bench.question();
+        bench.reply(30, number, closer(vec![peer(80)]));
+        let (_, number, _) = bench.question();
+        bench.late(number);
+        let (_, number, _) = bench.question();
+        bench.reply(20, number, closer(Vec::new()));
+        bench.net.take_events()
+    };
+    let told = |place, step| Event::Step {
+        token: 7,
+        peer: peer(place),
+        step,
+    };
+    let end = Event::Lookup {
+        token: 7,
+        result: Err(LookupError::NoRoute),
+        timeouts: 1,
+    };
+    let expected = [
+        told(30, Step::Asked),
+        told(30, Step::Answered("closer")),
+        told(80, Step::Asked),
+        told(80, Step::Silent),
+        told(20, Step::Asked),
+        told(20, Step::Answered("closer")),
+        end.clone(),
+    ];
+    assert_eq!(steps(true), expected);
+    assert_eq!(steps(false), [end]);
 }
 
 #[test]
@@ -273,6 +320,7 @@ fn a_clone_given_the_same_inputs_stays_equal_and_hashes_equal() {
         Input::Lookup {
             token: 1,
             key: peer(200).id,
+            traced: false,
         },
         Input::Message {
             from: peer(120),

@@ -130,7 +130,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         8 => (any_peer(), message, took)
             .prop_map(|(from, message, took)| Act::Any(Input::Message { from, message, took })),
         4 => timer.prop_map(|timer| Act::Any(Input::Timer(timer))),
-        3 => any_key().prop_map(|key| Act::Any(Input::Lookup { token: 0, key })),
+        3 => any_key().prop_map(|key| Act::Any(Input::Lookup { token: 0, key, traced: true })),
         1 => any_peers().prop_map(|peers| Act::Any(Input::Remember(peers))),
         1 => any_peers().prop_map(|peers| Act::Any(Input::Join(peers))),
         1 => prop_oneof![Just(Input::Found), Just(Input::Resume), Just(Input::Leave)]
@@ -156,7 +156,11 @@ impl Trial {
             Act::Any(Input::Lookup { key, .. }) => {
                 let token = self.lookups.len() as u64;
                 self.lookups.insert(token, 0);
-                Input::Lookup { token, key }
+                Input::Lookup {
+                    token,
+                    key,
+                    traced: true,
+                }
             }
             Act::Any(input) => input,
             Act::Answer(at, reply) => {
@@ -185,7 +189,7 @@ impl Trial {
 
     fn input(&mut self, input: Input) {
         // Besides those that had to wait, and one word for each that left: a step, its notices,
-        // the probes and the errands that end in it.
+        // the probes and the queries that end in it.
         let most = 2 * limits::DELAYED + 16;
         let shown = format!("{input:?}");
         self.bench.handle(input);
@@ -236,7 +240,7 @@ impl Trial {
         }
         let lookup = limits::LOOKUP_CANDIDATES + LONGEST + 8;
         let waiting = limits::DELAYED * (LONGEST + 3);
-        let most = (limits::ERRANDS + self.lookups.len()) * lookup + waiting + 600;
+        let most = (limits::QUERIES + self.lookups.len()) * lookup + waiting + 600;
         let held = peers_held(&self.bench);
         assert!(held <= most, "{held} peers held after {shown}");
         assert!(self.lookups.values().all(|&ended| ended <= 1));

@@ -80,16 +80,15 @@ fn a_node_runs_no_more_errands_of_its_own_than_there_is_room_for() {
         bench.timer(Timer::Stabilize);
         bench.timer(Timer::Fingers);
         let asked = bench.asked();
-        let errand =
-            |request: &Request| matches!(request, Request::Hello(_) | Request::Find { .. });
+        let query = |request: &Request| matches!(request, Request::Hello(_) | Request::Find { .. });
         let now = asked
             .iter()
-            .filter(|(_, _, request)| errand(request))
+            .filter(|(_, _, request)| query(request))
             .count();
         assert!(now <= limits::PROBES_PER_PERIOD + 1);
         open += now;
     }
-    assert_eq!(open, limits::ERRANDS);
+    assert_eq!(open, limits::QUERIES);
 }
 
 #[test]

@@ -388,7 +388,11 @@ impl Bench {
     }
 
     pub(super) fn look_up(&mut self, token: u64, key: Id) {
-        self.handle(Input::Lookup { token, key });
+        self.handle(Input::Lookup {
+            token,
+            key,
+            traced: false,
+        });
     }
 
     /// What it sent since this was last asked.

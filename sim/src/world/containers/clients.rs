@@ -40,7 +40,7 @@ impl World {
     /// such a thing.
     pub(super) fn ask(&mut self, number: u32, input: Input) -> bool {
         let (token, key, ask): (u64, Id, Ask) = match input {
-            Input::Lookup { token, key } => (
+            Input::Lookup { token, key, .. } => (
                 token,
                 key,
                 Box::new(move |question, place| {

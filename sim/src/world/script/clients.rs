@@ -37,7 +37,11 @@ pub(super) fn look_up<W: Machines>(world: &mut W, watcher: &mut impl Watcher<W::
     watcher.lookup_issued(world.moment(cause), lookup, asker, key);
     world.order(
         asker,
-        Input::Lookup { token: lookup, key },
+        Input::Lookup {
+            token: lookup,
+            key,
+            traced: false,
+        },
         "lookup",
         watcher,
     );

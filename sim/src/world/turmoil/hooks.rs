@@ -95,6 +95,7 @@ impl Hooks for Eyes {
             | Event::Damaged(_)
             | Event::SetAside
             | Event::Lookup { .. }
+            | Event::Step { .. }
             | Event::Refused(..)
             | Event::Ignored(..) => None,
             Event::Told(never) => match *never {},

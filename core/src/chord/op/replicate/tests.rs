@@ -5,7 +5,7 @@ use crate::chord::ask::script::{drive, told};
 use crate::ring::test_peers::{peer, peers};
 use proptest::prelude::*;
 
-fn replicate(others: &[u8], copies: usize, heir: Option<u8>) -> Replicate {
+fn replicate(others: &[u8], copies: usize, next_owner: Option<u8>) -> Replicate {
     let stamp = Stamp {
         milliseconds: 5,
         counter: 0,
@@ -21,7 +21,7 @@ fn replicate(others: &[u8], copies: usize, heir: Option<u8>) -> Replicate {
         write,
         4,
         (peers(others), copies),
-        heir.map(peer),
+        next_owner.map(peer),
         1,
     )
 }
@@ -56,12 +56,12 @@ fn an_heir_counts_for_nothing_and_its_silence_is_told() {
         (to != peer(8)).then(|| told(RecordReply::Stored)).flatten()
     });
     let holders = [0, 1, 2].map(|place| peer(place).id).to_vec();
-    let heir_lacks = true;
+    let next_owner_lacks = true;
     assert_eq!(
         held,
         Replicated::Held {
             holders,
-            heir_lacks
+            next_owner_lacks
         }
     );
     assert_eq!(asked.len(), 3);

@@ -1,26 +1,24 @@
 //! What a node does about records for others, and for itself in the same way.
 
-use super::{Asker, Tenure};
+use super::{Asker, Context, Ownership, Records};
 use crate::chord::Event;
 use crate::chord::merging;
 use crate::chord::message::{Message, Reply};
 use crate::chord::record_message::{Claimed, RecordReply, RecordRequest, Stamped};
-use crate::chord::{Node, Standing, limits};
-use crate::protocol::RequestId;
-use crate::protocol::{Condition, Denied};
-use crate::protocol::{Ignored, Network};
+use crate::chord::{Membership, Node, limits};
+use crate::protocol::{Condition, Denied, Ignored, Network, RequestId};
 use crate::record::{self, Field, Holdings, Record, Stamp, TooFarAhead};
 use crate::ring::{Arc, Id, Peer};
 use crate::store::Store;
 
-impl Node {
+impl Records {
     /// A request about records came in.
-    pub(in crate::chord) fn handle_records(
+    pub(super) fn requested<N: Network<Node>>(
         &mut self,
         from: Peer,
         id: RequestId,
         request: Stamped<RecordRequest>,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) {
         let Stamped { clock, body } = request;
         let reading = matches!(
@@ -28,146 +26,138 @@ impl Node {
             RecordRequest::Compare { .. } | RecordRequest::Fetch { .. }
         );
         // Who is leaving still shows what it has, until it is gone.
-        let answers = self.is_member() || reading && self.standing() == Standing::Leaving;
-        if self.keeping.is_none() || !answers {
+        let answers = ctx.membership == Membership::Member
+            || reading && self.membership(ctx) == Membership::Leaving;
+        if !answers {
             let reply = Reply::NotMember;
-            return net.send(from, Message::Reply { id, reply });
+            return ctx.net.send(from, Message::Reply { id, reply });
         }
-        self.heard_clock(clock, net);
-        if let Some(reply) = self.answer_records(Asker::Node(from, id), body, net) {
-            self.reply(from, id, reply, net);
+        self.heard_clock(clock, ctx);
+        if let Some(reply) = self.answer(Asker::Node(from, id), body, ctx) {
+            ctx.reply(from, id, self.clock.latest(), reply);
         }
-        self.arm_repair(net);
+        self.arm_repair(ctx);
     }
 
     /// The answer, if it does not have to wait for others.
-    pub(super) fn answer_records(
+    pub(super) fn answer<N: Network<Node>>(
         &mut self,
         asker: Asker,
         request: RecordRequest,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) -> Option<RecordReply> {
         let from = match asker {
             Asker::Node(from, _) => from,
-            Asker::Client(_) => self.me(),
+            Asker::Client(_) => ctx.me(),
         };
         Some(match request {
-            RecordRequest::Read(key) => self.read_here(key, net),
+            RecordRequest::Read(key) => self.read_here(key, ctx),
             RecordRequest::Write {
                 key,
                 name,
                 field,
                 condition,
-            } => return self.write_here(asker, (key, name, field), condition, net),
-            RecordRequest::Store { key, part, number } => self.store(key, part, number, net),
+            } => return self.write_here(asker, (key, name, field), condition, ctx),
+            RecordRequest::Store { key, part, number } => self.store(key, part, number, ctx),
             RecordRequest::Compare { question, charge } => {
                 if charge {
-                    self.charged(question.arc, from);
+                    self.assigned(question.arc, from);
                 }
                 RecordReply::Compared {
-                    answer: question.answer(net.store()),
-                    number: self.keeping.as_ref()?.number,
+                    answer: question.answer(ctx.net.store()),
+                    number: self.epoch,
                 }
             }
             RecordRequest::Fetch { keys, after } => {
                 if keys.len() > limits::FETCHED_KEYS {
-                    net.emit(Event::Ignored(from, Ignored::Full));
+                    ctx.net.emit(Event::Ignored(from, Ignored::Full));
                     return None;
                 }
-                fetch(&keys, after, net)
+                fetch(&keys, after, ctx.net)
             }
             RecordRequest::Merge(records) => {
                 if records.len() > limits::MERGED_RECORDS {
-                    net.emit(Event::Ignored(from, Ignored::Full));
+                    ctx.net.emit(Event::Ignored(from, Ignored::Full));
                     return None;
                 }
                 for (key, record) in records {
-                    self.merge_for_others(key, record, net);
+                    self.merge_for_others(key, record, ctx);
                 }
                 RecordReply::Merged
             }
-            RecordRequest::Claim(arc) => self.claimed(arc),
-            RecordRequest::HandOver { arc, number } => self.take_over(arc, number, net),
+            RecordRequest::Claim(arc) => self.claimed(arc, ctx.me().id),
+            RecordRequest::HandOver { arc, number } => self.take_over(arc, number, ctx),
             RecordRequest::Confirm { entries, leaving } => {
                 if entries.len() > limits::FETCHED_KEYS {
-                    net.emit(Event::Ignored(from, Ignored::Full));
+                    ctx.net.emit(Event::Ignored(from, Ignored::Full));
                     return None;
                 }
-                self.confirm(from, &entries, leaving, net)
+                self.confirm(from, &entries, leaving, ctx)
             }
             RecordRequest::Forget(tombstones) => {
                 if tombstones.len() > limits::FETCHED_KEYS {
-                    net.emit(Event::Ignored(from, Ignored::Full));
+                    ctx.net.emit(Event::Ignored(from, Ignored::Full));
                     return None;
                 }
-                forget(&tombstones, net);
+                forget(&tombstones, ctx.net);
                 RecordReply::Merged
             }
         })
     }
 
-    fn read_here(&mut self, key: Id, net: &mut impl Network<Node>) -> RecordReply {
-        let me = self.me().id;
-        let served = self
-            .keeping
-            .as_ref()
-            .and_then(|keeping| keeping.serves(me, key));
-        if served.is_none() {
-            return self.referral(key);
+    fn read_here<N: Network<Node>>(&mut self, key: Id, ctx: &mut Context<'_, N>) -> RecordReply {
+        let me = ctx.me().id;
+        if self.serves(me, key).is_none() {
+            return self.referral(key, ctx);
         }
-        let record = merging::stored(net, key);
-        if net.store().is_damaged(key) {
-            return self.damaged(key, record);
+        let record = merging::stored(ctx.net, key);
+        if ctx.net.store().is_damaged(key) {
+            // What was here is with the holders, and comes back from there.
+            self.repair_soon(Some(key));
+            let others = ctx.holders();
+            return RecordReply::Record { record, others };
         }
         let too_large = |record: &Record| record.size() > record::limits::RECORD_BYTES;
         if record.as_ref().is_some_and(too_large) {
             // Come of merging: it is fetched in pieces.
-            let (record, others) = (None, vec![self.me()]);
+            let (record, others) = (None, vec![ctx.me()]);
             return RecordReply::Record { record, others };
         }
         let others = Vec::new();
         RecordReply::Record { record, others }
     }
 
-    /// What was here is with the holders, and comes back from there.
-    fn damaged(&mut self, key: Id, record: Option<Record>) -> RecordReply {
-        self.repair_soon(Some(key));
-        let others = self.holders();
-        RecordReply::Record { record, others }
-    }
-
     /// A write that this node should bring to all holders.
-    fn write_here(
+    fn write_here<N: Network<Node>>(
         &mut self,
         asker: Asker,
         (key, name, field): (Id, String, Field),
         condition: Condition,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) -> Option<RecordReply> {
-        let me = self.me().id;
-        let served = self.keeping.as_ref()?.serves(me, key);
-        if served.is_none() {
-            return Some(self.referral(key));
+        let me = ctx.me().id;
+        if self.serves(me, key).is_none() {
+            return Some(self.referral(key, ctx));
         }
-        let found = merging::stored(net, key);
-        if net.store().is_damaged(key) {
+        let found = merging::stored(ctx.net, key);
+        if ctx.net.store().is_damaged(key) {
             // It is tried again when there is something to judge by.
             self.repair_soon(Some(key));
-            self.fail_write(asker, net);
+            self.fail_write(asker, ctx);
             return None;
         }
         let stamp = field.stamp();
         if self.is_open(asker, key, &name, stamp) {
             return None;
         }
-        if self.open_writes() >= limits::WRITES {
+        if self.writes.len() >= limits::WRITES {
             return Some(RecordReply::Denied(Denied::TooManyWrites));
         }
         let record = found.unwrap_or_default();
-        match self.judge(&record, &name, &field, condition, net) {
+        match self.judge(&record, &name, &field, condition, ctx) {
             Err(reply) => Some(reply),
             Ok(field) => {
-                self.replicate(asker, stamp, (key, name, field), condition, net);
+                self.replicate(asker, stamp, (key, name, field), condition, ctx);
                 None
             }
         }
@@ -175,17 +165,17 @@ impl Node {
 
     /// What of a write can be judged by the record as the owner has it: the field to be stored,
     /// or the answer.
-    fn judge(
+    fn judge<N: Network<Node>>(
         &self,
         record: &Record,
         name: &str,
         field: &Field,
         condition: Condition,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) -> Result<Field, RecordReply> {
         let there = record.field(name);
         let stamp = field.stamp();
-        let by = stamp.milliseconds.saturating_sub(net.wall_clock());
+        let by = stamp.milliseconds.saturating_sub(ctx.net.wall_clock());
         if by > record::limits::SKEW_MAX {
             // Nobody else could write the field until then.
             let ahead = TooFarAhead { stamp, by };
@@ -201,7 +191,7 @@ impl Node {
             }
             there => there.map(Field::stamp),
         };
-        let found = there.filter(|there| there.read(net.wall_clock()).is_some());
+        let found = there.filter(|there| there.read(ctx.net.wall_clock()).is_some());
         let holds = match condition {
             Condition::None => true,
             Condition::Absent => found.is_none(),
@@ -218,13 +208,12 @@ impl Node {
         if let Err(limit) = record::limits::check(record, name, &field) {
             return denied(limit.into());
         }
-        let keys_max = self.config.keys_max;
-        if record.is_empty() && net.store().len() >= keys_max as usize {
+        let keys_max = ctx.config.keys_max;
+        if record.is_empty() && ctx.net.store().len() >= keys_max as usize {
             // Copies for others don't count.
-            let keeping = self.keeping.as_ref();
-            let own = keeping.and_then(|keeping| keeping.tenure);
-            let own = own.map_or(0, |tenure| {
-                net.store().digest(tenure.arc(self.me().id)).records()
+            let me = ctx.me().id;
+            let own = self.ownership.map_or(0, |ownership| {
+                ctx.net.store().digest(ownership.arc(me)).records()
             });
             if own >= keys_max {
                 return denied(Denied::Keys(own));
@@ -234,50 +223,47 @@ impl Node {
     }
 
     /// Holds a write for the owner of its key.
-    fn store(
+    fn store<N: Network<Node>>(
         &mut self,
         key: Id,
         part: Record,
-        number: u64,
-        net: &mut impl Network<Node>,
+        epoch: u64,
+        ctx: &mut Context<'_, N>,
     ) -> RecordReply {
-        let me = self.me().id;
-        if let Some(keeping) = &mut self.keeping {
-            keeping.heard_number(number);
-            if keeping.serves(me, key).is_some() {
-                // One of the two took over while the other was taken for dead. Whoever of them is
-                // not to serve it has written what the other lacks: it goes by a hand-over.
-                let number = keeping.next_number();
-                if let Some(tenure) = &mut keeping.tenure {
-                    tenure.number = number;
-                }
-                return RecordReply::Superseded(number);
+        let me = ctx.me().id;
+        self.heard_epoch(epoch);
+        if self.serves(me, key).is_some() {
+            // One of the two took over while the other was taken for dead. Whoever of them is not
+            // to serve it has written what the other lacks: it goes by a hand-over.
+            let epoch = self.next_epoch();
+            if let Some(ownership) = &mut self.ownership {
+                ownership.epoch = epoch;
             }
+            return RecordReply::Superseded(epoch);
         }
-        let merged = merging::merge(net, key, part);
+        let merged = merging::merge(ctx.net, key, part);
         match merged.beaten.first() {
             Some(beaten) => RecordReply::Beaten(beaten.by),
             None => RecordReply::Stored,
         }
     }
 
-    fn merge_for_others(&mut self, key: Id, record: Record, net: &mut impl Network<Node>) {
-        let me = self.me().id;
-        let merged = merging::merge(net, key, record);
-        let keeping = self.keeping.as_ref();
-        let serves = keeping.is_some_and(|keeping| keeping.serves(me, key).is_some());
-        if serves && !merged.changed.is_empty() {
+    fn merge_for_others<N: Network<Node>>(
+        &mut self,
+        key: Id,
+        record: Record,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let me = ctx.me().id;
+        let merged = merging::merge(ctx.net, key, record);
+        if self.serves(me, key).is_some() && !merged.changed.is_empty() {
             self.repair_soon(Some(key));
         }
     }
 
-    fn claimed(&mut self, arc: Arc) -> RecordReply {
-        let me = self.me().id;
-        let Some(keeping) = &self.keeping else {
-            return RecordReply::Merged;
-        };
-        let by = match (keeping.tenure, &keeping.acquire) {
-            (Some(tenure), _) if tenure.arc(me).contains(arc.end) => Claimed::Here,
+    fn claimed(&mut self, arc: Arc, me: Id) -> RecordReply {
+        let by = match (self.ownership, &self.acquire) {
+            (Some(ownership), _) if ownership.arc(me).contains(arc.end) => Claimed::Here,
             (None, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
             _ => Claimed::Elsewhere,
         };
@@ -285,31 +271,32 @@ impl Node {
         self.unsettled |= by == Claimed::Here;
         RecordReply::Claimed {
             by,
-            number: self.keeping.as_ref().map_or(0, |keeping| keeping.number),
+            number: self.epoch,
         }
     }
 
-    fn take_over(&mut self, arc: Arc, number: u64, net: &mut impl Network<Node>) -> RecordReply {
-        let (me, staying) = (self.me().id, self.is_staying());
-        let Some(keeping) = &mut self.keeping else {
-            return RecordReply::Merged;
-        };
-        if keeping.taken == Some((arc, number)) {
+    fn take_over<N: Network<Node>>(
+        &mut self,
+        arc: Arc,
+        epoch: u64,
+        ctx: &mut Context<'_, N>,
+    ) -> RecordReply {
+        if self.taken == Some((arc, epoch)) {
             return RecordReply::Taken;
         }
-        if !staying {
+        if !self.is_staying() {
             // On its way out: whoever comes next takes both arcs, one after the other.
-            return self.referral(arc.end);
+            return self.referral(arc.end, ctx);
         }
-        let extended = Tenure::extended(keeping.tenure, me, arc, number);
-        if number <= keeping.number || !keeping.is_likely(number) || extended.is_none() {
-            return RecordReply::Superseded(keeping.number);
+        let extended = Ownership::extended(self.ownership, ctx.me().id, arc, epoch);
+        if epoch <= self.epoch || !self.is_likely(epoch) || extended.is_none() {
+            return RecordReply::Superseded(self.epoch);
         }
-        keeping.tenure = extended;
-        keeping.number = number;
-        keeping.taken = Some((arc, number));
-        keeping.acquire = None;
-        self.tenure_changed(net);
+        self.ownership = extended;
+        self.epoch = epoch;
+        self.taken = Some((arc, epoch));
+        self.acquire = None;
+        self.ownership_changed(ctx);
         RecordReply::Taken
     }
 }

@@ -17,7 +17,7 @@ use crate::ring::{Id, Peer};
 /// 3. Where it has something else, make both have the same. It brings that to the holders, and
 ///    says so when it is asked the next time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::chord) struct Stray {
+pub(in crate::chord) struct Misplaced {
     /// Where the first of them lies.
     pub(in crate::chord) first: Id,
     leaving: bool,
@@ -32,9 +32,9 @@ enum Stage {
     Comparing(Box<Compare>),
 }
 
-impl Stray {
-    pub(in crate::chord) const fn new(first: Id, leaving: bool) -> Stray {
-        Stray {
+impl Misplaced {
+    pub(in crate::chord) const fn new(first: Id, leaving: bool) -> Misplaced {
+        Misplaced {
             first,
             leaving,
             stage: Stage::Seeking,

@@ -8,7 +8,7 @@ use crate::ring::Peer;
 /// Where a node stands towards the ring, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum Membership {
     /// It belongs to none, and has not been told to join one.
     Outside,
     /// It is on the way in.
@@ -23,7 +23,7 @@ pub enum Standing {
 
 /// The same, with the operation that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Phase {
+pub(super) enum MembershipPhase {
     Outside,
     Joining(Box<Join>),
     Member,
@@ -32,13 +32,24 @@ pub(super) enum Phase {
     Leaving(Box<Leave>),
 }
 
-impl Phase {
+impl MembershipPhase {
+    /// The same in a word.
+    pub(super) const fn membership(&self) -> Membership {
+        match self {
+            MembershipPhase::Outside => Membership::Outside,
+            MembershipPhase::Joining(_) => Membership::Joining,
+            MembershipPhase::Member => Membership::Member,
+            MembershipPhase::Stranded(_) => Membership::Stranded,
+            MembershipPhase::Leaving(_) => Membership::Leaving,
+        }
+    }
+
     pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
         match self {
-            Phase::Joining(join) => join.awaits(number),
-            Phase::Stranded(retreat) => retreat.awaits(number),
-            Phase::Leaving(leave) => leave.awaits(number),
-            Phase::Outside | Phase::Member => None,
+            MembershipPhase::Joining(join) => join.awaits(number),
+            MembershipPhase::Stranded(retreat) => retreat.awaits(number),
+            MembershipPhase::Leaving(leave) => leave.awaits(number),
+            MembershipPhase::Outside | MembershipPhase::Member => None,
         }
     }
 }

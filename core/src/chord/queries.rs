@@ -1,6 +1,6 @@
 //! What a node looks up: for clients, for its finger table, and to make two rings one.
 //!
-//! Nothing here writes the neighbours. What an errand finds out about the ring is handed to
+//! Nothing here writes the neighbours. What a query finds out about the ring is handed to
 //! maintenance, which contacts the peer before it believes anything.
 
 use std::task::Poll;
@@ -8,16 +8,17 @@ use std::task::Poll;
 use super::ask::{Answer, Question, Settled};
 use super::message::{Message, Reply, Request};
 use super::op::{Lookup, Oneself, Outcome};
-use super::{Node, asking, limits};
+use super::records::Input;
+use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::LookupError;
 use crate::protocol::{Found, Network};
 use crate::ring::{BITS, Id, Peer};
 
-/// The errands under way.
+/// The queries under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Errands {
-    open: Vec<Errand>,
+pub(super) struct Queries {
+    open: Vec<Query>,
     /// The exponent of the finger to refresh next.
     next_finger: u8,
     /// The table is being filled for the first time: don't wait between two fingers.
@@ -25,7 +26,7 @@ pub(super) struct Errands {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Errand {
+enum Query {
     Lookup(Purpose, Box<Lookup>),
     Probe(Question),
 }
@@ -35,13 +36,14 @@ enum Errand {
 enum Purpose {
     Client {
         token: u64,
+        traced: bool,
     },
     /// A client's reading or write.
     Access {
         token: u64,
     },
     /// Records that this node should not hold.
-    Stray {
+    Misplaced {
         first: Id,
     },
     Finger {
@@ -57,12 +59,12 @@ enum Purpose {
     },
 }
 
-impl Errands {
+impl Queries {
     pub(super) fn awaits(&self, number: u32) -> Option<(usize, Peer)> {
-        self.open.iter().enumerate().find_map(|(at, errand)| {
-            let to = match errand {
-                Errand::Lookup(_, lookup) => lookup.awaits(number),
-                Errand::Probe(question) => question.awaits(number).then_some(question.to),
+        self.open.iter().enumerate().find_map(|(at, query)| {
+            let to = match query {
+                Query::Lookup(_, lookup) => lookup.awaits(number),
+                Query::Probe(question) => question.awaits(number).then_some(question.to),
             };
             to.map(|to| (at, to))
         })
@@ -71,22 +73,22 @@ impl Errands {
     /// See [`Node::touch_tables`].
     pub(super) fn touch(&self) -> u64 {
         let first = self.open.first();
-        first.map_or(0, |errand| u64::from(matches!(errand, Errand::Probe(_))))
+        first.map_or(0, |query| u64::from(matches!(query, Query::Probe(_))))
     }
 
     fn clients(&self) -> impl Iterator<Item = u64> + '_ {
-        self.open.iter().filter_map(|errand| match errand {
-            Errand::Lookup(Purpose::Client { token }, _) => Some(*token),
+        self.open.iter().filter_map(|query| match query {
+            Query::Lookup(Purpose::Client { token, .. }, _) => Some(*token),
             _ => None,
         })
     }
 
     /// How many look-ups its clients have made necessary.
     fn of_clients(&self) -> usize {
-        let of_clients = |errand: &&Errand| {
+        let of_clients = |query: &&Query| {
             matches!(
-                errand,
-                Errand::Lookup(Purpose::Client { .. } | Purpose::Access { .. }, _)
+                query,
+                Query::Lookup(Purpose::Client { .. } | Purpose::Access { .. }, _)
             )
         };
         self.open.iter().filter(of_clients).count()
@@ -97,20 +99,26 @@ impl Errands {
     }
 
     fn has_room(&self) -> bool {
-        self.open.len() - self.of_clients() < limits::ERRANDS
+        self.open.len() - self.of_clients() < limits::QUERIES
     }
 
     fn is_fixing(&self) -> bool {
-        let fixing = |errand: &Errand| matches!(errand, Errand::Lookup(Purpose::Finger { .. }, _));
+        let fixing = |query: &Query| matches!(query, Query::Lookup(Purpose::Finger { .. }, _));
         self.open.iter().any(fixing)
     }
 }
 
 impl Node {
-    pub(super) fn look_up(&mut self, token: u64, key: Id, net: &mut impl Network<Node>) {
+    pub(super) fn look_up(
+        &mut self,
+        token: u64,
+        key: Id,
+        traced: bool,
+        net: &mut impl Network<Node>,
+    ) {
         let refused = if !self.is_member() {
             Some(LookupError::NotMember)
-        } else if self.errands.clients().count() >= limits::LOOKUPS {
+        } else if self.queries.clients().count() >= limits::LOOKUPS {
             Some(LookupError::TooManyLookups)
         } else {
             None
@@ -121,7 +129,7 @@ impl Node {
                 result: Err(error),
                 timeouts: 0,
             }),
-            None => self.start_lookup(Purpose::Client { token }, key, None, net),
+            None => self.start_lookup(Purpose::Client { token, traced }, key, None, net),
         }
     }
 
@@ -131,16 +139,16 @@ impl Node {
     }
 
     /// Looks up who owns a record that this node should not hold, or will not.
-    pub(super) fn seek_stray(&mut self, key: Id, net: &mut impl Network<Node>) {
+    pub(super) fn seek_misplaced(&mut self, key: Id, net: &mut impl Network<Node>) {
         if self.is_member() {
-            return self.start_lookup(Purpose::Stray { first: key }, key, None, net);
+            return self.start_lookup(Purpose::Misplaced { first: key }, key, None, net);
         }
         // It has left: what others may still say of it is history.
         let (me, attempts) = (self.me().id, self.config.attempts);
         let successors = self.neighbours.successors().iter().copied();
         let lookup = Lookup::new(key, me, Oneself::Silent, attempts).through(successors);
-        let purpose = Purpose::Stray { first: key };
-        self.start_errand(Errand::Lookup(purpose, Box::new(lookup)), net);
+        let purpose = Purpose::Misplaced { first: key };
+        self.start_query(Query::Lookup(purpose, Box::new(lookup)), net);
     }
 
     /// Looks up with what this node knows, and first asks the one it takes for the owner.
@@ -177,16 +185,16 @@ impl Node {
         } else {
             lookup.through(self.routes(key).take(limits::LOOKUP_CANDIDATES / 2))
         };
-        self.start_errand(Errand::Lookup(purpose, Box::new(lookup)), net);
+        self.start_query(Query::Lookup(purpose, Box::new(lookup)), net);
     }
 
-    fn start_errand(&mut self, errand: Errand, net: &mut impl Network<Node>) {
-        let at = self.errands.open.len();
-        self.errands.open.push(errand);
+    fn start_query(&mut self, query: Query, net: &mut impl Network<Node>) {
+        let at = self.queries.open.len();
+        self.queries.open.push(query);
         self.poll_at(at, None, net);
     }
 
-    pub(super) fn poll_errand(
+    pub(super) fn poll_query(
         &mut self,
         at: usize,
         settled: (u32, Settled),
@@ -203,21 +211,28 @@ impl Node {
         net: &mut impl Network<Node>,
     ) {
         let hello = self.hello_for(at);
-        let mut ask = asking!(self, net, settled);
-        match &mut self.errands.open[at] {
-            Errand::Lookup(purpose, lookup) => {
+        let mut ask = self.requests.ask(net, &self.config, settled);
+        match &mut self.queries.open[at] {
+            Query::Lookup(purpose, lookup) => {
                 let purpose = *purpose;
+                if let Purpose::Client {
+                    token,
+                    traced: true,
+                } = purpose
+                {
+                    ask = ask.traced(token);
+                }
                 if let Poll::Ready(outcome) = lookup.poll(&mut ask) {
-                    self.errands.open.swap_remove(at);
+                    self.queries.open.swap_remove(at);
                     self.found_out(purpose, outcome, net);
                     self.leave_when_idle(net);
                 }
             }
-            Errand::Probe(question) => {
+            Query::Probe(question) => {
                 let peer = question.to;
                 let request = || hello.clone().expect("made for every probe");
                 if let Poll::Ready(answer) = question.poll(&mut ask, request) {
-                    self.errands.open.swap_remove(at);
+                    self.queries.open.swap_remove(at);
                     self.probed(peer, answer, net);
                 }
             }
@@ -225,12 +240,12 @@ impl Node {
     }
 
     fn hello_for(&self, at: usize) -> Option<Request> {
-        matches!(self.errands.open[at], Errand::Probe(_)).then(|| Request::Hello(self.hello()))
+        matches!(self.queries.open[at], Query::Probe(_)).then(|| Request::Hello(self.hello()))
     }
 
     fn found_out(&mut self, purpose: Purpose, outcome: Outcome, net: &mut impl Network<Node>) {
         match purpose {
-            Purpose::Client { token } => {
+            Purpose::Client { token, .. } => {
                 let Outcome {
                     result, timeouts, ..
                 } = outcome;
@@ -240,8 +255,12 @@ impl Node {
                     timeouts,
                 });
             }
-            Purpose::Access { token } => self.access_sought(token, &outcome, net),
-            Purpose::Stray { first } => self.stray_sought(first, &outcome, net),
+            Purpose::Access { token } => {
+                self.tell_records(Input::OwnerSought(token, outcome), net);
+            }
+            Purpose::Misplaced { first } => {
+                self.tell_records(Input::MisplacedSought(first, outcome), net);
+            }
             Purpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
             Purpose::Home { through } => {
                 let Ok(found) = outcome.result else { return };
@@ -271,8 +290,8 @@ impl Node {
 
     /// Fills the table from its first entry on, one look-up after the other.
     pub(super) fn fill_fingers(&mut self, net: &mut impl Network<Node>) {
-        self.errands.filling = true;
-        self.errands.next_finger = 0;
+        self.queries.filling = true;
+        self.queries.next_finger = 0;
         self.refresh_finger(net);
     }
 
@@ -286,16 +305,16 @@ impl Node {
     /// Looks the next finger up. The one known for it is simply asked: as a rule it is still
     /// the first at or after its point, and says so.
     pub(super) fn refresh_finger(&mut self, net: &mut impl Network<Node>) {
-        if self.errands.is_fixing() || !self.errands.has_room() {
+        if self.queries.is_fixing() || !self.queries.has_room() {
             return;
         }
         let me = self.me().id;
         let first = self.first_finger();
-        if self.errands.next_finger >= BITS {
-            self.errands.next_finger = first;
-            self.errands.filling = false;
+        if self.queries.next_finger >= BITS {
+            self.queries.next_finger = first;
+            self.queries.filling = false;
         }
-        let exponent = self.errands.next_finger.max(first);
+        let exponent = self.queries.next_finger.max(first);
         self.fingers.forget_below(me, first);
         if exponent < BITS {
             let known = self.fingers.get(me, exponent);
@@ -325,23 +344,23 @@ impl Node {
         }
         match owner {
             Ok(owner) => {
-                self.errands.next_finger = self.fingers.set(me, exponent, owner);
-                if self.errands.filling {
+                self.queries.next_finger = self.fingers.set(me, exponent, owner);
+                if self.queries.filling {
                     self.refresh_unless_done(net);
                 }
             }
             Err(_) => {
-                self.errands.next_finger = exponent + 1;
-                self.errands.filling = false;
+                self.queries.next_finger = exponent + 1;
+                self.queries.filling = false;
             }
         }
     }
 
     fn refresh_unless_done(&mut self, net: &mut impl Network<Node>) {
-        if self.errands.next_finger < BITS {
+        if self.queries.next_finger < BITS {
             self.refresh_finger(net);
         } else {
-            self.errands.filling = false;
+            self.queries.filling = false;
         }
     }
 
@@ -350,8 +369,8 @@ impl Node {
     /// Asks a few of those presumed dead whether they are back.
     pub(super) fn probe_remembered(&mut self, net: &mut impl Network<Node>) {
         for peer in self.remembered.due(self.config.probe_periods_max()) {
-            if self.errands.has_room() {
-                self.start_errand(Errand::Probe(Question::new(peer, 1)), net);
+            if self.queries.has_room() {
+                self.start_query(Query::Probe(Question::new(peer, 1)), net);
             }
         }
     }
@@ -373,8 +392,8 @@ impl Node {
                 let me = self.me().id;
                 let home =
                     Lookup::new(me, me, Oneself::Owner, self.config.attempts).through([peer]);
-                self.start_errand(
-                    Errand::Lookup(Purpose::Home { through: peer }, Box::new(home)),
+                self.start_query(
+                    Query::Lookup(Purpose::Home { through: peer }, Box::new(home)),
                     net,
                 );
             }
@@ -388,21 +407,21 @@ impl Node {
     /// one's ring should hear of it.
     pub(super) fn hand_on(&mut self, displaced: Peer, new: Peer, net: &mut impl Network<Node>) {
         let known = self.neighbours.successors().contains(&displaced);
-        if known || displaced == self.me() || !self.errands.has_room() {
+        if known || displaced == self.me() || !self.queries.has_room() {
             return;
         }
         let oneself = Oneself::Before(self.neighbours.predecessor());
         let lookup =
             Lookup::new(displaced.id, self.me().id, oneself, self.config.attempts).through([new]);
-        self.start_errand(
-            Errand::Lookup(Purpose::HandOn { displaced }, Box::new(lookup)),
+        self.start_query(
+            Query::Lookup(Purpose::HandOn { displaced }, Box::new(lookup)),
             net,
         );
     }
 
     /// The node stops: every client hears of it.
-    pub(super) fn stop_errands(&mut self, net: &mut impl Network<Node>) {
-        for token in self.errands.clients() {
+    pub(super) fn stop_queries(&mut self, net: &mut impl Network<Node>) {
+        for token in self.queries.clients() {
             let result = Err(LookupError::Stopped);
             net.emit(Event::Lookup {
                 token,
@@ -410,6 +429,6 @@ impl Node {
                 timeouts: 0,
             });
         }
-        self.errands = Errands::default();
+        self.queries = Queries::default();
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::task::Poll;
 
-use super::asking;
+use super::{Context, Records};
 use crate::chord::Timer;
 use crate::chord::ask::Settled;
 use crate::chord::op::{Compare, Way};
@@ -28,7 +28,7 @@ pub(super) struct Repair {
     running: BTreeSet<Id>,
     failed: bool,
     due: bool,
-    /// All holders were compared with since they, or the tenure, last changed.
+    /// All holders were compared with since they, or the ownership, last changed.
     complete: bool,
     /// The holders when they were last complete, the owner among them.
     last_complete: Vec<Id>,
@@ -36,7 +36,7 @@ pub(super) struct Repair {
 
 /// An arc of which this node is a holder, because its owner said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Charge {
+pub(super) struct Assignment {
     pub(super) arc: Arc,
     by: Peer,
     /// Repair periods since the owner last said so.
@@ -100,162 +100,143 @@ impl Repair {
     }
 }
 
-impl Node {
+impl Records {
     /// Makes sure that the repair timer runs, if there is anything to repair.
-    pub(in crate::chord) fn arm_repair(&mut self, net: &mut impl Network<Node>) {
-        let every = self.config.repair_every();
-        if let Some(keeping) = &mut self.keeping
-            && !keeping.armed
-            && !net.store().is_empty()
-        {
-            keeping.armed = true;
-            let now = net.wall_clock();
-            self.note(net, |notes| notes.alive = now);
-            net.set_timer(Timer::Repair, jittered(every));
+    pub(super) fn arm_repair<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if !self.armed && !ctx.net.store().is_empty() {
+            self.armed = true;
+            let now = ctx.net.wall_clock();
+            ctx.note(|notes| notes.alive = now);
+            let every = jittered(ctx.config.repair_every());
+            ctx.net.set_timer(Timer::Repair, every);
         }
     }
 
-    /// The repair timer is due.
-    pub(in crate::chord) fn repair_due(&mut self, net: &mut impl Network<Node>) {
-        let Some(keeping) = &mut self.keeping else {
-            return;
-        };
-        keeping.armed = false;
-        keeping.repair.due = true;
-        for charge in &mut keeping.charges {
-            charge.age += 1;
+    /// The repair timer is due. It is armed anew when all that follows from this is done.
+    pub(super) fn repair_due<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.armed = false;
+        self.repair.due = true;
+        for assignment in &mut self.assignments {
+            assignment.age += 1;
         }
-        keeping.charges.retain(|charge| charge.age < FORGOTTEN);
-        self.sweep_own(net);
-        self.repair_now(net);
-        self.look_for_strays(net);
-        self.arm_repair(net);
+        self.assignments
+            .retain(|assignment| assignment.age < FORGOTTEN);
+        self.sweep_own(ctx);
+        self.repair_now(ctx);
+        self.look_for_misplaced(ctx);
     }
 
     /// Something here may differ from what the holders have.
     pub(super) fn repair_soon(&mut self, key: Option<Id>) {
-        if let Some(keeping) = &mut self.keeping {
-            keeping.repair.dirty.extend(key);
-            keeping.repair.due = true;
-            self.unsettled = true;
-        }
+        self.repair.dirty.extend(key);
+        self.repair.due = true;
+        self.unsettled = true;
     }
 
     /// Begins a round of repair, if one is due and none under way.
-    pub(super) fn repair_now(&mut self, net: &mut impl Network<Node>) {
-        let (me, replicas) = (self.me().id, self.config.replicas);
-        let Some(keeping) = &mut self.keeping else {
-            return;
-        };
-        let repair = &mut keeping.repair;
-        if !repair.due || repair.current.is_some() || keeping.tenure.is_none() {
+    pub(super) fn repair_now<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let (me, replicas) = (ctx.me().id, ctx.config.replicas);
+        let repair = &mut self.repair;
+        if !repair.due || repair.current.is_some() || self.ownership.is_none() {
             return;
         }
         repair.due = false;
-        // Who has nothing could only fetch, and has done that when the tenure began.
-        if net.store().is_empty() && repair.dirty.is_empty() {
+        // Who has nothing could only fetch, and has done that when the ownership began.
+        if ctx.net.store().is_empty() && repair.dirty.is_empty() {
             return repair.completed(me, replicas);
         }
         repair.todo = repair.holders.iter().copied().collect();
         repair.running = std::mem::take(&mut repair.dirty);
         repair.failed = false;
-        self.next_holder(net);
+        self.next_holder(ctx);
     }
 
-    fn next_holder(&mut self, net: &mut impl Network<Node>) {
-        let me = self.me().id;
-        let attempts = self.config.attempts;
-        let Some(keeping) = &mut self.keeping else {
-            return;
-        };
-        let repair = &mut keeping.repair;
-        let Some(tenure) = keeping.tenure else {
+    fn next_holder<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let me = ctx.me().id;
+        let attempts = ctx.config.attempts;
+        let repair = &mut self.repair;
+        let Some(ownership) = self.ownership else {
             return repair.begin_anew();
         };
         if let Some(holder) = repair.todo.pop_front() {
-            let arc = tenure.arc(me);
+            let arc = ownership.arc(me);
             let compare = Compare::new(holder, arc, Way::Charge, attempts);
             repair.current = Some(Box::new(compare));
-            return self.poll_repair(None, net);
+            return self.poll_repair(None, ctx);
         }
         if repair.failed {
             repair.dirty.append(&mut repair.running);
             repair.due = true;
-            return self.try_again(net);
+            return self.try_again(ctx);
         }
         // Whatever was damaged has come back, as far as anybody has it.
         for key in std::mem::take(&mut repair.running) {
-            net.store().mended(key);
+            ctx.net.store().mended(key);
         }
-        repair.completed(me, self.config.replicas);
+        repair.completed(me, ctx.config.replicas);
         // What is being written is on its way to all holders by itself.
-        let open = |key: &Id| keeping.writes.iter().any(|write| write.key() == *key);
+        let open = |key: &Id| self.writes.iter().any(|write| write.key() == *key);
         if !repair.dirty.iter().all(open) {
             repair.due = true;
             self.unsettled = true;
         }
     }
 
-    pub(super) fn poll_repair(
+    pub(super) fn poll_repair<N: Network<Node>>(
         &mut self,
         settled: Option<(u32, Settled)>,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) {
-        let Some(keeping) = &mut self.keeping else {
+        let Some(current) = &mut self.repair.current else {
             return;
         };
-        let Some(current) = &mut keeping.repair.current else {
-            return;
-        };
-        let mut ask = asking!(self, keeping, net, settled);
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
         let Poll::Ready(compared) = current.poll(&mut ask) else {
             return;
         };
-        keeping.repair.current = None;
-        keeping.heard_number(compared.number);
-        keeping.repair.failed |= compared.failed;
-        keeping.repair.dirty.extend(compared.changed);
-        self.next_holder(net);
+        self.repair.current = None;
+        self.heard_epoch(compared.number);
+        self.repair.failed |= compared.failed;
+        self.repair.dirty.extend(compared.changed);
+        self.next_holder(ctx);
     }
 
     // ---- as a holder ----
 
     /// The owner of an arc counts this node among its holders.
-    pub(super) fn charged(&mut self, arc: Arc, by: Peer) {
-        let staying = self.is_staying();
-        let Some(keeping) = self.keeping.as_mut().filter(|_| staying) else {
+    pub(super) fn assigned(&mut self, arc: Arc, by: Peer) {
+        if !self.is_staying() {
             return;
-        };
-        keeping.charges.retain(|charge| charge.by.id != by.id);
-        if keeping.charges.len() < limits::CHARGES {
-            keeping.charges.push(Charge { arc, by, age: 0 });
+        }
+        self.assignments
+            .retain(|assignment| assignment.by.id != by.id);
+        if self.assignments.len() < limits::ASSIGNMENTS {
+            self.assignments.push(Assignment { arc, by, age: 0 });
         }
     }
 
     /// Which of these records k others hold, without the one that asks.
-    pub(super) fn confirm(
-        &mut self,
+    pub(super) fn confirm<N: Network<Node>>(
+        &self,
         from: Peer,
         entries: &[Entry],
         leaving: bool,
-        net: &mut impl Network<Node>,
+        ctx: &mut Context<'_, N>,
     ) -> RecordReply {
-        let me = self.me().id;
+        let me = ctx.me().id;
         let (mut safe, mut other) = (Vec::new(), Vec::new());
-        let wanted = usize::from(self.config.replicas) - 1;
-        if let Some(keeping) = &self.keeping {
-            let holders = &keeping.repair.holders;
-            let among = holders.iter().any(|holder| holder.id == from.id);
-            let enough = !among && (leaving || holders.len() >= wanted);
-            for entry in entries {
-                if keeping.serves(me, entry.key).is_none() {
-                    continue;
-                }
-                if digest_of(net.store(), entry.key) != Some(*entry) {
-                    other.push(entry.key);
-                } else if enough && keeping.repair.is_safe(entry.key) {
-                    safe.push(entry.key);
-                }
+        let wanted = usize::from(ctx.config.replicas) - 1;
+        let holders = &self.repair.holders;
+        let among = holders.iter().any(|holder| holder.id == from.id);
+        let enough = !among && (leaving || holders.len() >= wanted);
+        for entry in entries {
+            if self.serves(me, entry.key).is_none() {
+                continue;
+            }
+            if digest_of(ctx.net.store(), entry.key) != Some(*entry) {
+                other.push(entry.key);
+            } else if enough && self.repair.is_safe(entry.key) {
+                safe.push(entry.key);
             }
         }
         RecordReply::Confirmed { safe, other }

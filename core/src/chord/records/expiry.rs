@@ -1,0 +1,100 @@
+//! Deletions whose time is over, and values that have expired.
+
+use super::{Context, Records};
+use crate::chord::message::{Message, Request};
+use crate::chord::record_message::{RecordRequest, Stamped};
+use crate::chord::{Node, limits, merging};
+use crate::protocol::{Network, RequestId};
+use crate::record::{Holdings as _, Stamp};
+use crate::ring::{Arc, Id};
+use crate::store::Store as _;
+
+/// How far a clock may be ahead without values ending before their time, in milliseconds: they
+/// are swept so much later than they end for readers, who need no sweeping.
+const SWEPT_LATER: u64 = 10 * 60 * 1000;
+/// Sweeping goes by whole minutes, so that all holders do it alike.
+const MINUTE: u64 = 60 * 1000;
+
+impl Records {
+    /// Makes tombstones of what has expired, and forgets those that all holders have, after their
+    /// lifetime, when no former holder may come back with something older.
+    pub(super) fn sweep_own<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let me = ctx.me().id;
+        let Some(ownership) = self.ownership else {
+            return;
+        };
+        let now = ctx.net.wall_clock();
+        let swept = now.saturating_sub(SWEPT_LATER) / MINUTE * MINUTE;
+        let lifetime = u64::try_from(ctx.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
+        // One that was away for longer has its records set aside when it comes back.
+        let periods =
+            ctx.config.tombstones_for.as_nanos() / ctx.config.stabilize_every.as_nanos().max(1);
+        let quiet = !ctx.remembered.any_since(periods)
+            && ctx.holders().len() + 1 >= usize::from(ctx.config.replicas);
+        let keys = self.next_to_sweep(ownership.arc(me), ctx);
+        let mut forgotten = Vec::new();
+        for key in keys {
+            let Some(mut record) = merging::stored(ctx.net, key) else {
+                continue;
+            };
+            let safe = quiet && self.repair.is_safe(key);
+            let expired = record.expire(swept);
+            let stamps: Vec<_> = record
+                .fields()
+                .map(|(name, field)| (name.to_owned(), field.stamp()))
+                .collect();
+            let gone = record.collect(now, lifetime, |_, _| safe);
+            if expired.is_empty() && gone.is_empty() {
+                continue;
+            }
+            let stamps = stamps.into_iter().filter(|(name, _)| gone.contains(name));
+            forgotten.extend(stamps.map(|(name, stamp)| (key, name, stamp)));
+            if record.is_empty() {
+                ctx.net.store().remove(key);
+            } else {
+                ctx.net.store().put(key, record);
+            }
+            if !expired.is_empty() {
+                self.repair_soon(Some(key));
+            }
+        }
+        for part in forgotten.chunks(limits::FETCHED_KEYS) {
+            self.tell_holders_to_forget(part, ctx);
+        }
+    }
+
+    /// Some of the keys on an arc, so that all have their turn in some periods.
+    fn next_to_sweep<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) -> Vec<Id> {
+        let from = self
+            .next_sweep
+            .filter(|from| arc.contains(*from) && *from != arc.end);
+        let rest = Arc::new(from.unwrap_or(arc.start), arc.end);
+        let entries = ctx.net.store().entries(rest).take(limits::SWEPT_KEYS);
+        let keys: Vec<Id> = entries.map(|entry| entry.key).collect();
+        self.next_sweep = keys
+            .last()
+            .copied()
+            .filter(|_| keys.len() == limits::SWEPT_KEYS);
+        keys
+    }
+
+    /// Who does not hear it gives the tombstones back when it is next compared with, and they are
+    /// forgotten again.
+    fn tell_holders_to_forget<N: Network<Node>>(
+        &self,
+        tombstones: &[(Id, String, Stamp)],
+        ctx: &mut Context<'_, N>,
+    ) {
+        let clock = self.clock.latest();
+        for holder in ctx.holders() {
+            let body = RecordRequest::Forget(tombstones.to_vec());
+            let request = Request::Records(Box::new(Stamped { clock, body }));
+            // Not waited for: no request has this number.
+            let id = RequestId {
+                incarnation: ctx.incarnation,
+                number: 0,
+            };
+            ctx.net.send(holder, Message::Request { id, request });
+        }
+    }
+}

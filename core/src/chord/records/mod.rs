@@ -1,0 +1,400 @@
+//! Records: who serves which keys, on which nodes they are, and how they get there.
+//!
+//! ```text
+//!   mod.rs          the state; what comes in (Input), what follows for the node (Effect)
+//!   ├ context.rs    what of the node and its world records are given with each input
+//!   ├ ownership.rs  which arc a node serves, and which it should
+//!   ├ accesses.rs   what its clients read and write, anywhere
+//!   ├ answers.rs    what it does for others
+//!   ├ writes.rs     as an owner: to all holders, then acknowledge
+//!   ├ moves.rs      arcs change hands: claimed, handed over, taken over from the dead
+//!   ├ repair.rs     owner and holders compare what they have
+//!   ├ misplaced.rs  copies that should be elsewhere
+//!   ├ expiry.rs     deletions whose time is over
+//!   └ departure.rs  a leaving node hands over first
+//! ```
+//!
+//! # What makes an acknowledged write safe
+//!
+//! It is acknowledged when the owner and the next k−1 nodes of other processes have it on disk.
+//! A node answers for a key only within its *ownership*, which begins with the ring's founding,
+//! with a numbered hand-over from the one who served it before, or, when that one is dead, after
+//! everything was fetched that any of the successors has. A former owner that does not know yet
+//! that it is one gets no write to all holders: its successor is one of them, serves the key
+//! itself, and refuses. Copies are dropped only when the owner says that k others hold them.
+//!
+//! Nothing here writes the neighbours, looks a key up or decides who is alive: the node does, and
+//! records say by an [`Effect`] what they need of it. The ring goes on without records as it does
+//! with them. A node that stores nothing sends nothing but a claim when it joins.
+
+mod accesses;
+mod answers;
+mod context;
+mod departure;
+mod expiry;
+mod misplaced;
+mod moves;
+mod ownership;
+mod repair;
+mod writes;
+
+use super::ask::{ABOUT_RECORDS, Pause, Settled};
+use super::message::Reply;
+use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
+use super::record_message::{RecordRequest, Stamped};
+use super::{Node, limits};
+use crate::chord::Event;
+use crate::protocol::{Network, RequestId, Write};
+use crate::record::{Stamp, StampClock};
+use crate::ring::{Arc, Id, Peer};
+use crate::store::Store;
+pub(super) use context::Context;
+use departure::Departure;
+use ownership::Ownership;
+use repair::{Assignment, Repair};
+use writes::OpenWrite;
+
+/// A node's part in keeping records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Records {
+    clock: StampClock,
+    next_request: u32,
+    ownership: Option<Ownership>,
+    /// The latest epoch of any ownership that this node has heard of.
+    epoch: u64,
+    /// What was handed over last, to know it when it is said again.
+    taken: Option<(Arc, u64)>,
+    accesses: Vec<Access>,
+    writes: Vec<OpenWrite>,
+    /// What is rarely under way is boxed: a world has a million of these.
+    acquire: Option<Box<Acquire>>,
+    hand_over: Option<Box<HandOver>>,
+    repair: Repair,
+    assignments: Vec<Assignment>,
+    misplaced: Option<Box<Misplaced>>,
+    /// Where to look for misplaced records next.
+    next_misplaced: Id,
+    /// Where to look next for deletions whose time is over.
+    next_sweep: Option<Id>,
+    /// It was away for so long that it may have missed deletions that nobody remembers.
+    stale: bool,
+    departure: Departure,
+    /// Until what failed is tried again.
+    again: Option<Pause>,
+    /// Whether the repair timer is under way.
+    armed: bool,
+    /// What it serves may not be what it should.
+    unsettled: bool,
+}
+
+/// What can happen to records.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// The node joins a ring that went on without it.
+    Joining,
+    /// The node has become a member.
+    Joined,
+    /// The node is alone, or part of a complete ring that an experiment began with: it serves what
+    /// it owns.
+    ServeOwn,
+    /// The neighbours or the ownership changed: what follows from that is to be done.
+    Settle,
+    /// Another node asks.
+    Request(Peer, RequestId, Stamped<RecordRequest>),
+    /// This came in for the request of this number; somebody waits for it.
+    Settled(u32, Settled),
+    /// A client writes.
+    Write { token: u64, key: Id, write: Write },
+    /// A client reads.
+    Read { token: u64, key: Id, past: Stamp },
+    /// The look-up of [`Effect::SeekOwner`] has ended.
+    OwnerSought(u64, Outcome),
+    /// The look-up of [`Effect::SeekMisplaced`] has ended.
+    MisplacedSought(Id, Outcome),
+    /// The repair timer is due.
+    RepairDue,
+    /// Make sure that the repair timer runs, if there is anything to repair.
+    ArmRepair,
+    /// The node's successors are silent: others may serve what it served.
+    Stranded,
+    /// The node is told to leave: hand over first.
+    Leave,
+    /// The node has left, or stops.
+    Left,
+}
+
+/// What follows for the node from what happened to its records. Nothing that records do after they
+/// asked for it depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Look up who owns the key of the client's operation with this token.
+    SeekOwner { token: u64, key: Id },
+    /// Look up who owns a record that this node should not hold, or will not.
+    SeekMisplaced(Id),
+    /// Nothing is left to hand over: say good-bye to the neighbours.
+    SayGoodbye,
+    /// What may have kept the node from leaving has ended.
+    LeaveWhenIdle,
+}
+
+/// Who is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asker {
+    /// Another node, under this id.
+    Node(Peer, RequestId),
+    /// The client's operation here with this token.
+    Client(u64),
+}
+
+/// What waits for a reply.
+#[derive(Clone, Copy, Debug)]
+enum Waiting {
+    Access(usize),
+    Write(usize),
+    Acquire,
+    HandOver,
+    Repair,
+    Misplaced,
+    Again,
+    Departure,
+}
+
+impl Records {
+    /// Those of a node that has issued no stamp above this mark.
+    pub(super) fn new(me: Id, mark: u64) -> Records {
+        Records {
+            clock: StampClock::restored(me, mark),
+            next_request: ABOUT_RECORDS,
+            ownership: None,
+            epoch: 0,
+            taken: None,
+            accesses: Vec::new(),
+            writes: Vec::new(),
+            acquire: None,
+            hand_over: None,
+            repair: Repair::default(),
+            assignments: Vec::new(),
+            misplaced: None,
+            next_misplaced: me,
+            next_sweep: None,
+            stale: false,
+            departure: Departure::Staying,
+            again: None,
+            armed: false,
+            unsettled: false,
+        }
+    }
+
+    /// Those of a node that has just been started, with what its store says of its last life.
+    pub(super) fn restored<N: Network<Node>>(me: Id, lifetime: u64, net: &mut N) -> Records {
+        let notes = net.store().notes();
+        let away = net.wall_clock().saturating_sub(notes.alive);
+        let mut records = Records::new(me, notes.mark);
+        records.stale = notes.alive != 0 && away > lifetime;
+        records
+    }
+
+    /// Handles one input to its end; what follows for the node is in the context's effects.
+    pub(super) fn handle<N: Network<Node>>(&mut self, input: Input, ctx: &mut Context<'_, N>) {
+        match input {
+            Input::Joining => self.set_stale_aside(ctx),
+            Input::Joined => {
+                self.unsettled = true;
+                self.arm_repair(ctx);
+            }
+            Input::ServeOwn => self.serve_own(ctx),
+            Input::Settle => self.settle_ownership(ctx),
+            Input::Request(from, id, request) => self.requested(from, id, request, ctx),
+            Input::Settled(number, settled) => self.settled(number, settled, ctx),
+            Input::Write { token, key, write } => self.write(token, key, write, ctx),
+            Input::Read { token, key, past } => self.read(token, key, past, ctx),
+            Input::OwnerSought(token, outcome) => self.access_sought(token, &outcome, ctx),
+            Input::MisplacedSought(first, outcome) => self.misplaced_sought(first, &outcome, ctx),
+            Input::RepairDue => self.repair_due(ctx),
+            Input::ArmRepair => self.arm_repair(ctx),
+            Input::Stranded => self.serve_nothing(ctx),
+            Input::Leave => self.begin_departure(ctx),
+            Input::Left => self.left(ctx),
+        }
+    }
+
+    // ---- what the node asks ----
+
+    /// The node's neighbours are others than they were: [`Input::Settle`] is due.
+    pub(super) const fn neighbours_changed(&mut self) {
+        self.unsettled = true;
+    }
+
+    /// Whether [`Input::Settle`] is due.
+    pub(super) const fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// Whether they hold back a node that would leave: clients wait for the end of what they
+    /// asked, or what it has is not elsewhere yet, as far as that can be.
+    pub(super) const fn hold_back(&self) -> bool {
+        !self.accesses.is_empty() || !self.departure.is_over()
+    }
+
+    /// Whose reply to the request of this number is waited for, if any is.
+    pub(super) fn awaits(&self, me: Peer, number: u32) -> Option<Peer> {
+        self.waiting(me, number).map(|(_, to)| to)
+    }
+
+    // ---- what its parts share ----
+
+    /// Whether this node answers for the key, and since which epoch.
+    fn serves(&self, me: Id, key: Id) -> Option<u64> {
+        let ownership = self.ownership?;
+        ownership.arc(me).contains(key).then_some(ownership.epoch)
+    }
+
+    /// Epochs grow by one with each move of an arc: one far ahead of all others is made up, and
+    /// would leave no room for later ones.
+    fn heard_epoch(&mut self, epoch: u64) {
+        if self.is_likely(epoch) {
+            self.epoch = self.epoch.max(epoch);
+        }
+    }
+
+    const fn is_likely(&self, epoch: u64) -> bool {
+        epoch <= self.epoch.saturating_add(limits::EPOCHS_AHEAD)
+    }
+
+    /// An epoch after all that are known.
+    const fn next_epoch(&mut self) -> u64 {
+        self.epoch = self.epoch.saturating_add(1);
+        self.epoch
+    }
+
+    /// Takes in the clock that came with a message. One that is too far ahead is left alone, so
+    /// that one fast clock cannot block others' writes.
+    fn heard_clock<N: Network<Node>>(&mut self, clock: Stamp, ctx: &Context<'_, N>) {
+        let _ = self.clock.heard(clock, ctx.net.wall_clock());
+    }
+
+    /// Tries again after a while what could not be done now.
+    fn try_again<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if self.again.is_none() {
+            let mut pause = Pause::default();
+            let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
+            let time = ask.timeout();
+            let _ = pause.poll(&mut ask, time);
+            self.again = Some(pause);
+        }
+    }
+
+    // ---- the node comes and goes ----
+
+    /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
+    /// it has kept for too long may have been deleted there, and that forgotten.
+    fn set_stale_aside<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let stale = std::mem::take(&mut self.stale);
+        if stale && !ctx.net.store().is_empty() {
+            ctx.net.store().set_aside();
+            ctx.net.emit(Event::SetAside);
+        }
+    }
+
+    fn serve_own<N: Network<Node>>(&mut self, ctx: &Context<'_, N>) {
+        let start = ctx.neighbours.predecessor().id;
+        let epoch = self.next_epoch();
+        self.ownership = Some(Ownership { start, epoch });
+        self.repair.begin(ctx.me().id, ctx.holders());
+    }
+
+    /// The node is no member any more, or anew: others may serve what it served.
+    fn serve_nothing<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.ownership = None;
+        self.taken = None;
+        self.acquire = None;
+        self.hand_over = None;
+        self.repair = Repair::default();
+        self.misplaced = None;
+        for write in std::mem::take(&mut self.writes) {
+            self.fail_write(write.asker, ctx);
+        }
+    }
+
+    /// Replies and timers that are still under way find nothing.
+    fn left<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.stop_accesses(ctx);
+        let anew = Records::new(ctx.me().id, 0);
+        let old = std::mem::replace(self, anew);
+        self.clock = old.clock;
+        self.next_request = old.next_request;
+        self.armed = old.armed;
+        self.epoch = old.epoch;
+        self.unsettled = old.unsettled;
+    }
+
+    // ---- replies ----
+
+    fn waiting(&self, me: Peer, number: u32) -> Option<(Waiting, Peer)> {
+        let access = self.accesses.iter().enumerate().find_map(|(at, access)| {
+            let to = access.awaits(number)?;
+            Some((Waiting::Access(at), to))
+        });
+        let write = || {
+            let mut writes = self.writes.iter().enumerate();
+            writes.find_map(|(at, write)| Some((Waiting::Write(at), write.awaits(number)?)))
+        };
+        let waits = |to: Option<Peer>, waiting| to.map(|to| (waiting, to));
+        let acquire = self.acquire.as_ref();
+        let hand_over = self.hand_over.as_ref();
+        let misplaced = self.misplaced.as_ref();
+        let again = self.again.as_ref().filter(|pause| pause.awaits(number));
+        access
+            .or_else(write)
+            .or_else(|| waits(acquire?.awaits(number), Waiting::Acquire))
+            .or_else(|| waits(hand_over?.awaits(number), Waiting::HandOver))
+            .or_else(|| waits(self.repair.awaits(number), Waiting::Repair))
+            .or_else(|| waits(misplaced?.awaits(number), Waiting::Misplaced))
+            .or_else(|| waits(again.map(|_| me), Waiting::Again))
+            .or_else(|| {
+                waits(
+                    self.departure.awaits(number).then_some(me),
+                    Waiting::Departure,
+                )
+            })
+    }
+
+    /// Gives what came in to what waits for it.
+    fn settled<N: Network<Node>>(
+        &mut self,
+        number: u32,
+        settled: Settled,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let Some((waiting, _)) = self.waiting(ctx.me(), number) else {
+            return;
+        };
+        if let Settled::Reply(Reply::Records(reply)) = &settled {
+            self.heard_clock(reply.clock, ctx);
+        }
+        let settled = (number, settled);
+        match waiting {
+            Waiting::Access(at) => self.poll_access(at, settled, ctx),
+            Waiting::Write(at) => self.poll_write(at, Some(settled), ctx),
+            Waiting::Acquire => self.poll_acquire(Some(settled), ctx),
+            Waiting::HandOver => self.poll_hand_over(Some(settled), ctx),
+            Waiting::Repair => self.poll_repair(Some(settled), ctx),
+            Waiting::Misplaced => self.poll_misplaced(Some(settled), ctx),
+            Waiting::Again => {
+                self.again = None;
+                self.unsettled = true;
+            }
+            Waiting::Departure => self.poll_departure(Some(settled), ctx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_take_little_room_where_nothing_is_stored() {
+        assert!(size_of::<Records>() <= 800, "{}", size_of::<Records>());
+    }
+}

@@ -1,0 +1,185 @@
+//! Arcs change hands: they are claimed, handed over, or taken over from the dead.
+
+use std::task::Poll;
+
+use super::ownership::Gap;
+use super::{Context, Ownership, Records};
+use crate::chord::ask::Settled;
+use crate::chord::op::{Acquire, HandOver, Handed};
+use crate::chord::{Membership, Node};
+use crate::protocol::Network;
+use crate::ring::{Arc, Peer};
+
+impl Records {
+    /// The neighbours or the ownership changed: does what follows from that.
+    pub(super) fn settle_ownership<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.unsettled = false;
+        let (me, predecessor) = (ctx.me().id, ctx.neighbours.predecessor());
+        let (others, holders) = (ctx.other_processes(), ctx.holders());
+        if ctx.membership != Membership::Member {
+            return;
+        }
+        if !self.is_staying() {
+            return self.go_on_handing_over(ctx);
+        }
+        self.repair.set_holders(holders);
+        match Ownership::gap(self.ownership, me, predecessor.id) {
+            Gap::None => {
+                self.acquire = None;
+                self.stop_bringing();
+            }
+            Gap::Acquire(arc) => {
+                self.stop_bringing();
+                self.acquire(arc, others, ctx);
+            }
+            Gap::Release(arc) => {
+                self.acquire = None;
+                self.hand_over(arc, predecessor, ctx);
+            }
+        }
+        self.repair_now(ctx);
+    }
+
+    /// What is handed over before the node leaves goes to its successor.
+    fn go_on_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let (me, successor) = (ctx.me().id, ctx.neighbours.successor());
+        if let Some(ownership) = self.ownership {
+            self.hand_over(ownership.arc(me), successor, ctx);
+        }
+    }
+
+    /// The ownership changed by what came in.
+    pub(super) fn ownership_changed<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.repair.begin_anew();
+        self.unsettled = true;
+        self.repair_now(ctx);
+    }
+
+    fn stop_bringing(&mut self) {
+        self.hand_over.take_if(|hand_over| hand_over.is_bringing());
+    }
+
+    // ---- taking over ----
+
+    fn acquire<N: Network<Node>>(&mut self, arc: Arc, others: Vec<Peer>, ctx: &mut Context<'_, N>) {
+        let attempts = ctx.config.attempts;
+        match &mut self.acquire {
+            Some(acquire) if acquire.arc == arc => acquire.consider(others),
+            acquire => *acquire = Some(Box::new(Acquire::new(arc, others, attempts))),
+        }
+        self.poll_acquire(None, ctx);
+    }
+
+    pub(super) fn poll_acquire<N: Network<Node>>(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let me = ctx.me().id;
+        let Some(acquire) = &mut self.acquire else {
+            return;
+        };
+        let arc = acquire.arc;
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let Poll::Ready(epoch) = acquire.poll(&mut ask) else {
+            return;
+        };
+        self.acquire = None;
+        self.heard_epoch(epoch);
+        let epoch = self.next_epoch();
+        self.ownership = Ownership::extended(self.ownership, me, arc, epoch).or(self.ownership);
+        self.ownership_changed(ctx);
+    }
+
+    // ---- handing over ----
+
+    pub(super) fn hand_over<N: Network<Node>>(
+        &mut self,
+        arc: Arc,
+        to: Peer,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let attempts = ctx.config.attempts;
+        let same = |hand_over: &HandOver| hand_over.arc == arc && hand_over.to == to;
+        let keep = |hand_over: &HandOver| !hand_over.is_bringing() || same(hand_over);
+        if self.hand_over.as_deref().is_some_and(keep) || self.again.is_some() {
+            return;
+        }
+        self.hand_over = Some(Box::new(HandOver::new(arc, to, attempts)));
+        self.poll_hand_over(None, ctx);
+    }
+
+    pub(super) fn poll_hand_over<N: Network<Node>>(
+        &mut self,
+        mut settled: Option<(u32, Settled)>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        loop {
+            let Some(hand_over) = &mut self.hand_over else {
+                return;
+            };
+            let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled.take());
+            let Poll::Ready(handed) = hand_over.poll(&mut ask) else {
+                return;
+            };
+            let arc = hand_over.arc;
+            match handed {
+                Handed::Brought(compared) => {
+                    self.repair.dirty.extend(compared.changed);
+                    self.heard_epoch(compared.number);
+                    self.let_go(arc, ctx);
+                }
+                Handed::Superseded(epoch) => {
+                    self.heard_epoch(epoch);
+                    self.tell_next_owner(ctx.config.attempts);
+                }
+                Handed::Taken => {
+                    self.hand_over = None;
+                    self.unsettled = true;
+                    self.handed_over(ctx);
+                    return;
+                }
+                Handed::Refused { let_go } => {
+                    self.hand_over = None;
+                    if let_go {
+                        self.take_back(arc, ctx);
+                    }
+                    // If it is dead, that will turn out; if not, it goes on claiming.
+                    self.try_again(ctx);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// From now on the other is to answer for the arc.
+    fn let_go<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+        let me = ctx.me().id;
+        self.ownership = match self.ownership {
+            Some(ownership) if arc.end != me => Some(Ownership {
+                start: arc.end,
+                ..ownership
+            }),
+            _ => None,
+        };
+        self.tell_next_owner(ctx.config.attempts);
+        self.fail_writes_on(arc, ctx);
+    }
+
+    /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the
+    /// later epoch decides who goes on.
+    fn take_back<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+        let me = ctx.me().id;
+        let epoch = self.next_epoch();
+        let back = Ownership::extended(self.ownership, me, arc, epoch);
+        self.ownership = back.or(self.ownership);
+        self.ownership_changed(ctx);
+    }
+
+    fn tell_next_owner(&mut self, attempts: u8) {
+        let epoch = self.next_epoch();
+        if let Some(hand_over) = &mut self.hand_over {
+            hand_over.tell(epoch, attempts);
+        }
+    }
+}

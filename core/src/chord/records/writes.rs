@@ -1,0 +1,150 @@
+//! What an owner does with a write: to all holders, then acknowledge.
+
+use std::task::Poll;
+
+use super::{Asker, Context, Records};
+use crate::chord::ask::Settled;
+use crate::chord::op::{Replicate, Replicated};
+use crate::chord::record_message::RecordReply;
+use crate::chord::{Node, merging};
+use crate::protocol::{Condition, Network, Written};
+use crate::record::{Field, Record, Stamp};
+use crate::ring::{Arc, Id, Peer};
+
+/// A write on its way to the holders.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct OpenWrite {
+    pub(super) asker: Asker,
+    /// Of the write that was asked for; what replaced it since may be on its way in its place.
+    stamp: Stamp,
+    conditional: bool,
+    replicate: Replicate,
+}
+
+impl OpenWrite {
+    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
+        self.replicate.awaits(number)
+    }
+
+    pub(super) const fn key(&self) -> Id {
+        self.replicate.key
+    }
+}
+
+impl Records {
+    /// Whether this very write is on its way already; who asked last is then told.
+    pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
+        let same = |write: &&mut OpenWrite| write.stamp == stamp && write.replicate.is(key, name);
+        let open = self.writes.iter_mut().find(same);
+        open.map(|write| write.asker = asker).is_some()
+    }
+
+    /// Stores a write and brings it to the other holders.
+    pub(super) fn replicate<N: Network<Node>>(
+        &mut self,
+        asker: Asker,
+        stamp: Stamp,
+        (key, name, field): (Id, String, Field),
+        condition: Condition,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let me = ctx.me().id;
+        let merged = merging::merge(ctx.net, key, Record::of(&name, field.clone()));
+        debug_assert!(merged.beaten.is_empty(), "judged before");
+        let copies = usize::from(ctx.config.replicas) - 1;
+        let others = ctx.other_processes();
+        let Some(epoch) = self.serves(me, key) else {
+            return;
+        };
+        let hand_over = self.hand_over.as_ref();
+        let next_owner =
+            hand_over.filter(|hand_over| hand_over.is_bringing() && hand_over.arc.contains(key));
+        let next_owner = next_owner.map(|hand_over| hand_over.to);
+        let write = (key, name, field);
+        let attempts = ctx.config.attempts;
+        let replicate = Replicate::new(me, write, epoch, (others, copies), next_owner, attempts);
+        self.repair.dirty.insert(key);
+        self.writes.push(OpenWrite {
+            asker,
+            stamp,
+            conditional: condition != Condition::None,
+            replicate,
+        });
+        let at = self.writes.len() - 1;
+        self.arm_repair(ctx);
+        self.poll_write(at, None, ctx);
+    }
+
+    pub(super) fn poll_write<N: Network<Node>>(
+        &mut self,
+        at: usize,
+        settled: Option<(u32, Settled)>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let Poll::Ready(replicated) = self.writes[at].replicate.poll(&mut ask) else {
+            return;
+        };
+        let write = self.writes.swap_remove(at);
+        match replicated {
+            Replicated::Held {
+                holders,
+                next_owner_lacks,
+            } => {
+                if next_owner_lacks {
+                    // What is brought to it is not all any more: begin anew.
+                    self.hand_over.take_if(|hand_over| hand_over.is_bringing());
+                    self.try_again(ctx);
+                }
+                self.held(&write, holders, ctx);
+            }
+            Replicated::Beaten(stamp) => {
+                // A holder has something that this node lacks.
+                self.repair_soon(Some(write.replicate.key));
+                self.respond(write.asker, RecordReply::Beaten(stamp), ctx);
+            }
+            Replicated::Superseded(epoch) => {
+                self.heard_epoch(epoch);
+                self.serve_nothing(ctx);
+                self.unsettled = true;
+                self.fail_write(write.asker, ctx);
+            }
+        }
+    }
+
+    fn held<N: Network<Node>>(
+        &mut self,
+        write: &OpenWrite,
+        holders: Vec<Id>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let key = write.replicate.key;
+        let right: Vec<Id> = ctx.holders().iter().map(|holder| holder.id).collect();
+        let open = |other: &OpenWrite| other.replicate.key == key;
+        if right.iter().all(|holder| holders.contains(holder)) {
+            if !self.writes.iter().any(open) {
+                self.repair.dirty.remove(&key);
+            }
+        } else {
+            self.repair_soon(Some(key));
+        }
+        let written = Written {
+            stamp: write.stamp,
+            wanted: ctx.config.acks(),
+            majority: !write.conditional || self.repair.is_majority(&holders),
+            holders,
+        };
+        self.respond(write.asker, RecordReply::Written(written), ctx);
+    }
+
+    /// This node has let go of an arc: writes that are open there are tried again at the next.
+    pub(super) fn fail_writes_on<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+        let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut self.writes)
+            .into_iter()
+            .partition(|write| arc.contains(write.replicate.key));
+        self.writes = open;
+        for write in failed {
+            self.fail_write(write.asker, ctx);
+        }
+    }
+}
