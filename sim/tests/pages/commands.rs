@@ -60,6 +60,7 @@ fn of_cargo(arguments: &[&str]) -> Option<String> {
         Some("cuerda") => "",
         Some("cuerda-core") => "core/",
         Some("cuerda-sim") => "sim/",
+        Some("cuerda-text") => "text/",
         Some(other) => return Some(format!("there is no package {other}")),
     };
     match arguments.first().copied() {
@@ -71,7 +72,7 @@ fn of_cargo(arguments: &[&str]) -> Option<String> {
     }
     // Without a package, a test may be in any.
     let folders = match package {
-        None => vec!["", "sim/", "core/"],
+        None => vec!["", "sim/", "core/", "text/"],
         Some(_) => vec![folder],
     };
     let target = after(&["--test"]);
