@@ -18,12 +18,12 @@ use tokio::time::Instant;
 use super::driver::StartError;
 use super::frame::{Frame, Known, Opening, Registered, Registration};
 use super::handshake::{Door, Refused};
+use super::hosted::Hosted;
 use super::limits;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
 use super::tls::Tls;
 use cuerda_core::Hint as _;
-use cuerda_core::chord::VERSIONS;
 use cuerda_core::ring::{Id, Peer};
 
 /// A bootstrap node that listens and is about to run.
@@ -56,7 +56,10 @@ impl<S: Sockets> Bootstrap<S> {
     ///
     /// # Errors
     /// If the address can't be listened on, or the settings don't fit.
-    pub async fn bind(sockets: S, settings: Settings) -> Result<Bootstrap<S>, StartError> {
+    pub async fn bind<P: Hosted>(
+        sockets: S,
+        settings: Settings<P>,
+    ) -> Result<Bootstrap<S>, StartError> {
         let tls = match &settings.security {
             Security::None => None,
             Security::Tls(provider) => Some(Tls::new(&settings.identity, provider)?),
@@ -65,8 +68,8 @@ impl<S: Sockets> Bootstrap<S> {
         let (listener, address) =
             listening.map_err(|error| StartError::Listen(settings.listen, error))?;
         let opening = Opening {
-            protocol: VERSIONS,
-            cluster: Id::of_key(settings.node.cluster.as_bytes()),
+            protocol: P::VERSIONS,
+            cluster: Id::of_key(P::basics(&settings.node).cluster.as_bytes()),
             public_key: settings.identity.public_key(),
             address: settings.advertise.unwrap_or(address).into(),
             nodes: 0,
@@ -211,11 +214,12 @@ impl Table {
 mod tests {
     use super::*;
     use crate::host::Identity;
+    use cuerda_core::chord::{Node, Protocol as _};
 
     fn opening(seed: u8) -> Opening {
         let address = format!("127.0.0.{seed}:4000");
         Opening {
-            protocol: VERSIONS,
+            protocol: Node::VERSIONS,
             cluster: Id::ZERO,
             public_key: Identity::from_seed([seed; 32]).public_key(),
             address: address.parse::<SocketAddr>().unwrap().into(),

@@ -14,11 +14,11 @@ use tokio_rustls::TlsStream;
 use tokio_util::either::Either;
 
 use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
-use super::frame::{Frame, FrameError, Opening};
+use super::frame::{Frame, FrameError, Opening, Unread};
 use super::sockets::Sockets;
 use super::tls::Tls;
 use cuerda_core::Hint;
-use cuerda_core::chord::VersionsApart;
+use cuerda_core::protocol::VersionsApart;
 
 /// The bytes of a connection, secured or not.
 pub(super) type Channel<S> = Either<TlsStream<S>, S>;
@@ -109,17 +109,20 @@ impl Refused {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
     /// Sends a frame that is no letter: what a process and a bootstrap node say to each other.
-    pub(super) async fn send(&mut self, frame: &Frame) -> Result<(), Refused> {
+    pub(super) async fn send(&mut self, frame: &Frame<Unread>) -> Result<(), Refused> {
         send(&mut self.channel, frame).await
     }
 
     /// The next frame; `None` once the other end has closed the connection.
-    pub(super) async fn receive(&mut self) -> Result<Option<Frame>, Refused> {
+    pub(super) async fn receive(&mut self) -> Result<Option<Frame<Unread>>, Refused> {
         receive(&mut self.channel, &mut self.rest).await
     }
 }
 
-async fn send<T: AsyncWrite + Unpin>(channel: &mut T, frame: &Frame) -> Result<(), Refused> {
+async fn send<T: AsyncWrite + Unpin>(
+    channel: &mut T,
+    frame: &Frame<Unread>,
+) -> Result<(), Refused> {
     let mut buffer = BytesMut::new();
     frame.encode(&mut buffer);
     let sent = async {
@@ -132,9 +135,9 @@ async fn send<T: AsyncWrite + Unpin>(channel: &mut T, frame: &Frame) -> Result<(
 async fn receive<T: AsyncRead + Unpin>(
     channel: &mut T,
     rest: &mut BytesMut,
-) -> Result<Option<Frame>, Refused> {
+) -> Result<Option<Frame<Unread>>, Refused> {
     loop {
-        if let Some(frame) = Frame::decode(rest)? {
+        if let Some(frame) = Frame::decode_unread(rest)? {
             return Ok(Some(frame));
         }
         let read = channel.read_buf(rest).await;

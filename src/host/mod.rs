@@ -30,6 +30,7 @@
 
 mod admission;
 mod bootstrap;
+mod chord;
 mod connection;
 mod counters;
 mod data;
@@ -44,6 +45,7 @@ mod handle;
 mod handshake;
 mod hex;
 mod hooks;
+mod hosted;
 mod identity;
 pub mod limits;
 mod links;
@@ -73,6 +75,7 @@ pub use frame::{
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
+pub use hosted::{Basics, Hosted};
 pub use identity::{Identity, IdentityError};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};

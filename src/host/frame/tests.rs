@@ -175,7 +175,7 @@ proptest! {
         let whole = bytes_of(&frame);
         let mut part = BytesMut::from(&whole[..at.index(whole.len())]);
         let before = part.clone();
-        prop_assert_eq!(Frame::decode(&mut part), Ok(None));
+        prop_assert_eq!(Frame::<Message>::decode(&mut part), Ok(None));
         prop_assert_eq!(part, before, "nothing is taken out");
     }
 }
@@ -185,13 +185,14 @@ fn nothing_is_reserved_for_what_a_length_promises() {
     for length in [limits::FRAME as u32 + 1, 1 << 20, u32::MAX] {
         let mut buffer = BytesMut::with_capacity(16);
         buffer.put_u32(length);
-        assert_eq!(Frame::decode(&mut buffer), Err(FrameError::TooLong(length)));
+        let refused = Frame::<Message>::decode(&mut buffer);
+        assert_eq!(refused, Err(FrameError::TooLong(length)));
         assert!(buffer.capacity() <= 16);
     }
     // The longest that is allowed is waited for, and costs nothing until it comes.
     let mut buffer = BytesMut::with_capacity(16);
     buffer.put_u32(limits::FRAME as u32);
-    assert_eq!(Frame::decode(&mut buffer), Ok(None));
+    assert_eq!(Frame::<Message>::decode(&mut buffer), Ok(None));
     assert!(buffer.capacity() <= 16);
 }
 
@@ -213,7 +214,7 @@ fn a_list_longer_than_its_frame_is_refused() {
     buffer.put_slice(&[0xff, 0xff, 0xff, 0xff, 0x7f]);
     let length = buffer.len() as u32 - 4;
     buffer[..4].copy_from_slice(&length.to_be_bytes());
-    let refused = Frame::decode(&mut buffer);
+    let refused = Frame::<Message>::decode(&mut buffer);
     assert!(
         matches!(refused, Err(FrameError::Unreadable(_))),
         "{refused:?}"
@@ -230,14 +231,14 @@ fn what_is_longer_than_a_frame_may_be_is_not_written() {
         member: true,
     };
     let mut buffer = BytesMut::from(&b"before"[..]);
-    let frame = Frame::Known(Known {
+    let frame = Frame::<Message>::Known(Known {
         nodes: vec![one; limits::FRAME / 39 + 1],
         complete: true,
     });
     assert!(!frame.encode(&mut buffer));
     assert_eq!(&buffer[..], b"before");
     // One peer less fits.
-    let frame = Frame::Known(Known {
+    let frame = Frame::<Message>::Known(Known {
         nodes: vec![one; limits::FRAME / 39 - 1],
         complete: true,
     });
@@ -314,4 +315,23 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
         line
     });
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+proptest! {
+    /// Whoever is not yet introduced reads all but what letters say.
+    #[test]
+    fn before_the_openings_letters_are_recognized_and_not_read(frame in any_frame()) {
+        let mut bytes = bytes_of(&frame);
+        let unread = Frame::decode_unread(&mut bytes).unwrap().unwrap();
+        prop_assert!(bytes.is_empty());
+        match (unread, frame) {
+            (Frame::Letter(read), Frame::Letter(letter)) => {
+                prop_assert_eq!((read.from, read.to), (letter.from, letter.to));
+            }
+            (Frame::Opening(read), Frame::Opening(opening)) => prop_assert_eq!(read, opening),
+            (Frame::Register(read), Frame::Register(register)) => prop_assert_eq!(read, register),
+            (Frame::Known(read), Frame::Known(known)) => prop_assert_eq!(read, known),
+            (read, frame) => panic!("{read:?} of {frame:?}"),
+        }
+    }
 }
