@@ -3,6 +3,8 @@
 //! It takes no part in the ring and stores nothing on disk. Nodes register with it and go on
 //! doing so; whoever has not for a while is forgotten. A ring outlives its bootstrap node:
 //! nobody but newcomers asks it anything.
+//!
+//! It is of one cluster and one protocol, as a member is: whom it names, a newcomer can join.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ use super::frame::{Frame, Known, Opening, Registered, Registration};
 use super::handshake::{Door, Refused};
 use super::hosted::Hosted;
 use super::limits;
+use super::protocol_name::ProtocolName;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
 use super::tls::Tls;
@@ -52,7 +55,8 @@ struct Table {
 
 impl<S: Sockets> Bootstrap<S> {
     /// Listens. Of the settings, those about the nodes themselves don't matter, but for the
-    /// cluster's name.
+    /// cluster's name. It serves nodes of one protocol, that of the settings, and refuses others as
+    /// their members would.
     ///
     /// # Errors
     /// If the address can't be listened on, or the settings don't fit.
@@ -75,6 +79,7 @@ impl<S: Sockets> Bootstrap<S> {
             nodes: 0,
             incarnation: settings.incarnation,
             proof: None,
+            name: ProtocolName::of::<P>()?,
         };
         let table = Table {
             since: Instant::now(),
@@ -226,6 +231,7 @@ mod tests {
             nodes: 1,
             incarnation: 1,
             proof: None,
+            name: ProtocolName::default(),
         }
     }
 

@@ -16,6 +16,11 @@
 //!   A ── Letter ──▶ B      a message from one of my nodes to one of yours
 //!   A ◀─ Letter ─── B
 //! ```
+//!
+//! An opening never changes its form, for processes of all releases must read it. The first
+//! release spoke one protocol and did not name it. So the [name](ProtocolName) of any other stands
+//! behind the postcard of the opening, in the same frame: the first release refuses such an
+//! opening as one that it can't read, and an opening without a name is of `chord`.
 
 use std::borrow::Cow;
 
@@ -24,6 +29,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::limits;
+use super::protocol_name::ProtocolName;
 use cuerda_core::Hint;
 use cuerda_core::chord::Message;
 use cuerda_core::protocol::Versions;
@@ -87,6 +93,9 @@ pub struct Opening {
     pub incarnation: u32,
     /// Where the cluster has a secret: the proof of knowing it, bound to this connection.
     pub proof: Option<[u8; 32]>,
+    /// Which protocol its nodes speak.
+    #[serde(skip)]
+    pub name: ProtocolName,
 }
 
 impl Opening {
@@ -157,7 +166,12 @@ impl<M: Serialize> Frame<M> {
         let start = buffer.len();
         buffer.put_u32(0);
         buffer.put_u8(FRAME_VERSION);
-        let written = postcard::to_io(self, buffer.writer()).is_ok();
+        let mut written = postcard::to_io(self, (&mut *buffer).writer()).is_ok();
+        if let Frame::Opening(Opening { name, .. }) = self
+            && !name.is_first()
+        {
+            written &= postcard::to_io(name, (&mut *buffer).writer()).is_ok();
+        }
         let length = buffer.len() - start - 4;
         if !written || length > limits::FRAME {
             buffer.truncate(start);
@@ -203,7 +217,17 @@ impl<M: DeserializeOwned> Frame<M> {
             return Err(FrameError::Version(version));
         }
         let read = postcard::take_from_bytes(body).map_err(FrameError::Unreadable)?;
-        let (frame, rest) = read;
+        let (mut frame, mut rest) = read;
+        if let Frame::Opening(opening) = &mut frame
+            && !rest.is_empty()
+        {
+            let read = postcard::take_from_bytes(rest).map_err(FrameError::Unreadable)?;
+            (opening.name, rest) = read;
+            // It is written in one way only.
+            if opening.name.is_first() {
+                return Err(FrameError::Unreadable(BAD));
+            }
+        }
         Ok(Some((frame, rest.is_empty())))
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::either::Either;
 
 use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
 use super::frame::{Frame, FrameError, Opening, Unread};
+use super::protocol_name::ProtocolName;
 use super::sockets::Sockets;
 use super::tls::Tls;
 use cuerda_core::Hint;
@@ -51,6 +52,11 @@ pub(super) enum Refused {
     Unopened,
     #[error("it claims another public key than it proved")]
     AnotherKey,
+    #[error("it speaks the protocol `{theirs}` and this node `{ours}`")]
+    Protocol {
+        theirs: ProtocolName,
+        ours: ProtocolName,
+    },
     #[error("{0}")]
     Version(#[from] VersionsApart),
     #[error("it belongs to another cluster")]
@@ -66,6 +72,7 @@ impl Hint for Refused {
             Refused::Mute => {
                 "perhaps it does not admit this node's key or secret: its log says why"
             }
+            Refused::Protocol { .. } => "check the address, or run the same program at both ends",
             Refused::Cluster => "check the cluster's name on both",
             Refused::Frame(error) => return error.hint(),
             Refused::Version(error) => return error.hint(),
@@ -262,6 +269,12 @@ impl Door {
         proved: Option<([u8; 32], Binding)>,
         role: Role,
     ) -> Result<Admitted, Refused> {
+        if theirs.name != self.opening.name {
+            return Err(Refused::Protocol {
+                theirs: theirs.name.clone(),
+                ours: self.opening.name.clone(),
+            });
+        }
         self.opening.protocol.common(theirs.protocol)?;
         if theirs.cluster != self.opening.cluster {
             return Err(Refused::Cluster);
@@ -275,3 +288,6 @@ impl Door {
         Ok(admission.check(&binding, role, theirs.proof.as_ref())?)
     }
 }
+
+#[cfg(test)]
+mod tests;

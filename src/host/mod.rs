@@ -51,6 +51,7 @@ pub mod limits;
 mod links;
 mod milliseconds;
 mod port;
+mod protocol_name;
 mod restore;
 mod seeds;
 mod settings;
@@ -77,6 +78,7 @@ pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
 pub use hosted::{Basics, Hosted};
 pub use identity::{Identity, IdentityError};
+pub use protocol_name::{ProtocolName, UnfitName};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use status::{

@@ -24,6 +24,7 @@ use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Links;
 use crate::host::port::Outbox;
+use crate::host::protocol_name::{ProtocolName, UnfitName};
 use crate::host::seeds::Seeker;
 use crate::host::settings::{Begin, Security, Settings};
 use crate::host::sockets::Sockets;
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The settings of nodes of another protocol than Chord don't fit.
     #[error("{0}")]
     Unfit(String),
+    /// Other processes would not read what the protocol is called.
+    #[error(transparent)]
+    Name(#[from] UnfitName),
     /// The key can't be used for TLS.
     #[error("the key can't be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -78,6 +82,7 @@ impl Hint for StartError {
             }
             StartError::Config(error) => return error.hint(),
             StartError::Store(error) => return error.hint(),
+            StartError::Name(error) => return error.hint(),
             StartError::VirtualNodes(_) | StartError::Unfit(_) | StartError::Tls(_) => return None,
         }))
     }
@@ -98,6 +103,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
         P::validate(&settings.node, settings.virtual_nodes)?;
         let basics = P::basics(&settings.node);
+        let name = ProtocolName::of::<P>()?;
         let tls = match &settings.security {
             Security::None => None,
             Security::Tls(provider) => Some(Tls::new(&settings.identity, provider)?),
@@ -120,6 +126,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             nodes: settings.virtual_nodes,
             incarnation: settings.incarnation,
             proof: None,
+            name,
         };
         let nodes: Vec<P> = match &settings.begin {
             Begin::Resume(nodes) => nodes.clone(),

@@ -94,6 +94,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     fn refused(&self, from: SocketAddr, error: &Refused) {
         match error {
             Refused::Admission(_)
+            | Refused::Protocol { .. }
             | Refused::Version(_)
             | Refused::Cluster
             | Refused::AnotherKey => {

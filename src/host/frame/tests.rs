@@ -18,13 +18,29 @@ fn any_versions() -> impl Strategy<Value = Versions> {
     any::<(u16, u16)>().prop_map(|(newest, oldest)| Versions { newest, oldest })
 }
 
+/// That of the first release half of the time.
+fn any_name() -> impl Strategy<Value = ProtocolName> {
+    let other = prop::collection::vec(b'!'..=b'~', 1..=ProtocolName::LONGEST);
+    let other = other.prop_map(|name| named(&String::from_utf8(name).unwrap()));
+    prop_oneof![Just(ProtocolName::default()), other]
+}
+
+fn named(name: &str) -> ProtocolName {
+    ProtocolName::try_from(name.to_owned()).unwrap()
+}
+
 fn any_frame() -> impl Strategy<Value = Frame> {
     let opening = (
         (any_versions(), any::<u64>(), any::<[u8; 32]>(), any_peer()),
-        (any::<u8>(), any::<u32>(), any::<Option<[u8; 32]>>()),
+        (
+            any::<u8>(),
+            any::<u32>(),
+            any::<Option<[u8; 32]>>(),
+            any_name(),
+        ),
     )
         .prop_map(
-            |((protocol, cluster, public_key, at), (nodes, incarnation, proof))| {
+            |((protocol, cluster, public_key, at), (nodes, incarnation, proof, name))| {
                 let cluster = Id::from_high(cluster);
                 Frame::Opening(Opening {
                     protocol,
@@ -34,6 +50,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
                     nodes,
                     incarnation,
                     proof,
+                    name,
                 })
             },
         );
@@ -257,6 +274,7 @@ fn no_process_hosts_more_nodes_than_allowed_whatever_it_says() {
         nodes: 255,
         incarnation: 1,
         proof: None,
+        name: ProtocolName::default(),
     };
     assert_eq!(opening.ids().len(), usize::from(limits::VIRTUAL_NODES));
     opening.nodes = 0;
@@ -282,6 +300,7 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
             nodes: 3,
             incarnation: 300,
             proof,
+            name: ProtocolName::default(),
         })
     };
     let frames = [
@@ -315,6 +334,75 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
         line
     });
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// An opening by a process whose protocol has this name.
+fn opening_of(name: ProtocolName) -> Frame {
+    Frame::Opening(Opening {
+        protocol: VERSIONS,
+        cluster: Id::ZERO,
+        public_key: [7; 32],
+        address: SocketAddr::from(([10, 0, 0, 1], 1)).into(),
+        nodes: 1,
+        incarnation: 1,
+        proof: None,
+        name,
+    })
+}
+
+/// A frame with this behind what stands in it.
+fn extended(mut frame: BytesMut, more: &[u8]) -> BytesMut {
+    frame.put_slice(more);
+    let length = frame.len() as u32 - 4;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+#[test]
+fn a_name_stands_behind_an_opening_and_chord_needs_none() {
+    let first = bytes_of(&opening_of(ProtocolName::default()));
+    let mesh = opening_of(named("mesh"));
+    let mut bytes = bytes_of(&mesh);
+    assert_eq!(bytes, extended(first.clone(), b"\x04mesh"));
+    assert_eq!(Frame::decode(&mut bytes), Ok(Some(mesh)));
+    // The first release reads what it knows of, and takes no frame with something behind that.
+    let body = &bytes_of(&opening_of(named("mesh")))[5..];
+    let (read, rest) = postcard::take_from_bytes::<Frame>(body).unwrap();
+    assert_eq!(read, opening_of(ProtocolName::default()));
+    assert_eq!(rest, b"\x04mesh");
+}
+
+#[test]
+fn what_is_no_name_behind_an_opening_is_refused() {
+    let first = bytes_of(&opening_of(ProtocolName::default()));
+    let long = [&[33][..], &[b'x'; 33]].concat();
+    let rests: [&[u8]; 7] = [
+        b"\x00",
+        b"\x05mesh",
+        b"\x04meshy",
+        b"\x05chord",
+        b"\x04me\nh",
+        b"\x02\xff\xfe",
+        &long,
+    ];
+    for rest in rests {
+        let mut bytes = extended(first.clone(), rest);
+        let refused = Frame::<Message>::decode(&mut bytes);
+        assert!(
+            matches!(refused, Err(FrameError::Unreadable(_))),
+            "{refused:?}"
+        );
+    }
+    // Behind nothing else may anything stand.
+    let known = Frame::<Message>::Known(Known {
+        nodes: Vec::new(),
+        complete: true,
+    });
+    let mut bytes = extended(bytes_of(&known), b"\x04mesh");
+    assert_eq!(
+        Frame::<Message>::decode(&mut bytes),
+        Err(FrameError::Unreadable(BAD))
+    );
 }
 
 proptest! {

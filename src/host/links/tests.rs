@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use proptest::prelude::*;
 
 use super::*;
+use crate::host::ProtocolName;
 use cuerda_core::chord::{Message, VERSIONS};
 
 const MINE: [u8; 32] = [5; 32];
@@ -24,6 +25,7 @@ fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link<Mess
         nodes,
         incarnation,
         proof: None,
+        name: ProtocolName::default(),
     };
     let (frames, _) = mpsc::channel(1);
     let dialled = dialled.map(address);

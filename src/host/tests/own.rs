@@ -148,7 +148,7 @@ async fn two_hosts_of_an_own_protocol_talk_with_each_other() {
 }
 
 #[tokio::test]
-async fn a_bootstrap_node_serves_it_too() {
+async fn a_bootstrap_node_serves_one_protocol() {
     logs();
     let bootstrap = Bootstrap::bind(Tcp, pinging(200, Begin::Wait));
     let bootstrap = bootstrap.await.unwrap();
@@ -165,5 +165,73 @@ async fn a_bootstrap_node_serves_it_too() {
         are_members(&handles[0]).await && are_members(&handles[1]).await
     })
     .await;
+    let chord = start(settings(3, Begin::Join(at))).await.0;
+    assert_eq!(waits_for(&chord).await, SPEAKS_PING);
     serving.abort();
+}
+
+const SPEAKS_PING: &str = "waiting for a member to answer: ADDRESS: it speaks the protocol `ping` \
+                           and this node `chord`; check the address, or run the same program at \
+                           both ends";
+
+/// What a host says that it waits for, addresses left out.
+async fn waits_for<P: crate::host::Hosted>(handle: &Handle<P>) -> String {
+    let words = async || handle.status().await.unwrap().waiting_for;
+    until("it says what it waits for", async || {
+        words().await.is_some()
+    })
+    .await;
+    let words = words().await.unwrap();
+    let words = words.split(' ').map(|word| {
+        let address = word.trim_end_matches(':').parse::<SocketAddr>();
+        address.map_or(word, |_| "ADDRESS:")
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn hosts_of_different_protocols_refuse_each_other_and_say_why() {
+    for security in [Security::tls(), Security::None] {
+        let chord_settings = |seed, begin| Settings {
+            security: security.clone(),
+            ..settings(seed, begin)
+        };
+        let ping_settings = |seed, begin| Settings {
+            security: security.clone(),
+            ..pinging(seed, begin)
+        };
+        let (chord, chord_at) = start(chord_settings(1, Begin::Found)).await;
+        let bound = Host::bind(Tcp, NoHooks, ping_settings(2, Begin::Found)).await;
+        let (host, ping) = bound.unwrap();
+        let ping_at = host.address().to_string();
+        tokio::spawn(host.run());
+        // Each is dialled by one of the other kind.
+        let dialler = start(chord_settings(3, Begin::Join(vec![ping_at]))).await.0;
+        assert_eq!(waits_for(&dialler).await, SPEAKS_PING);
+        let begin = Begin::Join(vec![chord_at]);
+        let bound = Host::bind(Tcp, NoHooks, ping_settings(4, begin)).await;
+        let (host, dialler) = bound.unwrap();
+        tokio::spawn(host.run());
+        let swapped = SPEAKS_PING
+            .replace("`ping`", "`swap`")
+            .replace("`chord`", "`ping`")
+            .replace("`swap`", "`chord`");
+        assert_eq!(waits_for(&dialler).await, swapped);
+        // Those dialled count and log it as they do when a cluster's name differs.
+        until("both have refused", async || {
+            let refused = |counters: &crate::host::Counters| {
+                let all = counters.all();
+                let found = all.iter().find(|(name, ..)| *name == "connections_refused");
+                found.expect("it is counted").2
+            };
+            refused(chord.counters()) >= 1 && refused(ping.counters()) >= 1
+        })
+        .await;
+        for status in [
+            chord.status().await.unwrap().connections,
+            ping.status().await.unwrap().connections,
+        ] {
+            assert_eq!(status, 0);
+        }
+    }
 }
