@@ -16,6 +16,9 @@
 //!                 └ seeds.rs    whom to join;  bootstrap.rs  who knows whom to join
 //! ```
 //!
+//! A host runs nodes of any protocol that is [`Hosted`]; `chord.rs` alone knows Chord's, together
+//! with what only a ring has: walks round it, imports and the stream of events.
+//!
 //! The same driver runs on the operating system's sockets and on a simulator's, which is why it
 //! takes its [`Sockets`], its randomness and its wall clock from outside, and knows time only by
 //! tokio's clock. It never blocks, and nothing in it is unbounded: see [`limits`].
