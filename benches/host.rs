@@ -109,7 +109,7 @@ fn frames(criterion: &mut Criterion) {
     criterion.bench_function("host/frame of eight successors/there and back", |bencher| {
         bencher.iter(|| {
             black_box(&frame).encode(&mut buffer);
-            Frame::decode(&mut buffer).expect("it was encoded")
+            Frame::<Message>::decode(&mut buffer).expect("it was encoded")
         });
     });
 }

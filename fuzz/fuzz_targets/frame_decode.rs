@@ -4,13 +4,14 @@
 
 use bytes::BytesMut;
 use cuerda::host::{Frame, limits};
+use cuerda::node::Message;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut buffer = BytesMut::from(bytes);
     loop {
         let before = buffer.len();
-        match Frame::decode(&mut buffer) {
+        match Frame::<Message>::decode(&mut buffer) {
             Ok(Some(frame)) => {
                 assert!(buffer.len() + 6 <= before);
                 let mut again = BytesMut::new();

@@ -8,6 +8,7 @@ use cuerda::host::events::Reporter;
 use cuerda::host::{Ended, Handle, Host, Settings, StartError, Tcp};
 use cuerda::http::Server;
 use cuerda::http::control::{self, Control, Reload};
+use cuerda::node::Node;
 use cuerda::ring::Id;
 use cuerda::store::StoreError;
 use tokio::sync::{oneshot, watch};
@@ -134,7 +135,7 @@ async fn host(
     settings: Settings,
     may_move: bool,
     reporter: Reporter,
-) -> Result<(Host<Tcp, Reporter>, Handle), Failure> {
+) -> Result<(Host<Node, Tcp, Reporter>, Handle), Failure> {
     let listen = settings.listen;
     let mut bound = Host::bind(Tcp, reporter.clone(), settings.clone()).await;
     if may_move && matches!(bound, Err(StartError::Listen(..))) {

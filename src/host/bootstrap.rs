@@ -3,6 +3,8 @@
 //! It takes no part in the ring and stores nothing on disk. Nodes register with it and go on
 //! doing so; whoever has not for a while is forgotten. A ring outlives its bootstrap node:
 //! nobody but newcomers asks it anything.
+//!
+//! It is of one cluster and one protocol, as a member is: whom it names, a newcomer can join.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -18,12 +20,13 @@ use tokio::time::Instant;
 use super::driver::StartError;
 use super::frame::{Frame, Known, Opening, Registered, Registration};
 use super::handshake::{Door, Refused};
+use super::hosted::Hosted;
 use super::limits;
+use super::protocol_name::ProtocolName;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
 use super::tls::Tls;
 use cuerda_core::Hint as _;
-use cuerda_core::chord::VERSIONS;
 use cuerda_core::ring::{Id, Peer};
 
 /// A bootstrap node that listens and is about to run.
@@ -52,11 +55,15 @@ struct Table {
 
 impl<S: Sockets> Bootstrap<S> {
     /// Listens. Of the settings, those about the nodes themselves don't matter, but for the
-    /// cluster's name.
+    /// cluster's name. It serves nodes of one protocol, that of the settings, and refuses others as
+    /// their members would.
     ///
     /// # Errors
     /// If the address can't be listened on, or the settings don't fit.
-    pub async fn bind(sockets: S, settings: Settings) -> Result<Bootstrap<S>, StartError> {
+    pub async fn bind<P: Hosted>(
+        sockets: S,
+        settings: Settings<P>,
+    ) -> Result<Bootstrap<S>, StartError> {
         let tls = match &settings.security {
             Security::None => None,
             Security::Tls(provider) => Some(Tls::new(&settings.identity, provider)?),
@@ -65,13 +72,14 @@ impl<S: Sockets> Bootstrap<S> {
         let (listener, address) =
             listening.map_err(|error| StartError::Listen(settings.listen, error))?;
         let opening = Opening {
-            protocol: VERSIONS,
-            cluster: Id::of_key(settings.node.cluster.as_bytes()),
+            protocol: P::VERSIONS,
+            cluster: Id::of_key(P::basics(&settings.node).cluster.as_bytes()),
             public_key: settings.identity.public_key(),
             address: settings.advertise.unwrap_or(address).into(),
             nodes: 0,
             incarnation: settings.incarnation,
             proof: None,
+            name: ProtocolName::of::<P>()?,
         };
         let table = Table {
             since: Instant::now(),
@@ -211,17 +219,19 @@ impl Table {
 mod tests {
     use super::*;
     use crate::host::Identity;
+    use cuerda_core::chord::{Node, Protocol as _};
 
     fn opening(seed: u8) -> Opening {
         let address = format!("127.0.0.{seed}:4000");
         Opening {
-            protocol: VERSIONS,
+            protocol: Node::VERSIONS,
             cluster: Id::ZERO,
             public_key: Identity::from_seed([seed; 32]).public_key(),
             address: address.parse::<SocketAddr>().unwrap().into(),
             nodes: 1,
             incarnation: 1,
             proof: None,
+            name: ProtocolName::default(),
         }
     }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::BytesMut;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -17,15 +19,16 @@ use super::counters::Counters;
 use super::frame::{Frame, Letter};
 use super::limits;
 use cuerda_core::Hint as _;
+use cuerda_core::protocol::Wire;
 
 /// The least room to read into.
 const READ: usize = 4096;
 
 /// Where letters that come in go, with the number of the connection they came by.
 #[derive(Clone, Debug)]
-pub(super) struct Inbox {
+pub(super) struct Inbox<M> {
     pub(super) serial: u64,
-    pub(super) letters: mpsc::Sender<(u64, Letter)>,
+    pub(super) letters: mpsc::Sender<(u64, Letter<M>)>,
 }
 
 /// One connection's buffers and halves.
@@ -43,13 +46,16 @@ struct Connection<T> {
 
 /// Carries frames until the connection ends. Dropping the sender of `frames` closes it, after
 /// what is in it has been written.
-pub(super) async fn carry<T: AsyncRead + AsyncWrite>(
+pub(super) async fn carry<T, M>(
     channel: T,
     rest: BytesMut,
-    mut frames: mpsc::Receiver<Frame>,
-    inbox: Inbox,
+    mut frames: mpsc::Receiver<Frame<M>>,
+    inbox: Inbox<M>,
     counters: Arc<Counters>,
-) {
+) where
+    T: AsyncRead + AsyncWrite,
+    M: Wire + Serialize + DeserializeOwned,
+{
     let (reader, writer) = tokio::io::split(channel);
     let mut connection = Connection {
         reader,
@@ -175,7 +181,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
     }
 
     /// Gives the letters that have come in to the driver. False if the connection has ended.
-    async fn pass_on(&mut self, inbox: &Inbox) -> bool {
+    async fn pass_on<M: Wire + DeserializeOwned>(&mut self, inbox: &Inbox<M>) -> bool {
         loop {
             match Frame::decode(&mut self.incoming) {
                 Ok(None) => return true,

@@ -30,21 +30,21 @@ use super::limits;
 use super::settings::Storage;
 use super::shelf::Shelf;
 use crate::host::sqlite::{Database, StoreError};
-use cuerda_core::chord::{Event, Message};
+use cuerda_core::protocol::{Event, Protocol, Wire as _};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::{Batch, MemoryStore, Store as _};
 
 /// Something a node said that depends on its store.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    Message(Peer, Message),
-    Event(Event),
+pub(super) enum Said<P: Protocol> {
+    Message(Peer, P::Message),
+    Event(Event<P::Told>),
 }
 
 /// The stores, by node, and what is on its way from them to the disk.
 #[derive(Debug)]
-pub(super) struct Disk {
-    places: Vec<Place>,
+pub(super) struct Disk<P: Protocol> {
+    places: Vec<Place<P>>,
     file: Option<Writer>,
     failure: Option<StoreError>,
     /// Something has been committed, or could not be, since the driver looked last.
@@ -55,7 +55,7 @@ pub(super) struct Disk {
 
 /// A node's store.
 #[derive(Debug)]
-struct Place {
+struct Place<P: Protocol> {
     id: Id,
     shelf: Shelf,
     /// The number of the last batch that was sealed, and of the last that is on the disk.
@@ -64,7 +64,7 @@ struct Place {
     /// Batches that a harness holds back, in their order.
     held: VecDeque<Held>,
     /// With the number of the batch that each waits for.
-    kept: VecDeque<(u64, Said)>,
+    kept: VecDeque<(u64, Said<P>)>,
 }
 
 /// A batch, and until when it is held back.
@@ -92,9 +92,9 @@ struct Writer {
 /// A transaction that has ended: with the nodes and numbers of its batches.
 type Written = (Database, Vec<(usize, u64)>, Result<(), StoreError>);
 
-impl Disk {
+impl<P: Protocol> Disk<P> {
     /// Opens the stores of these nodes, as they were left.
-    pub(super) fn open(storage: &Storage, ids: &[Id]) -> Result<Disk, StoreError> {
+    pub(super) fn open(storage: &Storage, ids: &[Id]) -> Result<Disk<P>, StoreError> {
         let mut file = None;
         let shelves: Vec<Shelf> = match storage {
             Storage::Memory => ids
@@ -215,7 +215,7 @@ impl Disk {
 
     /// Whether anything is on its way.
     pub(super) fn is_busy(&self) -> bool {
-        self.places.iter().any(Place::is_busy)
+        self.places.iter().any(Place::<P>::is_busy)
     }
 
     /// Ends when something has reached the disk, or could not. May be dropped before.
@@ -271,9 +271,9 @@ impl Disk {
 
     /// Whether a request of a node is among what is kept: nobody can have answered it.
     pub(super) fn keeps_request(&self, node: u8, number: u32) -> bool {
-        let is_it = |(_, said): &(u64, Said)| match said {
-            Said::Message(_, Message::Request { id, .. }) => id.number == number,
-            _ => false,
+        let is_it = |(_, said): &(u64, Said<P>)| match said {
+            Said::Message(_, message) => message.asks().is_some_and(|id| id.number == number),
+            Said::Event(_) => false,
         };
         self.places[usize::from(node)].kept.iter().any(is_it)
     }
@@ -281,7 +281,7 @@ impl Disk {
     /// Keeps what a node said until all of its batches up to now are on the disk. False if it was
     /// a message and there is no room for more.
     #[must_use]
-    pub(super) fn keep(&mut self, node: u8, said: Said) -> bool {
+    pub(super) fn keep(&mut self, node: u8, said: Said<P>) -> bool {
         let place = &mut self.places[usize::from(node)];
         // Events are answers to clients, whose number is bounded, and no answer may be lost.
         if matches!(said, Said::Message(..)) && place.kept.len() >= limits::KEPT {
@@ -292,7 +292,7 @@ impl Disk {
     }
 
     /// Takes out what need not be kept any longer, by node.
-    pub(super) fn released(&mut self) -> Vec<(u8, Said)> {
+    pub(super) fn released(&mut self) -> Vec<(u8, Said<P>)> {
         let mut released = Vec::new();
         for (node, place) in self.places.iter_mut().enumerate() {
             while place.is_releasing()
@@ -320,7 +320,7 @@ impl Disk {
     }
 }
 
-impl Place {
+impl<P: Protocol> Place<P> {
     fn is_busy(&self) -> bool {
         self.committed < self.sealed
     }

@@ -11,6 +11,7 @@ mod doors;
 mod letters;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use super::frame::Letter;
 use super::handle::{Call, Handle};
 use super::handshake::{Door, Proven, Refused};
 use super::hooks::Hooks;
+use super::hosted::{Basics, Hosted};
 use super::limits;
 use super::links::Links;
 use super::port::{Outbox, Port};
@@ -38,7 +40,7 @@ use super::trace::Traces;
 use crate::host::sqlite::StoreError;
 use clients::Clients;
 use cuerda_core::Hint as _;
-use cuerda_core::chord::{Event, Input, Message, Node, Protocol as _, Standing, Timer};
+use cuerda_core::protocol::{Event, Input};
 use cuerda_core::ring::{Address, Id};
 
 pub use begin::StartError;
@@ -54,27 +56,28 @@ const SWEEP: Duration = Duration::from_secs(1);
 ///
 /// Dropped while it runs, it is as if the process had been killed.
 #[derive(Debug)]
-pub struct Host<S: Sockets, H: Hooks> {
+pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     sockets: S,
     hooks: H,
-    settings: Settings,
+    settings: Settings<P>,
+    basics: Basics,
     listener: S::Listener,
     door: Door,
     address: SocketAddr,
-    nodes: Vec<Node>,
-    disk: Disk,
-    links: Links,
-    timers: Timers,
+    nodes: Vec<P>,
+    disk: Disk<P>,
+    links: Links<P::Message>,
+    timers: Timers<P::Timer>,
     random: ChaCha8Rng,
-    outbox: Outbox,
+    outbox: Outbox<P>,
     /// Messages between nodes of this host: sender, receiver, message.
-    local: VecDeque<(u8, u8, Message)>,
+    local: VecDeque<(u8, u8, P::Message)>,
     /// By who asks, a node or (`None`) a client, and the request's number.
     requests: BTreeMap<(Option<u8>, u32), Sent>,
-    clients: Clients,
+    clients: Clients<P::Message>,
     traces: Traces,
-    inbox: Queue<(u64, Letter)>,
-    calls: Queue<Call>,
+    inbox: Queue<(u64, Letter<P::Message>)>,
+    calls: Queue<Call<P>>,
     news: Queue<News<S::Stream>>,
     tasks: JoinSet<Done<S::Stream>>,
     /// How many of them carry a connection.
@@ -91,10 +94,15 @@ pub struct Host<S: Sockets, H: Hooks> {
 }
 
 /// Both ends of a queue: as long as the driver lives it is not closed.
-#[derive(Debug)]
 struct Queue<T> {
     sender: mpsc::Sender<T>,
     receiver: mpsc::Receiver<T>,
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
 }
 
 impl<T> Queue<T> {
@@ -134,9 +142,9 @@ pub enum Ended {
 }
 
 /// What the driver waited for.
-enum Woken<S: Sockets> {
-    Call(Option<Call>),
-    Letter(Option<(u64, Letter)>),
+enum Woken<P: Hosted, S: Sockets> {
+    Call(Option<Call<P>>),
+    Letter(Option<(u64, Letter<P::Message>)>),
     Done(Option<Result<Done<S::Stream>, tokio::task::JoinError>>),
     News(Option<News<S::Stream>>),
     Accepted(std::io::Result<(S::Stream, SocketAddr)>),
@@ -144,7 +152,7 @@ enum Woken<S: Sockets> {
     Time,
 }
 
-impl<S: Sockets, H: Hooks> Host<S, H> {
+impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// Where others reach it.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -153,9 +161,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     /// A handle to it.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> Handle<P> {
         let counters = Arc::clone(&self.counters);
-        Handle::new(self.calls.sender.clone(), counters, Handle::TIMEOUT)
+        Handle::new(self.calls.sender.clone(), counters, Handle::<P>::TIMEOUT)
     }
 
     /// Runs until its nodes have left or it is told to stop.
@@ -197,7 +205,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    async fn wait(&mut self, sleep: &mut std::pin::Pin<Box<Sleep>>) -> Woken<S> {
+    async fn wait(&mut self, sleep: &mut std::pin::Pin<Box<Sleep>>) -> Woken<P, S> {
         if !self.local.is_empty() {
             // Nodes that talk among themselves don't keep the connections from their turn.
             tokio::task::yield_now().await;
@@ -225,7 +233,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    fn take(&mut self, woken: Woken<S>) {
+    fn take(&mut self, woken: Woken<P, S>) {
         match woken {
             Woken::Call(Some(call)) => self.called(call),
             Woken::Letter(Some((by, letter))) => self.letter_came(by, letter),
@@ -287,6 +295,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 Due::Node(node, timer) => self.hand(node, Input::Timer(timer)),
                 Due::Request {
                     node,
+                    timer,
                     number,
                     patience,
                     extended,
@@ -295,6 +304,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                         let extended = true;
                         let due = Due::Request {
                             node,
+                            timer,
                             number,
                             patience,
                             extended,
@@ -302,7 +312,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                         self.timers.set(more, due);
                     } else {
                         self.no_reply(Some(node), number);
-                        self.hand(node, Input::Timer(Timer::Request(number)));
+                        self.hand(node, Input::Timer(timer));
                     }
                 }
                 Due::Dial(address) => {
@@ -324,7 +334,14 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     /// Lets a node handle an input, and looks after what it tells. What it sends stays in the
     /// outbox.
-    fn hand(&mut self, node: u8, input: Input) {
+    fn hand(&mut self, node: u8, input: Input<P>) {
+        match &input {
+            Input::Leave => _ = self.clients.told_to_leave.insert(node),
+            Input::Found | Input::Join(_) | Input::Resume => {
+                self.clients.told_to_leave.remove(&node);
+            }
+            _ => {}
+        }
         let at = usize::from(node);
         let mut port = Port {
             node,
@@ -346,12 +363,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     }
 
     /// Tells whoever is concerned what a node told.
-    fn tell(&mut self, node: u8, event: Event) {
+    fn tell(&mut self, node: u8, event: Event<P::Told>) {
         self.hooks.told(&self.nodes[usize::from(node)], &event);
         self.told(node, event);
     }
 
-    fn told(&mut self, node: u8, event: Event) {
+    fn told(&mut self, node: u8, event: Event<P::Told>) {
         let me = self.nodes[usize::from(node)].me();
         match event {
             Event::Lookup {
@@ -371,7 +388,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             Event::Left => tracing::info!(node = %me, "has left the ring"),
             Event::Stranded => {
                 Counters::add(&self.counters.stranded);
-                tracing::warn!(node = %me, "all successors are silent; looking for a way back");
+                tracing::warn!(node = %me, "all that it knew are silent; looking for a way back");
             }
             Event::PresumedDead(peer) => {
                 Counters::add(&self.counters.peers_presumed_dead);
@@ -402,13 +419,14 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             Event::NeighboursChanged => {
                 tracing::debug!(node = %me, "has other neighbours");
             }
+            Event::Told(told) => tracing::debug!(node = %me, ?told, "told"),
         }
     }
 
     fn tell_standing(&mut self) {
         // Who is leaving does not look for a way in.
         let leaving = self.clients.is_leaving();
-        let member = leaving || self.nodes.iter().all(Node::is_member);
+        let member = leaving || self.nodes.iter().all(P::is_member);
         self.member.send_if_modified(|known| {
             let changed = *known != member;
             *known = member;
@@ -423,8 +441,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         if self.clients.is_stopping() {
             return Some(Ended::Stopped);
         }
-        let outside = |node: &Node| node.standing() == Standing::Outside;
-        let over = self.nodes.iter().all(outside) && !self.disk.is_busy();
+        let over = self.nodes.iter().all(P::is_outside) && !self.disk.is_busy();
         (self.clients.is_leaving() && over).then_some(Ended::Left)
     }
 

@@ -9,8 +9,8 @@ use super::counters::Counters;
 use super::handle::{Call, Handle};
 use super::status::{Exported, HeldKey, LookupAnswer, NodeStatus, Page, Status};
 use cuerda_core::chord::{
-    AccessError, Condition, Denied, Fetched, RecordReply, RecordRequest, Reply, Request, Stamped,
-    Standing, Write, Written,
+    AccessError, Condition, Denied, Fetched, Message, Node, RecordReply, RecordRequest, Reply,
+    Request, RequestId, Stamped, Standing, Write, Written,
 };
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::Id;
@@ -55,10 +55,14 @@ impl Fake {
                 self.called(call);
             }
         });
-        Handle::new(sender, Arc::new(Counters::default()), Handle::TIMEOUT)
+        Handle::new(
+            sender,
+            Arc::new(Counters::default()),
+            Handle::<Node>::TIMEOUT,
+        )
     }
 
-    fn called(&mut self, call: Call) {
+    fn called(&mut self, call: Call<Node>) {
         match call {
             Call::Write(key, write, returns) => _ = returns.send(self.write(key, write)),
             Call::Read(key, _, returns) => {
@@ -103,11 +107,20 @@ impl Fake {
                     trace: Vec::new(),
                 }));
             }
-            Call::Ask {
-                to,
-                request: Request::Records(asked),
-                returns,
-            } => _ = returns.send(self.asked(to.id, asked.body)),
+            Call::Ask { to, make, returns } => {
+                let id = RequestId {
+                    incarnation: 0,
+                    number: 1,
+                };
+                if let Message::Request {
+                    request: Request::Records(asked),
+                    ..
+                } = make(id)
+                {
+                    let reply = self.asked(to.id, asked.body);
+                    _ = returns.send(reply.map(|reply| Message::Reply { id, reply }));
+                }
+            }
             _ => {}
         }
     }

@@ -16,28 +16,40 @@
 //!   A ── Letter ──▶ B      a message from one of my nodes to one of yours
 //!   A ◀─ Letter ─── B
 //! ```
+//!
+//! An opening never changes its form, for processes of all releases must read it. The first
+//! release spoke one protocol and did not name it. So the [name](ProtocolName) of any other stands
+//! behind the postcard of the opening, in the same frame: the first release refuses such an
+//! opening as one that it can't read, and an opening without a name is of `chord`.
 
 use std::borrow::Cow;
 
 use bytes::{Buf, BufMut, BytesMut};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::limits;
+use super::protocol_name::ProtocolName;
 use cuerda_core::Hint;
-use cuerda_core::chord::{Message, Versions};
+use cuerda_core::chord::Message;
+use cuerda_core::protocol::Versions;
 use cuerda_core::ring::{Address, Id, Peer};
+
+/// What is said of bytes that postcard would not have written.
+const BAD: postcard::Error = postcard::Error::DeserializeBadEncoding;
 
 /// The version of the framing and of what stands in an [`Opening`]. All else goes by the versions
 /// of the protocol, which the openings tell: this one never has to change with them.
 pub const FRAME_VERSION: u8 = 1;
 
-/// Everything that is sent. Variants are numbered by their place: new ones go to the end.
+/// Everything that is sent, by nodes whose messages are of type `M`. Variants are numbered by their
+/// place: new ones go to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Frame {
+pub enum Frame<M = Message> {
     /// The first frame in each direction.
     Opening(Opening),
     /// A message between two nodes.
-    Letter(Letter),
+    Letter(Letter<M>),
     /// To a bootstrap node. Answered by [`Frame::Known`].
     Register(Registration),
     /// From a bootstrap node.
@@ -81,6 +93,9 @@ pub struct Opening {
     pub incarnation: u32,
     /// Where the cluster has a secret: the proof of knowing it, bound to this connection.
     pub proof: Option<[u8; 32]>,
+    /// Which protocol its nodes speak.
+    #[serde(skip)]
+    pub name: ProtocolName,
 }
 
 impl Opening {
@@ -95,13 +110,13 @@ impl Opening {
 
 /// A message with the indices of the nodes it goes between.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Letter {
+pub struct Letter<M = Message> {
     /// Which of the sender's nodes sent it.
     pub from: u8,
     /// Which of the receiver's nodes it is for.
     pub to: u8,
     /// What it says.
-    pub message: Message,
+    pub message: M,
 }
 
 /// What a bootstrap node knows of a node.
@@ -112,6 +127,11 @@ pub struct Registered {
     /// Whether it belongs to a ring.
     pub member: bool,
 }
+
+/// In the place of a message that is not read: before two processes have introduced themselves, and
+/// between one and a bootstrap node, no letter may come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unread;
 
 /// Why bytes are no frame. The connection they came on can't be used any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,14 +159,19 @@ impl Hint for FrameError {
     }
 }
 
-impl Frame {
+impl<M: Serialize> Frame<M> {
     /// Appends the frame to a buffer. False, and nothing appended, if it is longer than
     /// [`limits::FRAME`].
     pub fn encode(&self, buffer: &mut BytesMut) -> bool {
         let start = buffer.len();
         buffer.put_u32(0);
         buffer.put_u8(FRAME_VERSION);
-        let written = postcard::to_io(self, buffer.writer()).is_ok();
+        let mut written = postcard::to_io(self, (&mut *buffer).writer()).is_ok();
+        if let Frame::Opening(Opening { name, .. }) = self
+            && !name.is_first()
+        {
+            written &= postcard::to_io(name, (&mut *buffer).writer()).is_ok();
+        }
         let length = buffer.len() - start - 4;
         if !written || length > limits::FRAME {
             buffer.truncate(start);
@@ -156,14 +181,25 @@ impl Frame {
         buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
         true
     }
+}
 
+impl<M: DeserializeOwned> Frame<M> {
     /// Takes the first frame out of a buffer; `None` if it has not come in whole yet.
     ///
     /// Nothing is reserved for a frame before it is there, whatever its prefix promises.
     ///
     /// # Errors
     /// If what stands there can't become a frame.
-    pub fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+    pub fn decode(buffer: &mut BytesMut) -> Result<Option<Frame<M>>, FrameError> {
+        match Frame::split(buffer)? {
+            Some((_, false)) => Err(FrameError::Unreadable(BAD)),
+            Some((frame, true)) => Ok(Some(frame)),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, and whether it was read to its end.
+    fn split(buffer: &mut BytesMut) -> Result<Option<(Frame<M>, bool)>, FrameError> {
         let Some(prefix) = buffer.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -180,12 +216,32 @@ impl Frame {
         if version != FRAME_VERSION {
             return Err(FrameError::Version(version));
         }
-        match postcard::take_from_bytes(body) {
-            Ok((frame, [])) => Ok(Some(frame)),
-            Ok(_) => Err(FrameError::Unreadable(
-                postcard::Error::DeserializeBadEncoding,
-            )),
-            Err(error) => Err(FrameError::Unreadable(error)),
+        let read = postcard::take_from_bytes(body).map_err(FrameError::Unreadable)?;
+        let (mut frame, mut rest) = read;
+        if let Frame::Opening(opening) = &mut frame
+            && !rest.is_empty()
+        {
+            let read = postcard::take_from_bytes(rest).map_err(FrameError::Unreadable)?;
+            (opening.name, rest) = read;
+            // It is written in one way only.
+            if opening.name.is_first() {
+                return Err(FrameError::Unreadable(BAD));
+            }
+        }
+        Ok(Some((frame, rest.is_empty())))
+    }
+}
+
+impl Frame<Unread> {
+    /// The same of a frame that should be no letter. If it is one, what it says is not read.
+    ///
+    /// # Errors
+    /// As [`Frame::decode`].
+    pub(super) fn decode_unread(buffer: &mut BytesMut) -> Result<Option<Self>, FrameError> {
+        match Frame::split(buffer)? {
+            Some((frame, whole)) if whole || matches!(frame, Frame::Letter(_)) => Ok(Some(frame)),
+            Some(_) => Err(FrameError::Unreadable(BAD)),
+            None => Ok(None),
         }
     }
 }

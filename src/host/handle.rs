@@ -7,18 +7,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admission::Admission;
 use super::counters::Counters;
-use super::status::{CallError, Exported, FingerRow, HeldKey, LookupAnswer, Page, Status};
-use cuerda_core::chord::{
-    AccessError, Fetched, Input, LookupError, Reply, Request, Write, Written,
-};
+use super::hosted::Hosted;
+use super::status::{CallError, Exported, HeldKey, LookupAnswer, Page, Status};
+use cuerda_core::chord::Node;
+use cuerda_core::protocol::{AccessError, Fetched, Input, LookupError, RequestId, Write, Written};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 
 /// A host's handle: cloneable, `Send`, and of no effect when dropped. Every call ends within
 /// its time-out.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    calls: mpsc::Sender<Call>,
+pub struct Handle<P: Hosted = Node> {
+    calls: mpsc::Sender<Call<P>>,
     counters: Arc<Counters>,
     timeout: Duration,
 }
@@ -29,10 +29,15 @@ pub(super) type Returns<T> = oneshot::Sender<T>;
 /// How a write ended.
 pub(super) type Wrote = Result<Written, AccessError>;
 
+/// Makes a request of the id that it is to have.
+pub(super) type Make<M> = Box<dyn FnOnce(RequestId) -> M + Send>;
+
+/// Looks at a node, if there is one.
+pub(super) type Look<P> = Box<dyn FnOnce(Option<&P>) + Send>;
+
 /// What a host is asked by way of its handle.
-#[derive(Debug)]
-pub(super) enum Call {
-    Order(u8, Input),
+pub(super) enum Call<P: Hosted> {
+    Order(u8, Input<P>),
     Lookup {
         key: Id,
         traced: bool,
@@ -40,31 +45,31 @@ pub(super) enum Call {
     },
     Ask {
         to: Peer,
-        request: Request,
+        make: Make<P::Message>,
         /// `None` if the reply does not come in time.
-        returns: Returns<Option<Reply>>,
+        returns: Returns<Option<P::Message>>,
     },
     Write(Id, Write, Returns<Wrote>),
     /// Answered with the wall clock of that moment.
     Read(Id, Stamp, Returns<Result<(Fetched, u64), AccessError>>),
     Keys(u8, Option<Id>, Returns<Page<HeldKey>>),
     Export(u8, Option<Id>, Returns<Page<Exported>>),
-    Status(Returns<Status>),
-    Fingers(u8, Returns<Vec<FingerRow>>),
+    Status(Returns<Status<P::Status>>),
+    Look(u8, Look<P>),
     Leave(Returns<()>),
     Stop(Returns<()>),
     Admit(Admission, Returns<usize>),
 }
 
-impl Handle {
+impl<P: Hosted> Handle<P> {
     /// How long a call may take, unless [`Handle::with_timeout`] says otherwise.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
     pub(super) const fn new(
-        calls: mpsc::Sender<Call>,
+        calls: mpsc::Sender<Call<P>>,
         counters: Arc<Counters>,
         timeout: Duration,
-    ) -> Handle {
+    ) -> Handle<P> {
         Handle {
             calls,
             counters,
@@ -74,7 +79,7 @@ impl Handle {
 
     /// The same host, asked with more or less patience. Default: 10 s.
     #[must_use]
-    pub fn with_timeout(&self, timeout: Duration) -> Handle {
+    pub fn with_timeout(&self, timeout: Duration) -> Handle<P> {
         Handle {
             timeout,
             ..self.clone()
@@ -93,7 +98,7 @@ impl Handle {
         &self.counters
     }
 
-    async fn call<T>(&self, make: impl FnOnce(Returns<T>) -> Call) -> Result<T, CallError> {
+    async fn call<T>(&self, make: impl FnOnce(Returns<T>) -> Call<P>) -> Result<T, CallError> {
         let (returns, answer) = oneshot::channel();
         self.calls
             .try_send(make(returns))
@@ -133,17 +138,37 @@ impl Handle {
         Ok(answer.await??)
     }
 
-    /// Puts one question to any peer, besides what the nodes ask for themselves.
+    /// Puts a request to any peer, besides what the nodes ask for themselves. It is made by `make`
+    /// of the id that it must have.
     ///
     /// # Errors
-    /// If it does not answer in time.
-    pub async fn ask(&self, to: Peer, request: Request) -> Result<Reply, CallError> {
-        let reply = self.call(|returns| Call::Ask {
-            to,
-            request,
-            returns,
-        });
+    /// If the reply does not come in time.
+    pub async fn request(
+        &self,
+        to: Peer,
+        make: impl FnOnce(RequestId) -> P::Message + Send + 'static,
+    ) -> Result<P::Message, CallError> {
+        let make = Box::new(make);
+        let reply = self.call(|returns| Call::Ask { to, make, returns });
         reply.await?.ok_or(CallError::Silent(to))
+    }
+
+    /// Looks at one of its nodes, between two inputs; `None` for an index that it does not have.
+    ///
+    /// # Errors
+    /// As [`Handle::status`].
+    pub async fn look<T: Send + 'static>(
+        &self,
+        node: u8,
+        look: impl FnOnce(&P) -> T + Send + 'static,
+    ) -> Result<Option<T>, CallError> {
+        let look = |returns: Returns<Option<T>>| -> Look<P> {
+            Box::new(move |node| {
+                // Whoever asked may be gone.
+                let _ = returns.send(node.map(look));
+            })
+        };
+        self.call(|returns| Call::Look(node, look(returns))).await
     }
 
     /// Writes to a field of a key's record. Done in part is no error: see
@@ -200,16 +225,8 @@ impl Handle {
     ///
     /// # Errors
     /// If it has stopped, or does not answer in time.
-    pub async fn status(&self) -> Result<Status, CallError> {
+    pub async fn status(&self) -> Result<Status<P::Status>, CallError> {
         self.call(Call::Status).await
-    }
-
-    /// The finger table of one of its nodes; empty for an index it does not have.
-    ///
-    /// # Errors
-    /// As [`Handle::status`].
-    pub async fn fingers(&self, node: u8) -> Result<Vec<FingerRow>, CallError> {
-        self.call(|returns| Call::Fingers(node, returns)).await
     }
 
     /// Makes all its nodes leave the ring and the host stop. Done when it has.
@@ -241,7 +258,7 @@ impl Handle {
     /// Hands an input to one of its nodes: for a harness that conducts them itself. Answers to
     /// look-ups go to the [`super::Hooks`] alone. False if there is no room, or nobody any more.
     #[must_use]
-    pub fn order(&self, node: u8, input: Input) -> bool {
+    pub fn order(&self, node: u8, input: Input<P>) -> bool {
         self.calls.try_send(Call::Order(node, input)).is_ok()
     }
 }

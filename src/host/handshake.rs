@@ -14,11 +14,12 @@ use tokio_rustls::TlsStream;
 use tokio_util::either::Either;
 
 use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
-use super::frame::{Frame, FrameError, Opening};
+use super::frame::{Frame, FrameError, Opening, Unread};
+use super::protocol_name::ProtocolName;
 use super::sockets::Sockets;
 use super::tls::Tls;
 use cuerda_core::Hint;
-use cuerda_core::chord::VersionsApart;
+use cuerda_core::protocol::VersionsApart;
 
 /// The bytes of a connection, secured or not.
 pub(super) type Channel<S> = Either<TlsStream<S>, S>;
@@ -51,6 +52,11 @@ pub(super) enum Refused {
     Unopened,
     #[error("it claims another public key than it proved")]
     AnotherKey,
+    #[error("it speaks the protocol `{theirs}` and this node `{ours}`")]
+    Protocol {
+        theirs: ProtocolName,
+        ours: ProtocolName,
+    },
     #[error("{0}")]
     Version(#[from] VersionsApart),
     #[error("it belongs to another cluster")]
@@ -66,6 +72,7 @@ impl Hint for Refused {
             Refused::Mute => {
                 "perhaps it does not admit this node's key or secret: its log says why"
             }
+            Refused::Protocol { .. } => "check the address, or run the same program at both ends",
             Refused::Cluster => "check the cluster's name on both",
             Refused::Frame(error) => return error.hint(),
             Refused::Version(error) => return error.hint(),
@@ -109,17 +116,20 @@ impl Refused {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
     /// Sends a frame that is no letter: what a process and a bootstrap node say to each other.
-    pub(super) async fn send(&mut self, frame: &Frame) -> Result<(), Refused> {
+    pub(super) async fn send(&mut self, frame: &Frame<Unread>) -> Result<(), Refused> {
         send(&mut self.channel, frame).await
     }
 
     /// The next frame; `None` once the other end has closed the connection.
-    pub(super) async fn receive(&mut self) -> Result<Option<Frame>, Refused> {
+    pub(super) async fn receive(&mut self) -> Result<Option<Frame<Unread>>, Refused> {
         receive(&mut self.channel, &mut self.rest).await
     }
 }
 
-async fn send<T: AsyncWrite + Unpin>(channel: &mut T, frame: &Frame) -> Result<(), Refused> {
+async fn send<T: AsyncWrite + Unpin>(
+    channel: &mut T,
+    frame: &Frame<Unread>,
+) -> Result<(), Refused> {
     let mut buffer = BytesMut::new();
     frame.encode(&mut buffer);
     let sent = async {
@@ -132,9 +142,9 @@ async fn send<T: AsyncWrite + Unpin>(channel: &mut T, frame: &Frame) -> Result<(
 async fn receive<T: AsyncRead + Unpin>(
     channel: &mut T,
     rest: &mut BytesMut,
-) -> Result<Option<Frame>, Refused> {
+) -> Result<Option<Frame<Unread>>, Refused> {
     loop {
-        if let Some(frame) = Frame::decode(rest)? {
+        if let Some(frame) = Frame::decode_unread(rest)? {
             return Ok(Some(frame));
         }
         let read = channel.read_buf(rest).await;
@@ -259,6 +269,12 @@ impl Door {
         proved: Option<([u8; 32], Binding)>,
         role: Role,
     ) -> Result<Admitted, Refused> {
+        if theirs.name != self.opening.name {
+            return Err(Refused::Protocol {
+                theirs: theirs.name.clone(),
+                ours: self.opening.name.clone(),
+            });
+        }
         self.opening.protocol.common(theirs.protocol)?;
         if theirs.cluster != self.opening.cluster {
             return Err(Refused::Cluster);
@@ -272,3 +288,6 @@ impl Door {
         Ok(admission.check(&binding, role, theirs.proof.as_ref())?)
     }
 }
+
+#[cfg(test)]
+mod tests;

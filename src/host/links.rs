@@ -13,18 +13,18 @@ use tokio::time::Instant;
 use super::admission::Admitted;
 use super::frame::{Frame, Letter, Opening};
 use super::limits;
-use cuerda_core::chord::Message;
+use cuerda_core::protocol::Wire;
 use cuerda_core::ring::{Address, Id, Peer};
 
 /// An open connection.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Link<M> {
     pub(super) opening: Opening,
     pub(super) admitted: Admitted,
     pub(super) ids: Vec<Id>,
     /// The address that this end dialled, if it did.
     dialled: Option<Address>,
-    frames: mpsc::Sender<Frame>,
+    frames: mpsc::Sender<Frame<M>>,
     /// When something was last sent or received.
     used: Instant,
     /// When something was last received.
@@ -32,16 +32,15 @@ pub(super) struct Link {
 }
 
 /// An address that is not connected.
-#[derive(Debug, Default)]
-struct Dial {
+#[derive(Debug)]
+struct Dial<M> {
     state: State,
     failures: u32,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiting<M>>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    #[default]
     Idle,
     /// An attempt is under way.
     Dialling,
@@ -53,10 +52,10 @@ enum State {
 
 /// A message that waits for a connection.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Waiting<M> {
     pub(super) from: u8,
     pub(super) to: Peer,
-    pub(super) message: Message,
+    pub(super) message: M,
 }
 
 /// What becomes of a message that no connection is there for.
@@ -74,21 +73,43 @@ pub(super) enum Wait {
     Full,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    links: BTreeMap<u64, Link>,
+#[derive(Debug)]
+pub(super) struct Links<M> {
+    links: BTreeMap<u64, Link<M>>,
     by_id: BTreeMap<Id, (u64, u8)>,
     dialled: BTreeMap<Address, u64>,
-    dials: BTreeMap<Address, Dial>,
+    dials: BTreeMap<Address, Dial<M>>,
     next: u64,
 }
 
-impl Links {
+impl<M> Default for Dial<M> {
+    fn default() -> Dial<M> {
+        Dial {
+            state: State::Idle,
+            failures: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl<M> Default for Links<M> {
+    fn default() -> Links<M> {
+        Links {
+            links: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            dialled: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<M: Wire> Links<M> {
     pub(super) fn len(&self) -> usize {
         self.links.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Link)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Link<M>)> {
         self.links.iter().map(|(serial, link)| (*serial, link))
     }
 
@@ -103,9 +124,9 @@ impl Links {
     /// Both ends may have dialled at the same time. Then they agree on the connection dialled
     /// by the lower key, and the other one is no longer written to; nobody uses it, so it is
     /// closed. If one end has started again, or dialled a second time, it knows better.
-    pub(super) fn open(&mut self, serial: u64, link: Link, mine: &[u8; 32]) {
+    pub(super) fn open(&mut self, serial: u64, link: Link<M>, mine: &[u8; 32]) {
         let theirs = link.opening.public_key;
-        let dialler = |link: &Link| {
+        let dialler = |link: &Link<M>| {
             if link.dialled.is_some() {
                 *mine
             } else {
@@ -140,7 +161,7 @@ impl Links {
     }
 
     /// Takes a connection out, and looks whether another leads to the same nodes.
-    pub(super) fn close(&mut self, serial: u64) -> Option<Link> {
+    pub(super) fn close(&mut self, serial: u64) -> Option<Link<M>> {
         let link = self.links.remove(&serial)?;
         if let Some(address) = link.dialled
             && self.dialled.get(&address) == Some(&serial)
@@ -152,7 +173,7 @@ impl Links {
                 continue;
             }
             // Another connection of the same process may be of a time when it hosted fewer nodes.
-            let proves = |other: &Link| other.ids.get(usize::from(index)) == Some(id);
+            let proves = |other: &Link<M>| other.ids.get(usize::from(index)) == Some(id);
             let mut others = self.links.iter().rev();
             match others.find(|(_, other)| proves(other)) {
                 Some((other, _)) => self.by_id.insert(*id, (*other, index)),
@@ -168,7 +189,7 @@ impl Links {
     }
 
     /// Gives a letter to a connection; false if it takes no more.
-    pub(super) fn send(&mut self, serial: u64, letter: Letter, now: Instant) -> bool {
+    pub(super) fn send(&mut self, serial: u64, letter: Letter<M>, now: Instant) -> bool {
         self.links.get_mut(&serial).is_some_and(|link| {
             link.used = now;
             link.frames.try_send(Frame::Letter(letter)).is_ok()
@@ -176,7 +197,7 @@ impl Links {
     }
 
     /// A letter came in by this connection.
-    pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link> {
+    pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link<M>> {
         let link = self.links.get_mut(&serial)?;
         link.used = now;
         link.heard = now;
@@ -184,7 +205,7 @@ impl Links {
     }
 
     /// Keeps a message until there is a connection.
-    pub(super) fn wait(&mut self, waiting: Waiting, now: Instant) -> Wait {
+    pub(super) fn wait(&mut self, waiting: Waiting<M>, now: Instant) -> Wait {
         let address = waiting.to.address;
         let there = self.dialled.get(&address);
         let there = there.and_then(|serial| self.links.get(serial));
@@ -242,10 +263,8 @@ impl Links {
             .filter(|dial| dial.state == State::Dialling)
             .flat_map(|dial| &dial.waiting);
         waiting.any(|waiting| {
-            let Message::Request { id, .. } = &waiting.message else {
-                return false;
-            };
-            waiting.from == node && id.number == number && id.incarnation > 0
+            let asks = waiting.message.asks();
+            waiting.from == node && asks.is_some_and(|id| id.number == number && id.incarnation > 0)
         })
     }
 
@@ -274,7 +293,7 @@ impl Links {
     }
 
     /// An address was dialled: what waited for it.
-    pub(super) fn dial_succeeded(&mut self, address: Address) -> VecDeque<Waiting> {
+    pub(super) fn dial_succeeded(&mut self, address: Address) -> VecDeque<Waiting<M>> {
         let dial = self.dials.remove(&address);
         dial.map(|dial| dial.waiting).unwrap_or_default()
     }
@@ -287,7 +306,7 @@ impl Links {
             State::Idle => false,
             State::Dialling | State::Planned => true,
         });
-        let unused = |(_, link): &(u64, &Link)| now - link.used >= idle;
+        let unused = |(_, link): &(u64, &Link<M>)| now - link.used >= idle;
         self.iter()
             .filter(unused)
             .map(|(serial, _)| serial)
@@ -298,7 +317,7 @@ impl Links {
     /// if it has many, so that nobody displaces others by connecting again and again, else of
     /// all; the one that was used longest ago.
     pub(super) fn surplus(&self, key: &[u8; 32]) -> Option<u64> {
-        let same = |link: &Link| link.opening.public_key == *key;
+        let same = |link: &Link<M>| link.opening.public_key == *key;
         let own = self.links.values().filter(|link| same(link)).count();
         let only_own = own >= limits::CONNECTIONS_PER_KEY;
         if !only_own && self.links.len() < limits::CONNECTIONS {
@@ -312,14 +331,14 @@ impl Links {
     }
 }
 
-impl Link {
+impl<M> Link<M> {
     pub(super) fn new(
         opening: Opening,
         admitted: Admitted,
         dialled: Option<Address>,
-        frames: mpsc::Sender<Frame>,
+        frames: mpsc::Sender<Frame<M>>,
         now: Instant,
-    ) -> Link {
+    ) -> Link<M> {
         Link {
             ids: opening.ids(),
             opening,

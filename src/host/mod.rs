@@ -16,6 +16,9 @@
 //!                 └ seeds.rs    whom to join;  bootstrap.rs  who knows whom to join
 //! ```
 //!
+//! A host runs nodes of any protocol that is [`Hosted`]; `chord.rs` alone knows Chord's, together
+//! with what only a ring has: walks round it, imports and the stream of events.
+//!
 //! The same driver runs on the operating system's sockets and on a simulator's, which is why it
 //! takes its [`Sockets`], its randomness and its wall clock from outside, and knows time only by
 //! tokio's clock. It never blocks, and nothing in it is unbounded: see [`limits`].
@@ -30,6 +33,7 @@
 
 mod admission;
 mod bootstrap;
+mod chord;
 mod connection;
 mod counters;
 mod data;
@@ -44,11 +48,13 @@ mod handle;
 mod handshake;
 mod hex;
 mod hooks;
+mod hosted;
 mod identity;
 pub mod limits;
 mod links;
 mod milliseconds;
 mod port;
+mod protocol_name;
 mod restore;
 mod seeds;
 mod settings;
@@ -73,7 +79,9 @@ pub use frame::{
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
+pub use hosted::{Basics, Hosted};
 pub use identity::{Identity, IdentityError};
+pub use protocol_name::{ProtocolName, UnfitName};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use status::{

@@ -9,52 +9,63 @@ use tokio::time::Instant;
 
 use super::shelf::Shelf;
 use super::timers::{Due, Timers};
-use cuerda_core::chord::{Event, Message, Network, Node, Timer};
+use cuerda_core::protocol::{Event, Network, Protocol, Timer as _};
 use cuerda_core::ring::Peer;
 
 /// What the nodes of a host have sent and told in this batch, not yet released.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
+#[derive(Debug)]
+pub(super) struct Outbox<P: Protocol> {
     /// Which node sent what to whom.
-    pub(super) sent: Vec<(u8, Peer, Message)>,
+    pub(super) sent: Vec<(u8, Peer, P::Message)>,
     /// What the node that is handling an input told.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Event<P::Told>>,
     /// What nodes told that depends on their stores.
-    pub(super) answers: Vec<(u8, Event)>,
+    pub(super) answers: Vec<(u8, Event<P::Told>)>,
 }
 
-pub(super) struct Port<'a> {
+impl<P: Protocol> Default for Outbox<P> {
+    fn default() -> Outbox<P> {
+        Outbox {
+            sent: Vec::new(),
+            events: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+}
+
+pub(super) struct Port<'a, P: Protocol> {
     pub(super) node: u8,
     pub(super) now: Instant,
     pub(super) wall_clock: u64,
-    pub(super) outbox: &'a mut Outbox,
-    pub(super) timers: &'a mut Timers,
+    pub(super) outbox: &'a mut Outbox<P>,
+    pub(super) timers: &'a mut Timers<P::Timer>,
     pub(super) random: &'a mut ChaCha8Rng,
     pub(super) store: &'a mut Shelf,
 }
 
-impl Network<Node> for Port<'_> {
+impl<P: Protocol> Network<P> for Port<'_, P> {
     type Store = Shelf;
 
-    fn send(&mut self, to: Peer, message: Message) {
+    fn send(&mut self, to: Peer, message: P::Message) {
         self.outbox.sent.push((self.node, to, message));
     }
 
-    fn set_timer(&mut self, timer: Timer, after: Range<Duration>) {
+    fn set_timer(&mut self, timer: P::Timer, after: Range<Duration>) {
         let (node, delay) = (self.node, between(self.random, after));
-        let due = match timer {
-            Timer::Request(number) => Due::Request {
+        let due = match timer.request() {
+            Some(number) => Due::Request {
                 node,
+                timer,
                 number,
                 patience: delay,
                 extended: false,
             },
-            timer => Due::Node(node, timer),
+            None => Due::Node(node, timer),
         };
         self.timers.set(self.now + delay, due);
     }
 
-    fn emit(&mut self, event: Event) {
+    fn emit(&mut self, event: Event<P::Told>) {
         self.outbox.events.push(event);
     }
 

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::admission::Admission;
+use super::hosted::Hosted;
 use super::identity::Identity;
-use cuerda_core::chord::{Config, Node};
+use cuerda_core::chord::Node;
 use cuerda_core::store::MemoryStore;
 
 /// Everything a host must be told before it starts. [`Settings::new`] has the defaults.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// The nodes' own settings; [valid](Config::validate).
-    pub node: Arc<Config>,
+pub struct Settings<P: Hosted = Node> {
+    /// The nodes' own settings; [valid](Hosted::validate).
+    pub node: Arc<P::Config>,
     /// Its key, from which its nodes' ids are derived.
     pub identity: Identity,
     /// Which keys and secrets it admits.
@@ -31,7 +32,7 @@ pub struct Settings {
     /// Counts its starts: must be greater at each.
     pub incarnation: u32,
     /// How it begins.
-    pub begin: Begin,
+    pub begin: Begin<P>,
     /// Where its nodes keep their records. Default: in memory.
     pub storage: Storage,
     /// A connection that nobody has used for so long is closed. Default: five minutes.
@@ -45,17 +46,17 @@ pub struct Settings {
     pub seed: [u8; 32],
 }
 
-impl Settings {
+impl<P: Hosted> Settings<P> {
     /// A host with this key, with one node, that listens here and begins so. All else is as
     /// documented at each setting: TLS, open to whoever proves a key, an incarnation of 1, and
     /// jitter that is the same in every run.
     #[must_use]
     pub fn new(
-        node: Arc<Config>,
+        node: Arc<P::Config>,
         identity: Identity,
         listen: SocketAddr,
-        begin: Begin,
-    ) -> Settings {
+        begin: Begin<P>,
+    ) -> Settings<P> {
         Settings {
             node,
             identity,
@@ -85,13 +86,13 @@ pub const fn successors_needed(replicas: u8, virtual_nodes: u8) -> u16 {
 
 /// How a host's nodes come into a ring.
 #[derive(Clone, Debug)]
-pub enum Begin {
+pub enum Begin<P = Node> {
     /// They found one: the first node does, the others join it.
     Found,
     /// They join through a member or a bootstrap node at one of these `host:port`.
     Join(Vec<String>),
     /// They are members already, with these tables: for experiments.
-    Resume(Vec<Node>),
+    Resume(Vec<P>),
     /// They wait for [`super::Handle::order`].
     Wait,
 }

@@ -12,12 +12,12 @@ use cuerda_core::chord::{AccessError, LookupError, Standing};
 use cuerda_core::record::Record;
 use cuerda_core::ring::{Id, Peer};
 
-/// A process and its nodes.
+/// A process and its nodes, of each of which its protocol tells an `N`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub struct Status<N = NodeStatus> {
     /// The release.
     pub release: String,
-    /// [`cuerda_core::chord::PROTOCOL_VERSION`].
+    /// The newest version of the protocol that it speaks.
     pub protocol: u16,
     /// The cluster's name.
     pub cluster: String,
@@ -36,7 +36,7 @@ pub struct Status {
     /// What it waits for, in words; absent when it waits for nothing.
     pub waiting_for: Option<String>,
     /// Its nodes; one, unless it hosts virtual nodes.
-    pub nodes: Vec<NodeStatus>,
+    pub nodes: Vec<N>,
 }
 
 impl Status {

@@ -6,6 +6,7 @@ mod faults;
 mod hostile;
 mod intruder;
 mod memory;
+mod own;
 mod patience;
 mod ring;
 mod stranger;

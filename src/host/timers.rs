@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use cuerda_core::chord::Timer;
 use cuerda_core::ring::Address;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Due {
+pub(super) enum Due<T> {
     /// A node's own timer.
-    Node(u8, Timer),
+    Node(u8, T),
     /// The same for a request, with what the driver must know to be fair to it.
     Request {
         node: u8,
+        timer: T,
         number: u32,
         /// How long the node wants to wait for the reply.
         patience: Duration,
@@ -32,14 +32,23 @@ pub(super) enum Due {
 }
 
 /// The heap. Of two timers due at the same instant, the one set first comes first.
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+#[derive(Debug)]
+pub(super) struct Timers<T> {
+    heap: BinaryHeap<Reverse<(Instant, u64, Due<T>)>>,
     set: u64,
 }
 
-impl Timers {
-    pub(super) fn set(&mut self, at: Instant, due: Due) {
+impl<T: Ord> Default for Timers<T> {
+    fn default() -> Timers<T> {
+        Timers {
+            heap: BinaryHeap::new(),
+            set: 0,
+        }
+    }
+}
+
+impl<T: Ord> Timers<T> {
+    pub(super) fn set(&mut self, at: Instant, due: Due<T>) {
         self.set += 1;
         self.heap.push(Reverse((at, self.set, due)));
     }
@@ -50,7 +59,7 @@ impl Timers {
     }
 
     /// Takes out the next one, if it is due by now.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Due> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<Due<T>> {
         if self.next()? > now {
             return None;
         }
@@ -61,6 +70,8 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cuerda_core::chord::Timer;
+
     #[tokio::test(start_paused = true)]
     async fn they_come_in_the_order_of_their_times_and_then_of_their_setting() {
         let (mut timers, now) = (Timers::default(), Instant::now());

@@ -269,7 +269,7 @@ pub(super) const KEYS: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use cuerda::host::{Begin, Identity, Settings};
-    use cuerda::node::Config;
+    use cuerda::node::{Config, Node};
 
     use super::super::kind::Value;
     use super::*;
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(default("cluster"), Value::Text(config.cluster));
         let identity = Identity::from_seed([0; 32]);
         let listen = ([127, 0, 0, 1], 4000).into();
-        let host = Settings::new(Config::default().into(), identity, listen, Begin::Found);
+        let host = Settings::<Node>::new(Config::default().into(), identity, listen, Begin::Found);
         for (name, value) in [
             ("connect_timeout", host.connect_timeout),
             ("idle_after", host.idle_after),

@@ -237,7 +237,7 @@ async fn when_the_driver_is_gone_so_is_the_connection() {
 async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
     let (_frames, outgoing) = mpsc::channel(1);
     let (letters, _letters) = mpsc::channel(1);
-    let inbox = Inbox { serial: 7, letters };
+    let inbox: Inbox<Message> = Inbox { serial: 7, letters };
     let counters = Arc::new(Counters::default());
     let rest = BytesMut::new();
     carry(channel, rest, outgoing, inbox, Arc::clone(&counters)).await;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use tokio::sync::oneshot;
 
 use super::*;
+use cuerda_core::chord::{Message, Node};
 use cuerda_core::record::{Field, Record, Stamp};
 
 fn ids() -> [Id; 2] {
@@ -21,13 +22,13 @@ fn key(number: u8) -> Id {
 }
 
 /// Some event; they are told apart by the number.
-fn said(number: u8) -> Said {
+fn said(number: u8) -> Said<Node> {
     Said::Event(Event::Damaged(key(number)))
 }
 
 /// A node writes to a key, and its batch is closed and sent on its way.
 fn write(
-    disk: &mut Disk,
+    disk: &mut Disk<Node>,
     node: u8,
     number: u8,
     until: impl Future<Output = Result<(), String>> + Send + 'static,
@@ -153,7 +154,7 @@ async fn a_file_is_written_beside_the_driver_and_found_again() {
             assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
         }
     }
-    let mut disk = Disk::open(&storage, &ids()).unwrap();
+    let mut disk = Disk::<Node>::open(&storage, &ids()).unwrap();
     for number in 0..20 {
         let found = disk.shelf(number % 2).get(key(number));
         assert_eq!(found, Ok(Some(record("x"))), "{number}");
@@ -215,9 +216,9 @@ fn memory_that_outlives_a_host_has_what_was_committed() {
 fn a_place_for_no_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nowhere/records.db");
-    let error = Disk::open(&Storage::File(path.clone()), &ids()).unwrap_err();
+    let error = Disk::<Node>::open(&Storage::File(path.clone()), &ids()).unwrap_err();
     assert!(matches!(&error, StoreError::Unusable { path: of, .. } if *of == path));
-    let error = Disk::open(&Storage::File(folder.path().into()), &ids()).unwrap_err();
+    let error = Disk::<Node>::open(&Storage::File(folder.path().into()), &ids()).unwrap_err();
     assert!(
         error.to_string().contains(folder.path().to_str().unwrap()),
         "{error}"

@@ -20,18 +20,21 @@ use crate::host::frame::Opening;
 use crate::host::handle::Handle;
 use crate::host::handshake::Door;
 use crate::host::hooks::Hooks;
+use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Links;
 use crate::host::port::Outbox;
+use crate::host::protocol_name::{ProtocolName, UnfitName};
 use crate::host::seeds::Seeker;
-use crate::host::settings::{Begin, Security, Settings, successors_needed};
+use crate::host::settings::{Begin, Security, Settings};
 use crate::host::sockets::Sockets;
 use crate::host::sqlite::StoreError;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
 use cuerda_core::Hint;
-use cuerda_core::chord::{ConfigError, Input, Node, VERSIONS};
+use cuerda_core::chord::ConfigError;
+use cuerda_core::protocol::Input;
 use cuerda_core::ring::{Id, Peer};
 
 /// Why a host can't start.
@@ -53,6 +56,12 @@ pub enum StartError {
     /// owner knows: how many successors there must be.
     #[error("with so many virtual nodes and `replicas` the list of successors must be {0} long")]
     Successors(u16),
+    /// The settings of nodes of another protocol than Chord don't fit.
+    #[error("{0}")]
+    Unfit(String),
+    /// Other processes would not read what the protocol is called.
+    #[error(transparent)]
+    Name(#[from] UnfitName),
     /// The key can't be used for TLS.
     #[error("the key can't be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -73,12 +82,13 @@ impl Hint for StartError {
             }
             StartError::Config(error) => return error.hint(),
             StartError::Store(error) => return error.hint(),
-            StartError::VirtualNodes(_) | StartError::Tls(_) => return None,
+            StartError::Name(error) => return error.hint(),
+            StartError::VirtualNodes(_) | StartError::Unfit(_) | StartError::Tls(_) => return None,
         }))
     }
 }
 
-impl<S: Sockets, H: Hooks> Host<S, H> {
+impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// Listens, and makes the nodes. Nothing is sent before [`Host::run`].
     ///
     /// # Errors
@@ -86,16 +96,14 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     pub async fn bind(
         sockets: S,
         hooks: H,
-        settings: Settings,
-    ) -> Result<(Host<S, H>, Handle), StartError> {
-        settings.node.validate()?;
+        settings: Settings<P>,
+    ) -> Result<(Host<P, S, H>, Handle<P>), StartError> {
         if !(1..=limits::VIRTUAL_NODES).contains(&settings.virtual_nodes) {
             return Err(StartError::VirtualNodes(settings.virtual_nodes));
         }
-        let needed = successors_needed(settings.node.replicas, settings.virtual_nodes);
-        if u16::from(settings.node.successors) < needed {
-            return Err(StartError::Successors(needed));
-        }
+        P::validate(&settings.node, settings.virtual_nodes)?;
+        let basics = P::basics(&settings.node);
+        let name = ProtocolName::of::<P>()?;
         let tls = match &settings.security {
             Security::None => None,
             Security::Tls(provider) => Some(Tls::new(&settings.identity, provider)?),
@@ -111,15 +119,16 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             return Err(StartError::Advertise(address));
         }
         let opening = Opening {
-            protocol: VERSIONS,
-            cluster: Id::of_key(settings.node.cluster.as_bytes()),
+            protocol: P::VERSIONS,
+            cluster: Id::of_key(basics.cluster.as_bytes()),
             public_key: settings.identity.public_key(),
             address: address.into(),
             nodes: settings.virtual_nodes,
             incarnation: settings.incarnation,
             proof: None,
+            name,
         };
-        let nodes: Vec<Node> = match &settings.begin {
+        let nodes: Vec<P> = match &settings.begin {
             Begin::Resume(nodes) => nodes.clone(),
             _ => (0..settings.virtual_nodes)
                 .map(|index| {
@@ -127,7 +136,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                         id: settings.identity.id(index),
                         address: address.into(),
                     };
-                    Node::new(me, Arc::clone(&settings.node), settings.incarnation)
+                    P::new(me, Arc::clone(&settings.node), settings.incarnation)
                 })
                 .collect(),
         };
@@ -140,6 +149,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
             sockets,
             hooks,
             settings,
+            basics,
             listener,
             address,
             disk,
@@ -186,7 +196,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                     names,
                     patience_max: self.settings.connect_timeout,
                     patience: self.settings.connect_timeout,
-                    found_after: self.settings.node.found_after,
+                    found_after: self.basics.found_after,
                     heartbeat: self.settings.heartbeat,
                     news: self.news.sender.clone(),
                     member: self.member.subscribe(),

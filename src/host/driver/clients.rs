@@ -2,22 +2,21 @@
 
 mod records;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 
 use super::Host;
 use crate::host::counters::Counters;
-use crate::host::handle::{Call, Returns};
+use crate::host::handle::{Call, Make, Returns};
 use crate::host::hex;
 use crate::host::hooks::Hooks;
+use crate::host::hosted::Hosted;
 use crate::host::sockets::Sockets;
-use crate::host::status::{FingerRow, Hop, LookupAnswer, NodeStatus, Status};
+use crate::host::status::{Hop, LookupAnswer, Status};
 use crate::host::timers::Due;
-use cuerda_core::chord::{
-    Found, Input, LookupError, Message, Node, PROTOCOL_VERSION, Reply, Request, RequestId, Standing,
-};
-use cuerda_core::ring::{BITS, Id, Peer};
+use cuerda_core::protocol::{Found, Input, LookupError, RequestId};
+use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Store;
 use records::Records;
 
@@ -29,14 +28,16 @@ pub(super) const INCARNATION: u32 = 0;
 const FIRST_TOKEN: u64 = 1 << 63;
 
 /// Open calls of clients.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
+#[derive(Debug)]
+pub(super) struct Clients<M> {
     lookups: BTreeMap<u64, OpenLookup>,
     next_lookup: u64,
-    asks: BTreeMap<u32, (Peer, Returns<Option<Reply>>)>,
+    asks: BTreeMap<u32, (Peer, Returns<Option<M>>)>,
     next_ask: u32,
     /// Who waits for the host to leave.
     leaving: Option<Vec<Returns<()>>>,
+    /// The nodes that are on the way out, or gone.
+    pub(super) told_to_leave: BTreeSet<u8>,
     stopping: Option<Returns<()>>,
     records: Records,
 }
@@ -48,7 +49,22 @@ struct OpenLookup {
     returns: Returns<Result<LookupAnswer, LookupError>>,
 }
 
-impl Clients {
+impl<M> Default for Clients<M> {
+    fn default() -> Clients<M> {
+        Clients {
+            lookups: BTreeMap::new(),
+            next_lookup: 0,
+            asks: BTreeMap::new(),
+            next_ask: 0,
+            leaving: None,
+            told_to_leave: BTreeSet::new(),
+            stopping: None,
+            records: Records::default(),
+        }
+    }
+}
+
+impl<M> Clients<M> {
     pub(super) const fn is_leaving(&self) -> bool {
         self.leaving.is_some()
     }
@@ -89,17 +105,22 @@ impl Clients {
         let _ = open.returns.send(answer);
     }
 
-    /// A reply to a client's question; false if nobody asked this peer. `Busy` is none: the
-    /// real one follows.
-    pub(super) fn replied(&mut self, number: u32, from: Peer, reply: &Reply) -> bool {
+    /// A reply to a client's question; false if nobody asked this peer. One that only defers is
+    /// none: the real one follows.
+    pub(super) fn replied<P: Hosted<Message = M>>(
+        &mut self,
+        number: u32,
+        from: Peer,
+        reply: M,
+    ) -> bool {
         let asked = |(to, _): &(Peer, _)| to.id == from.id;
         if !self.asks.get(&number).is_some_and(asked) {
             return false;
         }
-        if *reply != Reply::Busy
+        if !P::defers(&reply)
             && let Some((_, returns)) = self.asks.remove(&number)
         {
-            let _ = returns.send(Some(reply.clone()));
+            let _ = returns.send(Some(reply));
         }
         true
     }
@@ -112,8 +133,8 @@ impl Clients {
     }
 }
 
-impl<S: Sockets, H: Hooks> Host<S, H> {
-    pub(super) fn called(&mut self, call: Call) {
+impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
+    pub(super) fn called(&mut self, call: Call<P>) {
         match call {
             Call::Order(node, input) => {
                 if usize::from(node) < self.nodes.len() {
@@ -125,18 +146,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 traced,
                 returns,
             } => self.look_up(key, traced, returns),
-            Call::Ask {
-                to,
-                request,
-                returns,
-            } => self.ask(to, request, returns),
+            Call::Ask { to, make, returns } => self.ask(to, make, returns),
             Call::Status(returns) => {
                 let _ = returns.send(self.status());
             }
-            Call::Fingers(node, returns) => {
-                let node = self.nodes.get(usize::from(node));
-                let _ = returns.send(node.map(finger_rows).unwrap_or_default());
-            }
+            Call::Look(node, look) => look(self.nodes.get(usize::from(node))),
             Call::Leave(returns) => {
                 self.clients.leaving.get_or_insert_default().push(returns);
                 self.leave_next();
@@ -160,12 +174,10 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// Lets the next node leave, once the one before has: told all at once, a neighbour could
     /// take one that is leaving too for its new successor.
     pub(super) fn leave_next(&mut self) {
-        let standing = |node: &u8| self.nodes[usize::from(*node)].standing();
-        let leaving = |node: &u8| standing(node) == Standing::Leaving;
-        if !self.clients.is_leaving() || self.indices().any(|node| leaving(&node)) {
+        let inside = |node: &u8| !self.nodes[usize::from(*node)].is_outside();
+        if !self.clients.is_leaving() || self.clients.told_to_leave.iter().any(inside) {
             return;
         }
-        let inside = |node: &u8| standing(node) != Standing::Outside;
         if let Some(next) = self.indices().find(inside) {
             self.hand(next, Input::Leave);
         }
@@ -202,30 +214,29 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         nearest.unwrap_or(0)
     }
 
-    fn ask(&mut self, to: Peer, request: Request, returns: Returns<Option<Reply>>) {
+    fn ask(&mut self, to: Peer, make: Make<P::Message>, returns: Returns<Option<P::Message>>) {
         let clients = &mut self.clients;
         clients.next_ask = clients.next_ask.wrapping_add(1);
         let number = clients.next_ask;
         clients.asks.insert(number, (to, returns));
         // A reply that follows a `Busy` takes longer than others.
-        let config = &self.settings.node;
-        let patience = (config.request_timeout * 2).min(config.request_timeout_max);
+        let basics = &self.basics;
+        let patience = (basics.request_timeout * 2).min(basics.request_timeout_max);
         self.timers.set(self.now + patience, Due::Ask(number));
         let id = RequestId {
             incarnation: INCARNATION,
             number,
         };
-        let message = Message::Request { id, request };
-        self.outbox.sent.push((0, to, message));
+        self.outbox.sent.push((0, to, make(id)));
     }
 
-    fn status(&mut self) -> Status {
+    fn status(&mut self) -> Status<P::Status> {
         let nodes = self.indices().map(|node| self.node_status(node)).collect();
         let settings = &self.settings;
         Status {
             release: env!("CARGO_PKG_VERSION").to_owned(),
-            protocol: PROTOCOL_VERSION,
-            cluster: settings.node.cluster.clone(),
+            protocol: P::VERSIONS.newest,
+            cluster: self.basics.cluster.clone(),
             public_key: hex::encode(&settings.identity.public_key()),
             address: self.address.to_string(),
             incarnation: settings.incarnation,
@@ -237,32 +248,8 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    fn node_status(&mut self, node: u8) -> NodeStatus {
+    fn node_status(&mut self, node: u8) -> P::Status {
         let records = self.disk.shelf(node).len();
-        let node = &self.nodes[usize::from(node)];
-        let neighbours = node.neighbours();
-        NodeStatus {
-            id: node.me().id,
-            standing: node.standing(),
-            predecessor: neighbours.predecessor(),
-            successors: neighbours.successors().to_vec(),
-            successors_wanted: node.config().successors,
-            fingers: node.fingers().entries().len(),
-            remembered: node.remembered().collect(),
-            records,
-        }
+        self.nodes[usize::from(node)].status(records)
     }
-}
-
-/// Every row of the table that is known, exponents of one owner not repeated.
-fn finger_rows(node: &Node) -> Vec<FingerRow> {
-    let me = node.me().id;
-    let entries = node.fingers().entries().iter();
-    let rows = entries.filter(|finger| finger.exponent < BITS);
-    rows.map(|finger| FingerRow {
-        exponent: finger.exponent,
-        start: me.plus_power(finger.exponent),
-        owner: finger.peer,
-    })
-    .collect()
 }

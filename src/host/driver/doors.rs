@@ -14,20 +14,21 @@ use crate::host::connection::{self, Inbox};
 use crate::host::counters::Counters;
 use crate::host::handshake::{Cause, Proven, Refused};
 use crate::host::hooks::Hooks;
+use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Link;
 use crate::host::port::fraction;
 use crate::host::seeds::News;
 use crate::host::sockets::Sockets;
 use cuerda_core::Hint as _;
-use cuerda_core::chord::Input;
+use cuerda_core::protocol::Input;
 use cuerda_core::ring::{Address, Peer};
 
 /// How long no connection is accepted after accepting one has failed: most often the process
 /// has no file descriptor left, and trying at once would fail again.
 const ACCEPT_AFTER: Duration = Duration::from_millis(100);
 
-impl<S: Sockets, H: Hooks> Host<S, H> {
+impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     pub(super) fn accepted(&mut self, accepted: io::Result<(S::Stream, SocketAddr)>) {
         let (stream, from) = match accepted {
             Ok(accepted) => accepted,
@@ -93,6 +94,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     fn refused(&self, from: SocketAddr, error: &Refused) {
         match error {
             Refused::Admission(_)
+            | Refused::Protocol { .. }
             | Refused::Version(_)
             | Refused::Cluster
             | Refused::AnotherKey => {
@@ -223,7 +225,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     /// Closes connections that nobody uses, and forgets requests that were sent so late that
     /// whoever asked had given up: no timer comes for them.
     pub(super) fn sweep(&mut self) {
-        let patience = self.settings.node.request_timeout_max;
+        let patience = self.basics.request_timeout_max;
         self.requests
             .retain(|_, sent| self.now - sent.at <= patience);
         for serial in self.links.sweep(self.now, self.settings.idle_after) {
@@ -234,7 +236,9 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
 
     /// Closes the connections that these keys and secrets would not have let in.
     pub(super) fn admit_by(&mut self, admission: Admission) -> usize {
-        let stays = |link: &Link| admission.still_admits(&link.opening.public_key, &link.admitted);
+        let stays = |link: &Link<P::Message>| {
+            admission.still_admits(&link.opening.public_key, &link.admitted)
+        };
         let gone: Vec<u64> = self
             .links
             .iter()

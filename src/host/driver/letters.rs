@@ -10,10 +10,11 @@ use crate::host::counters::Counters;
 use crate::host::disk::Said;
 use crate::host::frame::Letter;
 use crate::host::hooks::{Fate, Hooks};
+use crate::host::hosted::Hosted;
 use crate::host::links::{Wait, Waiting};
 use crate::host::sockets::Sockets;
 use crate::host::timers::Due;
-use cuerda_core::chord::{Input, Message, Protocol as _, RequestId, Wire as _};
+use cuerda_core::protocol::{Input, RequestId, Wire as _};
 use cuerda_core::ring::Peer;
 
 /// Who asks the request with this id: one of the nodes, or a client of the host.
@@ -21,9 +22,9 @@ fn asker(node: u8, id: RequestId) -> Option<u8> {
     (id.incarnation != INCARNATION).then_some(node)
 }
 
-impl<S: Sockets, H: Hooks> Host<S, H> {
+impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// A letter came in by a connection.
-    pub(super) fn letter_came(&mut self, by: u64, letter: Letter) {
+    pub(super) fn letter_came(&mut self, by: u64, letter: Letter<P::Message>) {
         // What came by a connection that is closed by now is as good as lost.
         let Some(link) = self.links.used(by, self.now) else {
             return;
@@ -41,12 +42,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     }
 
     /// A message came in, from outside or from another node of this host.
-    pub(super) fn message_came(&mut self, from: Peer, to: u8, message: Message) {
+    pub(super) fn message_came(&mut self, from: Peer, to: u8, message: P::Message) {
         self.hooks
             .delivered(&self.nodes[usize::from(to)], from, &message);
         let mut took = None;
-        if let Message::Reply { id, reply } = &message {
-            let asker = asker(to, *id);
+        if let Some(id) = message.answers() {
+            let asker = asker(to, id);
             let request = (asker, id.number);
             // Numbers can be guessed; who was asked can't be played.
             let asked = |sent: &Sent| sent.to == from.id;
@@ -56,7 +57,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
                 took = (!sent.again).then(|| self.now - sent.at);
             }
             if asker.is_none() {
-                if !self.clients.replied(id.number, from, reply) {
+                if !self.clients.replied::<P>(id.number, from, message) {
                     Counters::add(&self.counters.messages_ignored);
                 }
                 return;
@@ -158,7 +159,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    fn send(&mut self, from: u8, to: Peer, message: Message) {
+    fn send(&mut self, from: u8, to: Peer, message: P::Message) {
         let same = self.nodes.iter().position(|node| node.me().id == to.id);
         if let Some(index) = same {
             self.local.push_back((from, index as u8, message));
@@ -183,15 +184,12 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
     }
 
     /// Gives a message to the connection that leads to its receiver, or lets it wait for one.
-    pub(super) fn post(&mut self, waiting: Waiting) {
+    pub(super) fn post(&mut self, waiting: Waiting<P::Message>) {
         let Some((by, index)) = self.links.find(waiting.to.id) else {
             return self.post_later(waiting);
         };
         let Waiting { from, to, message } = waiting;
-        let request = match &message {
-            Message::Request { id, .. } => Some((asker(from, *id), id.number)),
-            _ => None,
-        };
+        let request = message.asks().map(|id| (asker(from, id), id.number));
         let letter = Letter {
             from,
             to: index,
@@ -209,7 +207,7 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         }
     }
 
-    fn post_later(&mut self, waiting: Waiting) {
+    fn post_later(&mut self, waiting: Waiting<P::Message>) {
         match self.links.wait(waiting, self.now) {
             Wait::Dial(address) => self.dial(address),
             Wait::DialAt(address, at) => self.timers.set(at, Due::Dial(address)),

@@ -18,13 +18,29 @@ fn any_versions() -> impl Strategy<Value = Versions> {
     any::<(u16, u16)>().prop_map(|(newest, oldest)| Versions { newest, oldest })
 }
 
+/// That of the first release half of the time.
+fn any_name() -> impl Strategy<Value = ProtocolName> {
+    let other = prop::collection::vec(b'!'..=b'~', 1..=ProtocolName::LONGEST);
+    let other = other.prop_map(|name| named(&String::from_utf8(name).unwrap()));
+    prop_oneof![Just(ProtocolName::default()), other]
+}
+
+fn named(name: &str) -> ProtocolName {
+    ProtocolName::try_from(name.to_owned()).unwrap()
+}
+
 fn any_frame() -> impl Strategy<Value = Frame> {
     let opening = (
         (any_versions(), any::<u64>(), any::<[u8; 32]>(), any_peer()),
-        (any::<u8>(), any::<u32>(), any::<Option<[u8; 32]>>()),
+        (
+            any::<u8>(),
+            any::<u32>(),
+            any::<Option<[u8; 32]>>(),
+            any_name(),
+        ),
     )
         .prop_map(
-            |((protocol, cluster, public_key, at), (nodes, incarnation, proof))| {
+            |((protocol, cluster, public_key, at), (nodes, incarnation, proof, name))| {
                 let cluster = Id::from_high(cluster);
                 Frame::Opening(Opening {
                     protocol,
@@ -34,6 +50,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
                     nodes,
                     incarnation,
                     proof,
+                    name,
                 })
             },
         );
@@ -175,7 +192,7 @@ proptest! {
         let whole = bytes_of(&frame);
         let mut part = BytesMut::from(&whole[..at.index(whole.len())]);
         let before = part.clone();
-        prop_assert_eq!(Frame::decode(&mut part), Ok(None));
+        prop_assert_eq!(Frame::<Message>::decode(&mut part), Ok(None));
         prop_assert_eq!(part, before, "nothing is taken out");
     }
 }
@@ -185,13 +202,14 @@ fn nothing_is_reserved_for_what_a_length_promises() {
     for length in [limits::FRAME as u32 + 1, 1 << 20, u32::MAX] {
         let mut buffer = BytesMut::with_capacity(16);
         buffer.put_u32(length);
-        assert_eq!(Frame::decode(&mut buffer), Err(FrameError::TooLong(length)));
+        let refused = Frame::<Message>::decode(&mut buffer);
+        assert_eq!(refused, Err(FrameError::TooLong(length)));
         assert!(buffer.capacity() <= 16);
     }
     // The longest that is allowed is waited for, and costs nothing until it comes.
     let mut buffer = BytesMut::with_capacity(16);
     buffer.put_u32(limits::FRAME as u32);
-    assert_eq!(Frame::decode(&mut buffer), Ok(None));
+    assert_eq!(Frame::<Message>::decode(&mut buffer), Ok(None));
     assert!(buffer.capacity() <= 16);
 }
 
@@ -213,7 +231,7 @@ fn a_list_longer_than_its_frame_is_refused() {
     buffer.put_slice(&[0xff, 0xff, 0xff, 0xff, 0x7f]);
     let length = buffer.len() as u32 - 4;
     buffer[..4].copy_from_slice(&length.to_be_bytes());
-    let refused = Frame::decode(&mut buffer);
+    let refused = Frame::<Message>::decode(&mut buffer);
     assert!(
         matches!(refused, Err(FrameError::Unreadable(_))),
         "{refused:?}"
@@ -230,14 +248,14 @@ fn what_is_longer_than_a_frame_may_be_is_not_written() {
         member: true,
     };
     let mut buffer = BytesMut::from(&b"before"[..]);
-    let frame = Frame::Known(Known {
+    let frame = Frame::<Message>::Known(Known {
         nodes: vec![one; limits::FRAME / 39 + 1],
         complete: true,
     });
     assert!(!frame.encode(&mut buffer));
     assert_eq!(&buffer[..], b"before");
     // One peer less fits.
-    let frame = Frame::Known(Known {
+    let frame = Frame::<Message>::Known(Known {
         nodes: vec![one; limits::FRAME / 39 - 1],
         complete: true,
     });
@@ -256,6 +274,7 @@ fn no_process_hosts_more_nodes_than_allowed_whatever_it_says() {
         nodes: 255,
         incarnation: 1,
         proof: None,
+        name: ProtocolName::default(),
     };
     assert_eq!(opening.ids().len(), usize::from(limits::VIRTUAL_NODES));
     opening.nodes = 0;
@@ -281,6 +300,7 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
             nodes: 3,
             incarnation: 300,
             proof,
+            name: ProtocolName::default(),
         })
     };
     let frames = [
@@ -314,4 +334,92 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
         line
     });
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// An opening by a process whose protocol has this name.
+fn opening_of(name: ProtocolName) -> Frame {
+    Frame::Opening(Opening {
+        protocol: VERSIONS,
+        cluster: Id::ZERO,
+        public_key: [7; 32],
+        address: SocketAddr::from(([10, 0, 0, 1], 1)).into(),
+        nodes: 1,
+        incarnation: 1,
+        proof: None,
+        name,
+    })
+}
+
+/// A frame with this behind what stands in it.
+fn extended(mut frame: BytesMut, more: &[u8]) -> BytesMut {
+    frame.put_slice(more);
+    let length = frame.len() as u32 - 4;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+#[test]
+fn a_name_stands_behind_an_opening_and_chord_needs_none() {
+    let first = bytes_of(&opening_of(ProtocolName::default()));
+    let mesh = opening_of(named("mesh"));
+    let mut bytes = bytes_of(&mesh);
+    assert_eq!(bytes, extended(first.clone(), b"\x04mesh"));
+    assert_eq!(Frame::decode(&mut bytes), Ok(Some(mesh)));
+    // The first release reads what it knows of, and takes no frame with something behind that.
+    let body = &bytes_of(&opening_of(named("mesh")))[5..];
+    let (read, rest) = postcard::take_from_bytes::<Frame>(body).unwrap();
+    assert_eq!(read, opening_of(ProtocolName::default()));
+    assert_eq!(rest, b"\x04mesh");
+}
+
+#[test]
+fn what_is_no_name_behind_an_opening_is_refused() {
+    let first = bytes_of(&opening_of(ProtocolName::default()));
+    let long = [&[33][..], &[b'x'; 33]].concat();
+    let rests: [&[u8]; 7] = [
+        b"\x00",
+        b"\x05mesh",
+        b"\x04meshy",
+        b"\x05chord",
+        b"\x04me\nh",
+        b"\x02\xff\xfe",
+        &long,
+    ];
+    for rest in rests {
+        let mut bytes = extended(first.clone(), rest);
+        let refused = Frame::<Message>::decode(&mut bytes);
+        assert!(
+            matches!(refused, Err(FrameError::Unreadable(_))),
+            "{refused:?}"
+        );
+    }
+    // Behind nothing else may anything stand.
+    let known = Frame::<Message>::Known(Known {
+        nodes: Vec::new(),
+        complete: true,
+    });
+    let mut bytes = extended(bytes_of(&known), b"\x04mesh");
+    assert_eq!(
+        Frame::<Message>::decode(&mut bytes),
+        Err(FrameError::Unreadable(BAD))
+    );
+}
+
+proptest! {
+    /// Whoever is not yet introduced reads all but what letters say.
+    #[test]
+    fn before_the_openings_letters_are_recognized_and_not_read(frame in any_frame()) {
+        let mut bytes = bytes_of(&frame);
+        let unread = Frame::decode_unread(&mut bytes).unwrap().unwrap();
+        prop_assert!(bytes.is_empty());
+        match (unread, frame) {
+            (Frame::Letter(read), Frame::Letter(letter)) => {
+                prop_assert_eq!((read.from, read.to), (letter.from, letter.to));
+            }
+            (Frame::Opening(read), Frame::Opening(opening)) => prop_assert_eq!(read, opening),
+            (Frame::Register(read), Frame::Register(register)) => prop_assert_eq!(read, register),
+            (Frame::Known(read), Frame::Known(known)) => prop_assert_eq!(read, known),
+            (read, frame) => panic!("{read:?} of {frame:?}"),
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use proptest::prelude::*;
 
 use super::*;
-use cuerda_core::chord::VERSIONS;
+use crate::host::ProtocolName;
+use cuerda_core::chord::{Message, VERSIONS};
 
 const MINE: [u8; 32] = [5; 32];
 const IDLE: Duration = Duration::from_secs(300);
@@ -15,7 +16,7 @@ fn address(number: u16) -> Address {
 }
 
 /// The connection with a process whose key is made of `key`, and what it is given.
-fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link {
+fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link<Message> {
     let opening = Opening {
         protocol: VERSIONS,
         cluster: Id::ZERO,
@@ -24,6 +25,7 @@ fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link {
         nodes,
         incarnation,
         proof: None,
+        name: ProtocolName::default(),
     };
     let (frames, _) = mpsc::channel(1);
     let dialled = dialled.map(address);
@@ -40,13 +42,13 @@ fn id(key: u8, index: u8) -> Id {
     Id::of_node(&[key; 32], index)
 }
 
-fn open(links: &mut Links, link: Link) -> u64 {
+fn open(links: &mut Links<Message>, link: Link<Message>) -> u64 {
     let serial = links.next_serial();
     links.open(serial, link, &MINE);
     serial
 }
 
-fn waiting(id: Id, to: u16) -> Waiting {
+fn waiting(id: Id, to: u16) -> Waiting<Message> {
     let address = address(to);
     Waiting {
         from: 0,
@@ -333,7 +335,7 @@ proptest! {
             }
             for (key, node) in (3..8).flat_map(|key| (0..4).map(move |node| (key, node))) {
                 let id = id(key, node);
-                let proved = |link: &Link| link.ids.contains(&id);
+                let proved = |link: &Link<Message>| link.ids.contains(&id);
                 match links.find(id) {
                     Some((serial, index)) => {
                         let link = &links.links[&serial];

@@ -16,7 +16,7 @@ use super::Handle;
 use crate::host::admission::{Binding, Role};
 use crate::host::handshake::Channel;
 use crate::host::tls::{Secured, Tls};
-use crate::host::{Admission, Frame, Identity, Letter, Opening, Security, Sockets};
+use crate::host::{Admission, Frame, Identity, Letter, Opening, ProtocolName, Security, Sockets};
 use cuerda_core::chord::{Message, Request, RequestId, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
 
@@ -51,6 +51,7 @@ impl Stranger {
             nodes: 1,
             incarnation: 1,
             proof: None,
+            name: ProtocolName::default(),
         };
         Stranger {
             tls,

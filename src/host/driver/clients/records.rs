@@ -10,10 +10,11 @@ use crate::host::counters::Counters;
 use crate::host::driver::Host;
 use crate::host::handle::{Returns, Wrote};
 use crate::host::hooks::Hooks;
+use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Exported, HeldKey, Page};
-use cuerda_core::chord::{AccessError, Denied, Fetched, Input, Write, Written};
+use cuerda_core::protocol::{AccessError, Denied, Fetched, Input, Write, Written};
 use cuerda_core::record::limits::{NAME_BYTES, VALUE_BYTES};
 use cuerda_core::record::{LimitError, Stamp};
 use cuerda_core::ring::{Arc, Id};
@@ -52,7 +53,7 @@ fn check(write: &Write) -> Result<(), LimitError> {
     Ok(())
 }
 
-impl<S: Sockets, H: Hooks> Host<S, H> {
+impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     pub(super) fn write(&mut self, key: Id, write: Write, returns: Returns<Wrote>) {
         Counters::add(&self.counters.writes);
         if let Err(error) = check(&write) {
@@ -116,12 +117,11 @@ impl<S: Sockets, H: Hooks> Host<S, H> {
         let Some(of) = self.nodes.get(usize::from(node)) else {
             return Page::default();
         };
-        let own = Arc::new(of.neighbours().predecessor().id, of.me().id);
         let store = self.disk.shelf(node);
         let (keys, next) = following(store, after, limits::KEYS_PAGE);
         let items = keys.into_iter().map(|key| HeldKey {
             key,
-            own: own.contains(key),
+            own: of.owns(key),
         });
         Page {
             items: items.collect(),

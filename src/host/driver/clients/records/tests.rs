@@ -6,13 +6,13 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::host::{Begin, Identity, NoHooks, Settings, Tcp};
-use cuerda_core::chord::{Config, Event, LookupError};
+use cuerda_core::chord::{Config, Event, LookupError, Node};
 use cuerda_core::record::{Field, Record};
 use cuerda_core::ring::test_peers::peer;
 use cuerda_core::store::MemoryStore;
 
 /// A host whose node belongs to no ring.
-async fn host() -> Host<Tcp, NoHooks> {
+async fn host() -> Host<Node, Tcp, NoHooks> {
     let config = std::sync::Arc::new(Config::default());
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let identity = Identity::from_seed([7; 32]);
@@ -22,7 +22,7 @@ async fn host() -> Host<Tcp, NoHooks> {
 }
 
 /// The counters that are not zero.
-fn counted(host: &Host<Tcp, NoHooks>) -> Vec<(&'static str, u64)> {
+fn counted(host: &Host<Node, Tcp, NoHooks>) -> Vec<(&'static str, u64)> {
     let all = host.counters.all().into_iter();
     let all = all.map(|(name, _, value)| (name, value));
     all.filter(|(_, value)| *value > 0).collect()
@@ -38,7 +38,7 @@ fn written(holders: usize) -> Written {
 }
 
 /// A write that the node has not ended yet.
-fn open(host: &mut Host<Tcp, NoHooks>) -> (u64, oneshot::Receiver<Wrote>) {
+fn open(host: &mut Host<Node, Tcp, NoHooks>) -> (u64, oneshot::Receiver<Wrote>) {
     let (returns, ended) = oneshot::channel();
     let token = host.clients.records.next_token();
     host.clients.records.writes.insert(token, returns);

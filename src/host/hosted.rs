@@ -1,0 +1,92 @@
+//! What a host must know of a protocol beyond the boundary that all worlds share.
+//!
+//! A protocol must say what is told of a node; all else has a default.
+//!
+//! Messages travel as serde and postcard write them. A request's
+//! [`RequestId`](cuerda_core::protocol::RequestId) bears the incarnation that the node was
+//! [made](Protocol::new) with, which is at least 1: those of incarnation 0 are the host's own,
+//! asked for its clients.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::driver::StartError;
+use cuerda_core::protocol::Protocol;
+use cuerda_core::ring::Id;
+
+/// A protocol that a [`Host`](super::Host) can run.
+pub trait Hosted:
+    Protocol<
+        Config: Send + Sync + 'static,
+        Message: Serialize + DeserializeOwned + Send + 'static,
+        Timer: 'static,
+        Told: Send + 'static,
+    > + Send
+    + 'static
+{
+    /// What a process tells of each of its nodes to those who ask for its
+    /// [status](super::Handle::status).
+    type Status: Debug + Send + 'static;
+
+    /// What is told of this node, which holds a record of so many keys.
+    fn status(&self, records: usize) -> Self::Status;
+
+    /// What the host must know of the nodes' settings.
+    fn basics(_config: &Self::Config) -> Basics {
+        Basics::default()
+    }
+
+    /// Whether a host can run so many nodes with these settings.
+    ///
+    /// # Errors
+    /// If not: what to change.
+    fn validate(_config: &Self::Config, _virtual_nodes: u8) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    /// Whether it may be dropped without harm to others: it belongs to no ring, is not on the way
+    /// into one, and no other node counts on it.
+    fn is_outside(&self) -> bool {
+        !self.is_member()
+    }
+
+    /// Whether it answers for a key of which it holds a record. If not, what it holds is a copy
+    /// for another node.
+    fn owns(&self, _key: Id) -> bool {
+        true
+    }
+
+    /// Whether a message only says that the reply proper comes later: whoever waits for that goes
+    /// on waiting.
+    fn defers(_message: &Self::Message) -> bool {
+        false
+    }
+}
+
+/// What a host must know of its nodes' settings, whatever protocol they speak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basics {
+    /// The cluster's name: processes of different clusters refuse each other. Default: `cuerda`.
+    pub cluster: String,
+    /// How long a process that finds nobody to join by way of a bootstrap node waits before it
+    /// founds a ring. Default: 60 s.
+    pub found_after: Duration,
+    /// How long a node waits for a reply as a rule. Default: 500 ms.
+    pub request_timeout: Duration,
+    /// The longest that it ever waits for one. Default: 5 s.
+    pub request_timeout_max: Duration,
+}
+
+impl Default for Basics {
+    fn default() -> Basics {
+        Basics {
+            cluster: "cuerda".to_owned(),
+            found_after: Duration::from_secs(60),
+            request_timeout: Duration::from_millis(500),
+            request_timeout_max: Duration::from_secs(5),
+        }
+    }
+}
