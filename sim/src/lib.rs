@@ -23,8 +23,9 @@
 //! # Features
 //!
 //! `turmoil` and `containers` are those worlds, `cli` is the program; all three are on by default.
-//! Without them nothing here performs I/O but to measure what a run costs, of the project's
-//! packages the protocol alone is compiled, and all of it builds for `wasm32-unknown-unknown`.
+//! Without them nothing here performs I/O but to measure what a run costs; of the project's
+//! packages only the protocol and `cuerda-text` are compiled, and all of it builds for
+//! `wasm32-unknown-unknown`.
 
 pub mod check;
 pub mod report;
