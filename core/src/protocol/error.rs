@@ -37,3 +37,28 @@ impl Hint for LookupError {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Versions;
+    use crate::record::LimitError;
+
+    #[test]
+    fn what_happened_stands_alone_and_the_next_step_follows_it_for_people() {
+        let [one, other] = [1, 2].map(|version| Versions {
+            newest: version,
+            oldest: version,
+        });
+        let errors: [Box<dyn Hint>; 3] = [
+            Box::new(LookupError::NotMember),
+            Box::new(LimitError::NameBytes(300)),
+            Box::new(one.common(other).unwrap_err()),
+        ];
+        for error in errors {
+            let hint = error.hint().expect("each has one");
+            assert!(!error.to_string().contains(&*hint), "{error}");
+            assert_eq!(error.with_hint(), format!("{error}; {hint}"));
+        }
+    }
+}
