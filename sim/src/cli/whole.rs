@@ -22,10 +22,10 @@ pub(crate) fn instead(world: World) -> Failure {
              `cargo install --path sim` in Cuerda's source, or play this with `--world events`"
         ));
     };
-    eprintln!(
+    super::tell(&format!(
         "this program was built without the `{world}` world, to be there soon; building the one \
          with all worlds, which goes on with this"
-    );
+    ));
     let error = replace(&mut command);
     let cargo = command.get_program().to_string_lossy();
     Failure::Other(format!(
