@@ -7,6 +7,7 @@
 //!     │◀────────────── Reply { id, Busy } ─│     and Busy says that it will come later
 //!     │── Notify ─────────────────────────▶│     "I believe to be your predecessor"
 //!     │── Introduce(peer) ────────────────▶│     "this one may lie between you and your successor"
+//!     │── Records(notice) ────────────────▶│     about records; these three are not answered
 //! ```
 //!
 //! A node that is not a member of a ring replies `NotMember`, which counts as silence. Nothing
@@ -14,7 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record_message::{RecordReply, RecordRequest, Stamped};
+use super::record_message::{RecordNotice, RecordReply, RecordRequest, Stamped};
 use crate::protocol::{Refusal, RequestId, Versions, Wire};
 use crate::ring::{Id, Peer, SuccessorList};
 
@@ -42,6 +43,8 @@ pub enum Message {
     /// about itself, and about a displaced successor while two rings become one. Not answered;
     /// the receiver contacts the peer before it believes it.
     Introduce(Peer),
+    /// Something about records that nobody waits for an answer to. Since version 2.
+    Records(Box<Stamped<RecordNotice>>),
 }
 
 /// What can be asked.
@@ -251,6 +254,9 @@ impl Wire for Message {
             },
             Message::Notify => "Notify",
             Message::Introduce(_) => "Introduce",
+            Message::Records(stamped) => match &stamped.body {
+                RecordNotice::Forget(_) => "Forget",
+            },
         }
     }
 
@@ -289,6 +295,7 @@ impl Wire for Message {
             }
             Message::Notify => 0,
             Message::Introduce(_) => PEER_SIZE,
+            Message::Records(stamped) => encoded_size(stamped),
         }
     }
 
@@ -316,7 +323,7 @@ impl Wire for Message {
             } | Message::Reply {
                 reply: Reply::Records(_),
                 ..
-            }
+            } | Message::Records(_)
         )
     }
 
@@ -342,6 +349,7 @@ impl Wire for Message {
                     | RecordReply::Beaten(_)
                     | RecordReply::Superseded(_)
             ),
+            Message::Records(_) => true,
             _ => false,
         }
     }

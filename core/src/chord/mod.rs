@@ -53,7 +53,7 @@ pub use message::{Hello, Message, Reply, Request};
 pub use phase::Membership;
 /// What [`Membership`] was called before; kept for those who know it by that name.
 pub use phase::Membership as Standing;
-pub use record_message::{Claimed, RecordReply, RecordRequest, Stamped};
+pub use record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
 pub use timer::Timer;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
@@ -73,11 +73,15 @@ pub type Event = crate::protocol::Event<Infallible>;
 pub type Recorder = crate::protocol::Recorder<Node>;
 
 /// The newest version of Chord's messages that this code speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+///
+/// 1. What the first nodes spoke; never released.
+/// 2. Notices about records: what needs no answer is not asked as a request.
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// The oldest version of Chord's messages that this code understands. Nodes that speak none from here
-/// to [`PROTOCOL_VERSION`] are refused.
-pub const PROTOCOL_OLDEST: u16 = 1;
+/// to [`PROTOCOL_VERSION`] are refused. A node does not know which version each of its peers speaks,
+/// so it can't spare those of version 1 the notices that they don't understand.
+pub const PROTOCOL_OLDEST: u16 = 2;
 
 // Whoever speaks no version at all could talk to nobody.
 const _: () = assert!(PROTOCOL_OLDEST >= 1 && PROTOCOL_OLDEST <= PROTOCOL_VERSION);
@@ -303,6 +307,9 @@ impl Node {
             Message::Introduce(peer) if self.is_member() => self.introduced(peer),
             // To somebody who has left, or not joined yet: too late or too early, not wrong.
             Message::Notify | Message::Introduce(_) => {}
+            Message::Records(notice) => {
+                self.tell_records(records::Input::Notice(from, *notice), net);
+            }
         }
     }
 

@@ -12,8 +12,8 @@
 //!     │◀──────── Compare, Fetch, Merge ─│                 it brings what it has there
 //!     │◀────────────── HandOver { n } ──│                 and only then lets go
 //!
-//!   former holder                     owner
-//!     │── Compare, …, Confirm ─────────▶│                 "may I drop these?"
+//!   former holder                     owner                      holders
+//!     │── Compare, …, Confirm ─────────▶│── Forget ────────────────▶│  "may I drop these?"
 //! ```
 //!
 //! Each carries the sender's stamp clock, so that a slow clock can't lose a write that was made
@@ -93,7 +93,15 @@ pub enum RecordRequest {
         /// The asker is leaving: as many as there are will do.
         leaving: bool,
     },
-    /// All holders have these tombstones, and their time is over: forget them.
+    /// What [`RecordNotice::Forget`] says, and an answer. Sent by nobody any more.
+    Forget(Vec<(Id, String, Stamp)>),
+}
+
+/// What is said about records and not answered. New kinds are added at the end only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RecordNotice {
+    /// All holders have these tombstones, and their time is over: forget them. Whoever does not
+    /// hear it gives them back when it is next compared with.
     Forget(Vec<(Id, String, Stamp)>),
 }
 

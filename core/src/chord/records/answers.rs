@@ -4,7 +4,7 @@ use super::{Asker, Context, Ownership, Records};
 use crate::chord::Event;
 use crate::chord::merging;
 use crate::chord::message::{Message, Reply};
-use crate::chord::record_message::{Claimed, RecordReply, RecordRequest, Stamped};
+use crate::chord::record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::{Condition, Denied, Ignored, Network, RequestId};
 use crate::record::{self, Field, Holdings, Record, Stamp, TooFarAhead};
@@ -36,6 +36,25 @@ impl Records {
         if let Some(reply) = self.answer(Asker::Node(from, id), body, ctx) {
             ctx.reply(from, id, self.clock.latest(), reply);
         }
+        self.arm_repair(ctx);
+    }
+
+    /// A notice about records came in. To somebody who has left, or not joined yet: too late or too
+    /// early, not wrong.
+    pub(super) fn noticed<N: Network<Node>>(
+        &mut self,
+        from: Peer,
+        notice: Stamped<RecordNotice>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        if ctx.membership != Membership::Member {
+            return;
+        }
+        let Stamped { clock, body } = notice;
+        self.heard_clock(clock, ctx);
+        match body {
+            RecordNotice::Forget(tombstones) => forget(from, &tombstones, ctx.net),
+        };
         self.arm_repair(ctx);
     }
 
@@ -95,12 +114,7 @@ impl Records {
                 self.confirm(from, &entries, leaving, ctx)
             }
             RecordRequest::Forget(tombstones) => {
-                if tombstones.len() > limits::FETCHED_KEYS {
-                    ctx.net.emit(Event::Ignored(from, Ignored::Full));
-                    return None;
-                }
-                forget(&tombstones, ctx.net);
-                RecordReply::Merged
+                forget(from, &tombstones, ctx.net).then_some(RecordReply::Merged)?
             }
         })
     }
@@ -334,8 +348,13 @@ fn fetch(keys: &[Id], mut after: Option<String>, net: &mut impl Network<Node>) -
     RecordReply::Records { records, more }
 }
 
-/// Drops tombstones, if they are still the ones that are meant.
-fn forget(tombstones: &[(Id, String, Stamp)], net: &mut impl Network<Node>) {
+/// Drops tombstones, if they are still the ones that are meant. False if there are more than any
+/// correct node names.
+fn forget(from: Peer, tombstones: &[(Id, String, Stamp)], net: &mut impl Network<Node>) -> bool {
+    if tombstones.len() > limits::FETCHED_KEYS {
+        net.emit(Event::Ignored(from, Ignored::Full));
+        return false;
+    }
     for (key, name, stamp) in tombstones {
         let Some(mut record) = merging::stored(net, *key) else {
             continue;
@@ -350,4 +369,5 @@ fn forget(tombstones: &[(Id, String, Stamp)], net: &mut impl Network<Node>) {
             net.store().put(*key, record);
         }
     }
+    true
 }

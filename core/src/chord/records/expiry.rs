@@ -1,10 +1,10 @@
 //! Deletions whose time is over, and values that have expired.
 
 use super::{Context, Records};
-use crate::chord::message::{Message, Request};
-use crate::chord::record_message::{RecordRequest, Stamped};
+use crate::chord::message::Message;
+use crate::chord::record_message::{RecordNotice, Stamped};
 use crate::chord::{Node, limits, merging};
-use crate::protocol::{Network, RequestId};
+use crate::protocol::Network;
 use crate::record::{Holdings as _, Stamp};
 use crate::ring::{Arc, Id};
 use crate::store::Store as _;
@@ -87,14 +87,9 @@ impl Records {
     ) {
         let clock = self.clock.latest();
         for holder in ctx.holders() {
-            let body = RecordRequest::Forget(tombstones.to_vec());
-            let request = Request::Records(Box::new(Stamped { clock, body }));
-            // Not waited for: no request has this number.
-            let id = RequestId {
-                incarnation: ctx.incarnation,
-                number: 0,
-            };
-            ctx.net.send(holder, Message::Request { id, request });
+            let body = RecordNotice::Forget(tombstones.to_vec());
+            let notice = Box::new(Stamped { clock, body });
+            ctx.net.send(holder, Message::Records(notice));
         }
     }
 }

@@ -41,7 +41,7 @@ mod writes;
 use super::ask::{ABOUT_RECORDS, Pause, Settled};
 use super::message::Reply;
 use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
-use super::record_message::{RecordRequest, Stamped};
+use super::record_message::{RecordNotice, RecordRequest, Stamped};
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::{Network, RequestId, Write};
@@ -101,6 +101,8 @@ pub(super) enum Input {
     Settle,
     /// Another node asks.
     Request(Peer, RequestId, Stamped<RecordRequest>),
+    /// Another node says something that it wants no answer to.
+    Notice(Peer, Stamped<RecordNotice>),
     /// This came in for the request of this number; somebody waits for it.
     Settled(u32, Settled),
     /// A client writes.
@@ -205,6 +207,7 @@ impl Records {
             Input::ServeOwn => self.serve_own(ctx),
             Input::Settle => self.settle_ownership(ctx),
             Input::Request(from, id, request) => self.requested(from, id, request, ctx),
+            Input::Notice(from, notice) => self.noticed(from, notice, ctx),
             Input::Settled(number, settled) => self.settled(number, settled, ctx),
             Input::Write { token, key, write } => self.write(token, key, write, ctx),
             Input::Read { token, key, past } => self.read(token, key, past, ctx),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::world::*;
 use crate::chord::{
-    Claimed, Condition, Config, Event, Input, Message, Node, RecordReply, RecordRequest, Reply,
-    Request, Stamped, Timer, Write,
+    Claimed, Condition, Config, Event, Ignored, Input, Message, Node, RecordNotice, RecordReply,
+    RecordRequest, Reply, Request, Stamped, Timer, Write, limits,
 };
 use crate::record::{Entry, Field, Holdings, Record, Stamp};
 use crate::ring::test_peers::{peer, peers};
@@ -384,12 +384,37 @@ fn a_tombstone_goes_when_its_time_is_over_and_nobody_may_bring_the_value_back() 
             world.kill(&[160]);
         }
         world.run(SECOND * 50);
+        // Nobody answered what nobody waits for.
+        let ignored = |event: &Event| matches!(event, Event::Ignored(..));
+        assert_eq!(world.count(ignored), 0);
         let arc = Arc::new(key.previous(), key);
         let holds = |place: &u8| world.stores[place].digest(arc).records() == 1;
         [110, 210, 240].iter().all(|place| !holds(place))
     };
     assert!(gone(false));
     assert!(!gone(true));
+}
+
+#[test]
+fn a_notice_is_obeyed_and_not_answered_and_may_not_be_endless() {
+    let notice = |count: usize| {
+        let tombstone = (key(100), String::new(), Stamp::ZERO);
+        Message::Records(Box::new(Stamped {
+            clock: Stamp::ZERO,
+            body: RecordNotice::Forget(vec![tombstone; count]),
+        }))
+    };
+    let mut bench = Bench::member(110, 60, &[160]);
+    bench.handle(Input::Resume);
+    bench.sent();
+    bench.hear(60, notice(limits::FETCHED_KEYS));
+    assert_eq!((bench.sent(), bench.net.take_events()), (vec![], vec![]));
+    bench.hear(60, notice(limits::FETCHED_KEYS + 1));
+    let full = Event::Ignored(peer(60), Ignored::Full);
+    assert_eq!(
+        (bench.sent(), bench.net.take_events()),
+        (vec![], vec![full])
+    );
 }
 
 #[test]

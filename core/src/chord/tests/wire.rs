@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::chord::{
-    Claimed, Condition, Denied, Hello, Message, RecordReply, RecordRequest, Refusal, Reply,
-    Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
+    Claimed, Condition, Denied, Hello, Message, RecordNotice, RecordReply, RecordRequest, Refusal,
+    Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
 };
 use crate::record::{
     Answer, ArcDigest, Digest, Entry, Field, LimitError, PARTS, Question, Record, Stamp,
@@ -259,6 +259,8 @@ fn messages() -> Vec<Message> {
     messages.extend(replies().into_iter().map(answer));
     messages.extend(record_requests().into_iter().map(records));
     messages.extend(record_replies().into_iter().map(of_records));
+    let tombstones = vec![(key(), "field".to_owned(), stamp(1))];
+    messages.push(Message::Records(stamped(RecordNotice::Forget(tombstones))));
     messages
 }
 
@@ -268,6 +270,9 @@ fn kind(message: &Message) -> String {
     let word = match message {
         Message::Notify => "notify",
         Message::Introduce(_) => "introduce",
+        Message::Records(stamped) => match &stamped.body {
+            RecordNotice::Forget(_) => "forget",
+        },
         Message::Request { request, .. } => match request {
             Request::Hello(_) => "hello?",
             Request::Ping => "ping?",
