@@ -202,6 +202,7 @@ impl Message {
 }
 
 impl Wire for Message {
+    #[inline]
     fn kind(&self) -> &'static str {
         match self {
             Message::Request { request, .. } => match request {
@@ -299,6 +300,7 @@ impl Wire for Message {
         }
     }
 
+    #[inline]
     fn asks(&self) -> Option<RequestId> {
         match self {
             Message::Request { id, .. } => Some(*id),
@@ -306,6 +308,7 @@ impl Wire for Message {
         }
     }
 
+    #[inline]
     fn answers(&self) -> Option<RequestId> {
         match self {
             Message::Reply { id, .. } => Some(*id),
@@ -314,6 +317,7 @@ impl Wire for Message {
     }
 
     /// What it says of the ring never does.
+    #[inline]
     fn depends_on_store(&self) -> bool {
         matches!(
             self,
@@ -327,6 +331,7 @@ impl Wire for Message {
         )
     }
 
+    #[inline]
     fn is_repair(&self) -> bool {
         match self {
             Message::Request {

@@ -425,10 +425,12 @@ impl Protocol for Node {
         Node::new(me, config, incarnation)
     }
 
+    #[inline]
     fn me(&self) -> Peer {
         self.neighbours.me()
     }
 
+    #[inline]
     fn is_member(&self) -> bool {
         matches!(self.phase, MembershipPhase::Member)
     }
@@ -441,6 +443,7 @@ impl Protocol for Node {
         self.remembered.peers().collect()
     }
 
+    #[inline]
     fn awaits(&self, number: u32) -> bool {
         if number & ABOUT_RECORDS != 0 {
             return self.keeps(|records| records.awaits(self.me(), number).is_some());
@@ -450,6 +453,7 @@ impl Protocol for Node {
             || self.phase.awaits(number).is_some()
     }
 
+    #[inline]
     fn prefetch(&self) -> u64 {
         u64::from(self.requests.last())
             + u64::from(self.neighbours.room())
@@ -459,6 +463,7 @@ impl Protocol for Node {
             + u64::from(self.is_member())
     }
 
+    #[inline]
     fn prefetch_tables(&self) -> u64 {
         let successors = self.neighbours.successors();
         let fingers = self.fingers.entries();

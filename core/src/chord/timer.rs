@@ -18,6 +18,7 @@ pub enum Timer {
 }
 
 impl protocol::Timer for Timer {
+    #[inline]
     fn pack(self) -> (u8, u32) {
         match self {
             Timer::Stabilize => (1, 0),
@@ -28,6 +29,7 @@ impl protocol::Timer for Timer {
         }
     }
 
+    #[inline]
     fn unpack(kind: u8, value: u32) -> Timer {
         match kind {
             1 => Timer::Stabilize,
@@ -38,6 +40,7 @@ impl protocol::Timer for Timer {
         }
     }
 
+    #[inline]
     fn kind(self) -> &'static str {
         match self {
             Timer::Stabilize => "Stabilize",
@@ -48,6 +51,7 @@ impl protocol::Timer for Timer {
         }
     }
 
+    #[inline]
     fn request(self) -> Option<u32> {
         match self {
             Timer::Request(number) => Some(number),
