@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::world::*;
 use crate::chord::{
-    Claimed, Condition, Config, Event, Ignored, Input, Message, Node, RecordNotice, RecordReply,
-    RecordRequest, Reply, Request, Stamped, Timer, Write, limits,
+    Claimed, Condition, Config, Event, Input, Message, Node, RecordReply, RecordRequest, Reply,
+    Request, Stamped, Timer, Write,
 };
 use crate::record::{Entry, Field, Holdings, Record, Stamp};
 use crate::ring::test_peers::{peer, peers};
@@ -393,28 +393,6 @@ fn a_tombstone_goes_when_its_time_is_over_and_nobody_may_bring_the_value_back() 
     };
     assert!(gone(false));
     assert!(!gone(true));
-}
-
-#[test]
-fn a_notice_is_obeyed_and_not_answered_and_may_not_be_endless() {
-    let notice = |count: usize| {
-        let tombstone = (key(100), String::new(), Stamp::ZERO);
-        Message::Records(Box::new(Stamped {
-            clock: Stamp::ZERO,
-            body: RecordNotice::Forget(vec![tombstone; count]),
-        }))
-    };
-    let mut bench = Bench::member(110, 60, &[160]);
-    bench.handle(Input::Resume);
-    bench.sent();
-    bench.hear(60, notice(limits::FETCHED_KEYS));
-    assert_eq!((bench.sent(), bench.net.take_events()), (vec![], vec![]));
-    bench.hear(60, notice(limits::FETCHED_KEYS + 1));
-    let full = Event::Ignored(peer(60), Ignored::Full);
-    assert_eq!(
-        (bench.sent(), bench.net.take_events()),
-        (vec![], vec![full])
-    );
 }
 
 #[test]

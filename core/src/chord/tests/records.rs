@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::chord::{AccessError, Condition, Config, Denied, Event, Fetched, Input, Write, Written};
+use crate::chord::{
+    AccessError, Condition, Config, Denied, Event, Fetched, Ignored, Input, Message, RecordNotice,
+    Stamped, Write, Written, limits,
+};
 use crate::record::{Holdings, Stamp};
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Arc, Id};
@@ -278,4 +281,26 @@ fn a_damaged_record_is_not_served_and_comes_back_from_a_replica() {
     assert!(found.is_err());
     world.run(SECOND * 10);
     assert_eq!(world.holding(100), [110, 160, 210]);
+}
+
+#[test]
+fn a_notice_is_obeyed_and_not_answered_and_may_not_be_endless() {
+    let notice = |count: usize| {
+        let tombstone = (key(100), String::new(), Stamp::ZERO);
+        Message::Records(Box::new(Stamped {
+            clock: Stamp::ZERO,
+            body: RecordNotice::Forget(vec![tombstone; count]),
+        }))
+    };
+    let mut bench = Bench::member(110, 60, &[160]);
+    bench.handle(Input::Resume);
+    bench.sent();
+    bench.hear(60, notice(limits::FETCHED_KEYS));
+    assert_eq!((bench.sent(), bench.net.take_events()), (vec![], vec![]));
+    bench.hear(60, notice(limits::FETCHED_KEYS + 1));
+    let full = Event::Ignored(peer(60), Ignored::Full);
+    assert_eq!(
+        (bench.sent(), bench.net.take_events()),
+        (vec![], vec![full])
+    );
 }
