@@ -26,6 +26,7 @@ impl Node {
             effects: Vec::new(),
         };
         records.handle(input, &mut context);
+        self.unsettled |= records.take_unsettled();
         for effect in context.effects {
             match effect {
                 Effect::SeekOwner { token, key } => self.seek_owner(token, key, net),
@@ -59,7 +60,7 @@ impl Node {
     pub(super) fn settle_records(&mut self, net: &mut impl Network<Node>) {
         // What follows from one thing may lead to another, but not for ever.
         for _ in 0..super::limits::SETTLINGS {
-            if self.keeps(Records::is_unsettled) {
+            if std::mem::take(&mut self.unsettled) {
                 self.tell_records(Input::Settle, net);
             }
         }

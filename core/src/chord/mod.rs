@@ -123,6 +123,8 @@ pub struct Node {
     remembered: Remembered,
     /// `None` until it first takes part in a ring.
     records: Option<Box<Records>>,
+    /// What its records serve may not be what they should.
+    unsettled: bool,
 }
 
 /// Which of the periodic timers are under way, so that none ever runs twice.
@@ -156,6 +158,7 @@ impl Node {
             queries: Queries::default(),
             remembered: Remembered::default(),
             records: None,
+            unsettled: false,
         }
     }
 
@@ -268,9 +271,7 @@ impl Node {
         self.maintain(net);
         if self.neighbours.take_changed() {
             net.emit(Event::NeighboursChanged);
-            if let Some(records) = &mut self.records {
-                records.neighbours_changed();
-            }
+            self.unsettled = true;
         }
         self.settle_records(net);
     }

@@ -223,14 +223,10 @@ impl Records {
 
     // ---- what the node asks ----
 
-    /// The node's neighbours are others than they were: [`Input::Settle`] is due.
-    pub(super) const fn neighbours_changed(&mut self) {
-        self.unsettled = true;
-    }
-
-    /// Whether [`Input::Settle`] is due.
-    pub(super) const fn is_unsettled(&self) -> bool {
-        self.unsettled
+    /// Whether [`Input::Settle`] has become due. The node remembers it, who looks after each input,
+    /// and would have to fetch all this for it.
+    pub(super) fn take_unsettled(&mut self) -> bool {
+        std::mem::take(&mut self.unsettled)
     }
 
     /// Whether they hold back a node that would leave: clients wait for the end of what they
@@ -328,7 +324,6 @@ impl Records {
         self.next_request = old.next_request;
         self.armed = old.armed;
         self.epoch = old.epoch;
-        self.unsettled = old.unsettled;
     }
 
     // ---- replies ----

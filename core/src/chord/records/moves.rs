@@ -13,7 +13,6 @@ use crate::ring::{Arc, Peer};
 impl Records {
     /// The neighbours or the ownership changed: does what follows from that.
     pub(super) fn settle_ownership<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        self.unsettled = false;
         let (me, predecessor) = (ctx.me().id, ctx.neighbours.predecessor());
         let (others, holders) = (ctx.other_processes(), ctx.holders());
         if ctx.membership != Membership::Member {
