@@ -17,7 +17,8 @@ use cuerda_sim::report::Verdict;
 use cuerda_sim::run::{Play, play_with, read};
 use cuerda_sim::world::{Effect, LookupEnd, Moment, SECOND, Time, Watcher};
 
-/// How long a look-up may take.
+/// How long a look-up may take: ten peers in a row may stay silent, each for the half second after
+/// which the scenario's nodes ask the next one.
 const PROMISED: Time = 5 * SECOND;
 /// How long after a fault it may still take longer: tables name the dead for a while.
 const RECOVERY: Time = 180 * SECOND;

@@ -8,10 +8,11 @@ use std::time::Duration;
 use cuerda_core::chord::Node;
 use cuerda_core::ring::{Id, Neighbours};
 
-use super::{play, play_in, play_traced};
+use super::{Play, play, play_in, play_traced, play_with};
+use crate::check::judged::{Check, Finding};
 use crate::report::{Report, Verdict, metric_paths};
 use crate::scenario::{Latency, Overrides, Scenario};
-use crate::world::{Digest, NodeView, SECOND, Time, Watcher, World};
+use crate::world::{Digest, LookupEnd, Moment, NodeView, SECOND, Time, Watcher, World};
 
 const ROOM: u8 = 4;
 
@@ -277,4 +278,84 @@ fn wrong_suspicions_are_excused_where_time_is_real_and_nowhere_else() {
         "{:?}",
         real.ring.excuses
     );
+}
+
+/// Finds fault with every second look-up, and with the end.
+#[derive(Default)]
+struct Fussy {
+    ended: u64,
+    found: Vec<Finding>,
+}
+
+impl Watcher<Node> for Fussy {
+    fn lookup_ended(&mut self, _: Moment, end: &LookupEnd) {
+        self.ended += 1;
+        if self.ended.is_multiple_of(2) {
+            let detail = format!("look-up {} is the second", self.ended);
+            let node = Some(end.asker);
+            self.found.push(Finding { node, detail });
+        }
+    }
+}
+
+impl Check<Node> for Fussy {
+    fn name(&self) -> &'static str {
+        "fussy"
+    }
+    fn findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.found)
+    }
+    fn end(&mut self, at: Moment) {
+        let detail = format!("it ends with {}", at.cause);
+        self.found.push(Finding { node: None, detail });
+    }
+}
+
+#[test]
+fn what_a_check_of_ones_own_finds_fails_the_run_under_its_name() {
+    let load = "[[workload]]\nkind = \"lookup\"\nrate = \"0.1/s\"\n";
+    let scenario = scenario("", 6, load);
+    let (mut fussy, mut quiet, mut lines) = (Fussy::default(), Counter::default(), 0_u64);
+    let mut listen = |_: u64, _: Duration, _: &str| lines += 1;
+    let config = || scenario.node.clone();
+    let with = Play::of(config())
+        .check(&mut fussy)
+        .watch(&mut quiet)
+        .listen(&mut listen);
+    let report = play_with(&scenario, with);
+    assert_eq!(report.verdict, Verdict::Fail);
+    assert!(fussy.ended >= 4, "{}", fussy.ended);
+    assert_eq!(report.violations.len() as u64, fussy.ended / 2 + 1);
+    let first = &report.violations[0];
+    assert_eq!(
+        (&*first.check, &*first.detail),
+        ("fussy", "look-up 2 is the second")
+    );
+    assert!(first.at_s > 0.0 && first.node.is_some());
+    let last = report.violations.last().unwrap();
+    assert_eq!(last.detail, "it ends with end of the run");
+    assert!((last.at_s - 100.0).abs() < 1e-6, "{}", last.at_s);
+    assert_eq!((quiet.0, lines), (fussy.ended, report.cost.events));
+    // Whoever watches changes nothing.
+    let plain = play_with(&scenario, Play::<Node>::of(config()));
+    assert_eq!(plain.verdict, Verdict::Pass, "{:?}", plain.violations);
+    assert_eq!(plain.digest, report.digest);
+}
+
+/// Counts look-ups and judges nothing.
+#[derive(Default)]
+struct Counter(u64);
+
+impl Watcher<Node> for Counter {
+    fn lookup_ended(&mut self, _: Moment, _: &LookupEnd) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn an_expectation_that_is_not_met_fails_a_run_that_no_check_minds() {
+    let expect = "[expect]\n\"ring.members\" = { equals = 7 }\n";
+    let scenario = scenario("", 6, expect);
+    let report = play_with(&scenario, Play::<Node>::of(scenario.node.clone()));
+    assert_eq!((report.verdict, report.unmet.len()), (Verdict::Fail, 1));
 }

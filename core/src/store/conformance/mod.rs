@@ -109,12 +109,15 @@ macro_rules! store_conformance {
     };
 }
 
-fn record(value: &str) -> Record {
+/// A record of one plain field with this value.
+#[must_use]
+pub fn record(value: &str) -> Record {
     field("", value, 1)
 }
 
 /// A record of one field, written in this millisecond.
-fn field(name: &str, value: &str, milliseconds: u64) -> Record {
+#[must_use]
+pub fn field(name: &str, value: &str, milliseconds: u64) -> Record {
     let stamp = Stamp {
         milliseconds,
         counter: 7,
@@ -123,12 +126,14 @@ fn field(name: &str, value: &str, milliseconds: u64) -> Record {
     Record::of(name, Field::new(stamp, None, value.to_owned(), None))
 }
 
-fn key(number: u8) -> Id {
+/// A key by its number.
+#[must_use]
+pub fn key(number: u8) -> Id {
     Id::of_key(&[number])
 }
 
 /// Seals and commits, as whoever runs a node does.
-fn commit<L: Lab>(lab: &mut L) {
+pub fn commit<L: Lab>(lab: &mut L) {
     if let Some(batch) = lab.store().seal() {
         lab.write(&batch);
         lab.store().committed(batch.number);

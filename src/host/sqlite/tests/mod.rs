@@ -6,37 +6,11 @@ use tempfile::TempDir;
 use super::*;
 use cuerda_core::record::{Field, Stamp};
 use cuerda_core::store::Batch;
-use cuerda_core::store::conformance::Lab;
+use cuerda_core::store::conformance::{Lab, commit, field, key, record};
 
 mod format;
 mod conformance {
     cuerda_core::store_conformance!(super::InFile);
-}
-
-fn record(value: &str) -> Record {
-    field("", value, 1)
-}
-
-/// A record of one field, written in this millisecond.
-fn field(name: &str, value: &str, milliseconds: u64) -> Record {
-    let stamp = Stamp {
-        milliseconds,
-        counter: 7,
-        node: Id::of_key(b"writer"),
-    };
-    Record::of(name, Field::new(stamp, None, value.to_owned(), None))
-}
-
-fn key(number: u8) -> Id {
-    Id::of_key(&[number])
-}
-
-/// Seals and commits, as whoever runs a node does.
-fn commit<L: Lab>(lab: &mut L) {
-    if let Some(batch) = lab.store().seal() {
-        lab.write(&batch);
-        lab.store().committed(batch.number);
-    }
 }
 
 /// A file in a folder of its own.
