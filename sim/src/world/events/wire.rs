@@ -132,9 +132,11 @@ impl<P: Protocol> Network<P> for Port<'_, P> {
 
     fn send(&mut self, to: Peer, message: P::Message) {
         let now = self.air.now;
-        let asked = match (self.asked, message.answers()) {
-            (Some((asker, request, sent)), Some(id)) if asker == to.address && request == id => {
-                Some(sent)
+        let asked = match &self.asked {
+            Some((asker, request, sent))
+                if message.answers().as_ref() == Some(request) && *asker == to.address =>
+            {
+                Some(*sent)
             }
             _ => None,
         };
