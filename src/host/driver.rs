@@ -385,7 +385,10 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             Event::Step { token, peer, step } => self.traces.step(token, peer, step, self.now),
             Event::Joined => tracing::info!(node = %me, "belongs to the ring"),
-            Event::Left => tracing::info!(node = %me, "has left the ring"),
+            Event::Left => {
+                self.clients.left.insert(node);
+                tracing::info!(node = %me, "has left the ring");
+            }
             Event::Stranded => {
                 Counters::add(&self.counters.stranded);
                 tracing::warn!(node = %me, "all that it knew are silent; looking for a way back");
@@ -441,7 +444,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         if self.clients.is_stopping() {
             return Some(Ended::Stopped);
         }
-        let over = self.nodes.iter().all(P::is_outside) && !self.disk.is_busy();
+        let over = self.indices().all(|node| self.is_out(node)) && !self.disk.is_busy();
         (self.clients.is_leaving() && over).then_some(Ended::Left)
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Clients<M> {
     leaving: Option<Vec<Returns<()>>>,
     /// The nodes that are on the way out, or gone.
     pub(super) told_to_leave: BTreeSet<u8>,
+    /// Those of them that have told that they left.
+    pub(super) left: BTreeSet<u8>,
     stopping: Option<Returns<()>>,
     records: Records,
 }
@@ -58,6 +60,7 @@ impl<M> Default for Clients<M> {
             next_ask: 0,
             leaving: None,
             told_to_leave: BTreeSet::new(),
+            left: BTreeSet::new(),
             stopping: None,
             records: Records::default(),
         }
@@ -171,10 +174,15 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
     }
 
+    /// Whether a node may be dropped without harm to others: it has left, or belongs to no ring.
+    pub(super) fn is_out(&self, node: u8) -> bool {
+        self.clients.left.contains(&node) || self.nodes[usize::from(node)].is_outside()
+    }
+
     /// Lets the next node leave, once the one before has: told all at once, a neighbour could
     /// take one that is leaving too for its new successor.
     pub(super) fn leave_next(&mut self) {
-        let inside = |node: &u8| !self.nodes[usize::from(*node)].is_outside();
+        let inside = |node: &u8| !self.is_out(*node);
         if !self.clients.is_leaving() || self.clients.told_to_leave.iter().any(inside) {
             return;
         }

@@ -176,10 +176,8 @@ impl Protocol for Ping {
                 peers.into_iter().for_each(|peer| self.ask(peer, net));
             }
             Input::Resume => net.set_timer(Due::Again, EVERY..EVERY * 2),
-            Input::Leave => {
-                self.member = false;
-                net.emit(Event::Left);
-            }
+            // To tell so is enough: what becomes of the node then is the host's business.
+            Input::Leave => net.emit(Event::Left),
             Input::Message { from, message, .. } if matches!(message, Message::Ping { .. }) => {
                 self.known.insert(from.id, from);
                 if let Some(id) = message.asks() {
