@@ -12,10 +12,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use cuerda::host::{Ended, Handle};
-use cuerda_core::chord::{Event, Message, Node};
-use cuerda_core::ring::Id;
-use cuerda_core::store::Batch;
+use cuerda::host::Counters as Counted;
 
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::Broken;
@@ -32,10 +29,8 @@ pub(super) struct Net {
     pub(super) cuts: Cuts,
     pub(super) machines: Vec<Machine>,
     pub(super) counters: Counters,
-    /// What machines have told since the world last looked, in the order in which they did.
-    pub(super) told: Vec<Told>,
-    /// All programs that ever ran, for what they have counted.
-    pub(super) hosts: Vec<Handle>,
+    /// What each program that ever ran has counted.
+    pub(super) counted: Vec<Arc<Counted>>,
     latency: Latency,
     loss: f64,
     duplicate: f64,
@@ -74,29 +69,6 @@ pub(super) struct Counters {
     pub(super) repair_bytes: u64,
 }
 
-/// Something a machine tells the world.
-pub(super) struct Told {
-    pub(super) at: Time,
-    pub(super) number: u32,
-    pub(super) epoch: u32,
-    pub(super) what: What,
-}
-
-pub(super) enum What {
-    /// It handles a message, which came from this machine.
-    Message(u32, Message),
-    /// Its node told this. With the node as it is then, where that may have changed.
-    Event(Event, Option<Box<Node>>),
-    /// What the node with this id has changed is on its disk.
-    Committed(Id, Box<Batch>),
-    /// Its disk broke, and with it the program.
-    Broke,
-    /// Its program has ended.
-    Ended(Ended),
-    /// Its program could not start.
-    Failed(String),
-}
-
 /// A connection: where it was opened from, and where to.
 pub(super) type Ends = (SocketAddr, SocketAddr);
 
@@ -116,8 +88,7 @@ impl Shared {
             cuts: Cuts::default(),
             machines: Vec::new(),
             counters: Counters::default(),
-            told: Vec::new(),
-            hosts: Vec::new(),
+            counted: Vec::new(),
             latency: scenario.network.latency,
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,
@@ -269,15 +240,6 @@ impl Net {
     pub(super) fn wall_clock(&self, number: u32, now: Time) -> u64 {
         let skew = self.machines[number as usize].skew_ms;
         (EPOCH_MS + now / 1_000_000).saturating_add_signed(skew)
-    }
-
-    pub(super) fn tell(&mut self, number: u32, epoch: u32, what: What) {
-        self.told.push(Told {
-            at: now(),
-            number,
-            epoch,
-            what,
-        });
     }
 
     pub(super) fn connected(&mut self, ends: Ends) {

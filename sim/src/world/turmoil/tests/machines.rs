@@ -1,7 +1,7 @@
 //! Machines that run the whole program: how they start, stop and come back.
 
 use super::*;
-use crate::world::turmoil::net::{Told, What};
+use crate::world::turmoil::reports::{Report, What};
 use cuerda::host::Ended;
 
 const WORK: &str = "[[workload]]\nkind = \"lookup\"\nrate = \"5/s\"\n";
@@ -185,14 +185,13 @@ fn a_program_that_ends_or_cannot_start_breaks_the_world() {
         (What::Failed("no port".to_owned()), "no port"),
     ] {
         let mut world = world(2, "");
-        let told = Told {
+        let report = Report {
             at: world.now(),
             number: 1,
             epoch: 1,
             what,
         };
-        world.net.lock().told.push(told);
-        world.run_until(SECOND, &mut Log::default());
+        world.hear(report, &mut Log::default());
         let why = world.broken().expect("nobody told it to");
         assert!(why.contains(word) && why.contains("n1"), "{why}");
     }
