@@ -7,7 +7,7 @@ use super::hosted::{Basics, Hosted};
 use super::settings::successors_needed;
 use super::status::{CallError, FingerRow, NodeStatus};
 use cuerda_core::chord::{Config, Message, Node, Reply, Request, Standing};
-use cuerda_core::ring::{Arc, BITS, Id, Peer};
+use cuerda_core::ring::{BITS, Id, KeyRange, Peer};
 
 impl Hosted for Node {
     type Status = NodeStatus;
@@ -49,7 +49,7 @@ impl Hosted for Node {
     }
 
     fn owns(&self, key: Id) -> bool {
-        Arc::new(self.neighbours().predecessor().id, self.me().id).contains(key)
+        KeyRange::new(self.neighbours().predecessor().id, self.me().id).contains(key)
     }
 
     fn defers(message: &Message) -> bool {

@@ -3,8 +3,8 @@
 use std::sync::{self, Mutex, MutexGuard, PoisonError};
 
 use crate::host::sqlite::{SqliteStore, StoreError};
-use cuerda_core::record::{ArcDigest, Entry, Holdings, Record};
-use cuerda_core::ring::{Arc, Id};
+use cuerda_core::record::{Entry, Holdings, RangeDigest, Record};
+use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::{Batch, Damaged, MemoryStore, Notes, Store};
 
 /// A node's records: in memory, in memory that outlives the host, or in a file.
@@ -45,7 +45,7 @@ impl Shelf {
 }
 
 impl Holdings for Shelf {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         let entries: Box<dyn Iterator<Item = Entry> + '_> = match self {
             Shelf::Memory(store) => Box::new(store.entries(arc)),
             Shelf::File(store) => Box::new(store.entries(arc)),
@@ -58,7 +58,7 @@ impl Holdings for Shelf {
         entries
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         each!(self, store => store.digest(arc))
     }
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Condition, Denied, Written};
 use crate::record::{Answer, Entry, Field, Question, Record, Stamp};
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// A message about records, with the sender's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,11 +78,11 @@ pub enum RecordRequest {
     /// Merge these into what you have.
     Merge(Vec<(Id, Record)>),
     /// The arc lies before me and I don't serve it. Do you?
-    Claim(Arc),
+    Claim(KeyRange),
     /// You serve this arc from now on: you have all that I have there.
     HandOver {
         /// Which.
-        arc: Arc,
+        arc: KeyRange,
         /// Later than every number under which it was served before.
         number: u64,
     },

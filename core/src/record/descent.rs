@@ -25,8 +25,8 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use serde::{Deserialize, Serialize};
 
 use super::digest::parts;
-use super::{ArcDigest, Digest, Entry};
-use crate::ring::{Arc, Id};
+use super::{Digest, Entry, RangeDigest};
+use crate::ring::{Id, KeyRange};
 
 /// How many parts an answer sums up.
 pub const PARTS: usize = 16;
@@ -44,17 +44,17 @@ const _: () = assert!(LISTED >= PARTS);
 pub trait Holdings {
     /// The keys on an arc and the digests of their records, in the order of the walk: clockwise
     /// from its start, each key once.
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry>;
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry>;
 
     /// The sum of the entries on an arc. To be replaced where sums are kept.
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         self.entries(arc).collect()
     }
 }
 
 impl Holdings for BTreeMap<Id, Digest> {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
-        let Arc { start, end } = arc;
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
+        let KeyRange { start, end } = arc;
         // An arc over the top of the circle is two ranges. One that is not must not be asked
         // for as a range from the top.
         let (first, second) = if start < end {
@@ -72,9 +72,9 @@ impl Holdings for BTreeMap<Id, Digest> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Question {
     /// Where.
-    pub arc: Arc,
+    pub arc: KeyRange,
     /// Of what the asker has there.
-    pub digest: ArcDigest,
+    pub digest: RangeDigest,
 }
 
 /// What the asked node has on the arc.
@@ -83,7 +83,7 @@ pub enum Answer {
     /// The same.
     Same,
     /// Something else, and these are the digests of the arc's sixteen parts.
-    Parts(Box<[ArcDigest; PARTS]>),
+    Parts(Box<[RangeDigest; PARTS]>),
     /// Something else, and it is all of this: at most [`LISTED`] entries in the order of the
     /// walk.
     Keys(Vec<Entry>),
@@ -140,15 +140,15 @@ pub struct Difference {
 pub struct Descent {
     /// Arcs on which the two differ, as far as is known; the last is asked about first, which
     /// keeps them few.
-    open: Vec<Arc>,
+    open: Vec<KeyRange>,
     /// Arcs of which all that the other has is known, and that.
-    listed: Vec<(Arc, Vec<Entry>)>,
+    listed: Vec<(KeyRange, Vec<Entry>)>,
 }
 
 impl Descent {
     /// Begins to compare what two nodes have on an arc.
     #[must_use]
-    pub fn new(arc: Arc) -> Descent {
+    pub fn new(arc: KeyRange) -> Descent {
         Descent {
             open: vec![arc],
             listed: Vec::new(),
@@ -174,7 +174,7 @@ impl Descent {
     /// they are answered.
     #[must_use]
     pub fn questions(&self, mine: &impl Holdings, most: usize) -> Vec<Question> {
-        let ask = |&arc: &Arc| Question {
+        let ask = |&arc: &KeyRange| Question {
             arc,
             digest: mine.digest(arc),
         };
@@ -188,7 +188,7 @@ impl Descent {
     pub fn answered(
         &mut self,
         mine: &impl Holdings,
-        arc: Arc,
+        arc: KeyRange,
         answer: Answer,
     ) -> Result<(), BadAnswer> {
         let place = self.open.iter().rposition(|&open| open == arc);
@@ -237,7 +237,7 @@ impl Descent {
                 if found.len() == most {
                     // The rest of the arc waits; from its end on there is none.
                     if difference.key != arc.end {
-                        let rest = Arc::new(difference.key, arc.end);
+                        let rest = KeyRange::new(difference.key, arc.end);
                         self.listed.push((rest, there.collect()));
                     }
                     break;
@@ -250,7 +250,7 @@ impl Descent {
 
 /// Walks two lists of an arc side by side up to the next key that they don't have alike.
 fn next_difference(
-    arc: Arc,
+    arc: KeyRange,
     here: &mut Peekable<impl Iterator<Item = Entry>>,
     there: &mut Peekable<impl Iterator<Item = Entry>>,
 ) -> Option<Difference> {
@@ -270,12 +270,12 @@ fn next_difference(
 }
 
 /// How many points of the arc come before this one.
-fn place(arc: Arc, key: Id) -> Id {
+fn place(arc: KeyRange, key: Id) -> Id {
     arc.start.next().distance_to(key)
 }
 
 /// Whether a list is what a correct node answers: short, on the arc, in order.
-fn is_list_of(entries: &[Entry], arc: Arc) -> bool {
+fn is_list_of(entries: &[Entry], arc: KeyRange) -> bool {
     let ordered = |pair: &[Entry]| place(arc, pair[0].key) < place(arc, pair[1].key);
     entries.len() <= LISTED
         && entries.iter().all(|entry| arc.contains(entry.key))

@@ -11,7 +11,7 @@
 //!     │                  ├─── replaces    the stamp its writer found there
 //!     │                  ├─── Value       or nothing: a tombstone
 //!     │                  └─── expires
-//!     └── Digest ── ArcDigest ── Descent  finds the records in which two nodes differ
+//!     └── Digest ── RangeDigest ── Descent  finds the records in which two nodes differ
 //! ```
 //!
 //! Everything here is a plain value. Nothing reads a clock (whoever needs the time is handed
@@ -35,7 +35,7 @@ mod value;
 pub use descent::{
     Answer, BadAnswer, Descent, Difference, Holdings, LISTED, PARTS, Question, ROUNDS,
 };
-pub use digest::{ArcDigest, Digest, Entry};
+pub use digest::{Digest, Entry, RangeDigest};
 pub use field::Field;
 pub use limits::LimitError;
 pub use portable::{PortableField, PortableRecord, StampText, Unfit, ValueText};

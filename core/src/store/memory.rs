@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::staged::{Found, Staged};
 use super::{Batch, Damaged, Index, Notes, Store};
 use crate::calls_on_staged;
-use crate::record::{ArcDigest, Digest, Entry, Holdings, Record};
-use crate::ring::{Arc, Id};
+use crate::record::{Digest, Entry, Holdings, RangeDigest, Record};
+use crate::ring::{Id, KeyRange};
 
 /// Records in memory. To a program that needs no disk it is a store; to a simulation it is the
 /// disk as well: what was committed survives [`MemoryStore::crash`], and the rest does not.
@@ -98,11 +98,11 @@ impl MemoryStore {
 }
 
 impl Holdings for MemoryStore {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.staged.index().entries(arc)
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         self.staged.index().digest(arc)
     }
 }

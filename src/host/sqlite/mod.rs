@@ -31,8 +31,8 @@ use std::sync::{self, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use cuerda_core::calls_on_staged;
-use cuerda_core::record::{ArcDigest, Digest, Entry, Holdings, Record};
-use cuerda_core::ring::{Arc, Id};
+use cuerda_core::record::{Digest, Entry, Holdings, RangeDigest, Record};
+use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::staged::{Found, Staged};
 use cuerda_core::store::{Damaged, Index, Notes, Store};
 
@@ -81,11 +81,11 @@ impl SqliteStore {
 }
 
 impl Holdings for SqliteStore {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.staged.index().entries(arc)
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         self.staged.index().digest(arc)
     }
 }

@@ -9,7 +9,7 @@ use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::{limits, merging};
 use crate::protocol::Network;
 use crate::record::{self, Descent, Difference, Digest, Record};
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// **Compare** what this node and another hold on an arc, and merge what differs. (After the
 /// Merkle synchronization of J. Cates, *Robust and Efficient Data Management for a Distributed
@@ -25,11 +25,11 @@ use crate::ring::{Arc, Id, Peer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Compare {
     peer: Peer,
-    whole: Arc,
+    whole: KeyRange,
     way: Way,
     attempts: u8,
     descent: Descent,
-    comparing: Vec<(Arc, Question)>,
+    comparing: Vec<(KeyRange, Question)>,
     differences: VecDeque<Difference>,
     fetching: Option<(Vec<Id>, Question)>,
     /// Of the first key to fetch, the fields behind this one are missing.
@@ -65,7 +65,7 @@ pub(in crate::chord) struct Compared {
 }
 
 impl Compare {
-    pub(in crate::chord) fn new(peer: Peer, arc: Arc, way: Way, attempts: u8) -> Compare {
+    pub(in crate::chord) fn new(peer: Peer, arc: KeyRange, way: Way, attempts: u8) -> Compare {
         Compare {
             peer,
             whole: arc,
@@ -86,7 +86,7 @@ impl Compare {
     /// The same for single keys, which are known to differ.
     pub(in crate::chord) fn of_keys(peer: Peer, keys: Vec<Id>, attempts: u8) -> Compare {
         // An arc that is not asked about: all that differs is known.
-        let mut compare = Compare::new(peer, Arc::new(peer.id, peer.id), Way::Both, attempts);
+        let mut compare = Compare::new(peer, KeyRange::new(peer.id, peer.id), Way::Both, attempts);
         compare.descent = Descent::done();
         compare.fetching = Some((keys, Question::new(peer, attempts)));
         compare

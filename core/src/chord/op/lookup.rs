@@ -8,7 +8,7 @@ use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
 use crate::protocol::LookupError;
 use crate::protocol::{Found, Network};
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// An iterative look-up with backtracking (SIGCOMM 2001, section 4, made safe against stale
 /// tables).
@@ -268,7 +268,7 @@ impl Lookup {
     /// `from` says that the key is its predecessor's, or of somebody before that.
     fn step_back(&mut self, from: Peer, predecessor: Peer) -> Option<Outcome> {
         let nearer =
-            Arc::new(self.key, from.id).contains(predecessor.id) || predecessor.id == self.key;
+            KeyRange::new(self.key, from.id).contains(predecessor.id) || predecessor.id == self.key;
         match self.silence(predecessor.id) {
             Some(Silence::No | Silence::Final) => return Some(self.found(from)),
             _ if !nearer || predecessor.id == from.id => return Some(self.found(from)),
@@ -290,7 +290,7 @@ impl Lookup {
     /// The key lies within the successor list of `by`.
     fn cover(&mut self, by: Peer, successors: &[Peer]) {
         let before =
-            successors.partition_point(|peer| !Arc::new(by.id, peer.id).contains(self.key));
+            successors.partition_point(|peer| !KeyRange::new(by.id, peer.id).contains(self.key));
         self.hops_to_predecessor = self.hops + u32::from(before > 0);
         self.predecessor = Some(*successors[..before].last().unwrap_or(&by));
         // Should all owners be silent, these know farther ones.

@@ -9,7 +9,7 @@ use crate::chord::{
 };
 use crate::record::{Holdings, Stamp};
 use crate::ring::test_peers::{peer, peers};
-use crate::ring::{Arc, Id};
+use crate::ring::{Id, KeyRange};
 use crate::store::Store;
 
 fn settings() -> Config {
@@ -70,7 +70,7 @@ impl World {
 
     /// Which of the nodes that run have a record of this key.
     fn holding(&self, at: u8) -> Vec<u8> {
-        let arc = Arc::new(key(at).previous(), key(at));
+        let arc = KeyRange::new(key(at).previous(), key(at));
         let has = |place: &&u8| {
             let store = self.stores.get(place);
             store.is_some_and(|store| store.digest(arc).records() == 1)

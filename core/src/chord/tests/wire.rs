@@ -10,11 +10,11 @@ use crate::chord::{
     Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
 };
 use crate::record::{
-    Answer, ArcDigest, Digest, Entry, Field, LimitError, PARTS, Question, Record, Stamp,
+    Answer, Digest, Entry, Field, LimitError, PARTS, Question, RangeDigest, Record, Stamp,
     TooFarAhead,
 };
 use crate::ring::test_peers::{peer, peers};
-use crate::ring::{Arc, Id, SuccessorList};
+use crate::ring::{Id, KeyRange, SuccessorList};
 
 const ID: RequestId = RequestId {
     incarnation: 2,
@@ -54,8 +54,8 @@ fn entry() -> Entry {
     }
 }
 
-fn arc() -> Arc {
-    Arc::new(peer(1).id, peer(2).id)
+fn arc() -> KeyRange {
+    KeyRange::new(peer(1).id, peer(2).id)
 }
 
 fn hello() -> Hello {
@@ -151,7 +151,7 @@ fn record_requests() -> Vec<RecordRequest> {
         RecordRequest::Compare {
             question: Question {
                 arc: arc(),
-                digest: ArcDigest::default().with(entry()),
+                digest: RangeDigest::default().with(entry()),
             },
             charge: true,
         },
@@ -217,8 +217,8 @@ fn record_replies() -> Vec<RecordReply> {
         }),
     ];
     replies.extend(denials().into_iter().map(RecordReply::Denied));
-    let mut parts = Box::new([ArcDigest::default(); PARTS]);
-    parts[1] = ArcDigest::default().with(entry());
+    let mut parts = Box::new([RangeDigest::default(); PARTS]);
+    parts[1] = RangeDigest::default().with(entry());
     replies.extend([
         RecordReply::Stored,
         RecordReply::Beaten(stamp(2)),

@@ -17,7 +17,7 @@ fn number(value: u64) -> Id {
 }
 
 /// What one learns by looking at both.
-fn differences(here: &Keys, there: &Keys, arc: Arc) -> Vec<Difference> {
+fn differences(here: &Keys, there: &Keys, arc: KeyRange) -> Vec<Difference> {
     let mut keys: Vec<Id> = here.keys().chain(there.keys()).copied().collect();
     keys.sort();
     keys.dedup();
@@ -39,7 +39,7 @@ struct Course {
 }
 
 /// Runs a descent, with so many questions in a round and so many differences taken at a time.
-fn run(here: &Keys, there: &Keys, arc: Arc, questions: usize, taken: usize) -> Course {
+fn run(here: &Keys, there: &Keys, arc: KeyRange, questions: usize, taken: usize) -> Course {
     let mut descent = Descent::new(arc);
     let mut course = Course {
         found: Vec::new(),
@@ -84,7 +84,7 @@ proptest! {
         start in any_id(), end in any_id(), circle in any::<bool>(),
         questions in 1..20_usize, taken in 1..50_usize,
     ) {
-        let arc = Arc::new(start, if circle { start } else { end });
+        let arc = KeyRange::new(start, if circle { start } else { end });
         let join = |more: &Keys| -> Keys { both.clone().into_iter().chain(more.clone()).collect() };
         let (here, there) = (join(&only_here), join(&only_there));
         let expected = differences(&here, &there, arc);
@@ -101,7 +101,7 @@ proptest! {
     fn entries_are_those_on_the_arc_in_the_order_of_the_walk(
         keys in any_keys(40), start in any_id(), end in any_id()
     ) {
-        for arc in [Arc::new(start, end), Arc::new(start, start)] {
+        for arc in [KeyRange::new(start, end), KeyRange::new(start, start)] {
             let entries: Vec<Entry> = keys.entries(arc).collect();
             let expected = keys.keys().filter(|key| arc.contains(**key)).count();
             prop_assert_eq!(entries.len(), expected);
@@ -115,7 +115,7 @@ proptest! {
     fn what_changes_meanwhile_is_found_by_the_next_one(
         here in any_keys(120), there in any_keys(120), late in any_keys(60), at in 0..6_usize
     ) {
-        let arc = Arc::new(Id::ZERO, Id::ZERO);
+        let arc = KeyRange::new(Id::ZERO, Id::ZERO);
         let mut mine = here.clone();
         let mut descent = Descent::new(arc);
         let mut found = Vec::new();
@@ -148,7 +148,7 @@ fn one_record_among_twenty_thousand_costs_two_kilobytes() {
     let mut there = here.clone();
     let key = Id::of_key(&7_u64.to_be_bytes());
     there.insert(key, digest(8));
-    let all = Arc::new(Id::ZERO, Id::ZERO);
+    let all = KeyRange::new(Id::ZERO, Id::ZERO);
     let course = run(&here, &there, all, 64, 64);
     let expected = Difference {
         key,
@@ -168,7 +168,13 @@ fn all_that_a_newcomer_lacks_costs_little_besides_its_names() {
     let there: Keys = (0..4_000_u64)
         .map(|n| (Id::of_key(&n.to_be_bytes()), digest(n)))
         .collect();
-    let course = run(&Keys::new(), &there, Arc::new(Id::MAX, Id::MAX), 64, 64);
+    let course = run(
+        &Keys::new(),
+        &there,
+        KeyRange::new(Id::MAX, Id::MAX),
+        64,
+        64,
+    );
     assert_eq!(course.found.len(), 4_000);
     // 40 bytes for each key and digest, and less than as much again to get there.
     assert!(course.bytes < 80 * 4_000, "{} bytes", course.bytes);
@@ -184,7 +190,7 @@ fn keys_that_crowd_at_one_place_take_the_most_rounds() {
     let course = run(
         &crowd(0),
         &crowd(1),
-        Arc::new(Id::MAX, Id::MAX),
+        KeyRange::new(Id::MAX, Id::MAX),
         usize::MAX,
         8,
     );
@@ -199,7 +205,7 @@ fn keys_that_crowd_at_one_place_take_the_most_rounds() {
 #[test]
 fn an_unanswered_question_is_asked_again() {
     let keys = Keys::from([(number(1), digest(1))]);
-    let arc = Arc::new(Id::ZERO, number(9));
+    let arc = KeyRange::new(Id::ZERO, number(9));
     let mut descent = Descent::new(arc);
     let first = descent.questions(&keys, 1);
     assert_eq!(first.len(), 1);
@@ -219,7 +225,7 @@ fn answers_that_no_correct_node_gives_change_nothing() {
         key: number(at),
         digest: digest(at),
     };
-    let arc = Arc::new(number(10), number(26));
+    let arc = KeyRange::new(number(10), number(26));
     let mut descent = Descent::new(arc);
     let before = descent.clone();
     let mut refused = |answer| {
@@ -227,7 +233,7 @@ fn answers_that_no_correct_node_gives_change_nothing() {
         assert_eq!(descent, before);
         refused.unwrap_err()
     };
-    let short = Answer::Parts(Box::new([ArcDigest::default(); PARTS]));
+    let short = Answer::Parts(Box::new([RangeDigest::default(); PARTS]));
     assert_eq!(refused(short), BadAnswer::CutTooShort);
     let lists = [
         vec![entry(10)],
@@ -241,7 +247,7 @@ fn answers_that_no_correct_node_gives_change_nothing() {
     let all: Vec<Entry> = (11..=26).map(entry).collect();
     assert_eq!(descent.answered(&mine, arc, Answer::Keys(all)), Ok(()));
     assert_eq!(descent.differences(&mine, 99).len(), 16);
-    let circle = Arc::new(Id::ZERO, Id::ZERO);
+    let circle = KeyRange::new(Id::ZERO, Id::ZERO);
     let many = (1..=17).map(entry).collect();
     let bad = Descent::new(circle).answered(&mine, circle, Answer::Keys(many));
     assert_eq!(bad, Err(BadAnswer::BadList));
@@ -250,11 +256,11 @@ fn answers_that_no_correct_node_gives_change_nothing() {
 #[test]
 fn a_node_that_always_says_otherwise_fills_no_memory() {
     let mine = Keys::new();
-    let lie = ArcDigest::default().with(Entry {
+    let lie = RangeDigest::default().with(Entry {
         key: Id::ZERO,
         digest: digest(1),
     });
-    let mut descent = Descent::new(Arc::new(Id::ZERO, Id::ZERO));
+    let mut descent = Descent::new(KeyRange::new(Id::ZERO, Id::ZERO));
     for _ in 0..2_000 {
         for question in descent.questions(&mine, 4) {
             let parts = Answer::Parts(Box::new([lie; PARTS]));

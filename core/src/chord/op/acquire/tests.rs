@@ -11,7 +11,7 @@ fn acquire(
     claimed: &mut dyn FnMut() -> Option<Claimed>,
     compared: &mut dyn FnMut(Peer) -> Option<u64>,
 ) -> (u64, Vec<(Peer, &'static str)>) {
-    let arc = Arc::new(peer(1).id, peer(2).id);
+    let arc = KeyRange::new(peer(1).id, peer(2).id);
     let mut op = Acquire::new(arc, peers(others), 2);
     let mut net = Recorder::default();
     let (number, asked) = drive_in(&mut net, |ask| op.poll(ask), &mut |to, request| match body(
@@ -91,7 +91,7 @@ fn alone_it_need_not_ask() {
 
 #[test]
 fn one_that_breaks_off_is_fetched_from_again() {
-    let arc = Arc::new(peer(1).id, peer(2).id);
+    let arc = KeyRange::new(peer(1).id, peer(2).id);
     let mut op = Acquire::new(arc, peers(&[3]), 1);
     let mut net = Recorder::default();
     let mut compares = 0;

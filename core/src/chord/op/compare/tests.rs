@@ -10,8 +10,8 @@ use crate::ring::test_peers::peer;
 use crate::store::{MemoryStore, Store};
 use proptest::prelude::*;
 
-fn whole() -> Arc {
-    Arc::new(peer(7).id, peer(7).id)
+fn whole() -> KeyRange {
+    KeyRange::new(peer(7).id, peer(7).id)
 }
 
 /// Some keys with one field each; of equal stamps the values are equal.
