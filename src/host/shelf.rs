@@ -3,7 +3,7 @@
 use std::sync::{self, Mutex, MutexGuard, PoisonError};
 
 use crate::host::sqlite::{SqliteStore, StoreError};
-use cuerda_core::record::{Entry, Holdings, RangeDigest, Record};
+use cuerda_core::record::{DigestSource, Entry, RangeDigest, Record};
 use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::{Batch, Damaged, MemoryStore, Notes, Store};
 
@@ -44,7 +44,7 @@ impl Shelf {
     }
 }
 
-impl Holdings for Shelf {
+impl DigestSource for Shelf {
     fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         let entries: Box<dyn Iterator<Item = Entry> + '_> = match self {
             Shelf::Memory(store) => Box::new(store.entries(arc)),

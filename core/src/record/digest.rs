@@ -6,12 +6,12 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-use super::descent::PARTS;
 use crate::ring::{BITS, Id, KeyRange};
 
 /// The logarithm of the number of parts that an arc is cut into.
 const PARTS_BITS: u8 = 4;
-const _: () = assert!(PARTS == 1 << PARTS_BITS);
+/// How many parts an arc is cut into, and so how many digests sum it up.
+pub const PARTS: usize = 1 << PARTS_BITS;
 
 /// SHA-1 of a record's encoding: copies with equal digests are equal. It serves as a checksum
 /// too.

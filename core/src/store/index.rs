@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Digest, Entry, Holdings, RangeDigest};
+use crate::record::{Digest, DigestSource, Entry, RangeDigest};
 use crate::ring::{Id, KeyRange};
 
 /// The keys of a store with the digests of their records, in memory: comparing with another node
@@ -61,7 +61,7 @@ impl Index {
     }
 }
 
-impl Holdings for Index {
+impl DigestSource for Index {
     fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.walk(arc)
             .map(|(&key, &(digest, _))| Entry { key, digest })

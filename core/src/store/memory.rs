@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::staged::{Found, Staged};
 use super::{Batch, Damaged, Index, Notes, Store};
 use crate::calls_on_staged;
-use crate::record::{Digest, Entry, Holdings, RangeDigest, Record};
+use crate::record::{Digest, DigestSource, Entry, RangeDigest, Record};
 use crate::ring::{Id, KeyRange};
 
 /// Records in memory. To a program that needs no disk it is a store; to a simulation it is the
@@ -97,7 +97,7 @@ impl MemoryStore {
     }
 }
 
-impl Holdings for MemoryStore {
+impl DigestSource for MemoryStore {
     fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.staged.index().entries(arc)
     }

@@ -31,7 +31,7 @@ use std::sync::{self, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use cuerda_core::calls_on_staged;
-use cuerda_core::record::{Digest, Entry, Holdings, RangeDigest, Record};
+use cuerda_core::record::{Digest, DigestSource, Entry, RangeDigest, Record};
 use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::staged::{Found, Staged};
 use cuerda_core::store::{Damaged, Index, Notes, Store};
@@ -80,7 +80,7 @@ impl SqliteStore {
     }
 }
 
-impl Holdings for SqliteStore {
+impl DigestSource for SqliteStore {
     fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.staged.index().entries(arc)
     }

@@ -7,7 +7,7 @@ use crate::chord::message::{Message, Reply};
 use crate::chord::record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::{Condition, Denied, Ignored, Network, RequestId};
-use crate::record::{self, Field, Holdings, Record, Stamp, TooFarAhead};
+use crate::record::{self, DigestSource, Field, Record, Stamp, TooFarAhead};
 use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 

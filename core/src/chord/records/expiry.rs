@@ -5,7 +5,7 @@ use crate::chord::message::Message;
 use crate::chord::record_message::{RecordNotice, Stamped};
 use crate::chord::{Node, limits, merging};
 use crate::protocol::Network;
-use crate::record::{Holdings as _, Stamp};
+use crate::record::{DigestSource as _, Stamp};
 use crate::ring::{Id, KeyRange};
 use crate::store::Store as _;
 

@@ -8,7 +8,7 @@ use crate::chord::ask::Settled;
 use crate::chord::op::{Misplaced, Outcome};
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::Network;
-use crate::record::{Entry, Holdings as _};
+use crate::record::{DigestSource as _, Entry};
 use crate::ring::{Id, KeyRange};
 use crate::store::Store;
 

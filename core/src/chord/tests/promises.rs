@@ -7,7 +7,7 @@ use crate::chord::{
     Claimed, Condition, Config, Event, Input, Message, Node, RecordReply, RecordRequest, Reply,
     Request, Stamped, Timer, Write,
 };
-use crate::record::{Entry, Field, Holdings, Record, Stamp};
+use crate::record::{DigestSource, Entry, Field, Record, Stamp};
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Fingers, Id, KeyRange, Neighbours, Peer};
 use crate::store::Store;
@@ -342,7 +342,7 @@ fn a_copy_may_go_only_when_as_many_others_hold_exactly_it() {
             .find(|(_, _, body)| matches!(body, RecordRequest::Compare { .. }))
             .expect("compares");
         assert_eq!(*to, holder);
-        let same = crate::record::Answer::Same;
+        let same = crate::record::DigestAnswer::Same;
         let compared = RecordReply::Compared {
             answer: same,
             number: 0,

@@ -7,7 +7,7 @@ use crate::chord::{
     AccessError, Condition, Config, Denied, Event, Fetched, Ignored, Input, Message, RecordNotice,
     Stamped, Write, Written, limits,
 };
-use crate::record::{Holdings, Stamp};
+use crate::record::{DigestSource, Stamp};
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Id, KeyRange};
 use crate::store::Store;

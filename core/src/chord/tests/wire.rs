@@ -10,8 +10,8 @@ use crate::chord::{
     Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
 };
 use crate::record::{
-    Answer, Digest, Entry, Field, LimitError, PARTS, Question, RangeDigest, Record, Stamp,
-    TooFarAhead,
+    Digest, DigestAnswer, DigestQuestion, Entry, Field, LimitError, PARTS, RangeDigest, Record,
+    Stamp, TooFarAhead,
 };
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Id, KeyRange, SuccessorList};
@@ -149,7 +149,7 @@ fn record_requests() -> Vec<RecordRequest> {
             number: 300,
         },
         RecordRequest::Compare {
-            question: Question {
+            question: DigestQuestion {
                 arc: arc(),
                 digest: RangeDigest::default().with(entry()),
             },
@@ -223,9 +223,9 @@ fn record_replies() -> Vec<RecordReply> {
         RecordReply::Stored,
         RecordReply::Beaten(stamp(2)),
         RecordReply::Superseded(300),
-        compared(Answer::Same),
-        compared(Answer::Parts(parts)),
-        compared(Answer::Keys(vec![entry()])),
+        compared(DigestAnswer::Same),
+        compared(DigestAnswer::Parts(parts)),
+        compared(DigestAnswer::Keys(vec![entry()])),
         RecordReply::Records {
             records: vec![(key(), record())],
             more: Some("field".to_owned()),
@@ -340,9 +340,9 @@ fn record_reply(reply: &RecordReply) -> &'static str {
         RecordReply::Beaten(_) => "beaten",
         RecordReply::Superseded(_) => "superseded",
         RecordReply::Compared { answer, .. } => match answer {
-            Answer::Same => "compared: same",
-            Answer::Parts(_) => "compared: parts",
-            Answer::Keys(_) => "compared: keys",
+            DigestAnswer::Same => "compared: same",
+            DigestAnswer::Parts(_) => "compared: parts",
+            DigestAnswer::Keys(_) => "compared: keys",
         },
         RecordReply::Records { .. } => "records",
         RecordReply::Merged => "merged",

@@ -1,7 +1,7 @@
 //! The laws of [`Store`], one by one.
 
 use super::*;
-use crate::record::Holdings;
+use crate::record::DigestSource;
 use crate::ring::KeyRange;
 
 fn whole() -> KeyRange {

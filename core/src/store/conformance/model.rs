@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Holdings, RangeDigest};
+use crate::record::{DigestSource, RangeDigest};
 use crate::ring::KeyRange;
 
 #[derive(Clone, Debug)]

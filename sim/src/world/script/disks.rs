@@ -1,6 +1,6 @@
 //! Disks that go wrong: which records are spoilt, and what the end of a node means whose disk broke.
 
-use cuerda_core::record::Holdings;
+use cuerda_core::record::DigestSource;
 use cuerda_core::ring::{Id, KeyRange};
 
 use super::{Machines, take_down};

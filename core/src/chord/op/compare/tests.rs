@@ -5,7 +5,7 @@ use crate::chord::Recorder;
 use crate::chord::ask::script::{body, drive_in, told};
 use crate::chord::record_message::RecordRequest;
 use crate::chord::{Request, Wire};
-use crate::record::{Field, Holdings, Stamp};
+use crate::record::{DigestSource, Field, Stamp};
 use crate::ring::test_peers::peer;
 use crate::store::{MemoryStore, Store};
 use proptest::prelude::*;

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   asker                                              asked
-//!     │── Question: an arc, and my digest of it ─────────▶│
-//!     │◀───────────────────────────────── Answer::Same ───│   nothing to do there
-//!     │◀───────────────── Answer::Parts: 16 digests ──────│   ask on where mine differ
-//!     │◀────────────── Answer::Keys: each record's ───────│   few are left: compare
+//!     │── DigestQuestion: an arc, and my digest of it ─────────▶│
+//!     │◀───────────────────────────────── DigestAnswer::Same ───│   nothing to do there
+//!     │◀───────────────── DigestAnswer::Parts: 16 digests ──────│   ask on where mine differ
+//!     │◀────────────── DigestAnswer::Keys: each record's ───────│   few are left: compare
 //! ```
 //!
-//! A [`Descent`] is the asker's side and [`Question::answer`] the other; both are functions of
+//! A [`RangeSync`] is the asker's side and [`DigestQuestion::answer`] the other; both are functions of
 //! what they are handed and keep no copy of what a node holds. Each question is about what
-//! stands there at that moment, so records may change meanwhile, a descent may pause for as long
+//! stands there at that moment, so records may change meanwhile, a sync may pause for as long
 //! as it likes, and questions may be lost and asked again. What changes behind its back is found
 //! by the next one.
 //!
@@ -24,16 +24,14 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::parts;
+use super::digest::{PARTS, parts};
 use super::{Digest, Entry, RangeDigest};
 use crate::ring::{Id, KeyRange};
 
-/// How many parts an answer sums up.
-pub const PARTS: usize = 16;
 /// At most this many records are listed rather than summed up: a list of 640 bytes instead of
 /// up to 400 bytes of digests and another round.
 pub const LISTED: usize = 16;
-/// The most rounds that any descent takes if all open questions are asked in each: one for each
+/// The most rounds that any sync takes if all open questions are asked in each: one for each
 /// hexadecimal digit of a key.
 pub const ROUNDS: usize = 40;
 
@@ -41,7 +39,7 @@ pub const ROUNDS: usize = 40;
 const _: () = assert!(LISTED >= PARTS);
 
 /// What a node has, as digests.
-pub trait Holdings {
+pub trait DigestSource {
     /// The keys on an arc and the digests of their records, in the order of the walk: clockwise
     /// from its start, each key once.
     fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry>;
@@ -52,7 +50,7 @@ pub trait Holdings {
     }
 }
 
-impl Holdings for BTreeMap<Id, Digest> {
+impl DigestSource for BTreeMap<Id, Digest> {
     fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         let KeyRange { start, end } = arc;
         // An arc over the top of the circle is two ranges. One that is not must not be asked
@@ -70,7 +68,7 @@ impl Holdings for BTreeMap<Id, Digest> {
 
 /// "This is the digest of what I have on the arc; what is yours?"
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Question {
+pub struct DigestQuestion {
     /// Where.
     pub arc: KeyRange,
     /// Of what the asker has there.
@@ -79,7 +77,7 @@ pub struct Question {
 
 /// What the asked node has on the arc.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Answer {
+pub enum DigestAnswer {
     /// The same.
     Same,
     /// Something else, and these are the digests of the arc's sixteen parts.
@@ -89,26 +87,26 @@ pub enum Answer {
     Keys(Vec<Entry>),
 }
 
-impl Question {
+impl DigestQuestion {
     /// Answers for a node that has `mine`.
     #[must_use]
-    pub fn answer(self, mine: &impl Holdings) -> Answer {
+    pub fn answer(self, mine: &impl DigestSource) -> DigestAnswer {
         let own = mine.digest(self.arc);
         if own == self.digest {
-            return Answer::Same;
+            return DigestAnswer::Same;
         }
         match parts(self.arc) {
             Some(parts) if own.records() as usize > LISTED => {
-                Answer::Parts(Box::new(parts.map(|part| mine.digest(part))))
+                DigestAnswer::Parts(Box::new(parts.map(|part| mine.digest(part))))
             }
-            _ => Answer::Keys(mine.entries(self.arc).collect()),
+            _ => DigestAnswer::Keys(mine.entries(self.arc).collect()),
         }
     }
 }
 
 /// An answer that no correct node gives. Nothing was changed; its sender is not to be asked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadAnswer {
+pub enum BadDigestAnswer {
     /// Nothing is open there.
     #[error("an answer about an arc that was not asked about; it may have come twice")]
     NotAsked,
@@ -137,7 +135,7 @@ pub struct Difference {
 /// The asker's side of a comparison. It holds arcs, never what lies on them: at most 600 of them
 /// for each question that is asked at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Descent {
+pub struct RangeSync {
     /// Arcs on which the two differ, as far as is known; the last is asked about first, which
     /// keeps them few.
     open: Vec<KeyRange>,
@@ -145,11 +143,11 @@ pub struct Descent {
     listed: Vec<(KeyRange, Vec<Entry>)>,
 }
 
-impl Descent {
+impl RangeSync {
     /// Begins to compare what two nodes have on an arc.
     #[must_use]
-    pub fn new(arc: KeyRange) -> Descent {
-        Descent {
+    pub fn new(arc: KeyRange) -> RangeSync {
+        RangeSync {
             open: vec![arc],
             listed: Vec::new(),
         }
@@ -157,8 +155,8 @@ impl Descent {
 
     /// A comparison of nothing: for whoever knows already what differs.
     #[must_use]
-    pub const fn done() -> Descent {
-        Descent {
+    pub const fn done() -> RangeSync {
+        RangeSync {
             open: Vec::new(),
             listed: Vec::new(),
         }
@@ -173,8 +171,8 @@ impl Descent {
     /// What to ask next, at most `most` questions. They stay open, and are named again, until
     /// they are answered.
     #[must_use]
-    pub fn questions(&self, mine: &impl Holdings, most: usize) -> Vec<Question> {
-        let ask = |&arc: &KeyRange| Question {
+    pub fn questions(&self, mine: &impl DigestSource, most: usize) -> Vec<DigestQuestion> {
+        let ask = |&arc: &KeyRange| DigestQuestion {
             arc,
             digest: mine.digest(arc),
         };
@@ -187,25 +185,25 @@ impl Descent {
     /// If it can't be the answer of a correct node, or nobody asked.
     pub fn answered(
         &mut self,
-        mine: &impl Holdings,
+        mine: &impl DigestSource,
         arc: KeyRange,
-        answer: Answer,
-    ) -> Result<(), BadAnswer> {
+        answer: DigestAnswer,
+    ) -> Result<(), BadDigestAnswer> {
         let place = self.open.iter().rposition(|&open| open == arc);
-        let place = place.ok_or(BadAnswer::NotAsked)?;
+        let place = place.ok_or(BadDigestAnswer::NotAsked)?;
         match answer {
-            Answer::Same => {
+            DigestAnswer::Same => {
                 self.open.remove(place);
             }
-            Answer::Keys(entries) => {
+            DigestAnswer::Keys(entries) => {
                 if !is_list_of(&entries, arc) {
-                    return Err(BadAnswer::BadList);
+                    return Err(BadDigestAnswer::BadList);
                 }
                 self.open.remove(place);
                 self.listed.push((arc, entries));
             }
-            Answer::Parts(theirs) => {
-                let parts = parts(arc).ok_or(BadAnswer::CutTooShort)?;
+            DigestAnswer::Parts(theirs) => {
+                let parts = parts(arc).ok_or(BadDigestAnswer::CutTooShort)?;
                 self.open.remove(place);
                 // Backwards, so that the first is asked about first.
                 for (part, theirs) in parts.into_iter().zip(*theirs).rev() {
@@ -225,7 +223,7 @@ impl Descent {
 
     /// Takes up to `most` of the differences found so far. What is sent because of them is best
     /// sent before more questions are asked: that bounds what waits here.
-    pub fn differences(&mut self, mine: &impl Holdings, most: usize) -> Vec<Difference> {
+    pub fn differences(&mut self, mine: &impl DigestSource, most: usize) -> Vec<Difference> {
         let mut found = Vec::new();
         while found.len() < most
             && let Some((arc, theirs)) = self.listed.pop()
