@@ -45,7 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::protocol::{
-    AccessError, Condition, Denied, Fetched, Found, Ignored, LookupError, Network, Protocol,
+    AccessError, Condition, Denied, Fetched, Ignored, LookupError, Network, OwnerFound, Protocol,
     Refusal, RequestId, Versions, VersionsApart, Wire, Write, Written,
 };
 pub use config::{Config, ConfigError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::staged::{Found, Staged};
+use super::staged::{RecordLocation, Staged};
 use super::{Batch, Damaged, Index, Notes, Store};
 use crate::calls_on_staged;
 use crate::record::{Digest, DigestSource, Entry, RangeDigest, Record};
@@ -67,9 +67,9 @@ impl MemoryStore {
     #[must_use]
     pub fn peek(&self, key: Id) -> Option<&Record> {
         match self.staged.find(key) {
-            Found::Nothing => None,
-            Found::Here(record) => Some(record),
-            Found::OnDisk(_) => self.disk.get(&key).map(|written| &written.record),
+            RecordLocation::Nothing => None,
+            RecordLocation::Here(record) => Some(record),
+            RecordLocation::OnDisk(_) => self.disk.get(&key).map(|written| &written.record),
         }
     }
 
@@ -110,9 +110,9 @@ impl DigestSource for MemoryStore {
 impl Store for MemoryStore {
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged> {
         match self.staged.find(key) {
-            Found::Nothing => return Ok(None),
-            Found::Here(record) => return Ok(Some(record.clone())),
-            Found::OnDisk(_) => {}
+            RecordLocation::Nothing => return Ok(None),
+            RecordLocation::Here(record) => return Ok(Some(record.clone())),
+            RecordLocation::OnDisk(_) => {}
         }
         // Damage done since the start shows in the checksum, not in the index.
         let sound = |written: &&Written| written.checksum == written.record.digest();

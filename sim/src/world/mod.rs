@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda_core::protocol::{AccessError, Event, Found, LookupError, Written};
+use cuerda_core::protocol::{AccessError, Event, LookupError, OwnerFound, Written};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
@@ -31,7 +31,7 @@ use cuerda_core::store::Batch;
 pub use digest::Digest;
 use names::{EPOCH_MS, address_of, number_of};
 pub(crate) use random::nanoseconds;
-pub use random::{Purpose, Random};
+pub use random::{Random, RandomStream};
 pub use sights::Sights;
 pub use simulated::Simulated;
 
@@ -127,7 +127,7 @@ pub struct LookupEnd {
     /// When it began.
     pub issued: Time,
     /// The owner's number and the way there, or why none was found.
-    pub result: Result<(u32, Found), LookupError>,
+    pub result: Result<(u32, OwnerFound), LookupError>,
     /// Nodes that did not answer in time.
     pub timeouts: u32,
 }

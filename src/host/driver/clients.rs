@@ -15,7 +15,7 @@ use crate::host::hosted::Hosted;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Hop, LookupAnswer, Status};
 use crate::host::timers::Due;
-use cuerda_core::protocol::{Found, Input, LookupError, RequestId};
+use cuerda_core::protocol::{Input, LookupError, OwnerFound, RequestId};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Store;
 use records::Records;
@@ -88,7 +88,7 @@ impl<M> Clients<M> {
     pub(super) fn looked_up(
         &mut self,
         token: u64,
-        result: Result<Found, LookupError>,
+        result: Result<OwnerFound, LookupError>,
         timeouts: u32,
         trace: Vec<Hop>,
         now: Instant,

@@ -33,7 +33,7 @@ use rusqlite::Connection;
 use cuerda_core::calls_on_staged;
 use cuerda_core::record::{Digest, DigestSource, Entry, RangeDigest, Record};
 use cuerda_core::ring::{Id, KeyRange};
-use cuerda_core::store::staged::{Found, Staged};
+use cuerda_core::store::staged::{RecordLocation, Staged};
 use cuerda_core::store::{Damaged, Index, Notes, Store};
 
 pub use database::Database;
@@ -93,9 +93,9 @@ impl DigestSource for SqliteStore {
 impl Store for SqliteStore {
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged> {
         let digest = match self.staged.find(key) {
-            Found::Nothing => return Ok(None),
-            Found::Here(record) => return Ok(Some(record.clone())),
-            Found::OnDisk(digest) => digest,
+            RecordLocation::Nothing => return Ok(None),
+            RecordLocation::Here(record) => return Ok(Some(record.clone())),
+            RecordLocation::OnDisk(digest) => digest,
         };
         match self.read(key, digest) {
             Ok(Some(record)) => return Ok(Some(record)),

@@ -50,13 +50,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cuerda_core::chord::{AccessError, Config, Event, Fetched, Found, LookupError, Node, Written};
+use cuerda_core::chord::{
+    AccessError, Config, Event, Fetched, LookupError, Node, OwnerFound, Written,
+};
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::{Id, Neighbours};
 use cuerda_core::store::Batch;
 
 use super::script::{self, Script};
-use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher};
+use super::{Cause, Digest, Moment, Random, RandomStream, Time, Watcher};
 use crate::scenario::{Scenario, Start};
 use engine::Engine;
 use layout::Layout;
@@ -232,7 +234,7 @@ enum What {
     Failed(Trouble),
     /// What its nodes have counted so far.
     Counted(totals::Counted),
-    LookedUp(u64, Result<Found, LookupError>, u32),
+    LookedUp(u64, Result<OwnerFound, LookupError>, u32),
     Wrote(u64, Result<Written, AccessError>),
     Read(u64, Box<Result<Fetched, AccessError>>),
 }
@@ -307,7 +309,7 @@ impl World {
             machines: Vec::new(),
             walls,
             layout,
-            keys: Random::new(seed, Purpose::Keys),
+            keys: Random::new(seed, RandomStream::Keys),
             now: 0,
             agenda: BTreeMap::new(),
             put: 0,
@@ -465,7 +467,7 @@ impl World {
             }
             What::LookedUp(question, result, timeouts) => {
                 if let Some(token) = self.answered(question) {
-                    let result = result.map(|found| Found {
+                    let result = result.map(|found| OwnerFound {
                         owner: self.known(found.owner),
                         ..found
                     });

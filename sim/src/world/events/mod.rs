@@ -34,7 +34,7 @@ use cuerda_core::ring::Address;
 use cuerda_core::store::{Batch, MemoryStore, Store};
 
 use super::script::{self, Script, cuts::Cuts};
-use super::{Cause, Digest, Moment, Purpose, Random, Simulated, Time, Watcher};
+use super::{Cause, Digest, Moment, Random, RandomStream, Simulated, Time, Watcher};
 use crate::scenario::Scenario;
 use disk::Disk;
 use letters::Letters;
@@ -128,8 +128,8 @@ impl<P: Simulated> World<P> {
                 latency: scenario.network.latency,
                 loss: scenario.network.loss,
                 duplicate: scenario.network.duplicate,
-                chance: stream(Purpose::Network),
-                jitter: stream(Purpose::Timers),
+                chance: stream(RandomStream::Network),
+                jitter: stream(RandomStream::Timers),
                 cuts: Cuts::default(),
                 nodes: 0,
                 counters: Counters::default(),

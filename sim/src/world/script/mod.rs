@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 
-use super::{Effect, Purpose, Random, Time};
+use super::{Effect, Random, RandomStream, Time};
 use crate::scenario::{DiskFault, FaultKind, Scenario, TURMOIL_NODES};
 use agenda::Control;
 pub(super) use agenda::plan;
@@ -89,11 +89,11 @@ impl Script {
             controls: Vec::new(),
             faults: Vec::new(),
             sights: sights::Watched::default(),
-            ids: stream(Purpose::Ids),
-            workload: stream(Purpose::Workload),
-            churn: stream(Purpose::Churn),
-            chooser: stream(Purpose::Faults),
-            contacts: stream(Purpose::Contacts),
+            ids: stream(RandomStream::Ids),
+            workload: stream(RandomStream::Workload),
+            churn: stream(RandomStream::Churn),
+            chooser: stream(RandomStream::Faults),
+            contacts: stream(RandomStream::Contacts),
             origin: 0,
         }
     }

@@ -69,7 +69,7 @@ use cuerda_core::store::MemoryStore;
 
 use super::script::{self, Script};
 use super::{
-    Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Simulated, Time, Watcher, nanoseconds,
+    Cause, Digest, EPOCH_MS, Moment, Random, RandomStream, Simulated, Time, Watcher, nanoseconds,
 };
 use crate::scenario::Scenario;
 use life::Slot;
@@ -164,8 +164,8 @@ impl<P: Simulated + Hosted> World<P> {
             net: Shared::new(scenario, seed),
             reports: Reports::default(),
             machines: Vec::new(),
-            jitter: Random::new(seed, Purpose::Timers),
-            keys: Random::new(seed, Purpose::Keys),
+            jitter: Random::new(seed, RandomStream::Timers),
+            keys: Random::new(seed, RandomStream::Keys),
             tick: nanoseconds(tick),
             now: 0,
             agenda: BTreeMap::new(),

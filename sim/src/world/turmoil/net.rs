@@ -17,7 +17,7 @@ use cuerda::host::Counters as Counted;
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::Broken;
 use crate::world::script::cuts::Cuts;
-use crate::world::{EPOCH_MS, Purpose, Random, Time, nanoseconds, number_of};
+use crate::world::{EPOCH_MS, Random, RandomStream, Time, nanoseconds, number_of};
 
 /// The network, as machines and the world hold it. A world has one thread, so nobody ever waits
 /// for the lock.
@@ -92,8 +92,8 @@ impl Shared {
             latency: scenario.network.latency,
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,
-            chance: Random::new(seed, Purpose::Network),
-            splits: Random::new(seed, Purpose::Splits),
+            chance: Random::new(seed, RandomStream::Network),
+            splits: Random::new(seed, RandomStream::Splits),
             connections: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tickets: 0,

@@ -112,7 +112,7 @@ fn the_owner_is_asked_to_confirm() {
         asked.iter().map(|(to, _)| *to).collect::<Vec<_>>(),
         peers(&[30, 40])
     );
-    let found = Found {
+    let found = OwnerFound {
         owner: peer(40),
         hops: 2,
         hops_to_predecessor: 1,
@@ -128,7 +128,7 @@ fn hops_to_the_predecessor_count_the_jump_to_it() {
     let found = stage.look_up(10, point(25)).0.result;
     assert_eq!(
         found,
-        Ok(Found {
+        Ok(OwnerFound {
             owner: peer(30),
             hops: 1,
             hops_to_predecessor: 1
@@ -137,7 +137,7 @@ fn hops_to_the_predecessor_count_the_jump_to_it() {
     let found = stage.look_up(10, point(15)).0.result;
     assert_eq!(
         found,
-        Ok(Found {
+        Ok(OwnerFound {
             owner: peer(20),
             hops: 1,
             hops_to_predecessor: 0
