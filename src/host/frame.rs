@@ -7,14 +7,14 @@
 //!   └────────────────┴─────────┴──────────────────────┘
 //! ```
 //!
-//! Inside TLS, both ends first send one [`Frame::Opening`], at the same time. Then come letters
+//! Inside TLS, both ends first send one [`Frame::Opening`], at the same time. Then come envelopes
 //! both ways, many questions under way at once, until one end closes the connection.
 //!
 //! ```text
 //!   A ── Opening ─▶ B      who I am, where I listen, which cluster; the proof of the secret
 //!   A ◀─ Opening ── B
-//!   A ── Letter ──▶ B      a message from one of my nodes to one of yours
-//!   A ◀─ Letter ─── B
+//!   A ── Envelope ──▶ B      a message from one of my nodes to one of yours
+//!   A ◀─ Envelope ─── B
 //! ```
 //!
 //! An opening never changes its form, for processes of all releases must read it. The first
@@ -49,7 +49,7 @@ pub enum Frame<M = Message> {
     /// The first frame in each direction.
     Opening(Opening),
     /// A message between two nodes.
-    Letter(Letter<M>),
+    Envelope(Envelope<M>),
     /// To a bootstrap node. Answered by [`Frame::Known`].
     Register(Registration),
     /// From a bootstrap node.
@@ -110,7 +110,7 @@ impl Opening {
 
 /// A message with the indices of the nodes it goes between.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Letter<M = Message> {
+pub struct Envelope<M = Message> {
     /// Which of the sender's nodes sent it.
     pub from: u8,
     /// Which of the receiver's nodes it is for.
@@ -129,7 +129,7 @@ pub struct Registered {
 }
 
 /// In the place of a message that is not read: before two processes have introduced themselves, and
-/// between one and a bootstrap node, no letter may come.
+/// between one and a bootstrap node, no envelope may come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Unread;
 
@@ -233,13 +233,13 @@ impl<M: DeserializeOwned> Frame<M> {
 }
 
 impl Frame<Unread> {
-    /// The same of a frame that should be no letter. If it is one, what it says is not read.
+    /// The same of a frame that should be no envelope. If it is one, what it says is not read.
     ///
     /// # Errors
     /// As [`Frame::decode`].
     pub(super) fn decode_unread(buffer: &mut BytesMut) -> Result<Option<Self>, FrameError> {
         match Frame::split(buffer)? {
-            Some((frame, whole)) if whole || matches!(frame, Frame::Letter(_)) => Ok(Some(frame)),
+            Some((frame, whole)) if whole || matches!(frame, Frame::Envelope(_)) => Ok(Some(frame)),
             Some(_) => Err(FrameError::Unreadable(BAD)),
             None => Ok(None),
         }

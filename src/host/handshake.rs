@@ -115,7 +115,7 @@ impl Refused {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
-    /// Sends a frame that is no letter: what a process and a bootstrap node say to each other.
+    /// Sends a frame that is no envelope: what a process and a bootstrap node say to each other.
     pub(super) async fn send(&mut self, frame: &Frame<Unread>) -> Result<(), Refused> {
         send(&mut self.channel, frame).await
     }

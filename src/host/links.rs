@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::admission::Admitted;
-use super::frame::{Frame, Letter, Opening};
+use super::frame::{Envelope, Frame, Opening};
 use super::limits;
 use cuerda_core::protocol::Wire;
 use cuerda_core::ring::{Address, Id, Peer};
@@ -188,15 +188,15 @@ impl<M: Wire> Links<M> {
         self.by_id.get(&id).copied()
     }
 
-    /// Gives a letter to a connection; false if it takes no more.
-    pub(super) fn send(&mut self, serial: u64, letter: Letter<M>, now: Instant) -> bool {
+    /// Gives an envelope to a connection; false if it takes no more.
+    pub(super) fn send(&mut self, serial: u64, envelope: Envelope<M>, now: Instant) -> bool {
         self.links.get_mut(&serial).is_some_and(|link| {
             link.used = now;
-            link.frames.try_send(Frame::Letter(letter)).is_ok()
+            link.frames.try_send(Frame::Envelope(envelope)).is_ok()
         })
     }
 
-    /// A letter came in by this connection.
+    /// An envelope came in by this connection.
     pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link<M>> {
         let link = self.links.get_mut(&serial)?;
         link.used = now;

@@ -182,8 +182,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let (frames, receiver) = mpsc::channel(limits::OUTGOING);
         let link = Link::new(opening, admitted, dialled, frames, self.now);
         self.links.open(serial, link, &mine);
-        let (counters, letters) = (Arc::clone(&self.counters), self.inbox.sender.clone());
-        let inbox = Inbox { serial, letters };
+        let (counters, envelopes) = (Arc::clone(&self.counters), self.inbox.sender.clone());
+        let inbox = Inbox { serial, envelopes };
         self.carried += 1;
         self.tasks.spawn(async move {
             connection::carry(channel, rest, receiver, inbox, counters).await;

@@ -79,8 +79,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             _ => Message::Notify,
         }
     });
-    let letter = (any::<u8>(), any::<u8>(), message)
-        .prop_map(|(from, to, message)| Frame::Letter(Letter { from, to, message }));
+    let envelope = (any::<u8>(), any::<u8>(), message)
+        .prop_map(|(from, to, message)| Frame::Envelope(Envelope { from, to, message }));
     let registered = || {
         let one = (any_peer(), any::<bool>());
         prop::collection::vec(
@@ -92,7 +92,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         .prop_map(|(nodes, every_ms)| Frame::Register(Registration { nodes, every_ms }));
     let known = (registered(), any::<bool>())
         .prop_map(|(nodes, complete)| Frame::Known(Known { nodes, complete }));
-    prop_oneof![1 => opening, 3 => letter, 1 => register, 1 => known]
+    prop_oneof![1 => opening, 3 => envelope, 1 => register, 1 => known]
 }
 
 fn bytes_of(frame: &Frame) -> BytesMut {
@@ -221,7 +221,7 @@ fn a_list_longer_than_its_frame_is_refused() {
     };
     let reply = Reply::Closer(Vec::new());
     let message = Message::Reply { id, reply };
-    let whole = bytes_of(&Frame::Letter(Letter {
+    let whole = bytes_of(&Frame::Envelope(Envelope {
         from: 0,
         to: 0,
         message,
@@ -306,7 +306,7 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
     let frames = [
         opening(None),
         opening(Some([8; 32])),
-        Frame::Letter(Letter {
+        Frame::Envelope(Envelope {
             from: 1,
             to: 2,
             message: Message::Notify,
@@ -324,7 +324,7 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
         // A new kind of frame does not compile before it stands here: it needs an example above.
         let kind = match &frame {
             Frame::Opening(_) => "opening",
-            Frame::Letter(_) => "letter",
+            Frame::Envelope(_) => "envelope",
             Frame::Register(_) => "register",
             Frame::Known(_) => "known",
         };
@@ -406,15 +406,15 @@ fn what_is_no_name_behind_an_opening_is_refused() {
 }
 
 proptest! {
-    /// Whoever is not yet introduced reads all but what letters say.
+    /// Whoever is not yet introduced reads all but what envelopes say.
     #[test]
     fn before_the_openings_letters_are_recognized_and_not_read(frame in any_frame()) {
         let mut bytes = bytes_of(&frame);
         let unread = Frame::decode_unread(&mut bytes).unwrap().unwrap();
         prop_assert!(bytes.is_empty());
         match (unread, frame) {
-            (Frame::Letter(read), Frame::Letter(letter)) => {
-                prop_assert_eq!((read.from, read.to), (letter.from, letter.to));
+            (Frame::Envelope(read), Frame::Envelope(envelope)) => {
+                prop_assert_eq!((read.from, read.to), (envelope.from, envelope.to));
             }
             (Frame::Opening(read), Frame::Opening(opening)) => prop_assert_eq!(read, opening),
             (Frame::Register(read), Frame::Register(register)) => prop_assert_eq!(read, register),

@@ -3,7 +3,7 @@
 use tokio::io::duplex;
 
 use super::*;
-use crate::host::frame::Letter;
+use crate::host::frame::Envelope;
 use crate::host::{Identity, Security};
 use cuerda_core::chord::{Message, VERSIONS};
 use cuerda_core::protocol::Versions;
@@ -85,7 +85,7 @@ async fn a_letter_before_the_opening_is_told_as_such() {
     let (near, mut far) = duplex(1 << 16);
     let mut bytes = BytesMut::new();
     let (from, to, message) = (0, 0, Message::Notify);
-    assert!(Frame::Letter(Letter { from, to, message }).encode(&mut bytes));
+    assert!(Frame::Envelope(Envelope { from, to, message }).encode(&mut bytes));
     far.write_all(&bytes).await.unwrap();
     let chord = door(1, "chord", &Security::None);
     let refused = chord.enter(near, Role::Server).await.unwrap_err();

@@ -254,18 +254,18 @@ fn a_full_queue_takes_no_more() {
         &mut links,
         Link::new(opening, Admitted::default(), None, frames, now),
     );
-    let letter = || Letter {
+    let envelope = || Envelope {
         from: 0,
         to: 0,
         message: Message::Notify,
     };
-    assert!(links.send(serial, letter(), now) && links.send(serial, letter(), now));
-    assert!(!links.send(serial, letter(), now));
+    assert!(links.send(serial, envelope(), now) && links.send(serial, envelope(), now));
+    assert!(!links.send(serial, envelope(), now));
     assert!(receiver.try_recv().is_ok());
-    assert!(links.send(serial, letter(), now));
+    assert!(links.send(serial, envelope(), now));
     drop(receiver);
-    assert!(!links.send(serial, letter(), now));
-    assert!(!links.send(serial + 1, letter(), now));
+    assert!(!links.send(serial, envelope(), now));
+    assert!(!links.send(serial + 1, envelope(), now));
 }
 
 /// What may happen to the table.

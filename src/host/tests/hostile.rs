@@ -272,7 +272,7 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
                     number,
                 };
                 let reply = Reply::Pong;
-                line.send(&letter(0, 0, Message::Reply { id, reply }))
+                line.send(&envelope(0, 0, Message::Reply { id, reply }))
                     .await
                     .unwrap();
             }
@@ -280,7 +280,9 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
         ignored(60).await;
         // From and to nodes that don't exist.
         for (from, to) in [(1, 0), (0, 1), (255, 0), (0, 255), (64, 64)] {
-            line.send(&letter(from, to, Message::Notify)).await.unwrap();
+            line.send(&envelope(from, to, Message::Notify))
+                .await
+                .unwrap();
         }
         ignored(65).await;
         client.end().await;
@@ -383,7 +385,7 @@ async fn nobody_draws_anothers_messages_by_claiming_its_address() {
     let asker = handles[0].with_timeout(Duration::from_secs(120));
     assert_eq!(asker.ask(meant, Request::Ping).await.unwrap(), Reply::Pong);
     assert_eq!(count(&other, "letters_received"), 1);
-    // What is for the claimer himself reaches him; it is the first letter that does.
+    // What is for the claimer himself reaches him; it is the first envelope that does.
     let himself = asker.ask(claimer.peer(), Request::Neighbours);
     let answer = async {
         let Message::Request { id, request } = line.message().await else {
@@ -391,7 +393,9 @@ async fn nobody_draws_anothers_messages_by_claiming_its_address() {
         };
         assert_eq!(request, Request::Neighbours);
         let reply = Reply::NotMember;
-        let _ = line.send(&letter(0, 0, Message::Reply { id, reply })).await;
+        let _ = line
+            .send(&envelope(0, 0, Message::Reply { id, reply }))
+            .await;
     };
     assert_eq!(tokio::join!(himself, answer).0.unwrap(), Reply::NotMember);
     client.end().await;

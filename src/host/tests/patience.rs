@@ -140,7 +140,9 @@ async fn who_never_stops_writing_keeps_nobody_from_coming_in() {
     client.end().await;
     let mut line = Stranger::new(50, &Security::None).call(&net, address).await;
     let flood: Vec<u8> = (0..1000)
-        .flat_map(|number| encoded(&letter(0, 9, Message::Introduce(stranger_at(number)))).to_vec())
+        .flat_map(|number| {
+            encoded(&envelope(0, 9, Message::Introduce(stranger_at(number)))).to_vec()
+        })
         .collect();
     let flooding = tokio::spawn(async move { while line.send_bytes(&flood).await.is_ok() {} });
     let begin = Begin::Join(vec![address.to_string()]);
@@ -199,7 +201,7 @@ async fn a_connection_that_swallows_a_question_is_replaced() {
                 panic!("a request was to come");
             };
             let reply = Reply::Pong;
-            line.send(&letter(0, 0, Message::Reply { id, reply }))
+            line.send(&envelope(0, 0, Message::Reply { id, reply }))
                 .await
                 .unwrap();
             line
@@ -234,7 +236,7 @@ async fn an_answer_by_somebody_who_was_not_asked_does_not_save_who_was() {
         panic!("a request was to come");
     };
     let reply = Reply::Pong;
-    line.send(&letter(0, 0, Message::Reply { id, reply }))
+    line.send(&envelope(0, 0, Message::Reply { id, reply }))
         .await
         .unwrap();
     assert_eq!(asked.await.unwrap(), None);

@@ -16,7 +16,7 @@ use super::Handle;
 use crate::host::admission::{Binding, Role};
 use crate::host::handshake::Channel;
 use crate::host::tls::{Secured, Tls};
-use crate::host::{Admission, Frame, Identity, Letter, Opening, ProtocolName, Security, Sockets};
+use crate::host::{Admission, Envelope, Frame, Identity, Opening, ProtocolName, Security, Sockets};
 use cuerda_core::chord::{Message, Request, RequestId, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
 
@@ -152,11 +152,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Line<T> {
         }
     }
 
-    /// The next letter's message.
+    /// The next envelope's message.
     pub(super) async fn message(&mut self) -> Message {
         match self.next().await {
-            Some(Frame::Letter(letter)) => letter.message,
-            other => panic!("a letter was to come, not {other:?}"),
+            Some(Frame::Envelope(envelope)) => envelope.message,
+            other => panic!("an envelope was to come, not {other:?}"),
         }
     }
 
@@ -178,11 +178,11 @@ pub(super) fn question(number: u32, request: Request) -> Frame {
         incarnation: 1,
         number,
     };
-    letter(0, 0, Message::Request { id, request })
+    envelope(0, 0, Message::Request { id, request })
 }
 
-pub(super) fn letter(from: u8, to: u8, message: Message) -> Frame {
-    Frame::Letter(Letter { from, to, message })
+pub(super) fn envelope(from: u8, to: u8, message: Message) -> Frame {
+    Frame::Envelope(Envelope { from, to, message })
 }
 
 pub(super) fn count(handle: &Handle, name: &str) -> u64 {

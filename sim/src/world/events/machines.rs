@@ -185,9 +185,9 @@ impl<P: Simulated> Lifecycle for World<P> {
             disk.waiting.clear();
         }
         for entry in std::mem::take(&mut host.backlog) {
-            if entry.kind == kind::LETTER {
-                let letter = self.air.letters.take(entry.value);
-                self.air.counters.lose(&letter.message);
+            if entry.kind == kind::ENVELOPE {
+                let envelope = self.air.envelopes.take(entry.value);
+                self.air.counters.lose(&envelope.message);
             }
         }
     }

@@ -118,7 +118,7 @@ impl Log {
     }
 
     /// Messages delivered, as the time of their sending (the latency is fixed) and both ends.
-    fn letters(&self) -> impl Iterator<Item = (Time, u32, u32)> {
+    fn envelopes(&self) -> impl Iterator<Item = (Time, u32, u32)> {
         self.lines().filter_map(|(time, line)| {
             let (from, rest) = line.strip_prefix('n')?.split_once(" -> n")?;
             let (to, _) = rest.split_once(':')?;

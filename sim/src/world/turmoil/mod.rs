@@ -62,7 +62,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
-use cuerda::host::{Ended, Frame, Hosted, Letter};
+use cuerda::host::{Ended, Envelope, Frame, Hosted};
 use cuerda_core::chord::Node;
 use cuerda_core::protocol::{Event, Wire as _};
 use cuerda_core::store::MemoryStore;
@@ -245,7 +245,7 @@ impl<P: Simulated + Hosted> World<P> {
                 self.digest
                     .add(now, u64::from(from) << 32 | u64::from(number));
                 let (from, to) = (0, 0);
-                self.digest_frame(&Frame::Letter(Letter { from, to, message }));
+                self.digest_frame(&Frame::Envelope(Envelope { from, to, message }));
             }
             What::Event(event, node) => {
                 if let Some(node) = node {

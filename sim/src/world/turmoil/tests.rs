@@ -194,7 +194,7 @@ impl Log {
     }
 
     /// Messages handled: when, from whom, by whom.
-    fn letters(&self) -> impl Iterator<Item = (Time, u32, u32)> {
+    fn envelopes(&self) -> impl Iterator<Item = (Time, u32, u32)> {
         self.0.iter().filter_map(|(time, seen)| {
             let Seen::Line(line) = seen else { return None };
             let (from, rest) = line.strip_prefix('n')?.split_once(" -> n")?;
