@@ -7,7 +7,7 @@
 
 mod begin;
 mod clients;
-mod doors;
+mod connections;
 mod envelopes;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -26,7 +26,7 @@ use super::counters::Counters;
 use super::disk::Disk;
 use super::frame::Envelope;
 use super::handle::{Call, Handle};
-use super::handshake::{Door, Proven, Refused};
+use super::handshake::{Handshaker, Proven, Refused};
 use super::hooks::Hooks;
 use super::hosted::{Basics, Hosted};
 use super::limits;
@@ -62,7 +62,7 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     settings: Settings<P>,
     basics: Basics,
     listener: S::Listener,
-    door: Door,
+    handshaker: Handshaker,
     address: SocketAddr,
     nodes: Vec<P>,
     disk: Disk<P>,

@@ -75,7 +75,7 @@ pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
 pub use driver::{Ended, Host, StartError};
 pub use frame::{
-    Envelope, FRAME_VERSION, Frame, FrameError, Known, Opening, Registered, Registration,
+    Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration,
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};

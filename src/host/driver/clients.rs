@@ -249,7 +249,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             address: self.address.to_string(),
             incarnation: settings.incarnation,
             uptime_s: (self.now - self.started).as_secs_f64(),
-            secure: self.door.tls.is_some(),
+            secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
             waiting_for: self.waiting_for.clone(),
             nodes,

@@ -36,7 +36,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         };
         let from = Peer {
             id,
-            address: link.opening.address,
+            address: link.handshake.address,
         };
         self.message_came(from, envelope.to, envelope.message);
     }
@@ -109,7 +109,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         Counters::add(&self.counters.requests_timed_out);
         if let Some(link) = self.links.close(by) {
             Counters::add(&self.counters.connections_distrusted);
-            tracing::debug!(peer = %link.opening.address, "closed a connection: no reply in time");
+            tracing::debug!(peer = %link.handshake.address, "closed a connection: no reply in time");
         }
     }
 
