@@ -31,7 +31,7 @@ use super::hooks::Hooks;
 use super::hosted::{Basics, Hosted};
 use super::limits;
 use super::links::Links;
-use super::port::{Outbox, Port};
+use super::node_context::{NodeContext, Outbox};
 use super::seeds::News;
 use super::settings::Settings;
 use super::sockets::Sockets;
@@ -343,16 +343,16 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             _ => {}
         }
         let at = usize::from(node);
-        let mut port = Port {
+        let mut context = NodeContext {
             node,
             now: self.now,
             wall_clock: self.hooks.wall_clock(),
             outbox: &mut self.outbox,
             timers: &mut self.timers,
             random: &mut self.random,
-            store: self.disk.shelf(node),
+            store: self.disk.store(node),
         };
-        self.nodes[at].handle(input, &mut port);
+        self.nodes[at].handle(input, &mut context);
         for event in std::mem::take(&mut self.outbox.events) {
             if event.depends_on_store() {
                 self.outbox.answers.push((node, event));

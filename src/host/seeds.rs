@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::frame::{Frame, Known, Registered, Registration};
 use super::handshake::{Handshaker, Proven, Refused};
 use super::limits;
-use super::port::fraction;
+use super::node_context::fraction;
 use super::sockets::Sockets;
 use cuerda_core::Hint as _;
 use cuerda_core::ring::Peer;

@@ -23,7 +23,7 @@ use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Links;
-use crate::host::port::Outbox;
+use crate::host::node_context::Outbox;
 use crate::host::protocol_name::{ProtocolName, UnfitName};
 use crate::host::seeds::Seeker;
 use crate::host::settings::{Begin, Security, Settings};

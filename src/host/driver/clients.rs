@@ -257,7 +257,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     fn node_status(&mut self, node: u8) -> P::Status {
-        let records = self.disk.shelf(node).len();
+        let records = self.disk.store(node).len();
         self.nodes[usize::from(node)].status(records)
     }
 }

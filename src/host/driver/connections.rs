@@ -17,7 +17,7 @@ use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Link;
-use crate::host::port::fraction;
+use crate::host::node_context::fraction;
 use crate::host::seeds::News;
 use crate::host::sockets::Sockets;
 use cuerda_core::Hint as _;

@@ -39,7 +39,7 @@ use crate::scenario::Scenario;
 use disk::Disk;
 use envelopes::Envelopes;
 use queue::{Entry, Queue};
-use wire::{Air, Counters, Kept, Port, kind};
+use wire::{Air, Counters, Kept, NodeContext, kind};
 
 /// The most nodes that a world has room for: their addresses have 24 bits.
 pub const NODES_MAX: u32 = 1 << 24;
@@ -276,7 +276,7 @@ impl<P: Simulated> World<P> {
     ) {
         let host = &mut self.hosts[number as usize];
         let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
-        let mut port = Port {
+        let mut context = NodeContext {
             air: &mut self.air,
             me: host.node.me(),
             number,
@@ -287,7 +287,7 @@ impl<P: Simulated> World<P> {
             store: &mut host.store,
             kept: holds.then_some(&mut self.kept),
         };
-        host.node.handle(input, &mut port);
+        host.node.handle(input, &mut context);
         let batch = host.store.as_mut().and_then(|store| store.seal());
         let at = Moment {
             now: self.air.now,

@@ -113,7 +113,7 @@ impl<M: Wire> Air<M> {
 pub(super) type Kept<M> = Vec<(u32, Envelope<M>)>;
 
 /// One node's view of the network while it handles an input.
-pub(super) struct Port<'a, P: Protocol> {
+pub(super) struct NodeContext<'a, P: Protocol> {
     pub(super) air: &'a mut Air<P::Message>,
     pub(super) me: Peer,
     pub(super) number: u32,
@@ -127,7 +127,7 @@ pub(super) struct Port<'a, P: Protocol> {
     pub(super) kept: Option<&'a mut Kept<P::Message>>,
 }
 
-impl<P: Protocol> Network<P> for Port<'_, P> {
+impl<P: Protocol> Network<P> for NodeContext<'_, P> {
     type Store = MemoryStore;
 
     fn send(&mut self, to: Peer, message: P::Message) {

@@ -117,7 +117,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let Some(of) = self.nodes.get(usize::from(node)) else {
             return Page::default();
         };
-        let store = self.disk.shelf(node);
+        let store = self.disk.store(node);
         let (keys, next) = following(store, after, limits::KEYS_PAGE);
         let items = keys.into_iter().map(|key| HeldKey {
             key,
@@ -134,7 +134,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         if usize::from(node) >= self.nodes.len() {
             return Page::default();
         }
-        let store = self.disk.shelf(node);
+        let store = self.disk.store(node);
         let (keys, next) = following(store, after, limits::EXPORT_PAGE);
         let items = keys.into_iter().map(|key| Exported {
             key,

@@ -108,7 +108,7 @@ fn messages_to_an_address_of_nobody_are_lost() {
         let lost = world.lost();
         for to in [nobody(), beyond] {
             assert_eq!(world.delays(1, to, 3), [0; 0]);
-            world.port(1, |port| port.send(to, Message::Notify));
+            world.context(1, |context| context.send(to, Message::Notify));
         }
         assert_eq!(world.lost(), lost + 2);
     }
@@ -303,7 +303,7 @@ fn a_skewed_clock_is_off_by_so_much_and_nothing_else() {
     let (mut skewed, mut log) = (world(3, &skews), Log::default());
     let mut clocks = |until| {
         skewed.go_on(until, &mut log);
-        [0, 1, 2].map(|node| skewed.port(node, |port| port.wall_clock()))
+        [0, 1, 2].map(|node| skewed.context(node, |context| context.wall_clock()))
     };
     let start = 1_767_225_600_000;
     assert_eq!(clocks(0.5), [start + 500; 3]);
@@ -331,15 +331,15 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
     let sent = 2 * SECOND;
     let mut fork = world.clone();
     fork.air.queue = Queue::new(1000.0);
-    fork.port(0, |port| {
-        port.asked = Some((asker.address, id, sent));
+    fork.context(0, |context| {
+        context.asked = Some((asker.address, id, sent));
         let other = RequestId {
             incarnation: 1,
             number: 8,
         };
         let reply = cuerda_core::chord::Reply::Pong;
         for (to, id) in [(asker, id), (asker, other), (nobody(), id)] {
-            port.send(
+            context.send(
                 to,
                 Message::Reply {
                     id,
@@ -361,8 +361,8 @@ fn a_timer_comes_within_its_range() {
     world.air.queue = Queue::new(1000.0);
     let (from, to) = (Duration::from_millis(500), Duration::from_millis(1500));
     for _ in 0..1000 {
-        world.port(0, |port| {
-            port.set_timer(cuerda_core::chord::Timer::Join, from..to);
+        world.context(0, |context| {
+            context.set_timer(cuerda_core::chord::Timer::Join, from..to);
         });
     }
     let due = std::iter::from_fn(|| world.air.queue.pop_before(Time::MAX));
@@ -373,8 +373,8 @@ fn a_timer_comes_within_its_range() {
     );
     assert!((mean(&due) / SECOND as f64 - 1.0).abs() < 0.05);
     // An empty range means exactly its start.
-    world.port(0, |port| {
-        port.set_timer(cuerda_core::chord::Timer::Join, to..to);
+    world.context(0, |context| {
+        context.set_timer(cuerda_core::chord::Timer::Join, to..to);
     });
     assert_eq!(
         world.air.queue.pop_before(Time::MAX).unwrap().time,
