@@ -34,7 +34,7 @@ pub(in crate::world) trait Lifecycle: World {
     fn incarnation(&self, number: u32) -> u32;
     fn is_up(&self, number: u32) -> bool;
     /// Whether a machine is on its way out already, while the script still takes it for up.
-    fn is_struck(&self, _number: u32) -> bool {
+    fn is_killed(&self, _number: u32) -> bool {
         false
     }
 
@@ -48,7 +48,7 @@ pub(in crate::world) trait Lifecycle: World {
     fn resume(&mut self);
     /// These machines are about to be stopped together. Where that takes time it is done now, and
     /// what was told until it was done is passed on.
-    fn strike(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher<Self::Protocol>) {}
+    fn kill(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher<Self::Protocol>) {}
     /// Stops a machine at once: nothing comes to it any more.
     fn stop(&mut self, number: u32);
 

@@ -54,7 +54,7 @@ pub(in crate::world) fn pass_on<W: Machines>(
         }
         Event::PresumedDead(peer) => {
             let about = number_of(peer.address).map(|other| {
-                let up = other < world.machines() && world.is_up(other) && !world.is_struck(other);
+                let up = other < world.machines() && world.is_up(other) && !world.is_killed(other);
                 (other, up)
             });
             watcher.told(at, number, &event, about);

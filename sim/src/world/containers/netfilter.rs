@@ -20,7 +20,7 @@ use crate::world::Time;
 use crate::world::script::cuts::Cuts;
 
 /// The network's faults, and where they are made.
-pub(super) struct Walls {
+pub(super) struct Netfilter {
     cuts: Cuts,
     layout: Layout,
     /// The networks of the router (`None`) and of the nodes that run, and the rules that stand
@@ -44,11 +44,11 @@ impl Place {
     }
 }
 
-impl Walls {
-    pub(super) fn new(layout: &Layout) -> Result<Walls, Trouble> {
+impl Netfilter {
+    pub(super) fn new(layout: &Layout) -> Result<Netfilter, Trouble> {
         let router = docker(&["inspect", "--format", "{{.State.Pid}}", layout.router()])?;
         let router = Place::of(router.parse().unwrap_or(0))?;
-        Ok(Walls {
+        Ok(Netfilter {
             cuts: Cuts::default(),
             layout: layout.clone(),
             places: BTreeMap::from([(None, router)]),
@@ -187,28 +187,28 @@ mod tests {
     use crate::world::SECOND;
     use crate::world::script::cuts::Cut;
 
-    fn walls(cuts: &[Cut]) -> Walls {
-        let mut walls = Walls {
+    fn netfilter(cuts: &[Cut]) -> Netfilter {
+        let mut netfilter = Netfilter {
             cuts: Cuts::default(),
             layout: Layout::imagined(),
             places: BTreeMap::new(),
             delays: BTreeMap::new(),
         };
         for (index, cut) in cuts.iter().enumerate() {
-            walls.change(|all| all.begin(index, cut.clone()));
+            netfilter.change(|all| all.begin(index, cut.clone()));
         }
-        walls
+        netfilter
     }
 
     #[test]
     fn a_cut_stands_at_the_router_only_where_it_lies_between_the_networks() {
         // n0 and n2 are near, n1 and n3 far.
-        let between = walls(&[Cut::Partition(vec![0, 1, 0, 1])]);
+        let between = netfilter(&[Cut::Partition(vec![0, 1, 0, 1])]);
         assert_eq!(between.at_router(4).lines().count(), 8);
         for node in 0..4 {
             assert_eq!(between.at_node(node, 4, &mut Vec::new()), "");
         }
-        let across = walls(&[Cut::Partition(vec![0, 0, 1, 1])]);
+        let across = netfilter(&[Cut::Partition(vec![0, 0, 1, 1])]);
         assert_eq!(
             across.at_router(4),
             "-A FORWARD -s 10.180.1.10 -d 10.180.2.11 -j DROP\n\
@@ -225,24 +225,24 @@ mod tests {
     #[test]
     fn one_way_is_one_way() {
         let yes_no = |yes: usize| (0..3).map(|node| node == yes).collect();
-        let walls = walls(&[Cut::OneWay(yes_no(0), yes_no(2))]);
-        assert_eq!(walls.at_router(3), "");
-        assert_eq!(walls.at_node(0, 3, &mut Vec::new()), "");
+        let netfilter = netfilter(&[Cut::OneWay(yes_no(0), yes_no(2))]);
+        assert_eq!(netfilter.at_router(3), "");
+        assert_eq!(netfilter.at_node(0, 3, &mut Vec::new()), "");
         assert_eq!(
-            walls.at_node(2, 3, &mut Vec::new()),
+            netfilter.at_node(2, 3, &mut Vec::new()),
             "-A INPUT -s 10.180.1.10 -j DROP\n"
         );
     }
 
     #[test]
     fn loss_and_delay_concern_what_goes_in_and_out() {
-        let walls = walls(&[
+        let netfilter = netfilter(&[
             Cut::Loss(vec![true, false, false], 0.5),
             Cut::Slow(vec![true, true, false], SECOND),
         ]);
         let mut queues = Vec::new();
         assert_eq!(
-            walls.at_node(0, 3, &mut queues),
+            netfilter.at_node(0, 3, &mut queues),
             "-A INPUT -s 10.180.2.10 -m statistic --mode random --probability 0.500000 -j DROP\n\
              -A INPUT -s 10.180.2.10 -j NFQUEUE --queue-num 0 --queue-bypass\n\
              -A INPUT -s 10.180.1.11 -m statistic --mode random --probability 0.500000 -j DROP\n\
@@ -251,8 +251,8 @@ mod tests {
         // Both ends are slow, or one.
         assert_eq!(queues, [2 * SECOND, SECOND]);
         let mut queues = Vec::new();
-        assert_eq!(walls.at_node(2, 3, &mut queues).lines().count(), 3);
+        assert_eq!(netfilter.at_node(2, 3, &mut queues).lines().count(), 3);
         assert_eq!(queues, [SECOND]);
-        assert_eq!(walls.at_router(3), "");
+        assert_eq!(netfilter.at_router(3), "");
     }
 }
