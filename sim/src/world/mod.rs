@@ -11,10 +11,10 @@ pub mod containers;
 pub mod deterministic_tls;
 mod digest;
 pub mod events;
+mod failure_observations;
 mod names;
 mod random;
 mod script;
-mod sights;
 mod simulated;
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
@@ -29,10 +29,10 @@ use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
 
 pub use digest::Digest;
+pub use failure_observations::FailureObservations;
 use names::{EPOCH_MS, address_of, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Random, RandomStream};
-pub use sights::Sights;
 pub use simulated::Simulated;
 
 /// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
@@ -272,7 +272,7 @@ pub trait World {
     /// Bytes of messages about repairing records sent since t = 0; `None` where nobody can tell.
     fn repair_bytes(&self) -> Option<u64>;
     /// By the faults that fired: what nodes saw of others meanwhile.
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         BTreeMap::new()
     }
     /// What this world did otherwise than the scenario says, or can't do; in sentences.

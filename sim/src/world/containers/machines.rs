@@ -9,8 +9,10 @@ use cuerda_core::store::MemoryStore;
 
 use super::container::{Container, ContainerSpec, settings};
 use super::{AGAIN, BEHIND, HEARSAY, Machine, Stage, Told, What, World, totals};
-use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
-use crate::world::{Digest, NodeView, Sights, Time, Watcher, address_of, number_of};
+use crate::world::script::{
+    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults, public,
+};
+use crate::world::{Digest, FailureObservations, NodeView, Time, Watcher, address_of, number_of};
 
 impl crate::world::World for World {
     const NAME: &'static str = "containers";
@@ -54,7 +56,7 @@ impl crate::world::World for World {
         None
     }
 
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         if self.late > 0 {
             self.notes.push(format!(
                 "{} times somebody told something so late that others were heard first",
@@ -391,7 +393,7 @@ impl Faults for World {
         }
     }
 
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
         let done = self.netfilter.change(act);
         let applied = self.netfilter.apply(self.machines());
         if let Err(trouble) = applied {
@@ -400,7 +402,7 @@ impl Faults for World {
         done
     }
 
-    fn seen_so_far(&mut self) -> Sights {
+    fn seen_so_far(&mut self) -> FailureObservations {
         for number in 0..self.machines() {
             self.count(number);
         }

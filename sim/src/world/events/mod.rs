@@ -33,7 +33,7 @@ use cuerda_core::protocol::{Event, Input, RequestId, Timer, Wire as _};
 use cuerda_core::ring::Address;
 use cuerda_core::store::{Batch, MemoryStore, Store};
 
-use super::script::{self, Script, cuts::Cuts};
+use super::script::{self, Script, network_faults::NetworkFaults};
 use super::{Cause, Digest, Moment, Random, RandomStream, Simulated, Time, Watcher};
 use crate::scenario::Scenario;
 use disk::Disk;
@@ -130,7 +130,7 @@ impl<P: Simulated> World<P> {
                 duplicate: scenario.network.duplicate,
                 chance: stream(RandomStream::Network),
                 jitter: stream(RandomStream::Timers),
-                cuts: Cuts::default(),
+                network_faults: NetworkFaults::default(),
                 nodes: 0,
                 counters: Counters::default(),
             },

@@ -10,7 +10,7 @@ use cuerda_core::store::MemoryStore;
 use super::envelopes::{Envelope, Envelopes};
 use super::queue::{Entry, Queue};
 use crate::scenario::Latency;
-use crate::world::script::cuts::Cuts;
+use crate::world::script::network_faults::NetworkFaults;
 use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
 
 /// What a queue entry is: below 256 a timer of the node's, whose kind it is, else one of these. Its
@@ -57,7 +57,7 @@ pub(super) struct Air<M> {
     pub(super) duplicate: f64,
     pub(super) chance: Random,
     pub(super) jitter: Random,
-    pub(super) cuts: Cuts,
+    pub(super) network_faults: NetworkFaults,
     /// How many nodes there are; what is sent elsewhere is lost.
     pub(super) nodes: u32,
     pub(super) counters: Counters,
@@ -78,11 +78,11 @@ impl<M: Wire> Air<M> {
         if envelope.message.is_repair() {
             self.counters.repair_bytes += bytes;
         }
-        let extra = if self.cuts.is_empty() {
+        let extra = if self.network_faults.is_empty() {
             Some(0)
         } else {
             let chance = &mut self.chance;
-            self.cuts.pass(envelope.from_number, to, chance)
+            self.network_faults.pass(envelope.from_number, to, chance)
         };
         let lost = to >= self.nodes || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {

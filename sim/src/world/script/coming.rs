@@ -36,7 +36,7 @@ pub(in crate::world) fn enter<W: Machines>(
         let Some(contact) = pick_contact(world) else {
             break;
         };
-        let reached = world.cuts(|cuts| cuts.are_together(number, contact));
+        let reached = world.network_faults(|faults| faults.are_together(number, contact));
         if reached && !contacts.contains(&contact) {
             contacts.push(contact);
         }

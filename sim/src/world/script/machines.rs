@@ -6,9 +6,9 @@ use cuerda_core::protocol::{Input, Protocol};
 use cuerda_core::ring::Peer;
 use cuerda_core::store::MemoryStore;
 
-use super::cuts::Cuts;
+use super::network_faults::NetworkFaults;
 use super::{Broken, Script};
-use crate::world::{Cause, Moment, NodeView, Sights, Time, View, Watcher, World};
+use crate::world::{Cause, FailureObservations, Moment, NodeView, Time, View, Watcher, World};
 
 /// The settings of a world's nodes.
 type Config<W> = <<W as World>::Protocol as Protocol>::Config;
@@ -101,9 +101,9 @@ pub(in crate::world) trait Faults: Lifecycle {
     );
 
     /// Reads or changes the network's faults.
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T;
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T;
     /// What all nodes have seen of others so far.
-    fn seen_so_far(&mut self) -> Sights;
+    fn seen_so_far(&mut self) -> FailureObservations;
 }
 
 /// Clients and operators, who give orders to nodes.

@@ -11,8 +11,10 @@ use cuerda_core::store::MemoryStore;
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
-use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
-use crate::world::{Digest, NodeView, Sights, Simulated, Time, Watcher, address_of};
+use crate::world::script::{
+    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults, public,
+};
+use crate::world::{Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of};
 
 impl<P: Simulated + Hosted> crate::world::World for World<P> {
     const NAME: &'static str = "turmoil";
@@ -54,7 +56,7 @@ impl<P: Simulated + Hosted> crate::world::World for World<P> {
         Some(self.net.lock().counters.repair_bytes - self.before.repair_bytes)
     }
 
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         script::seen(self)
     }
 
@@ -286,24 +288,24 @@ impl<P: Simulated + Hosted> Faults for World<P> {
         self.net.lock().machines[number as usize].disk_breaks = how;
     }
 
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
         let mut net = self.net.lock();
-        let done = act(&mut net.cuts);
+        let done = act(&mut net.network_faults);
         net.apply_resets();
         net.changed();
         done
     }
 
-    fn seen_so_far(&mut self) -> Sights {
+    fn seen_so_far(&mut self) -> FailureObservations {
         let net = self.net.lock();
         let programs = net.counted.iter().map(|counted| {
             let counters = counted.all();
-            Sights::of(|name| {
+            FailureObservations::of(|name| {
                 let found = counters.iter().find(|(other, ..)| *other == name);
                 found.map_or(0, |&(_, _, value)| value)
             })
         });
-        programs.fold(Sights::default(), std::ops::Add::add)
+        programs.fold(FailureObservations::default(), std::ops::Add::add)
     }
 }
 

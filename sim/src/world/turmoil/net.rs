@@ -16,7 +16,7 @@ use cuerda::host::Counters as Counted;
 
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::Broken;
-use crate::world::script::cuts::Cuts;
+use crate::world::script::network_faults::NetworkFaults;
 use crate::world::{EPOCH_MS, Random, RandomStream, Time, nanoseconds, number_of};
 
 /// The network, as machines and the world hold it. A world has one thread, so nobody ever waits
@@ -26,7 +26,7 @@ pub(super) struct Shared(Arc<Mutex<Net>>);
 
 /// The network.
 pub(super) struct Net {
-    pub(super) cuts: Cuts,
+    pub(super) network_faults: NetworkFaults,
     pub(super) machines: Vec<Machine>,
     pub(super) counters: Counters,
     /// What each program that ever ran has counted.
@@ -85,7 +85,7 @@ struct Connection {
 impl Shared {
     pub(super) fn new(scenario: &Scenario, seed: u64) -> Shared {
         Shared(Arc::new(Mutex::new(Net {
-            cuts: Cuts::default(),
+            network_faults: NetworkFaults::default(),
             machines: Vec::new(),
             counters: Counters::default(),
             counted: Vec::new(),
@@ -215,12 +215,12 @@ impl Net {
             Latency::Uniform(from, to) => self.chance.between(from, to),
             Latency::Exponential(mean) => self.chance.exponential(nanoseconds(mean) as f64) as Time,
         };
-        latency.saturating_add(self.cuts.delay(from, to))
+        latency.saturating_add(self.network_faults.delay(from, to))
     }
 
     /// Whether a message is lost by chance.
     pub(super) fn loses(&mut self, from: u32, to: u32) -> bool {
-        self.cuts.lose(from, to, &mut self.chance) || self.chance.happens(self.loss)
+        self.network_faults.lose(from, to, &mut self.chance) || self.chance.happens(self.loss)
     }
 
     /// Whether a message is doubled by chance.
@@ -260,7 +260,7 @@ impl Net {
     pub(super) fn apply_resets(&mut self) {
         for (ends, connection) in &mut self.connections {
             let [one, other] = [ends.0, ends.1].map(|end| number_of_ip(end).unwrap_or(u32::MAX));
-            let after = self.cuts.reset(one, other);
+            let after = self.network_faults.reset(one, other);
             connection.doomed = after.map(|after| connection.doomed.unwrap_or(after));
             connection.reset |= connection.doomed == Some(0);
         }
