@@ -364,11 +364,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// Tells whoever is concerned what a node told.
     fn tell(&mut self, node: u8, event: Event<P::Told>) {
-        self.hooks.told(&self.nodes[usize::from(node)], &event);
-        self.told(node, event);
+        self.hooks.on_event(&self.nodes[usize::from(node)], &event);
+        self.on_event(node, event);
     }
 
-    fn told(&mut self, node: u8, event: Event<P::Told>) {
+    fn on_event(&mut self, node: u8, event: Event<P::Told>) {
         let me = self.nodes[usize::from(node)].me();
         match event {
             Event::Lookup {

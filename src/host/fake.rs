@@ -24,7 +24,7 @@ pub(crate) struct Fake {
     /// How many holders a write reaches, of three.
     pub(crate) reached: usize,
     /// Whether the owner answers readings.
-    pub(crate) certain: bool,
+    pub(crate) authoritative: bool,
     /// What all reads and writes fail with.
     pub(crate) fails: Option<AccessError>,
     /// Wall clock in milliseconds; each write is a millisecond after the one before.
@@ -38,7 +38,7 @@ impl Default for Fake {
         Fake {
             records: BTreeMap::new(),
             reached: 3,
-            certain: true,
+            authoritative: true,
             fails: None,
             now: 1_700_000_000_000,
             damaged: Vec::new(),
@@ -68,7 +68,7 @@ impl Fake {
             Call::Read(key, _, returns) => {
                 let fetched = Fetched {
                     record: self.records.get(&key).cloned(),
-                    certain: self.certain,
+                    authoritative: self.authoritative,
                     from: peer(10),
                     clock: self.clock(),
                 };

@@ -185,7 +185,7 @@ impl RecordWatch {
             }
             return;
         }
-        self.reads.uncertain += u64::from(!reading.certain);
+        self.reads.uncertain += u64::from(!reading.authoritative);
         match verdict {
             Verdict::Right => {
                 self.reads.ok += 1;

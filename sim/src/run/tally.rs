@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    pub(super) const fn told<T>(&mut self, event: &Event<T>, about: Option<(u32, bool)>) {
+    pub(super) const fn on_event<T>(&mut self, event: &Event<T>, about: Option<(u32, bool)>) {
         match event {
             Event::PresumedDead(_) => {
                 self.events.presumed_dead += 1;

@@ -181,7 +181,7 @@ pub struct Reading {
     /// What the field holds; `None` if it is not there.
     pub seen: Option<Seen>,
     /// Whether the key's owner answered for it.
-    pub certain: bool,
+    pub authoritative: bool,
 }
 
 /// What a field holds.
@@ -336,7 +336,7 @@ pub trait Watcher<P: Simulated> {
     fn sides(&mut self, _at: Moment, _sides: Option<&[u32]>) {}
     /// A node told something that no other method passes on. `about` is the number of the peer
     /// it is about, and whether that one is up.
-    fn told(
+    fn on_event(
         &mut self,
         _at: Moment,
         _number: u32,

@@ -50,7 +50,7 @@ impl Hooks for Slow {
         }
     }
 
-    fn told(&mut self, _: &Node, event: &Event) {
+    fn on_event(&mut self, _: &Node, event: &Event) {
         let _ = self.told.send(Told::Event(event.clone()));
     }
 

@@ -267,10 +267,10 @@ impl Access {
             Some(RecordReply::Record { record, others }) if reading => {
                 if others.is_empty() {
                     let clock = Stamp::ZERO;
-                    let certain = true;
+                    let authoritative = true;
                     return Some(Step::Read(Ok(Fetched {
                         record,
-                        certain,
+                        authoritative,
                         from,
                         clock,
                     })));
@@ -385,7 +385,7 @@ impl Access {
         };
         let fetched = Fetched {
             record: (!found.is_empty()).then(|| found.clone()),
-            certain: false,
+            authoritative: false,
             from,
             clock: Stamp::ZERO,
         };

@@ -273,7 +273,7 @@ fn a_damaged_record_is_not_served_and_comes_back_from_a_replica() {
     }
     assert!(world.count(|event| matches!(event, Event::Damaged(_))) > 0);
     world.run(SECOND * 10);
-    assert!(world.get(60, 100).expect("answered").certain);
+    assert!(world.get(60, 100).expect("answered").authoritative);
     assert_eq!(world.holding(100), [110, 160, 210]);
     // A holder's copy comes back, too, when its owner next compares.
     damaged(&mut world, 160);

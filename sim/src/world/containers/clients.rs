@@ -210,7 +210,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
             });
             Ok(Fetched {
                 record: Some(fields.collect::<Record>()),
-                certain: found.certain,
+                authoritative: found.authoritative,
                 from: found.from,
                 clock: found.clock.0,
             })
@@ -223,7 +223,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
         {
             Ok(Fetched {
                 record: None,
-                certain: true,
+                authoritative: true,
                 // Nobody in particular: it is not told who has nothing.
                 from: cuerda_core::ring::Peer {
                     id: key,

@@ -163,7 +163,7 @@ impl Watcher<Node> for Log {
         self.0
             .push((at.now, Seen::Sides(sides.map(<[u32]>::to_vec))));
     }
-    fn told(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
         self.0
             .push((at.now, Seen::Told(number, event.clone(), about)));
     }

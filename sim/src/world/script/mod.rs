@@ -13,7 +13,7 @@
 //!   faults.rs    what goes wrong;                  select.rs   to whom
 //!   network_faults.rs  the network's faults in force;    sides.rs    who is cut off from whom
 //!   lookups.rs   look-ups under way;               records.rs  clients of records
-//!   members.rs   who is a member;                  told.rs     what nodes tell, passed on
+//!   members.rs   who is a member;                  events.rs   what nodes tell, passed on
 //!   disks.rs     disks that go wrong;
 //!   failure_observations.rs  what nodes see of faults
 //!   start.rs     how the ring comes about
@@ -23,6 +23,7 @@ mod agenda;
 mod clients;
 mod coming;
 mod disks;
+mod events;
 mod failure_observations;
 mod faults;
 mod lookups;
@@ -34,7 +35,6 @@ mod records;
 mod select;
 mod sides;
 pub(super) mod start;
-mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +47,7 @@ use agenda::Control;
 pub(super) use agenda::plan;
 pub(super) use coming::{add, enter};
 pub(super) use disks::{Broken, broke};
+pub(super) use events::{pass_on, take_down};
 pub(super) use failure_observations::seen;
 use lookups::OpenLookups;
 pub(super) use machines::{Faults, Lifecycle, Machines, Orders};
@@ -54,7 +55,6 @@ use members::Members;
 pub(super) use plan::control;
 use records::Clients;
 pub(super) use records::read;
-pub(super) use told::{pass_on, take_down};
 
 /// The script of one run, as far as it has been played.
 #[derive(Clone, Debug)]

@@ -304,7 +304,7 @@ pub(super) fn found<W: Machines>(
         });
         Reading {
             seen,
-            certain: fetched.certain,
+            authoritative: fetched.authoritative,
         }
     });
     let Open {

@@ -82,7 +82,7 @@ impl<P: Hosted> Hooks<P> for Eyes<P> {
         }
     }
 
-    fn told(&mut self, node: &P, event: &Event<P::Told>) {
+    fn on_event(&mut self, node: &P, event: &Event<P::Told>) {
         // What the world must know of a node changes only with these.
         let node = match event {
             Event::Joined

@@ -226,7 +226,7 @@ impl Watcher<Node> for Log {
     fn fault_ended(&mut self, at: Moment, effect: &Effect) {
         self.put(at.now, Seen::Over(effect.clone()));
     }
-    fn told(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
         if let (Event::PresumedDead(_), Some((other, up))) = (event, about) {
             self.put(at.now, Seen::Dead(number, other, up));
         }

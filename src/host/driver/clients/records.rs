@@ -103,7 +103,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             return;
         };
         match &result {
-            Ok(fetched) if fetched.certain => {}
+            Ok(fetched) if fetched.authoritative => {}
             Ok(_) => Counters::add(&self.counters.reads_uncertain),
             Err(_) => Counters::add(&self.counters.reads_failed),
         }

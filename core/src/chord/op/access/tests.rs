@@ -76,7 +76,7 @@ fn a_referral_is_followed() {
     let Step::Read(Ok(fetched)) = end else {
         panic!("{end:?}");
     };
-    assert!(fetched.certain && fetched.from == peer(60));
+    assert!(fetched.authoritative && fetched.from == peer(60));
     assert_eq!(asked, 2);
 }
 
@@ -114,7 +114,7 @@ fn when_nobody_serves_the_key_the_newest_of_what_its_holders_have_is_read() {
     let Step::Read(Ok(fetched)) = end else {
         panic!("{end:?}");
     };
-    assert!(!fetched.certain);
+    assert!(!fetched.authoritative);
     assert_eq!(fetched.record, Some(Record::of("", field())));
 }
 
