@@ -9,8 +9,8 @@ use super::counters::Counters;
 use super::handle::{Call, Handle};
 use super::status::{Exported, HeldKey, LookupAnswer, NodeStatus, Page, Status};
 use cuerda_core::chord::{
-    AccessError, Condition, Denied, Fetched, Message, Node, RecordReply, RecordRequest, Reply,
-    Request, RequestId, Stamped, Standing, Write, Written,
+    AccessError, Condition, Denied, Fetched, Membership, Message, Node, RecordReply, RecordRequest,
+    Reply, Request, RequestId, Stamped, Write, Written,
 };
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::Id;
@@ -214,7 +214,7 @@ fn status(records: usize) -> Status {
         waiting_for: None,
         nodes: vec![NodeStatus {
             id: peer(10).id,
-            standing: Standing::Member,
+            standing: Membership::Member,
             predecessor: peer(30),
             successors: peers(&[20, 30]),
             successors_wanted: 8,

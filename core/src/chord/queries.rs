@@ -70,8 +70,8 @@ impl Queries {
         })
     }
 
-    /// See [`Node::touch_tables`].
-    pub(super) fn touch(&self) -> u64 {
+    /// See [`Protocol::prefetch_tables`](crate::protocol::Protocol::prefetch_tables).
+    pub(super) fn prefetch(&self) -> u64 {
         let first = self.open.first();
         first.map_or(0, |query| u64::from(matches!(query, Query::Probe(_))))
     }

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::stranger::*;
 use super::*;
 use crate::host::Secret;
-use cuerda_core::chord::{Request, Standing};
+use cuerda_core::chord::{Membership, Request};
 
 fn knowing(secrets: &[u8]) -> Admission {
     let secret = |number: &u8| Secret::new(vec![*number; 32]).unwrap();
@@ -149,7 +149,7 @@ async fn a_secret_is_rotated_while_the_ring_runs_and_nobody_loses_his_place() {
             for _ in 0..50 {
                 for member in &handles {
                     let standing = member.status().await.unwrap().nodes[0].standing;
-                    assert_eq!(standing, Standing::Member);
+                    assert_eq!(standing, Membership::Member);
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
