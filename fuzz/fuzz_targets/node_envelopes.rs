@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use cuerda::host::Frame;
-use cuerda::node::{Config, Input, Node, Recorder, limits};
+use cuerda::node::{Config, Input, Node, Protocol as _, Recorder, limits};
 use cuerda::ring::{Fingers, Id, Neighbours, Peer};
 use libfuzzer_sys::fuzz_target;
 
@@ -63,7 +63,8 @@ fuzz_target!(|bytes: &[u8]| {
             Input::Timer(world.timers.swap_remove(at).0)
         } else if who >= 120 {
             let (token, key) = (u64::from(who), Id::of_key(&[who]));
-            Input::Lookup { token, key }
+            let traced = who % 2 == 0;
+            Input::Lookup { token, key, traced }
         } else {
             match Frame::decode(&mut buffer) {
                 Ok(Some(Frame::Envelope(envelope))) => Input::Message {
