@@ -43,7 +43,8 @@ impl Plugs {
         } else {
             (remote, local)
         };
-        Ok(Stream::new(self, inner, other, ends))
+        let me = (self.number, self.epoch);
+        Ok(Stream::new(self.net.clone(), me, other, inner, ends))
     }
 
     async fn wait_until(&self, time: Time) {

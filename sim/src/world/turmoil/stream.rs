@@ -24,7 +24,6 @@ use tokio::time::{Instant, Sleep, sleep};
 use turmoil::net::TcpStream;
 
 use super::net::{Ends, Net, Shared, now};
-use super::sockets::Plugs;
 use crate::world::Time;
 
 /// Bytes before each write: when it is due, and how long it is.
@@ -83,17 +82,25 @@ enum End {
 }
 
 impl Stream {
-    pub(super) fn new(plugs: &Plugs, inner: TcpStream, peer: u32, ends: Ends) -> Stream {
-        let mut net = plugs.net.lock();
-        net.connected(ends);
-        let (tickets, peer_epoch) = ([net.ticket(), net.ticket()], net.epoch(peer));
-        drop(net);
+    /// The end of a connection at this machine, which is in its start of this epoch.
+    pub(super) fn new(
+        net: Shared,
+        (me, epoch): (u32, u32),
+        peer: u32,
+        inner: TcpStream,
+        ends: Ends,
+    ) -> Stream {
+        let (tickets, peer_epoch) = {
+            let mut net = net.lock();
+            net.connected(ends);
+            ([net.ticket(), net.ticket()], net.epoch(peer))
+        };
         Stream {
             inner,
-            net: plugs.net.clone(),
+            net,
             ends,
-            me: plugs.number,
-            epoch: plugs.epoch,
+            me,
+            epoch,
             peer,
             peer_epoch,
             tickets,
