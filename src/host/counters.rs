@@ -23,17 +23,17 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Letters given to connections.
+    /// Envelopes, each with a message between two nodes, given to connections.
     letters_sent,
-    /// Letters that came in.
+    /// Envelopes that came in.
     letters_received,
     /// Bytes of frames written.
     bytes_sent,
     /// Bytes of frames read.
     bytes_received,
-    /// Letters lost here: a queue was full, or nobody could be reached.
+    /// Envelopes lost here: a queue was full, or nobody could be reached.
     letters_dropped,
-    /// Letters to a peer whose address turned out to be somebody else's.
+    /// Envelopes to a peer whose address turned out to be somebody else's.
     letters_misdirected,
     /// Connections opened to others.
     connections_opened,
