@@ -335,6 +335,7 @@ fn a_wrong_lookup_is_a_violation_only_in_a_ring_ideal_throughout() {
         );
         let (ring, violations, found) = bench.end(20);
         assert_eq!((found, ring.violations), (grave, 0), "{disturbed:?}");
+        assert_eq!(violations.len() as u64, grave, "{disturbed:?}");
         for violation in violations {
             assert_eq!(
                 (violation.check.as_str(), violation.at_s),
