@@ -24,6 +24,10 @@
 //!
 //! An acknowledgement names its holders. They must be different machines, as many as it wanted,
 //! and each must have had the write on its disk by then.
+//!
+//! Of what a real machine stores it tells afterwards, and one that is killed may not come to that.
+//! Then the acknowledgement is believed: the copy counts as one on its disk, until something else
+//! is heard of it. This is excused by the name [`KILLED`] and counted, for each holder and write.
 
 mod copies;
 mod disks;
@@ -38,13 +42,20 @@ use cuerda_core::record::{Conflict, Stamp};
 use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
+use crate::world::Unheard;
 pub use copies::Missing;
 use disks::Disks;
 use register::Register;
 pub use register::{Found, Verdict};
 
+/// The check that an acknowledged write is still somewhere.
+pub const LOST: &str = "lost";
+
 /// All the holders of a write were taken by one stroke, and they were as many as it wanted.
 pub const AT_ONCE: &str = "all-holders-at-once";
+
+/// A holder was killed before it could tell that it has what a client was told it has.
+pub const KILLED: &str = "killed-before-telling";
 
 /// Nanoseconds of simulated time.
 pub type Nanos = u64;
@@ -55,7 +66,7 @@ const FIELD: &str = "";
 /// Something that must not be, or that was excused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// `lost`, `promises`, `register`, `unreadable` or `copies`.
+    /// [`LOST`], `promises`, `register`, `unreadable` or `copies`.
     pub check: &'static str,
     /// The key concerned.
     pub key: Id,
@@ -103,6 +114,8 @@ pub struct RecordChecker {
     conflicts: BTreeSet<(Id, Conflict)>,
     /// When a stroke took a machine's disk.
     struck: BTreeMap<u32, Nanos>,
+    /// The highest stamp of a key that a machine is believed to have had when it was killed.
+    unheard: BTreeMap<(Id, u32), Stamp>,
     lost: Vec<Id>,
     lost_bytes: u64,
     last_commit: Nanos,
@@ -125,6 +138,24 @@ impl RecordChecker {
         for key in self.disks.committed(machine, id, batch) {
             self.fell(now, key, machine, "dropped its copy");
             self.look(now, key, &[]);
+        }
+    }
+
+    /// A machine was killed before it could tell of a copy. To be told before the client is.
+    pub fn unheard(&mut self, copy: &Unheard) {
+        let Unheard {
+            number,
+            id,
+            key,
+            stamp,
+            killed,
+        } = *copy;
+        self.disks.belongs(id, number);
+        let most = self.unheard.entry((key, number)).or_insert(stamp);
+        *most = stamp.max(*most);
+        // If its disk went with it, or has gone since, it was there and is there no more.
+        if self.struck.get(&number).is_none_or(|&at| at < killed) {
+            self.disks.believe(key, number, stamp);
         }
     }
 
@@ -195,7 +226,7 @@ impl RecordChecker {
             .collect();
         self.lost.push(key);
         self.findings.push(Finding {
-            check: "lost",
+            check: LOST,
             key,
             detail: format!(
                 "write {} of {key:.8}, acknowledged at {:.3} s and held by {}, is nowhere: {}",
@@ -270,21 +301,28 @@ impl RecordChecker {
             let machine = self.disks.machine(id);
             let had = machine.and_then(|machine| self.disks.ever(issued.key, machine));
             if had < Some(written.stamp) {
-                wrong.push(format!("{name} has never had it on its disk"));
+                let unheard = machine.and_then(|machine| self.unheard.get(&(issued.key, machine)));
+                let excuse = (unheard >= Some(&written.stamp)).then_some(KILLED);
+                wrong.push((format!("{name} has never had it on its disk"), excuse));
             }
             if !machines.insert(machine) {
-                wrong.push(format!("{name} is named twice"));
+                wrong.push((format!("{name} is named twice"), None));
             }
         }
         if written.holders.is_empty() {
-            wrong.push("it names nobody".to_owned());
+            wrong.push(("it names nobody".to_owned(), None));
         }
-        for why in wrong {
+        for (why, excuse) in wrong {
             let detail = format!(
                 "write {} of {:.8} was acknowledged, but {why}",
                 issued.write, issued.key
             );
-            self.finding("promises", issued.key, detail);
+            self.findings.push(Finding {
+                check: "promises",
+                key: issued.key,
+                detail,
+                excuse,
+            });
         }
     }
 
