@@ -13,7 +13,7 @@ pub mod terminal;
 pub mod words;
 
 pub use judge::judge;
-pub use metric::{metric_paths, value_at, why_not_a_metric};
+pub use metric::{holds_at_any_size, metric_paths, value_at, why_not_a_metric};
 
 use serde::Serialize;
 

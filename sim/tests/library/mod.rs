@@ -42,9 +42,54 @@ pub(crate) enum Portion {
     Whole,
     /// All of it, when asked for.
     WhenAsked,
-    /// With so many nodes instead of its own, every time. What it expects is meant for the size
-    /// it was written for and not judged; the checkers judge as always.
+    /// With so many nodes instead of its own, every time. What it expects of a ring of its own
+    /// size alone is not judged; all else is, by the checkers too.
     Smaller(u32),
+}
+
+/// A scenario that a test plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Planned {
+    /// Its name within the library.
+    pub(crate) name: String,
+    pub(crate) portion: Portion,
+    /// The metrics of which it expects something that is not judged.
+    pub(crate) unjudged: Vec<String>,
+}
+
+/// What is not played, not whole or not judged, and why; lines to be said before all else.
+pub(crate) fn left_out(plans: &[Planned]) -> String {
+    let all = plans.len();
+    let ignored = plans
+        .iter()
+        .filter(|plan| plan.portion == Portion::WhenAsked)
+        .count();
+    let smaller: Vec<&Planned> = plans
+        .iter()
+        .filter(|plan| matches!(plan.portion, Portion::Smaller(_)))
+        .collect();
+    let mut said = String::new();
+    if ignored > 0 {
+        said += &format!(
+            "SKIPPED {ignored} of {all} scenarios, for they take up to a minute each; \
+             `cargo test --test scenarios -- --ignored` plays them\n"
+        );
+    }
+    if !smaller.is_empty() {
+        said += &format!(
+            "PLAYED SMALLER, with so many nodes as their names say: {} of {all} scenarios, for they \
+             take longer still; `cargo sim run FILE` plays one whole\n",
+            smaller.len()
+        );
+    }
+    for plan in smaller.iter().filter(|plan| !plan.unjudged.is_empty()) {
+        said += &format!(
+            "NOT JUDGED in {}, for it holds at the scenario's own size alone: {}\n",
+            plan.name,
+            plan.unjudged.join(", ")
+        );
+    }
+    said
 }
 
 /// What is played of a scenario of this size. The cost of a run goes with the nodes and with the
