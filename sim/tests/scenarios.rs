@@ -17,7 +17,7 @@ use cuerda_sim::report::{
 };
 use cuerda_sim::run;
 use cuerda_sim::scenario::{Overrides, Scenario};
-use library::{File, Planned, Portion, left_out, portion, scenarios};
+use library::{File, Planned, Portion, left_out, portion, scenarios, summarize_lists};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -119,6 +119,7 @@ fn hold_against_snapshot(file: &File, report: &Report) {
     let mut json = serde_json::to_value(report).expect("a report is plain data");
     let fields = json.as_object_mut().expect("a report is an object");
     fields.shift_remove("cost").expect("a report says its cost");
+    summarize_lists(&mut json);
     let text = serde_json::to_string_pretty(&json).expect("what was JSON is JSON");
     let place = Path::new("snapshots/scenarios").join(file.name());
     let mut settings = insta::Settings::new();

@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 /// What is played every time, in nodes times simulated seconds: ten seconds of work or so (the
 /// ten million of `paper/churn-40` take eight on a slow core).
 pub(crate) const EVERY_TIME: u64 = 15_000_000;
@@ -104,6 +106,28 @@ pub(crate) fn portion(nodes: u32, seconds: u64) -> Portion {
     } else {
         let nodes = u32::try_from(EVERY_TIME / seconds).unwrap_or(nodes);
         Portion::Smaller(nodes.max(1))
+    }
+}
+
+/// So many names of a list are kept before the rest is counted, as on a terminal.
+const NAMES: usize = 8;
+
+/// Sums up lists of more than so many texts, as of the nodes that a fault hit, so that a snapshot
+/// can be read. Whoever else is in the list still shows, in the report's digest.
+pub(crate) fn summarize_lists(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            let names: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            match names {
+                Some(names) if names.len() > NAMES => {
+                    let (first, count) = (names[..NAMES].join(" "), names.len());
+                    *value = Value::from(format!("{first} … ({count} in all)"));
+                }
+                _ => items.iter_mut().for_each(summarize_lists),
+            }
+        }
+        Value::Object(fields) => fields.values_mut().for_each(summarize_lists),
+        _ => {}
     }
 }
 

@@ -238,3 +238,19 @@ fn what_a_smaller_ring_cannot_show_is_said() {
         "{said}"
     );
 }
+
+#[test]
+fn long_lists_are_summed_up_and_short_ones_kept() {
+    use library::summarize_lists;
+    let names = |count: u32| -> Vec<String> { (0..count).map(|it| format!("n{it}")).collect() };
+    let numbers: Vec<u32> = (0..20).collect();
+    let mut report = serde_json::json!({
+        "faults": [{ "nodes": [names(8), names(9), []] }], "notes": ["one"], "at": numbers,
+    });
+    summarize_lists(&mut report);
+    let long = "n0 n1 n2 n3 n4 n5 n6 n7 … (9 in all)";
+    let expected = serde_json::json!({
+        "faults": [{ "nodes": [names(8), long, []] }], "notes": ["one"], "at": numbers,
+    });
+    assert_eq!(report, expected);
+}
