@@ -6,7 +6,7 @@ use std::time::Duration;
 use cuerda_core::protocol::{AccessError, Denied};
 use cuerda_core::ring::Id;
 
-use crate::check::records::{Finding, Found, Issued, LOST, RecordChecker, Verdict};
+use crate::check::records::{Finding, Found, Issued, LOST, Loss, RecordChecker, Verdict};
 use crate::report::statistics::Latencies;
 use crate::report::{Reads, Traffic, Writes};
 use crate::scenario::{Scenario, WorkloadKind};
@@ -219,12 +219,12 @@ impl RecordWatch {
     }
 
     pub(super) fn disks_gone(&mut self, now: Time, numbers: &[u32], how: DiskGone) {
-        let (how, stroke) = match how {
-            DiskGone::Lost => ("lost its disk", true),
-            DiskGone::Away => ("crashed for good", true),
-            DiskGone::Left => ("left", false),
+        let (how, loss) = match how {
+            DiskGone::Lost => ("lost its disk", Loss::Stroke),
+            DiskGone::Away => ("crashed for good", Loss::Stroke),
+            DiskGone::Left => ("left", Loss::Departure),
         };
-        self.checker.gone(now, numbers, how, stroke);
+        self.checker.gone(now, numbers, how, loss);
     }
 
     /// The run has ended, with these members; nobody else's disk counts. `holders` says which of

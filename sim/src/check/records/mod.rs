@@ -76,6 +76,15 @@ pub struct Finding {
     pub excuse: Option<&'static str>,
 }
 
+/// How the disks of machines go out of reach for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// One stroke took them all.
+    Stroke,
+    /// Their machines have left: who leaves has handed over.
+    Departure,
+}
+
 /// A write as it was issued, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Issued {
@@ -167,13 +176,12 @@ impl RecordChecker {
         }
     }
 
-    /// One stroke took the disks of these machines for good; `how` says what befell them. A
-    /// departure is no stroke: who leaves has handed over.
-    pub fn gone(&mut self, now: Nanos, machines: &[u32], how: &'static str, stroke: bool) {
+    /// The disks of these machines are out of reach for good; `how` says what befell them.
+    pub fn gone(&mut self, now: Nanos, machines: &[u32], how: &'static str, loss: Loss) {
         let mut keys = BTreeSet::new();
         for &machine in machines {
             let (had, bytes) = self.disks.gone(machine);
-            if stroke {
+            if loss == Loss::Stroke {
                 self.struck.insert(machine, now);
                 self.lost_bytes += bytes;
             }
@@ -185,7 +193,10 @@ impl RecordChecker {
                 keys.insert(key);
             }
         }
-        let stroke: &[u32] = if stroke { machines } else { &[] };
+        let stroke: &[u32] = match loss {
+            Loss::Stroke => machines,
+            Loss::Departure => &[],
+        };
         for key in keys {
             self.look(now, key, stroke);
         }
@@ -400,7 +411,8 @@ impl RecordChecker {
     pub fn end(&mut self, now: Nanos, alive: impl Fn(u32) -> bool) {
         for machine in self.disks.machines() {
             if !alive(machine) {
-                self.gone(now, &[machine], "was not in the ring at the end", false);
+                let how = "was not in the ring at the end";
+                self.gone(now, &[machine], how, Loss::Departure);
             }
         }
         for key in self.acknowledged.keys().copied().collect::<Vec<Id>>() {

@@ -97,7 +97,7 @@ impl Story {
     }
 
     fn lose(&mut self, now: Nanos, machines: &[u32]) {
-        self.0.gone(now, machines, "lost its disk", true);
+        self.0.gone(now, machines, "lost its disk", Loss::Stroke);
     }
 
     fn read(&mut self, read: u64, found: Option<(u64, u64)>, settled: bool) -> Verdict {
@@ -167,7 +167,7 @@ fn a_departure_without_handing_over_is_a_loss() {
     let mut story = Story::new();
     story.write(1, 7, &[1, 2, 3]);
     story.lose(2, &[1, 2]);
-    story.0.gone(3, &[3], "left", false);
+    story.0.gone(3, &[3], "left", Loss::Departure);
     assert_eq!(story.found(), [("lost", None)]);
 }
 
