@@ -7,7 +7,10 @@
 //!
 //! ```text
 //! cargo run --release --package cuerda-sim --example gossip
+//! cargo run --release --package cuerda-sim --example gossip -- turmoil
 //! ```
+//!
+//! The second plays it on simulated machines, whose nodes talk over TLS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -15,15 +18,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cuerda::host::Hosted;
 use cuerda_core::protocol::{Event, Input, Network, Protocol, Timer, Wire};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_sim::check::judged::Judged;
 use cuerda_sim::check::placement::Unplaced;
 use cuerda_sim::check::structure::{Broken, Changed, Structure};
-use cuerda_sim::report::Verdict;
-use cuerda_sim::run::{Play, play_with, read};
-use cuerda_sim::scenario::Scenario;
-use cuerda_sim::world::{NodeView, Simulated, Time};
+use cuerda_sim::report::{Report, Verdict};
+use cuerda_sim::run::{Play, play_in_with, play_with, read};
+use cuerda_sim::scenario::{Scenario, World};
+use cuerda_sim::world::{NodeView, Simulated, Time, turmoil};
+use serde::{Deserialize, Serialize};
 
 /// The time from one round to the next.
 const ROUND: Duration = Duration::from_secs(1);
@@ -31,7 +36,7 @@ const ROUND: Duration = Duration::from_secs(1);
 // ---- the protocol ----
 
 /// What each node was last heard to have counted, by itself or by way of others; and the number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Gossip {
     beats: BTreeMap<Peer, u64>,
     greatest: u64,
@@ -253,9 +258,37 @@ impl Structure<Known> for Everybody {
     }
 }
 
+// ---- what a host is told of it, to run it on sockets ----
+
+impl Hosted for Mesh {
+    /// How many nodes it takes to be alive.
+    type Status = usize;
+
+    fn status(&self, _records: usize) -> usize {
+        self.known.alive.len()
+    }
+}
+
+/// The nodes' settings: after how many rounds of silence somebody counts as dead.
+const PATIENCE: u32 = 5;
+
+fn on_simulated_machines(mut scenario: Scenario) -> Report {
+    scenario.world = World::Turmoil;
+    let scenario = Arc::new(scenario);
+    let mut world = turmoil::World::with(&scenario, scenario.seed, Arc::new(PATIENCE));
+    play_in_with(&mut world, &scenario, Play::<Mesh>::of(PATIENCE))
+}
+
 fn main() -> ExitCode {
     let scenario = read("gossip.toml", include_str!("gossip.toml")).expect("it stands beside");
-    let report = play_with(&scenario, Play::<Mesh>::of(5));
+    let report = match std::env::args().nth(1).as_deref() {
+        None | Some("events") => play_with(&scenario, Play::<Mesh>::of(PATIENCE)),
+        Some("turmoil") => on_simulated_machines(scenario),
+        Some(other) => {
+            eprintln!("there is no world `{other}` here; `events` or `turmoil`");
+            return ExitCode::from(2);
+        }
+    };
     println!(
         "{} members, {} messages; everybody knows everybody: {:?}, {:?} s after the last fault",
         report.ring.members, report.traffic.messages, report.ring.ideal, report.ring.ideal_after_s

@@ -102,7 +102,7 @@ impl<P: Hosted> Handle<P> {
 
     /// What the host has counted.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 

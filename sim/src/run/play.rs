@@ -92,8 +92,8 @@ pub fn read(name: &str, text: &str) -> Result<Scenario, Diagnostic> {
 /// `P` is another protocol: how long a period is, and how many replicas a record should have.
 ///
 /// # Panics
-/// If the scenario is for another world: make that one and use [`play_in_with`]. If it has no
-/// node, or more than fit.
+/// If the scenario is for another world: make that one, as by `turmoil::World::with`, and use
+/// [`play_in_with`]. If it has no node, or more than fit.
 #[must_use]
 pub fn play_with<P: Judged>(scenario: &Scenario, play: Play<'_, P>) -> Report {
     assert!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cuerda_core::protocol::{AccessError, Denied};
 use cuerda_core::ring::Id;
 
-use crate::check::records::{Finding, Found, Issued, LOST, Loss, RecordChecker, Verdict};
+use crate::check::records::{Finding, Issued, LOST, Loss, ReadValue, RecordChecker, Verdict};
 use crate::report::statistics::Latencies;
 use crate::report::{Reads, Traffic, Writes};
 use crate::scenario::{Scenario, WorkloadKind};
@@ -199,7 +199,7 @@ impl RecordWatch {
             }
             return;
         }
-        self.reads.uncertain += u64::from(!reading.certain);
+        self.reads.uncertain += u64::from(!reading.authoritative);
         match verdict {
             Verdict::Right => {
                 self.reads.ok += 1;
@@ -338,8 +338,8 @@ impl RecordWatch {
     }
 }
 
-fn found(reading: &Reading) -> Option<Found> {
-    reading.seen.map(|seen| Found {
+fn found(reading: &Reading) -> Option<ReadValue> {
+    reading.seen.map(|seen| ReadValue {
         stamp: seen.stamp,
         write: seen.write,
         strange: seen.strange,

@@ -15,7 +15,7 @@ use crate::host::hosted::Hosted;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Hop, LookupAnswer, Status};
 use crate::host::timers::Due;
-use cuerda_core::protocol::{Found, Input, LookupError, RequestId};
+use cuerda_core::protocol::{Input, LookupError, OwnerFound, RequestId};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Store;
 use records::Records;
@@ -38,6 +38,8 @@ pub(super) struct Clients<M> {
     leaving: Option<Vec<Returns<()>>>,
     /// The nodes that are on the way out, or gone.
     pub(super) told_to_leave: BTreeSet<u8>,
+    /// Those of them that have told that they left.
+    pub(super) left: BTreeSet<u8>,
     stopping: Option<Returns<()>>,
     records: Records,
 }
@@ -58,6 +60,7 @@ impl<M> Default for Clients<M> {
             next_ask: 0,
             leaving: None,
             told_to_leave: BTreeSet::new(),
+            left: BTreeSet::new(),
             stopping: None,
             records: Records::default(),
         }
@@ -85,7 +88,7 @@ impl<M> Clients<M> {
     pub(super) fn looked_up(
         &mut self,
         token: u64,
-        result: Result<Found, LookupError>,
+        result: Result<OwnerFound, LookupError>,
         timeouts: u32,
         trace: Vec<Hop>,
         now: Instant,
@@ -171,10 +174,15 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
     }
 
+    /// Whether a node may be dropped without harm to others: it has left, or belongs to no ring.
+    pub(super) fn is_out(&self, node: u8) -> bool {
+        self.clients.left.contains(&node) || self.nodes[usize::from(node)].is_outside()
+    }
+
     /// Lets the next node leave, once the one before has: told all at once, a neighbour could
     /// take one that is leaving too for its new successor.
     pub(super) fn leave_next(&mut self) {
-        let inside = |node: &u8| !self.nodes[usize::from(*node)].is_outside();
+        let inside = |node: &u8| !self.is_out(*node);
         if !self.clients.is_leaving() || self.clients.told_to_leave.iter().any(inside) {
             return;
         }
@@ -242,7 +250,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             address: self.address.to_string(),
             incarnation: settings.incarnation,
             uptime_s: (self.now - self.started).as_secs_f64(),
-            secure: self.door.tls.is_some(),
+            secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
             waiting_for: self.waiting_for.clone(),
             nodes,
@@ -250,7 +258,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     fn node_status(&mut self, node: u8) -> P::Status {
-        let records = self.disk.shelf(node).len();
+        let records = self.disk.store(node).len();
         self.nodes[usize::from(node)].status(records)
     }
 }

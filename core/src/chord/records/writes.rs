@@ -9,7 +9,7 @@ use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, merging};
 use crate::protocol::{Condition, Network, Written};
 use crate::record::{Field, Record, Stamp};
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// A write on its way to the holders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -138,7 +138,11 @@ impl Records {
     }
 
     /// This node has let go of an arc: writes that are open there are tried again at the next.
-    pub(super) fn fail_writes_on<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+    pub(super) fn fail_writes_on<N: Network<Node>>(
+        &mut self,
+        arc: KeyRange,
+        ctx: &mut Context<'_, N>,
+    ) {
         let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut self.writes)
             .into_iter()
             .partition(|write| arc.contains(write.replicate.key));

@@ -46,7 +46,7 @@ use crate::world::Unheard;
 pub use copies::Missing;
 use disks::Disks;
 use register::Register;
-pub use register::{Found, Verdict};
+pub use register::{ReadValue, Verdict};
 
 /// The check that an acknowledged write is still somewhere.
 pub const LOST: &str = "lost";
@@ -353,7 +353,7 @@ impl RecordChecker {
         &mut self,
         now: Nanos,
         read: u64,
-        found: Option<Found>,
+        found: Option<ReadValue>,
         settled: bool,
     ) -> Verdict {
         let (verdict, key) = self.register.ended(now, read, found);

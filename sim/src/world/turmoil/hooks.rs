@@ -3,23 +3,25 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cuerda::host::{Fate, Hooks};
-use cuerda_core::chord::{Event, Message, Node, Wire as _};
+use cuerda::host::{Fate, Hooks, Hosted};
+use cuerda_core::protocol::{Event, Protocol, Wire as _};
 use cuerda_core::ring::Peer;
 use cuerda_core::store::Batch;
 
-use super::net::{Shared, What, now};
+use super::net::{Shared, now};
+use super::reports::{Reports, What};
 use crate::world::number_of;
 use crate::world::script::Broken;
 
 /// The eyes and hands of the world in one start of a machine.
-pub(super) struct Eyes {
+pub(super) struct Eyes<P: Protocol> {
     pub(super) net: Shared,
+    pub(super) reports: Reports<P>,
     pub(super) number: u32,
     pub(super) epoch: u32,
 }
 
-impl Hooks for Eyes {
+impl<P: Hosted> Hooks<P> for Eyes<P> {
     fn gate(&mut self) -> impl Future<Output = ()> + Send {
         let (net, number) = (self.net.clone(), self.number);
         async move {
@@ -30,7 +32,7 @@ impl Hooks for Eyes {
         }
     }
 
-    fn fate(&mut self, _: &Node, to: Peer, message: &Message) -> Fate {
+    fn fate(&mut self, _: &P, to: Peer, message: &P::Message) -> Fate {
         let mut net = self.net.lock();
         net.counters.sent += 1;
         if message.is_repair() {
@@ -47,20 +49,20 @@ impl Hooks for Eyes {
         }
     }
 
-    fn delivered(&mut self, _: &Node, from: Peer, message: &Message) {
-        let mut net = self.net.lock();
-        net.counters.delivered += 1;
+    fn delivered(&mut self, _: &P, from: Peer, message: &P::Message) {
+        self.net.lock().counters.delivered += 1;
         let from = number_of(from.address).unwrap_or(u32::MAX);
         let what = What::Message(from, message.clone());
-        net.tell(self.number, self.epoch, what);
+        self.reports.add(self.number, self.epoch, what);
     }
 
     fn commit(
         &mut self,
-        node: &Node,
+        node: &P,
         batch: &Batch,
-    ) -> impl Future<Output = Result<(), String>> + Send + use<> + 'static {
-        let (net, number, epoch) = (self.net.clone(), self.number, self.epoch);
+    ) -> impl Future<Output = Result<(), String>> + Send + use<P> + 'static {
+        let (net, reports) = (self.net.clone(), self.reports.clone());
+        let (number, epoch) = (self.number, self.epoch);
         let (id, batch) = (node.me().id, Box::new(batch.clone()));
         let machine = net.lock().machines[number as usize];
         let torn = machine.disk_breaks == Some(Broken::Torn);
@@ -69,18 +71,18 @@ impl Hooks for Eyes {
             if machine.disk_slow > 0 {
                 tokio::time::sleep(Duration::from_nanos(machine.disk_slow)).await;
             }
-            let mut net = net.lock();
-            let fails = net.machines[number as usize].disk_breaks == Some(Broken::Fails);
+            let now = net.lock().machines[number as usize];
+            let fails = now.disk_breaks == Some(Broken::Fails);
             if torn || fails {
-                net.tell(number, epoch, What::Broke);
+                reports.add(number, epoch, What::Broke);
                 return Err("the scenario breaks this disk".to_owned());
             }
-            net.tell(number, epoch, What::Committed(id, batch));
+            reports.add(number, epoch, What::Committed(id, batch));
             Ok(())
         }
     }
 
-    fn told(&mut self, node: &Node, event: &Event) {
+    fn on_event(&mut self, node: &P, event: &Event<P::Told>) {
         // What the world must know of a node changes only with these.
         let node = match event {
             Event::Joined
@@ -88,7 +90,8 @@ impl Hooks for Eyes {
             | Event::Stranded
             | Event::Left
             | Event::Leaving
-            | Event::PresumedDead(_) => Some(Box::new(node.clone())),
+            | Event::PresumedDead(_)
+            | Event::Told(_) => Some(Box::new(node.clone())),
             Event::Written { .. }
             | Event::Read { .. }
             | Event::Conflict(..)
@@ -98,10 +101,9 @@ impl Hooks for Eyes {
             | Event::Step { .. }
             | Event::Refused(..)
             | Event::Ignored(..) => None,
-            Event::Told(never) => match *never {},
         };
         let what = What::Event(event.clone(), node);
-        self.net.lock().tell(self.number, self.epoch, what);
+        self.reports.add(self.number, self.epoch, what);
     }
 
     fn wall_clock(&self) -> u64 {

@@ -3,32 +3,54 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cuerda::host::{Begin, Handle, Host, Identity, Security, Settings, Storage};
-use cuerda_core::chord::{Config, Input};
+use cuerda::host::{Begin, Handle, Host, Hosted, Identity, Security, Settings, Storage};
+use cuerda_core::protocol::Input;
 use cuerda_core::store::MemoryStore;
 use tokio::sync::oneshot;
 
 use super::hooks::Eyes;
-use super::net::{Shared, What};
+use super::net::Shared;
+use super::reports::{Reports, What};
 use super::sockets::Plugs;
 use crate::world::address_of;
 
 /// How a machine is to start, and how the running program is reached. The machine's closure and
 /// the world share it.
-#[derive(Clone, Default)]
-pub(super) struct Slot(Arc<Mutex<Inside>>);
+pub(super) struct Slot<P: Hosted>(Arc<Mutex<Inside<P>>>);
 
-#[derive(Default)]
-struct Inside {
-    start: Option<Start>,
-    handle: Option<Handle>,
+struct Inside<P: Hosted> {
+    start: Option<Start<P>>,
+    handle: Option<Handle<P>>,
     /// Orders for a program that is not listening yet.
-    orders: Vec<Input>,
+    orders: Vec<Input<P>>,
     leave: Option<oneshot::Sender<()>>,
 }
 
+impl<P: Hosted> Default for Inside<P> {
+    fn default() -> Inside<P> {
+        Inside {
+            start: None,
+            handle: None,
+            orders: Vec::new(),
+            leave: None,
+        }
+    }
+}
+
+impl<P: Hosted> Clone for Slot<P> {
+    fn clone(&self) -> Slot<P> {
+        Slot(Arc::clone(&self.0))
+    }
+}
+
+impl<P: Hosted> Default for Slot<P> {
+    fn default() -> Slot<P> {
+        Slot(Arc::default())
+    }
+}
+
 /// How a machine is to start.
-pub(super) struct Start {
+pub(super) struct Start<P: Hosted> {
     pub(super) number: u32,
     pub(super) epoch: u32,
     pub(super) incarnation: u32,
@@ -37,18 +59,18 @@ pub(super) struct Start {
     pub(super) store: Arc<Mutex<MemoryStore>>,
     /// Where the program's own jitter comes from.
     pub(super) jitter: [u8; 32],
-    pub(super) begin: Begin,
-    pub(super) config: Arc<Config>,
+    pub(super) begin: Begin<P>,
+    pub(super) config: Arc<P::Config>,
     pub(super) security: Security,
 }
 
-impl Slot {
-    fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+impl<P: Hosted> Slot<P> {
+    fn with<T>(&self, act: impl FnOnce(&mut Inside<P>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What the machine does when it is next switched on.
-    pub(super) fn plan(&self, start: Start) {
+    pub(super) fn plan(&self, start: Start<P>) {
         self.with(|inside| {
             *inside = Inside {
                 start: Some(start),
@@ -63,7 +85,7 @@ impl Slot {
     }
 
     /// Gives an order to the program, now or when it listens. False if it takes no more.
-    pub(super) fn order(&self, input: Input) -> bool {
+    pub(super) fn order(&self, input: Input<P>) -> bool {
         self.with(|inside| match (&inside.handle, input) {
             (Some(_), Input::Leave) => {
                 // Asked twice, it leaves once.
@@ -82,14 +104,18 @@ impl Slot {
 
     /// The handle of the program, while it runs.
     #[cfg(test)]
-    pub(super) fn handle(&self) -> Option<Handle> {
+    pub(super) fn handle(&self) -> Option<Handle<P>> {
         self.with(|inside| inside.handle.clone())
     }
 }
 
 /// Runs a machine: the whole program, as it is deployed, until the machine stops. Never ends by
 /// itself: a machine whose main task has ended would stand still with its sockets open.
-pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
+pub(super) async fn run<P: Hosted>(
+    net: Shared,
+    reports: Reports<P>,
+    slot: Slot<P>,
+) -> turmoil::Result {
     // A machine that is registered starts once without a plan, and is switched off at once.
     let Some(start) = slot.with(|inside| inside.start.take()) else {
         return std::future::pending().await;
@@ -102,12 +128,13 @@ pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
     };
     let eyes = Eyes {
         net: net.clone(),
+        reports: reports.clone(),
         number,
         epoch,
     };
     match Host::bind(plugs, eyes, settings(start)).await {
         Ok((host, handle)) => {
-            net.lock().hosts.push(handle.clone());
+            net.lock().counted.push(Arc::clone(handle.counters()));
             let (leave, told) = oneshot::channel();
             let orders = slot.with(|inside| {
                 inside.handle = Some(handle.clone());
@@ -127,17 +154,17 @@ pub(super) async fn run(net: Shared, slot: Slot) -> turmoil::Result {
                 Ok(ended) => What::Ended(ended),
                 Err(error) => What::Failed(error.to_string()),
             };
-            net.lock().tell(number, epoch, what);
+            reports.add(number, epoch, what);
         }
         Err(error) => {
             let what = What::Failed(error.to_string());
-            net.lock().tell(number, epoch, what);
+            reports.add(number, epoch, what);
         }
     }
     std::future::pending().await
 }
 
-fn settings(start: Start) -> Settings {
+fn settings<P: Hosted>(start: Start<P>) -> Settings<P> {
     let identity = Identity::from_seed(start.key);
     let listen = SocketAddr::from(address_of(start.number));
     Settings {

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cuerda::host::{Begin, Security};
-use cuerda_core::chord::{Config, Input, Node, Protocol};
-use cuerda_core::ring::{Id, Neighbours, Peer};
+use cuerda::host::{Begin, Hosted, Security};
+use cuerda_core::protocol::Input;
+use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
-use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
-use crate::world::{Digest, NodeView, Sights, Simulated as _, Time, Watcher, address_of};
+use crate::world::script::{
+    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults, public,
+};
+use crate::world::{Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of};
 
-impl crate::world::World for World {
+impl<P: Simulated + Hosted> crate::world::World for World<P> {
     const NAME: &'static str = "turmoil";
-    type Protocol = Node;
+    type Protocol = P;
 
     fn origin(&self) -> Time {
         self.script.origin
@@ -54,11 +56,11 @@ impl crate::world::World for World {
         Some(self.net.lock().counters.repair_bytes - self.before.repair_bytes)
     }
 
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         script::seen(self)
     }
 
-    fn read(&mut self, key: Id, watcher: &mut impl Watcher<Node>) {
+    fn read(&mut self, key: Id, watcher: &mut impl Watcher<P>) {
         script::read(self, key, watcher);
     }
 
@@ -66,7 +68,7 @@ impl crate::world::World for World {
         self.script.members.len()
     }
 
-    fn each_member(&self) -> impl Iterator<Item = NodeView<'_, Neighbours>> {
+    fn each_member(&self) -> impl Iterator<Item = NodeView<'_, P::View>> {
         let members = self.script.members.all().iter();
         members.map(|&number| {
             let node = &self.machines[number as usize].node;
@@ -79,7 +81,7 @@ impl crate::world::World for World {
     }
 
     /// Whole ticks only: what is left of the time passes with the next call.
-    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher<Node>) {
+    fn run_until(&mut self, end: Time, watcher: &mut impl Watcher<P>) {
         while self.broken.is_none() && self.now + self.tick <= end {
             self.act(watcher);
             self.step(watcher);
@@ -98,9 +100,9 @@ fn lock(store: &Mutex<MemoryStore>) -> MutexGuard<'_, MemoryStore> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl World {
+impl<P: Simulated + Hosted> World<P> {
     /// Switches a machine on.
-    fn switch_on(&mut self, number: u32, node: Node, begin: Begin) {
+    fn switch_on(&mut self, number: u32, node: P, begin: Begin<P>) {
         let epoch = {
             let mut net = self.net.lock();
             let machine = &mut net.machines[number as usize];
@@ -130,17 +132,18 @@ impl World {
         machine.handled = None;
         self.sim.bounce(machine.ip);
     }
+}
 
-    fn peer_of(number: u32, key: [u8; 32]) -> Peer {
-        Peer {
-            id: Id::of_node(&public(key), 0),
-            address: address_of(number),
-        }
+/// The node on this machine, whose key is derived from this seed.
+fn peer_of(number: u32, key: [u8; 32]) -> Peer {
+    Peer {
+        id: Id::of_node(&public(key), 0),
+        address: address_of(number),
     }
 }
 
-impl Lifecycle for World {
-    fn config(&self) -> Arc<Config> {
+impl<P: Simulated + Hosted> Lifecycle for World<P> {
+    fn config(&self) -> Arc<P::Config> {
         Arc::clone(&self.config)
     }
 
@@ -148,7 +151,7 @@ impl Lifecycle for World {
         self.machines[number as usize].node.me()
     }
 
-    fn view(&self, number: u32) -> &Neighbours {
+    fn view(&self, number: u32) -> &P::View {
         self.machines[number as usize].node.view()
     }
 
@@ -157,7 +160,7 @@ impl Lifecycle for World {
     }
 
     fn remembered(&self, number: u32) -> Vec<Peer> {
-        Protocol::remembered(&self.machines[number as usize].node)
+        self.machines[number as usize].node.remembered()
     }
 
     fn incarnation(&self, number: u32) -> u32 {
@@ -185,18 +188,18 @@ impl Lifecycle for World {
     fn add(&mut self) -> u32 {
         let number = self.machines();
         let key = self.script.next_key().seed;
-        let me = World::peer_of(number, key);
+        let me = peer_of(number, key);
         let ip = address_of(number).ip();
         let slot = Slot::default();
         self.net.lock().machines.push(net::Machine::default());
         self.sim.host(ip, {
-            let (net, slot) = (self.net.clone(), slot.clone());
-            move || run(net.clone(), slot.clone())
+            let (net, reports, slot) = (self.net.clone(), self.reports.clone(), slot.clone());
+            move || run(net.clone(), reports.clone(), slot.clone())
         });
         self.sim.crash(ip);
         self.machines.push(Machine {
             ip,
-            node: Node::new(me, Arc::clone(&self.config), 0),
+            node: P::new(me, Arc::clone(&self.config), 0),
             incarnation: 0,
             store: Arc::default(),
             key,
@@ -209,11 +212,11 @@ impl Lifecycle for World {
     fn boot(&mut self, number: u32) {
         let machine = &self.machines[number as usize];
         let config = Arc::clone(&self.config);
-        let node = Node::new(machine.node.me(), config, machine.incarnation + 1);
+        let node = P::new(machine.node.me(), config, machine.incarnation + 1);
         self.switch_on(number, node, Begin::Wait);
     }
 
-    fn boot_member(&mut self, number: u32, node: Node) {
+    fn boot_member(&mut self, number: u32, node: P) {
         let begin = Begin::Resume(vec![node.clone()]);
         self.switch_on(number, node, begin);
     }
@@ -239,7 +242,7 @@ impl Lifecycle for World {
     }
 }
 
-impl Faults for World {
+impl<P: Simulated + Hosted> Faults for World<P> {
     fn pause(&mut self, number: u32) {
         self.net.lock().machines[number as usize].paused += 1;
     }
@@ -266,8 +269,8 @@ impl Faults for World {
         let machine = &mut self.machines[number as usize];
         machine.key = key;
         machine.store = Arc::default();
-        let me = World::peer_of(number, key);
-        machine.node = Node::new(me, Arc::clone(&self.config), machine.incarnation);
+        let me = peer_of(number, key);
+        machine.node = P::new(me, Arc::clone(&self.config), machine.incarnation);
     }
 
     fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
@@ -281,34 +284,34 @@ impl Faults for World {
 
     /// Whichever way it breaks, that is at the next batch: the one that is under way is about to
     /// be there.
-    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher<Node>) {
+    fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher<P>) {
         self.net.lock().machines[number as usize].disk_breaks = how;
     }
 
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
         let mut net = self.net.lock();
-        let done = act(&mut net.cuts);
+        let done = act(&mut net.network_faults);
         net.apply_resets();
         net.changed();
         done
     }
 
-    fn seen_so_far(&mut self) -> Sights {
+    fn seen_so_far(&mut self) -> FailureObservations {
         let net = self.net.lock();
-        let hosts = net.hosts.iter().map(|host| {
-            let counters = host.counters().all();
-            Sights::of(|name| {
+        let programs = net.counted.iter().map(|counted| {
+            let counters = counted.all();
+            FailureObservations::of(|name| {
                 let found = counters.iter().find(|(other, ..)| *other == name);
                 found.map_or(0, |&(_, _, value)| value)
             })
         });
-        hosts.fold(Sights::default(), std::ops::Add::add)
+        programs.fold(FailureObservations::default(), std::ops::Add::add)
     }
 }
 
-impl Orders for World {
+impl<P: Simulated + Hosted> Orders for World<P> {
     /// It is handled in the next step. What the node tells then comes with it.
-    fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher<Node>) {
+    fn order(&mut self, number: u32, input: Input<P>, kind: &'static str, _: &mut impl Watcher<P>) {
         if !self.machines[number as usize].slot.order(input) {
             self.breaks(format!("n{number} takes no more orders, such as {kind}"));
         }

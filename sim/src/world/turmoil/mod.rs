@@ -2,13 +2,14 @@
 //! a network that are simulated.
 //!
 //! Each machine runs [`cuerda::host::Host`], the driver that is deployed, on its own clock and on
-//! the sockets of the crate turmoil. The scenario is played by the same script as in the `events`
+//! the sockets of the crate turmoil, with a node of any protocol that is [`Hosted`]. The scenario is played by the same script as in the `events`
 //! world, and the same checkers watch.
 //!
 //! ```text
 //!   mod.rs      the world: steps, and what the machines tell in between
 //!   machines.rs what the script does to it
 //!   life.rs     what runs on a machine;       hooks.rs  what the world sees of it
+//!   reports.rs  what it reports, until the step is over
 //!   sockets.rs  connect and accept;           stream.rs bytes, each when it is due
 //!   net.rs      latency, faults, and which machine is up
 //! ```
@@ -25,7 +26,7 @@
 //! # What is a fault here
 //!
 //! A crash is a loss of power: peers see silence, and what was not committed is gone. A pause stops the driver and its sockets, but
-//! not the time-outs of its connections. Cuts hold bytes back until they end; loss and
+//! not the time-outs of its connections. NetworkFaults hold bytes back until they end; loss and
 //! duplication concern whole messages, before they are written.
 //!
 //! # What it costs
@@ -49,6 +50,7 @@ mod hooks;
 mod life;
 mod machines;
 mod net;
+mod reports;
 mod sockets;
 mod stream;
 #[cfg(test)]
@@ -60,23 +62,28 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
-use cuerda::host::{Ended, Frame, Letter};
-use cuerda_core::chord::{Config, Event, Node, Wire as _};
+use cuerda::host::{Ended, Envelope, Frame, Hosted};
+use cuerda_core::chord::Node;
+use cuerda_core::protocol::{Event, Wire as _};
 use cuerda_core::store::MemoryStore;
 
 use super::script::{self, Script};
-use super::{Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Time, Watcher, nanoseconds};
+use super::{
+    Cause, Digest, EPOCH_MS, Moment, Random, RandomStream, Simulated, Time, Watcher, nanoseconds,
+};
 use crate::scenario::Scenario;
 use life::Slot;
-use net::{Shared, Told, What};
+use net::Shared;
+use reports::{Report, Reports, What};
 
-/// A world at a moment.
-pub struct World {
+/// A world at a moment, whose nodes speak `P`.
+pub struct World<P: Simulated + Hosted = Node> {
     script: Script,
-    config: Arc<Config>,
+    config: Arc<P::Config>,
     sim: turmoil::Sim<'static>,
     net: Shared,
-    machines: Vec<Machine>,
+    reports: Reports<P>,
+    machines: Vec<Machine<P>>,
     /// Where the programs' own randomness comes from, that of TLS included.
     jitter: Random,
     /// Keys of machines that lost theirs.
@@ -95,23 +102,23 @@ pub struct World {
 }
 
 /// A machine, as the world keeps it.
-struct Machine {
+struct Machine<P: Hosted> {
     ip: IpAddr,
     /// Its node, as it was when it last told something.
-    node: Node,
+    node: P,
     /// Counts its starts.
     incarnation: u32,
     /// What is on its disk.
     store: Arc<Mutex<MemoryStore>>,
     /// The secret half of its key.
     key: [u8; 32],
-    slot: Slot,
+    slot: Slot<P>,
     /// The last message that it handled: when, from whom, and of what kind.
     handled: Option<(Time, u32, &'static str)>,
 }
 
 /// Dropped, the machines are switched off: nobody is told anything any more.
-impl Drop for World {
+impl<P: Simulated + Hosted> Drop for World<P> {
     fn drop(&mut self) {
         for machine in &mut self.net.lock().machines {
             machine.up = false;
@@ -120,12 +127,23 @@ impl Drop for World {
 }
 
 impl World {
-    /// A world as the scenario describes it, at t = 0.
+    /// A world of Chord nodes as the scenario describes it, at t = 0.
     ///
     /// # Panics
     /// If the scenario has no node.
     #[must_use]
     pub fn new(scenario: &Arc<Scenario>, seed: u64) -> World {
+        World::with(scenario, seed, Arc::new(scenario.node.clone()))
+    }
+}
+
+impl<P: Simulated + Hosted> World<P> {
+    /// A world as the scenario describes it, at t = 0, of nodes with these settings.
+    ///
+    /// # Panics
+    /// If the scenario has no node.
+    #[must_use]
+    pub fn with(scenario: &Arc<Scenario>, seed: u64, config: Arc<P::Config>) -> World<P> {
         assert!(scenario.nodes > 0, "a world has a node");
         let tick = scenario.network.tick;
         let mut builder = turmoil::Builder::new();
@@ -141,12 +159,13 @@ impl World {
             .ephemeral_ports(4001..=65535);
         let mut world = World {
             script: Script::new(scenario, seed),
-            config: Arc::new(scenario.node.clone()),
+            config,
             sim: builder.build(),
             net: Shared::new(scenario, seed),
+            reports: Reports::default(),
             machines: Vec::new(),
-            jitter: Random::new(seed, Purpose::Timers),
-            keys: Random::new(seed, Purpose::Keys),
+            jitter: Random::new(seed, RandomStream::Timers),
+            keys: Random::new(seed, RandomStream::Keys),
             tick: nanoseconds(tick),
             now: 0,
             agenda: BTreeMap::new(),
@@ -166,7 +185,7 @@ impl World {
     }
 
     /// Does what is due by now.
-    fn act(&mut self, watcher: &mut impl Watcher<Node>) {
+    fn act(&mut self, watcher: &mut impl Watcher<P>) {
         while let Some(entry) = self.agenda.first_entry()
             && entry.key().0 <= self.now
         {
@@ -180,27 +199,23 @@ impl World {
     }
 
     /// Lets all machines run for a tick, and hears what they tell.
-    fn step(&mut self, watcher: &mut impl Watcher<Node>) {
+    fn step(&mut self, watcher: &mut impl Watcher<P>) {
         if let Err(error) = self.sim.step() {
             self.breaks(format!("a program failed: {error}"));
         }
         self.now += self.tick;
-        let mut told = std::mem::take(&mut self.net.lock().told);
-        // Each machine has told in the order of its own time; among equals, the order of the
-        // machines stays.
-        told.sort_by_key(|told| told.at);
-        for told in told {
-            self.hear(told, watcher);
+        for report in self.reports.take() {
+            self.hear(report, watcher);
         }
     }
 
-    fn hear(&mut self, told: Told, watcher: &mut impl Watcher<Node>) {
-        let Told {
+    fn hear(&mut self, report: Report<P>, watcher: &mut impl Watcher<P>) {
+        let Report {
             at: now,
             number,
             epoch,
             what,
-        } = told;
+        } = report;
         // What happened before it was switched off is over.
         if !self.net.lock().lives(number, epoch) {
             return;
@@ -230,7 +245,7 @@ impl World {
                 self.digest
                     .add(now, u64::from(from) << 32 | u64::from(number));
                 let (from, to) = (0, 0);
-                self.digest_frame(&Frame::Letter(Letter { from, to, message }));
+                self.digest_frame(&Frame::Envelope(Envelope { from, to, message }));
             }
             What::Event(event, node) => {
                 if let Some(node) = node {
@@ -261,7 +276,7 @@ impl World {
     }
 
     /// Takes what travelled into the digest.
-    fn digest_frame(&mut self, frame: &Frame) {
+    fn digest_frame(&mut self, frame: &Frame<P::Message>) {
         self.frame.clear();
         if !frame.encode(&mut self.frame) {
             return;

@@ -12,15 +12,12 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use cuerda::host::{Ended, Handle};
-use cuerda_core::chord::{Event, Message, Node};
-use cuerda_core::ring::Id;
-use cuerda_core::store::Batch;
+use cuerda::host::Counters as Counted;
 
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::Broken;
-use crate::world::script::cuts::Cuts;
-use crate::world::{EPOCH_MS, Purpose, Random, Time, nanoseconds, number_of};
+use crate::world::script::network_faults::NetworkFaults;
+use crate::world::{EPOCH_MS, Random, RandomStream, Time, nanoseconds, number_of};
 
 /// The network, as machines and the world hold it. A world has one thread, so nobody ever waits
 /// for the lock.
@@ -29,13 +26,11 @@ pub(super) struct Shared(Arc<Mutex<Net>>);
 
 /// The network.
 pub(super) struct Net {
-    pub(super) cuts: Cuts,
+    pub(super) network_faults: NetworkFaults,
     pub(super) machines: Vec<Machine>,
     pub(super) counters: Counters,
-    /// What machines have told since the world last looked, in the order in which they did.
-    pub(super) told: Vec<Told>,
-    /// All programs that ever ran, for what they have counted.
-    pub(super) hosts: Vec<Handle>,
+    /// What each program that ever ran has counted.
+    pub(super) counted: Vec<Arc<Counted>>,
     latency: Latency,
     loss: f64,
     duplicate: f64,
@@ -74,29 +69,6 @@ pub(super) struct Counters {
     pub(super) repair_bytes: u64,
 }
 
-/// Something a machine tells the world.
-pub(super) struct Told {
-    pub(super) at: Time,
-    pub(super) number: u32,
-    pub(super) epoch: u32,
-    pub(super) what: What,
-}
-
-pub(super) enum What {
-    /// It handles a message, which came from this machine.
-    Message(u32, Message),
-    /// Its node told this. With the node as it is then, where that may have changed.
-    Event(Event, Option<Box<Node>>),
-    /// What the node with this id has changed is on its disk.
-    Committed(Id, Box<Batch>),
-    /// Its disk broke, and with it the program.
-    Broke,
-    /// Its program has ended.
-    Ended(Ended),
-    /// Its program could not start.
-    Failed(String),
-}
-
 /// A connection: where it was opened from, and where to.
 pub(super) type Ends = (SocketAddr, SocketAddr);
 
@@ -113,16 +85,15 @@ struct Connection {
 impl Shared {
     pub(super) fn new(scenario: &Scenario, seed: u64) -> Shared {
         Shared(Arc::new(Mutex::new(Net {
-            cuts: Cuts::default(),
+            network_faults: NetworkFaults::default(),
             machines: Vec::new(),
             counters: Counters::default(),
-            told: Vec::new(),
-            hosts: Vec::new(),
+            counted: Vec::new(),
             latency: scenario.network.latency,
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,
-            chance: Random::new(seed, Purpose::Network),
-            splits: Random::new(seed, Purpose::Splits),
+            chance: Random::new(seed, RandomStream::Network),
+            splits: Random::new(seed, RandomStream::Splits),
             connections: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
@@ -244,12 +215,12 @@ impl Net {
             Latency::Uniform(from, to) => self.chance.between(from, to),
             Latency::Exponential(mean) => self.chance.exponential(nanoseconds(mean) as f64) as Time,
         };
-        latency.saturating_add(self.cuts.delay(from, to))
+        latency.saturating_add(self.network_faults.delay(from, to))
     }
 
     /// Whether a message is lost by chance.
     pub(super) fn loses(&mut self, from: u32, to: u32) -> bool {
-        self.cuts.lose(from, to, &mut self.chance) || self.chance.happens(self.loss)
+        self.network_faults.lose(from, to, &mut self.chance) || self.chance.happens(self.loss)
     }
 
     /// Whether a message is doubled by chance.
@@ -271,15 +242,6 @@ impl Net {
         (EPOCH_MS + now / 1_000_000).saturating_add_signed(skew)
     }
 
-    pub(super) fn tell(&mut self, number: u32, epoch: u32, what: What) {
-        self.told.push(Told {
-            at: now(),
-            number,
-            epoch,
-            what,
-        });
-    }
-
     pub(super) fn connected(&mut self, ends: Ends) {
         self.connections.entry(ends).or_default().ends += 1;
         self.apply_resets();
@@ -298,7 +260,7 @@ impl Net {
     pub(super) fn apply_resets(&mut self) {
         for (ends, connection) in &mut self.connections {
             let [one, other] = [ends.0, ends.1].map(|end| number_of_ip(end).unwrap_or(u32::MAX));
-            let after = self.cuts.reset(one, other);
+            let after = self.network_faults.reset(one, other);
             connection.doomed = after.map(|after| connection.doomed.unwrap_or(after));
             connection.reset |= connection.doomed == Some(0);
         }

@@ -31,8 +31,8 @@ impl Plugs {
         move |net| {
             net.is_up(other)
                 && !net.is_paused(me)
-                && !net.cuts.block(me, other)
-                && !net.cuts.block(other, me)
+                && !net.network_faults.block(me, other)
+                && !net.network_faults.block(other, me)
         }
     }
 
@@ -43,7 +43,8 @@ impl Plugs {
         } else {
             (remote, local)
         };
-        Ok(Stream::new(self, inner, other, ends))
+        let me = (self.number, self.epoch);
+        Ok(Stream::new(self.net.clone(), me, other, inner, ends))
     }
 
     async fn wait_until(&self, time: Time) {

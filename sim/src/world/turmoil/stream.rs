@@ -24,7 +24,6 @@ use tokio::time::{Instant, Sleep, sleep};
 use turmoil::net::TcpStream;
 
 use super::net::{Ends, Net, Shared, now};
-use super::sockets::Plugs;
 use crate::world::Time;
 
 /// Bytes before each write: when it is due, and how long it is.
@@ -83,17 +82,25 @@ enum End {
 }
 
 impl Stream {
-    pub(super) fn new(plugs: &Plugs, inner: TcpStream, peer: u32, ends: Ends) -> Stream {
-        let mut net = plugs.net.lock();
-        net.connected(ends);
-        let (tickets, peer_epoch) = ([net.ticket(), net.ticket()], net.epoch(peer));
-        drop(net);
+    /// The end of a connection at this machine, which is in its start of this epoch.
+    pub(super) fn new(
+        net: Shared,
+        (me, epoch): (u32, u32),
+        peer: u32,
+        inner: TcpStream,
+        ends: Ends,
+    ) -> Stream {
+        let (tickets, peer_epoch) = {
+            let mut net = net.lock();
+            net.connected(ends);
+            ([net.ticket(), net.ticket()], net.epoch(peer))
+        };
         Stream {
             inner,
-            net: plugs.net.clone(),
+            net,
             ends,
-            me: plugs.number,
-            epoch: plugs.epoch,
+            me,
+            epoch,
             peer,
             peer_epoch,
             tickets,
@@ -174,7 +181,8 @@ impl Stream {
     fn resent(&mut self) -> Option<Time> {
         if self.swallowed > 0 && self.reset_at.is_none() {
             let mut net = self.net.lock();
-            let open = !net.cuts.block(self.me, self.peer) && !net.cuts.block(self.peer, self.me);
+            let open = !net.network_faults.block(self.me, self.peer)
+                && !net.network_faults.block(self.peer, self.me);
             if open && net.is_up(self.peer) {
                 let back = net.latency(self.me, self.peer) + net.latency(self.peer, self.me);
                 self.reset_at = Some(now() + back);
@@ -249,7 +257,7 @@ impl AsyncRead for Stream {
             if net.is_reset(&this.ends) {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
-            let cut = net.cuts.block(this.peer, this.me);
+            let cut = net.network_faults.block(this.peer, this.me);
             let gone = !net.lives(this.peer, this.peer_epoch);
             // A sender that is asleep closes nothing before it wakes.
             let asleep = net.is_paused(this.peer);

@@ -52,7 +52,7 @@ pub(super) enum Told {
 
 /// What is told of a node.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct PingStatus {
     pub(super) member: bool,
     pub(super) known: usize,
 }
@@ -176,10 +176,8 @@ impl Protocol for Ping {
                 peers.into_iter().for_each(|peer| self.ask(peer, net));
             }
             Input::Resume => net.set_timer(Due::Again, EVERY..EVERY * 2),
-            Input::Leave => {
-                self.member = false;
-                net.emit(Event::Left);
-            }
+            // To tell so is enough: what becomes of the node then is the host's business.
+            Input::Leave => net.emit(Event::Left),
             Input::Message { from, message, .. } if matches!(message, Message::Ping { .. }) => {
                 self.known.insert(from.id, from);
                 if let Some(id) = message.asks() {
@@ -248,10 +246,10 @@ impl Protocol for Ping {
 }
 
 impl Hosted for Ping {
-    type Status = Standing;
+    type Status = PingStatus;
 
-    fn status(&self, _: usize) -> Standing {
-        Standing {
+    fn status(&self, _: usize) -> PingStatus {
+        PingStatus {
             member: self.member,
             known: self.known.len(),
         }

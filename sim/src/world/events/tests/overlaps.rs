@@ -110,7 +110,7 @@ fn a_node_that_crashes_cut_off_comes_back_where_it_was() {
     let during = 10 * SECOND + 1..60 * SECOND;
     let side = |node: u32| [0, 1, 3].contains(&node);
     let mut within = 0;
-    for (sent, from, to) in log.letters().filter(|(sent, ..)| during.contains(sent)) {
+    for (sent, from, to) in log.envelopes().filter(|(sent, ..)| during.contains(sent)) {
         assert_eq!(side(from), side(to), "n{from} to n{to} at {sent}");
         within += u32::from(side(from));
     }

@@ -1,7 +1,7 @@
 //! Machines that run the whole program: how they start, stop and come back.
 
 use super::*;
-use crate::world::turmoil::net::{Told, What};
+use crate::world::turmoil::reports::{Report, What};
 use cuerda::host::Ended;
 
 const WORK: &str = "[[workload]]\nkind = \"lookup\"\nrate = \"5/s\"\n";
@@ -68,7 +68,7 @@ fn a_crash_is_silence_until_peers_lose_patience() {
     let spoke = |(time, from, to): (Time, u32, u32)| {
         silent.contains(&time) && (to == 3 || from == 3 && time > 10 * SECOND + 30 * MILLISECOND)
     };
-    assert!(!log.letters().any(spoke));
+    assert!(!log.envelopes().any(spoke));
     assert!(world.is_ideal() && world.members() == 7);
     let id = world.id(3);
     world.go_on(60.0, &mut log);
@@ -185,14 +185,13 @@ fn a_program_that_ends_or_cannot_start_breaks_the_world() {
         (What::Failed("no port".to_owned()), "no port"),
     ] {
         let mut world = world(2, "");
-        let told = Told {
+        let report = Report {
             at: world.now(),
             number: 1,
             epoch: 1,
             what,
         };
-        world.net.lock().told.push(told);
-        world.run_until(SECOND, &mut Log::default());
+        world.hear(report, &mut Log::default());
         let why = world.broken().expect("nobody told it to");
         assert!(why.contains(word) && why.contains("n1"), "{why}");
     }

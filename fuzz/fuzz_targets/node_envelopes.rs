@@ -1,5 +1,5 @@
-//! Any sequence of letters, handed to a node that has neighbours and questions of its own: it
-//! never panics, keeps its lists within bounds, stays its own node, and sends to one letter no
+//! Any sequence of envelopes, handed to a node that has neighbours and questions of its own: it
+//! never panics, keeps its lists within bounds, stays its own node, and sends to one envelope no
 //! more than a handful.
 //!
 //! The bytes are frames as they travel, with one byte before each that says who sends it or
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use cuerda::host::Frame;
-use cuerda::node::{Config, Input, Node, Recorder, limits};
+use cuerda::node::{Config, Input, Node, Protocol as _, Recorder, limits};
 use cuerda::ring::{Fingers, Id, Neighbours, Peer};
 use libfuzzer_sys::fuzz_target;
 
@@ -63,12 +63,13 @@ fuzz_target!(|bytes: &[u8]| {
             Input::Timer(world.timers.swap_remove(at).0)
         } else if who >= 120 {
             let (token, key) = (u64::from(who), Id::of_key(&[who]));
-            Input::Lookup { token, key }
+            let traced = who % 2 == 0;
+            Input::Lookup { token, key, traced }
         } else {
             match Frame::decode(&mut buffer) {
-                Ok(Some(Frame::Letter(letter))) => Input::Message {
+                Ok(Some(Frame::Envelope(envelope))) => Input::Message {
                     from: peer(who % 16),
-                    message: letter.message,
+                    message: envelope.message,
                     took: Some(Duration::from_millis(who.into())),
                 },
                 Ok(Some(_)) => continue,
