@@ -392,6 +392,7 @@ fn nothing_acknowledged_is_lost_when_two_at_a_time_are_killed() {
         sum(|seen| seen.stale),
         sum(|seen| seen.unread),
     );
+    assert!(keys > 0 && writes > 0, "something was checked");
     assert!(
         lost.is_empty(),
         "seed {seed}: {} keys lost what was acknowledged: {lost:#?}",

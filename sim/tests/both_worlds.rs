@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use cuerda_core::chord::Node;
 use cuerda_core::ring::Id;
-use cuerda_sim::report::{Report, Verdict, judge, metric_paths};
+use cuerda_sim::report::{Report, Verdict, holds_at_any_size, judge, metric_paths};
 use cuerda_sim::run::play_in;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::{World, events, turmoil};
@@ -22,9 +22,6 @@ const MISSED: f64 = 0.01;
 /// The programs may take so many times as long for a look-up, on average.
 const LATENCY: f64 = 1.8;
 
-/// Expectations that hold at the scenario's own size alone.
-const OF_SIZE: [&str; 2] = ["ring.members", "events.presumed_dead"];
-
 fn scenario(name: &str, nodes: u32) -> Arc<Scenario> {
     let file = format!("{}/../scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&file).expect("the library has it");
@@ -34,10 +31,8 @@ fn scenario(name: &str, nodes: u32) -> Arc<Scenario> {
     };
     let read = Scenario::parse(&file, &text, &metric_paths(), &overrides);
     let mut scenario = read.unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
-    let of_size = |metric: &str| OF_SIZE.contains(&metric);
-    scenario
-        .expectations
-        .retain(|expectation| !of_size(&expectation.metric));
+    scenario.expectations.retain(holds_at_any_size);
+    assert!(!scenario.expectations.is_empty(), "{name} expects nothing");
     Arc::new(scenario)
 }
 

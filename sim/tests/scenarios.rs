@@ -12,10 +12,12 @@ mod library;
 use std::io::Write as _;
 use std::path::Path;
 
-use cuerda_sim::report::{Report, Verdict, judge, metric_paths, terminal, words};
+use cuerda_sim::report::{
+    Report, Verdict, holds_at_any_size, judge, metric_paths, terminal, words,
+};
 use cuerda_sim::run;
 use cuerda_sim::scenario::{Overrides, Scenario};
-use library::{File, Portion, portion, scenarios};
+use library::{File, Planned, Portion, left_out, portion, scenarios, summarize_lists};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -23,48 +25,46 @@ fn main() {
     // Those in real time are tests in containers.rs.
     let simulated = |file: &File| !file.name().starts_with("containers/");
     let files = scenarios().into_iter().filter(simulated);
-    let all: Vec<(File, Portion)> = files
+    let all: Vec<(File, Planned)> = files
         .map(|file| {
-            let portion = portion_of(&file);
-            (file, portion)
+            let planned = planned(&file);
+            (file, planned)
         })
         .collect();
     if !(arguments.list || arguments.ignored || arguments.include_ignored) {
-        let portions: Vec<Portion> = all.iter().map(|(_, portion)| *portion).collect();
+        let plans: Vec<Planned> = all.iter().map(|(_, planned)| planned.clone()).collect();
         // With stderr gone, nobody is left to tell.
-        let _ = std::io::stderr().write_all(left_out(&portions).as_bytes());
+        let _ = std::io::stderr().write_all(left_out(&plans).as_bytes());
     }
-    let trials = all.into_iter().map(|(file, portion)| trial(file, portion));
+    let trials = all
+        .into_iter()
+        .map(|(file, planned)| trial(file, planned.portion));
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
-fn portion_of(file: &File) -> Portion {
+fn planned(file: &File) -> Planned {
+    let name = file.name().to_owned();
     // A file with a mistake is a test too: one that fails, with the mistake shown.
-    read(file, None).map_or(Portion::Whole, |scenario| {
-        portion(scenario.nodes, scenario.duration.as_secs())
-    })
-}
-
-/// What is not played, or not whole, and why.
-fn left_out(portions: &[Portion]) -> String {
-    let count = |is: fn(&Portion) -> bool| portions.iter().filter(|portion| is(portion)).count();
-    let ignored = count(|portion| *portion == Portion::WhenAsked);
-    let smaller = count(|portion| matches!(portion, Portion::Smaller(_)));
-    let all = portions.len();
-    let mut said = String::new();
-    if ignored > 0 {
-        said += &format!(
-            "SKIPPED {ignored} of {all} scenarios, for they take up to a minute each; \
-             `cargo test --test scenarios -- --ignored` plays them\n"
-        );
+    let Ok(scenario) = read(file, None) else {
+        return Planned {
+            name,
+            portion: Portion::Whole,
+            unjudged: Vec::new(),
+        };
+    };
+    let portion = portion(scenario.nodes, scenario.duration.as_secs());
+    let of_its_size = scenario
+        .expectations
+        .into_iter()
+        .filter(|expectation| {
+            matches!(portion, Portion::Smaller(_)) && !holds_at_any_size(expectation)
+        })
+        .map(|expectation| expectation.metric);
+    Planned {
+        name,
+        portion,
+        unjudged: of_its_size.collect(),
     }
-    if smaller > 0 {
-        said += &format!(
-            "PLAYED SMALLER, with so many nodes as their names say: {smaller} of {all} scenarios, \
-             for they take longer still; `cargo sim run FILE` plays one whole\n"
-        );
-    }
-    said
 }
 
 fn trial(file: File, portion: Portion) -> Trial {
@@ -85,7 +85,7 @@ fn test(file: &File, portion: Portion) -> Result<(), Failed> {
     };
     let mut scenario = read(file, nodes)?;
     if nodes.is_some() {
-        scenario.expectations.clear();
+        scenario.expectations.retain(holds_at_any_size);
     }
     let mut report = run::play(&scenario, &mut |_| ());
     judge(&mut report, &scenario.expectations);
@@ -119,6 +119,7 @@ fn hold_against_snapshot(file: &File, report: &Report) {
     let mut json = serde_json::to_value(report).expect("a report is plain data");
     let fields = json.as_object_mut().expect("a report is an object");
     fields.shift_remove("cost").expect("a report says its cost");
+    summarize_lists(&mut json);
     let text = serde_json::to_string_pretty(&json).expect("what was JSON is JSON");
     let place = Path::new("snapshots/scenarios").join(file.name());
     let mut settings = insta::Settings::new();

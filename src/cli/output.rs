@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Failure;
-use super::config::Diagnostic;
+use super::config::{Diagnostic, Style};
 
 pub(crate) use cuerda_text::terminal::{colours, print_no_more, tell};
 pub(crate) use cuerda_text::words::{harmless, harmless_lines};
@@ -71,7 +71,7 @@ pub(crate) fn print_failure(failure: &Failure, output: Output) {
         return;
     }
     match &failure.diagnostic {
-        Some(diagnostic) => tell(&diagnostic.render(true)),
+        Some(diagnostic) => tell(&diagnostic.render(Style::Coloured)),
         None => {
             tell(&format!("error: {}", harmless(&failure.message)));
             if !failure.hint.is_empty() {

@@ -35,12 +35,20 @@ pub(super) type Make<M> = Box<dyn FnOnce(RequestId) -> M + Send>;
 /// Looks at a node, if there is one.
 pub(super) type Look<P> = Box<dyn FnOnce(Option<&P>) + Send>;
 
+/// What becomes of the steps of a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// They are told with the answer.
+    Traced,
+    Forgotten,
+}
+
 /// What a host is asked by way of its handle.
 pub(super) enum Call<P: Hosted> {
     Order(u8, Input<P>),
     Lookup {
         key: Id,
-        traced: bool,
+        steps: Steps,
         returns: Returns<Result<LookupAnswer, LookupError>>,
     },
     Ask {
@@ -118,7 +126,7 @@ impl<P: Hosted> Handle<P> {
     /// # Errors
     /// If nobody was found, or not in time.
     pub async fn lookup(&self, key: Id) -> Result<LookupAnswer, CallError> {
-        self.look_up(key, false).await
+        self.look_up(key, Steps::Forgotten).await
     }
 
     /// The same, with every node that was asked.
@@ -126,13 +134,13 @@ impl<P: Hosted> Handle<P> {
     /// # Errors
     /// As [`Handle::lookup`].
     pub async fn lookup_traced(&self, key: Id) -> Result<LookupAnswer, CallError> {
-        self.look_up(key, true).await
+        self.look_up(key, Steps::Traced).await
     }
 
-    async fn look_up(&self, key: Id, traced: bool) -> Result<LookupAnswer, CallError> {
+    async fn look_up(&self, key: Id, steps: Steps) -> Result<LookupAnswer, CallError> {
         let answer = self.call(|returns| Call::Lookup {
             key,
-            traced,
+            steps,
             returns,
         });
         Ok(answer.await??)

@@ -21,6 +21,7 @@ fn a_ring_in_one_process_can_be_looked_at_and_ends_with_ctrl_c() {
     let owners: Vec<_> = (0..5)
         .map(|node| ask(node, &["lookup", "song"])["owner"].clone())
         .collect();
+    assert!(owners[0]["id"].is_string(), "{owners:?}");
     assert!(
         owners.windows(2).all(|pair| pair[0] == pair[1]),
         "{owners:?}"

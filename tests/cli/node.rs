@@ -125,6 +125,7 @@ fn nodes_join_and_one_that_is_terminated_has_left_for_the_others() {
     let owners: Vec<serde_json::Value> = [&first, &second, &third]
         .map(|node| node.ask(&["lookup", "a song"], 0)["owner"].clone())
         .to_vec();
+    assert!(owners[0]["id"].is_string(), "{owners:?}");
     assert!(
         owners.windows(2).all(|pair| pair[0] == pair[1]),
         "{owners:?}"

@@ -151,6 +151,15 @@ impl Problem {
     }
 }
 
+/// How a message is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As text and nothing else.
+    Plain,
+    /// With escape sequences for a terminal.
+    Coloured,
+}
+
 /// Everything that is wrong with what was written, at least one thing.
 ///
 /// `Display` shows each problem with `name:line:column`, the line itself and what would be right,
@@ -178,14 +187,12 @@ impl Diagnostic {
         &self.0
     }
 
-    /// The whole message; `colour` adds escape sequences for a terminal. Ends without a
-    /// newline.
+    /// The whole message. Ends without a newline.
     #[must_use]
-    pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
+    pub fn render(&self, style: Style) -> String {
+        let renderer = match style {
+            Style::Coloured => Renderer::styled(),
+            Style::Plain => Renderer::plain(),
         };
         let (shown, hidden) = self.0.split_at(self.0.len().min(SHOWN));
         let mut text: Vec<String> = shown
@@ -222,7 +229,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
+        f.write_str(&self.render(Style::Plain))
     }
 }
 
@@ -282,8 +289,8 @@ mod tests {
     #[test]
     fn colours_come_only_when_asked_for() {
         let (_, found) = one("a = 1", 0..1);
-        assert!(found.render(true).contains('\u{1b}'));
-        assert!(!found.render(false).contains('\u{1b}'));
+        assert!(found.render(Style::Coloured).contains('\u{1b}'));
+        assert!(!found.render(Style::Plain).contains('\u{1b}'));
     }
 
     #[test]

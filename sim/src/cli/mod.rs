@@ -22,6 +22,7 @@ mod whole;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cuerda_sim::scenario::{Diagnostic, Style};
 use cuerda_text::terminal::{self, tell};
 use cuerda_text::words::harmless_lines;
 
@@ -74,7 +75,7 @@ enum Exit {
 enum Failure {
     /// A mistake in a scenario, with the file, the line and what would be right.
     #[error("{0}")]
-    Scenario(cuerda_sim::scenario::Diagnostic),
+    Scenario(Diagnostic),
     /// Anything else, in a sentence.
     #[error("{0}")]
     Other(String),
@@ -85,7 +86,7 @@ impl Failure {
     fn show(&self) {
         match self {
             // It says itself that it is an error.
-            Failure::Scenario(diagnostic) => tell(&diagnostic.render(true)),
+            Failure::Scenario(diagnostic) => tell(&diagnostic.render(Style::Coloured)),
             Failure::Other(message) => tell(&format!("error: {}", harmless_lines(message))),
         }
     }

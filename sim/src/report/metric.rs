@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::sample::sample;
+use crate::scenario::{Bound, Expectation};
 
 /// What a run costs differs from run to run; a bound on it would make the verdict random.
 const COST: &str = "cost";
@@ -23,6 +24,109 @@ pub fn metric_paths() -> Vec<String> {
     collect(&report, "", &mut paths);
     paths.retain(|path| path != VERDICT && path.split('.').next() != Some(COST));
     paths
+}
+
+/// What the number of nodes has to do with a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// Nothing: it says what was played, or is a share, a state, or a time that the protocol's
+    /// periods decide.
+    Irrelevant,
+    /// It counts, or goes with the length of ways through the ring. Where it must be zero it must
+    /// be so in a ring of any size.
+    Decisive,
+}
+
+/// All metrics; `*` stands for the numbers of a distribution.
+const SIZES: &[(&str, Size)] = &[
+    ("scenario", Size::Irrelevant),
+    ("world", Size::Irrelevant),
+    ("seed", Size::Irrelevant),
+    ("nodes", Size::Decisive),
+    ("digest", Size::Decisive),
+    ("simulated_s", Size::Irrelevant),
+    ("lookups.issued", Size::Decisive),
+    ("lookups.ok", Size::Decisive),
+    ("lookups.wrong", Size::Decisive),
+    ("lookups.failed", Size::Decisive),
+    ("lookups.failed_share", Size::Irrelevant),
+    ("lookups.wrong_share", Size::Irrelevant),
+    ("lookups.missed_share", Size::Irrelevant),
+    ("lookups.hops.*", Size::Decisive),
+    ("lookups.hops_to_predecessor.*", Size::Decisive),
+    ("lookups.timeouts.*", Size::Decisive),
+    ("lookups.latency_ms.*", Size::Decisive),
+    ("writes.issued", Size::Decisive),
+    ("writes.acked", Size::Decisive),
+    ("writes.partial", Size::Decisive),
+    ("writes.failed", Size::Decisive),
+    ("writes.refused", Size::Decisive),
+    ("writes.lost", Size::Decisive),
+    ("writes.lost_excused", Size::Decisive),
+    ("writes.conflicts", Size::Decisive),
+    ("writes.missing_copies", Size::Decisive),
+    ("writes.latency_ms.*", Size::Decisive),
+    ("reads.issued", Size::Decisive),
+    ("reads.ok", Size::Decisive),
+    ("reads.stale", Size::Decisive),
+    ("reads.missing", Size::Decisive),
+    ("reads.failed", Size::Decisive),
+    ("reads.uncertain", Size::Decisive),
+    ("reads.stale_share", Size::Irrelevant),
+    ("reads.failed_share", Size::Irrelevant),
+    ("reads.checked_at_end", Size::Decisive),
+    ("reads.unreadable", Size::Decisive),
+    ("reads.latency_ms.*", Size::Decisive),
+    ("ring.members", Size::Decisive),
+    ("ring.rings", Size::Irrelevant),
+    ("ring.ideal", Size::Irrelevant),
+    ("ring.ideal_after_s", Size::Irrelevant),
+    ("ring.ideal_after_periods", Size::Irrelevant),
+    ("ring.violations", Size::Decisive),
+    ("ring.excused", Size::Decisive),
+    ("traffic.messages", Size::Decisive),
+    ("traffic.lost", Size::Decisive),
+    ("traffic.bytes_per_node_per_s", Size::Decisive),
+    ("traffic.repair_bytes", Size::Decisive),
+    ("traffic.lost_bytes", Size::Decisive),
+    ("traffic.repair_ratio", Size::Irrelevant),
+    ("events.joined", Size::Decisive),
+    ("events.left", Size::Decisive),
+    ("events.crashed", Size::Decisive),
+    ("events.presumed_dead", Size::Decisive),
+    ("events.presumed_dead_wrongly", Size::Decisive),
+    ("events.stranded", Size::Decisive),
+    ("events.ignored", Size::Decisive),
+];
+
+/// Whether a row of [`SIZES`] is about this path.
+fn is_about(row: &str, path: &str) -> bool {
+    match row.strip_suffix('*') {
+        Some(start) => path.starts_with(start),
+        None => row == path,
+    }
+}
+
+/// Whether an expectation that was written for a ring of one size must be met in a ring of any
+/// other. One on a metric that is none of the report's need not.
+#[must_use]
+pub fn holds_at_any_size(expectation: &Expectation) -> bool {
+    let row = SIZES
+        .iter()
+        .find(|(row, _)| is_about(row, &expectation.metric));
+    match row {
+        Some((_, Size::Irrelevant)) => true,
+        Some((_, Size::Decisive)) => allows_only_zero(&expectation.bound),
+        None => false,
+    }
+}
+
+/// No metric is negative, so a least value of zero asks for nothing.
+fn allows_only_zero(bound: &Bound) -> bool {
+    match bound {
+        Bound::Range { min, max } => *max == Some(0.0) && min.is_none_or(|least| least <= 0.0),
+        Bound::Equals(value) => value.as_f64() == Some(0.0),
+    }
 }
 
 fn collect(value: &Value, path: &str, paths: &mut Vec<String>) {
@@ -89,6 +193,50 @@ mod tests {
                 "{path}"
             );
             assert_eq!(why_not_a_metric(&path), None);
+        }
+    }
+
+    #[test]
+    fn every_metric_says_what_the_size_has_to_do_with_it() {
+        let paths = metric_paths();
+        for path in &paths {
+            let rows = SIZES.iter().filter(|(row, _)| is_about(row, path));
+            assert_eq!(rows.count(), 1, "{path}");
+        }
+        let dead: Vec<&(&str, Size)> = SIZES
+            .iter()
+            .filter(|(row, _)| !paths.iter().any(|path| is_about(row, path)))
+            .collect();
+        assert!(dead.is_empty(), "{dead:?}");
+    }
+
+    #[test]
+    fn shares_states_and_what_must_not_be_at_all_hold_at_any_size() {
+        let range = |min, max| Bound::Range { min, max };
+        for (metric, bound, holds) in [
+            ("lookups.failed_share", range(None, Some(0.02)), true),
+            ("traffic.repair_ratio", range(None, Some(1.44)), true),
+            ("ring.ideal", Bound::Equals(json!(true)), true),
+            ("ring.rings", Bound::Equals(json!(1)), true),
+            ("ring.ideal_after_periods", range(None, Some(20.0)), true),
+            ("writes.lost", range(None, Some(0.0)), true),
+            ("writes.lost", range(Some(0.0), Some(0.0)), true),
+            ("writes.lost", Bound::Equals(json!(0)), true),
+            ("lookups.timeouts.mean", range(None, Some(0.0)), true),
+            ("writes.lost", range(None, Some(1.0)), false),
+            ("writes.lost", range(Some(0.0), None), false),
+            ("writes.lost", range(None, None), false),
+            ("writes.lost", Bound::Equals(json!(1)), false),
+            ("ring.members", Bound::Equals(json!(200)), false),
+            ("lookups.issued", range(Some(4000.0), None), false),
+            ("lookups.hops.mean", range(Some(3.6), Some(4.2)), false),
+            ("lookups.latency_ms.p99", range(None, Some(900.0)), false),
+            ("traffic.messages", range(None, Some(1e6)), false),
+            ("lookups.hips", Bound::Equals(json!(0)), false),
+        ] {
+            let metric = metric.to_owned();
+            let expectation = Expectation { metric, bound };
+            assert_eq!(holds_at_any_size(&expectation), holds, "{expectation:?}");
         }
     }
 

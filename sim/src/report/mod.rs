@@ -13,7 +13,7 @@ pub mod terminal;
 pub mod words;
 
 pub use judge::judge;
-pub use metric::{metric_paths, value_at, why_not_a_metric};
+pub use metric::{holds_at_any_size, metric_paths, value_at, why_not_a_metric};
 
 use serde::Serialize;
 
@@ -209,9 +209,10 @@ pub struct Ring {
     pub ideal_after_periods: Option<f64>,
     /// Properties that broke and were not excused.
     pub violations: u64,
-    /// Properties that broke with a known excuse.
+    /// Properties that broke with a known excuse, and what other checks found with one but for
+    /// losses of writes, which are counted there.
     pub excused: u64,
-    /// What was excused, by the name of the excuse and the property.
+    /// What was excused, by the name of the excuse and the property or the check.
     pub excuses: std::collections::BTreeMap<String, u64>,
 }
 

@@ -15,8 +15,8 @@ use crate::check::structure::{Changed, Disturbance, Structure};
 use crate::report::{Loss, Ring, Violation};
 use crate::scenario::Scenario;
 use crate::world::{
-    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, SECOND, Time, Watcher,
-    World, WriteEnd, WriteIssue, nanoseconds,
+    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, SECOND, Time, Unheard,
+    Watcher, World, WriteEnd, WriteIssue, nanoseconds,
 };
 
 /// As many violations are described; all are counted.
@@ -280,10 +280,13 @@ impl<'a, P: Judged> Judge<'a, P> {
                 .ideal_after()
                 .map(|time| time as f64 / watch.period as f64);
             report.excuses = watch.excused();
-            report.excused = report.excuses.values().sum();
         } else {
             report.members = self.tally.members();
         }
+        if let Some(records) = &self.records {
+            report.excuses.extend(records.excused());
+        }
+        report.excused = report.excuses.values().sum();
         (
             report,
             std::mem::take(&mut self.violations),
@@ -457,6 +460,13 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
             self.look_at_records(at);
         }
         self.others(at, |other| other.committed(at, number, id, batch));
+    }
+
+    fn unheard(&mut self, at: Moment, copy: &Unheard) {
+        if let Some(records) = &mut self.records {
+            records.checker.unheard(copy);
+        }
+        self.others(at, |other| other.unheard(at, copy));
     }
 
     fn spoilt(&mut self, at: Moment, number: u32, key: Id) {

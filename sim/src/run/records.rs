@@ -6,7 +6,7 @@ use std::time::Duration;
 use cuerda_core::protocol::{AccessError, Denied};
 use cuerda_core::ring::Id;
 
-use crate::check::records::{Finding, Issued, ReadValue, RecordChecker, Verdict};
+use crate::check::records::{Finding, Issued, LOST, Loss, ReadValue, RecordChecker, Verdict};
 use crate::report::statistics::Latencies;
 use crate::report::{Reads, Traffic, Writes};
 use crate::scenario::{Scenario, WorkloadKind};
@@ -45,6 +45,8 @@ pub(super) struct RecordWatch {
     failed_again: BTreeSet<Id>,
     /// What was lost: when, which key, the story, and by what name it is excused.
     pub(super) losses: Vec<(Time, String, String, Option<&'static str>)>,
+    /// How often each name has excused each check but `lost`, which is counted among the writes.
+    excuses: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl RecordWatch {
@@ -71,6 +73,7 @@ impl RecordWatch {
             last_open: BTreeMap::new(),
             failed_again: BTreeSet::new(),
             losses: Vec::new(),
+            excuses: BTreeMap::new(),
         })
     }
 
@@ -79,9 +82,14 @@ impl RecordWatch {
         let found: Vec<Finding> = self.checker.drain().collect();
         let mut violations = Vec::new();
         for finding in found {
-            let excused = finding.excuse.is_some();
-            if excused {
-                *self.writes.lost_excused.get_or_insert_default() += 1;
+            match finding.excuse {
+                Some(_) if finding.check == LOST => {
+                    *self.writes.lost_excused.get_or_insert_default() += 1;
+                }
+                Some(excuse) => {
+                    *self.excuses.entry((excuse, finding.check)).or_default() += 1;
+                }
+                None => {}
             }
             if !self.checked {
                 continue;
@@ -89,16 +97,22 @@ impl RecordWatch {
             let place = format!("{:.8}", finding.key);
             let name = self.name(finding.key);
             let detail = finding.detail.replace(&place, &name);
-            if finding.check == "lost" && self.losses.len() < LOSSES {
+            if finding.check == LOST && self.losses.len() < LOSSES {
                 let loss = (now, name, detail.clone(), finding.excuse);
                 self.losses.push(loss);
             }
-            if excused {
+            if finding.excuse.is_some() {
                 continue;
             }
             violations.push((finding.check.to_owned(), detail));
         }
         violations
+    }
+
+    /// What was excused apart from losses, by the name of the excuse and the check.
+    pub(super) fn excused(&self) -> impl Iterator<Item = (String, u64)> + '_ {
+        let counts = self.excuses.iter().filter(|_| self.checked);
+        counts.map(|((excuse, check), &count)| (format!("{excuse}: {check}"), count))
     }
 
     /// What a key is called.
@@ -205,12 +219,12 @@ impl RecordWatch {
     }
 
     pub(super) fn disks_gone(&mut self, now: Time, numbers: &[u32], how: DiskGone) {
-        let (how, stroke) = match how {
-            DiskGone::Lost => ("lost its disk", true),
-            DiskGone::Away => ("crashed for good", true),
-            DiskGone::Left => ("left", false),
+        let (how, loss) = match how {
+            DiskGone::Lost => ("lost its disk", Loss::Stroke),
+            DiskGone::Away => ("crashed for good", Loss::Stroke),
+            DiskGone::Left => ("left", Loss::Departure),
         };
-        self.checker.gone(now, numbers, how, stroke);
+        self.checker.gone(now, numbers, how, loss);
     }
 
     /// The run has ended, with these members; nobody else's disk counts. `holders` says which of

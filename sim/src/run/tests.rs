@@ -106,9 +106,8 @@ fn a_small_ring_that_grows_is_excused_by_that_name_alone() {
         (report.verdict, report.ring.ideal),
         (Verdict::Pass, Some(true))
     );
-    for name in report.ring.excuses.keys() {
-        assert_eq!(name, "small-ring: sufficient-principals");
-    }
+    let names: Vec<&String> = report.ring.excuses.keys().collect();
+    assert_eq!(names, ["small-ring: sufficient-principals"]);
     assert_eq!((report.events.joined, report.ring.members), (6, 9));
 }
 
@@ -273,10 +272,10 @@ fn wrong_suspicions_are_excused_where_time_is_real_and_nowhere_else() {
     let real = play_in(&mut Real(world()), &hasty);
     assert_eq!(real.verdict, Verdict::Pass, "{:?}", real.violations);
     let by_name = |name: &String| name.starts_with("imperfect-detection: ");
+    let excuses = real.ring.excuses;
     assert!(
-        real.ring.excuses.keys().all(by_name),
-        "{:?}",
-        real.ring.excuses
+        !excuses.is_empty() && excuses.keys().all(by_name),
+        "{excuses:?}"
     );
 }
 

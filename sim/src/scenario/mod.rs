@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use cuerda_core::chord::Config;
 
-pub use cuerda_text::diagnostic::{Diagnostic, Problem};
+pub use cuerda_text::diagnostic::{Diagnostic, Problem, Style};
 pub use parse::Overrides;
 
 /// The most nodes that a scenario can start with, or that one fault can make join.

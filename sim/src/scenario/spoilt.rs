@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::tests::{EVERY_KEY, parse};
-use super::{MOST_NODES, quantity};
+use super::{MOST_NODES, Style, quantity};
 
 /// One step of spoiling a file.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
                     .iter()
                     .all(|problem| !problem.mistake.help.is_empty())
             );
-            prop_assert!(error.render(true).len() > shown.len());
+            prop_assert!(error.render(Style::Coloured).len() > shown.len());
         }
     }
     Ok(())

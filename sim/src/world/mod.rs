@@ -206,6 +206,22 @@ pub enum DiskGone {
     Left,
 }
 
+/// A copy of which a client was told, and that nobody has heard of from who holds it: its machine
+/// was killed right after it stored it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unheard {
+    /// The machine's number.
+    pub number: u32,
+    /// Its node.
+    pub id: Id,
+    /// Which record.
+    pub key: Id,
+    /// The stamp of the write that it holds.
+    pub stamp: Stamp,
+    /// When it was killed.
+    pub killed: Time,
+}
+
 /// A fault as it took effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
@@ -324,6 +340,8 @@ pub trait Watcher<P: Simulated> {
     fn read_abandoned(&mut self, _at: Moment, _read: u64) {}
     /// What a node changed is on its disk; `id` is the node's.
     fn committed(&mut self, _at: Moment, _number: u32, _id: Id, _batch: &Batch) {}
+    /// A holder was killed before it could tell that a copy is on its disk.
+    fn unheard(&mut self, _at: Moment, _copy: &Unheard) {}
     /// The record of a key on a disk is no longer what was written.
     fn spoilt(&mut self, _at: Moment, _number: u32, _key: Id) {}
     /// The disks of these machines are gone for good, all at one instant.

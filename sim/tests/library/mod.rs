@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 /// What is played every time, in nodes times simulated seconds: ten seconds of work or so (the
 /// ten million of `paper/churn-40` take eight on a slow core).
 pub(crate) const EVERY_TIME: u64 = 15_000_000;
@@ -42,9 +44,54 @@ pub(crate) enum Portion {
     Whole,
     /// All of it, when asked for.
     WhenAsked,
-    /// With so many nodes instead of its own, every time. What it expects is meant for the size
-    /// it was written for and not judged; the checkers judge as always.
+    /// With so many nodes instead of its own, every time. What it expects of a ring of its own
+    /// size alone is not judged; all else is, by the checkers too.
     Smaller(u32),
+}
+
+/// A scenario that a test plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Planned {
+    /// Its name within the library.
+    pub(crate) name: String,
+    pub(crate) portion: Portion,
+    /// The metrics of which it expects something that is not judged.
+    pub(crate) unjudged: Vec<String>,
+}
+
+/// What is not played, not whole or not judged, and why; lines to be said before all else.
+pub(crate) fn left_out(plans: &[Planned]) -> String {
+    let all = plans.len();
+    let ignored = plans
+        .iter()
+        .filter(|plan| plan.portion == Portion::WhenAsked)
+        .count();
+    let smaller: Vec<&Planned> = plans
+        .iter()
+        .filter(|plan| matches!(plan.portion, Portion::Smaller(_)))
+        .collect();
+    let mut said = String::new();
+    if ignored > 0 {
+        said += &format!(
+            "SKIPPED {ignored} of {all} scenarios, for they take up to a minute each; \
+             `cargo test --test scenarios -- --ignored` plays them\n"
+        );
+    }
+    if !smaller.is_empty() {
+        said += &format!(
+            "PLAYED SMALLER, with so many nodes as their names say: {} of {all} scenarios, for they \
+             take longer still; `cargo sim run FILE` plays one whole\n",
+            smaller.len()
+        );
+    }
+    for plan in smaller.iter().filter(|plan| !plan.unjudged.is_empty()) {
+        said += &format!(
+            "NOT JUDGED in {}, for it holds at the scenario's own size alone: {}\n",
+            plan.name,
+            plan.unjudged.join(", ")
+        );
+    }
+    said
 }
 
 /// What is played of a scenario of this size. The cost of a run goes with the nodes and with the
@@ -59,6 +106,28 @@ pub(crate) fn portion(nodes: u32, seconds: u64) -> Portion {
     } else {
         let nodes = u32::try_from(EVERY_TIME / seconds).unwrap_or(nodes);
         Portion::Smaller(nodes.max(1))
+    }
+}
+
+/// So many names of a list are kept before the rest is counted, as on a terminal.
+const NAMES: usize = 8;
+
+/// Sums up lists of more than so many texts, as of the nodes that a fault hit, so that a snapshot
+/// can be read. Whoever else is in the list still shows, in the report's digest.
+pub(crate) fn summarize_lists(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            let names: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            match names {
+                Some(names) if names.len() > NAMES => {
+                    let (first, count) = (names[..NAMES].join(" "), names.len());
+                    *value = Value::from(format!("{first} … ({count} in all)"));
+                }
+                _ => items.iter_mut().for_each(summarize_lists),
+            }
+        }
+        Value::Object(fields) => fields.values_mut().for_each(summarize_lists),
+        _ => {}
     }
 }
 

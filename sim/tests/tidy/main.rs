@@ -209,3 +209,48 @@ fn big_scenarios_are_played_smaller_or_when_asked_for() {
     assert_eq!(portion(1_000_000, 1000 - SET_UP), Portion::Smaller(smaller));
     assert_eq!(portion(1, u64::MAX), Portion::Smaller(1));
 }
+
+#[test]
+fn what_a_smaller_ring_cannot_show_is_said() {
+    use library::{Planned, Portion, left_out};
+    let planned = |name: &str, portion, unjudged: &[&str]| Planned {
+        name: name.to_owned(),
+        portion,
+        unjudged: unjudged.iter().copied().map(str::to_owned).collect(),
+    };
+    let whole = planned("churn", Portion::Whole, &[]);
+    assert_eq!(left_out(std::slice::from_ref(&whole)), "");
+    let asked = planned("speed", Portion::WhenAsked, &[]);
+    let any_size = planned("quiet", Portion::Smaller(9), &[]);
+    let of_its_size = planned(
+        "scale",
+        Portion::Smaller(9),
+        &["ring.members", "lookups.ok"],
+    );
+    let said = left_out(&[whole, asked, any_size, of_its_size]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    assert!(lines[0].starts_with("SKIPPED 1 of 4 scenarios"), "{said}");
+    assert!(lines[1].contains("2 of 4 scenarios"), "{said}");
+    assert!(
+        lines[2].starts_with("NOT JUDGED in scale, ")
+            && lines[2].ends_with(": ring.members, lookups.ok"),
+        "{said}"
+    );
+}
+
+#[test]
+fn long_lists_are_summed_up_and_short_ones_kept() {
+    use library::summarize_lists;
+    let names = |count: u32| -> Vec<String> { (0..count).map(|it| format!("n{it}")).collect() };
+    let numbers: Vec<u32> = (0..20).collect();
+    let mut report = serde_json::json!({
+        "faults": [{ "nodes": [names(8), names(9), []] }], "notes": ["one"], "at": numbers,
+    });
+    summarize_lists(&mut report);
+    let long = "n0 n1 n2 n3 n4 n5 n6 n7 … (9 in all)";
+    let expected = serde_json::json!({
+        "faults": [{ "nodes": [names(8), long, []] }], "notes": ["one"], "at": numbers,
+    });
+    assert_eq!(report, expected);
+}

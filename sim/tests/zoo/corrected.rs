@@ -2,7 +2,7 @@
 //! within Zave's preconditions.
 
 use crate::run::{Failures, Run, STEPS, Setting};
-use crate::state::{State, Status};
+use crate::state::{Lists, State, Status};
 use crate::steps::{SHIPPED, neighbours};
 use cuerda_sim::check::direct;
 
@@ -23,7 +23,7 @@ fn is_shippable(state: &State) -> bool {
 
 /// Any number of steps, the state after each being judged.
 fn holds_throughout(room: u8) {
-    let setting = Setting::new(SHIPPED, true, room);
+    let setting = Setting::new(SHIPPED, Lists::StopAtOwner, room);
     let mut failures = Failures::default();
     let (mut joins, mut busy, mut slowest) = (0, 0, 0);
     for seed in 0..RUNS {

@@ -10,7 +10,7 @@ use rand_core::SeedableRng;
 use crate::circle::{below, shuffled};
 use crate::corrected::ROUNDS;
 use crate::run::{Failures, Run, Setting};
-use crate::state::State;
+use crate::state::{Lists, State};
 use crate::steps::SHIPPED;
 
 const RUNS: u64 = 2_000;
@@ -77,9 +77,9 @@ fn replay(events: &[Event], room: u8, seed: u64) -> Failures {
 
     let setting = Setting {
         size,
-        ..Setting::new(SHIPPED, true, room)
+        ..Setting::new(SHIPPED, Lists::StopAtOwner, room)
     };
-    let state = State::ideal(&members, room, size, true);
+    let state = State::ideal(&members, room, size, Lists::StopAtOwner);
     let pause = [1, 4, 16, 64][below(&mut rng, 4)];
     let mut run = Run::from(setting, state, rng);
     for event in &events[early..] {

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 use crate::circle::{below, pick, shuffled};
-use crate::state::{Broken, Node, State, Status};
+use crate::state::{Broken, Lists, Node, State, Status};
 use crate::steps::{Next, Steps};
 
 /// How many steps of churn and maintenance a random run has.
@@ -15,8 +15,7 @@ pub(crate) const STEPS: u32 = 300;
 #[derive(Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) steps: Steps,
-    /// Whether lists stop where they would reach their own node, as ours do.
-    pub(crate) stops_at_itself: bool,
+    pub(crate) lists: Lists,
     /// r.
     pub(crate) room: u8,
     /// How many places the circle has.
@@ -33,10 +32,10 @@ pub(crate) struct Setting {
 
 impl Setting {
     /// Nine identifiers and r+1 members, both preconditions on.
-    pub(crate) fn new(steps: Steps, stops_at_itself: bool, room: u8) -> Setting {
+    pub(crate) fn new(steps: Steps, lists: Lists, room: u8) -> Setting {
         Setting {
             steps,
-            stops_at_itself,
+            lists,
             room,
             size: 9,
             members: room + 1,
@@ -51,7 +50,7 @@ impl Setting {
         let mut places = shuffled(rng, (0..self.size).collect());
         places.truncate(self.members.into());
         places.sort_unstable();
-        State::ideal(&places, self.room, self.size, self.stops_at_itself)
+        State::ideal(&places, self.room, self.size, self.lists)
     }
 }
 
@@ -286,7 +285,7 @@ impl Run {
     /// after `most` rounds.
     pub(crate) fn rounds_until_ideal(&mut self, most: u32) -> Option<u32> {
         for round in 0..=most {
-            if self.state.is_ideal(self.setting.stops_at_itself) {
+            if self.state.is_ideal(self.setting.lists) {
                 return Some(round);
             }
             for n in shuffled(&mut self.rng, self.state.members()) {

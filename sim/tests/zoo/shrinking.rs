@@ -13,6 +13,7 @@ use cuerda_sim::check::property::Property;
 
 use crate::letter::LETTER;
 use crate::run::{Run, STEPS, Setting};
+use crate::state::Lists;
 use crate::steps::SHIPPED;
 
 const RUNS: u64 = 1_500;
@@ -33,8 +34,27 @@ enum Membership {
 
 const ALL: [Membership; 3] = [Membership::Free, Membership::ROne, Membership::TwiceROne];
 
-fn setting(ours: bool, membership: Membership, room: u8) -> Setting {
-    let steps = if ours { SHIPPED } else { LETTER };
+/// Which of the two protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Letter,
+}
+
+impl Whose {
+    fn name(self) -> &'static str {
+        match self {
+            Whose::Ours => "ours",
+            Whose::Letter => "the letter",
+        }
+    }
+}
+
+fn setting(whose: Whose, membership: Membership, room: u8) -> Setting {
+    let (steps, lists) = match whose {
+        Whose::Ours => (SHIPPED, Lists::StopAtOwner),
+        Whose::Letter => (LETTER, Lists::GoRound),
+    };
     let (size, keep_members) = match membership {
         Membership::Free => (9, 1),
         Membership::ROne => (12, room + 1),
@@ -45,7 +65,7 @@ fn setting(ours: bool, membership: Membership, room: u8) -> Setting {
         members: keep_members.max(room + 1),
         keep_members,
         keep_principals: false,
-        ..Setting::new(steps, ours, room)
+        ..Setting::new(steps, lists, room)
     }
 }
 
@@ -64,20 +84,19 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(ours: bool, membership: Membership, room: u8) -> Tally {
+    fn of(whose: Whose, membership: Membership, room: u8) -> Tally {
         let mut tally = Tally {
             broken: [0; Property::ALL.len()],
             never_ideal: 0,
         };
         for seed in 0..RUNS {
-            let mut run = churn(setting(ours, membership, room), seed);
+            let mut run = churn(setting(whose, membership, room), seed);
             for property in Property::ALL {
                 tally.broken[property as usize] += u64::from(run.broken.contains(property));
             }
             tally.never_ideal += u64::from(run.rounds_until_ideal(ROUNDS).is_none());
         }
-        let whose = if ours { "ours" } else { "the letter" };
-        print!("{whose}, r={room}, {membership:?}: of {RUNS} runs");
+        print!("{}, r={room}, {membership:?}: of {RUNS} runs", whose.name());
         for property in Property::ALL {
             print!(" {property} {}", tally.broken[property as usize]);
         }
@@ -95,7 +114,7 @@ impl Tally {
 fn with_both_preconditions_the_letter_breaks_nothing_either() {
     for room in [2, 3] {
         for seed in 0..RUNS {
-            let mut run = churn(Setting::new(LETTER, false, room), seed);
+            let mut run = churn(Setting::new(LETTER, Lists::GoRound, room), seed);
             assert!(run.broken.is_empty(), "r={room}, run {seed}");
             assert!(run.rounds_until_ideal(ROUNDS).is_some());
         }
@@ -106,7 +125,7 @@ fn with_both_preconditions_the_letter_breaks_nothing_either() {
 fn to_the_letter_lists_repeat_somebody_and_rings_fall_apart() {
     let mut never_ideal = 0;
     for room in [2, 3] {
-        let tally = Tally::of(false, Membership::Free, room);
+        let tally = Tally::of(Whose::Letter, Membership::Free, room);
         // Listed: 1,473 and 1,457 of 1,500.
         assert!(tally.count(Property::NoDuplicates) > 1_400);
         // Listed: 8 and 164. There each run seems to count for what broke first.
@@ -116,7 +135,7 @@ fn to_the_letter_lists_repeat_somebody_and_rings_fall_apart() {
         assert!((15..150).contains(&tally.count(Property::AtMostOneRing)));
         never_ideal += tally.never_ideal;
 
-        let tally = Tally::of(false, Membership::ROne, room);
+        let tally = Tally::of(Whose::Letter, Membership::ROne, room);
         assert!((20..200).contains(&tally.count(Property::OrderedRing)));
         never_ideal += tally.never_ideal;
     }
@@ -129,7 +148,7 @@ fn ours_keep_their_lists_but_lack_principals_and_a_few_rings_fall_apart() {
     for membership in ALL {
         let mut ring_level = 0;
         for room in [2, 3] {
-            let tally = Tally::of(true, membership, room);
+            let tally = Tally::of(Whose::Ours, membership, room);
             for never in [
                 Property::NoDuplicates,
                 Property::OrderedSuccessorLists,
@@ -162,7 +181,7 @@ fn what_ours_never_heal_from_is_a_ring_that_goes_round_twice_or_two_rings() {
         (Membership::ROne, 3, 4_910, 2),
         (Membership::TwiceROne, 3, 27_455, 1),
     ] {
-        let mut run = churn(setting(true, membership, room), seed);
+        let mut run = churn(setting(Whose::Ours, membership, room), seed);
         assert_eq!(run.rounds_until_ideal(ROUNDS), None, "seed {seed}");
         let broken = run.state.broken();
         assert!(broken.contains(Property::OrderedRing), "seed {seed}");

@@ -112,6 +112,15 @@ impl std::fmt::Debug for Broken {
     }
 }
 
+/// How far lists go in a ring that is smaller than they.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lists {
+    /// Until they would reach their own node.
+    StopAtOwner,
+    /// On round the circle until they are full.
+    GoRound,
+}
+
 /// The members and what they are in the middle of; who is not among them is dead.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
@@ -124,9 +133,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The ideal ring of these places, which are in order; each list goes on round the circle
-    /// until it is full or, if it `stops_at_itself`, only until it would reach its own node.
-    pub(crate) fn ideal(places: &[u8], room: u8, size: u8, stops_at_itself: bool) -> State {
+    /// The ideal ring of these places, which are in order.
+    pub(crate) fn ideal(places: &[u8], room: u8, size: u8, lists: Lists) -> State {
         let mut state = State {
             room,
             size,
@@ -135,10 +143,9 @@ impl State {
         };
         let count = places.len();
         for (at, &me) in places.iter().enumerate() {
-            let steps = if stops_at_itself {
-                count - 1
-            } else {
-                usize::from(room)
+            let steps = match lists {
+                Lists::StopAtOwner => count - 1,
+                Lists::GoRound => usize::from(room),
             };
             let after = (1..=steps).map(|step| places[(at + step) % count]);
             state.nodes[usize::from(me)] = Some(Node {
@@ -252,8 +259,8 @@ impl State {
     }
 
     /// Whether the ring is the ideal one of its members.
-    pub(crate) fn is_ideal(&self, stops_at_itself: bool) -> bool {
-        let ideal = State::ideal(&self.members(), self.room, self.size, stops_at_itself);
+    pub(crate) fn is_ideal(&self, lists: Lists) -> bool {
+        let ideal = State::ideal(&self.members(), self.room, self.size, lists);
         ideal.nodes == self.nodes
     }
 
@@ -302,7 +309,7 @@ mod tests {
     fn any_state(rng: &mut ChaCha8Rng) -> State {
         let (room, size) = (1 + below(rng, 3) as u8, 9);
         let density = 1 + below(rng, 9);
-        let mut state = State::ideal(&[], room, size, true);
+        let mut state = State::ideal(&[], room, size, Lists::StopAtOwner);
         for me in (0..size)
             .filter(|_| below(rng, 9) < density)
             .collect::<Vec<u8>>()
@@ -325,7 +332,7 @@ mod tests {
     fn nearly_ideal(rng: &mut ChaCha8Rng) -> State {
         let (room, size) = (1 + below(rng, 3) as u8, 9);
         let places: Vec<u8> = (0..size).filter(|_| below(rng, 3) > 0).collect();
-        let mut state = State::ideal(&places, room, size, true);
+        let mut state = State::ideal(&places, room, size, Lists::StopAtOwner);
         for _ in 0..below(rng, 3) {
             let (at, entry) = (below(rng, 9), below(rng, 9) as u8);
             match (below(rng, 4), &mut state.nodes[at]) {
@@ -362,7 +369,7 @@ mod tests {
             }
             assert_eq!(state.broken().to_set(), expected, "{state:?}");
             let ideal = direct::is_ideal(&members, room);
-            assert_eq!(state.is_ideal(true), ideal, "{state:?}");
+            assert_eq!(state.is_ideal(Lists::StopAtOwner), ideal, "{state:?}");
             for property in expected {
                 *seen.entry(property).or_insert(0) += 1;
             }

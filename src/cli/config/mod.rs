@@ -27,7 +27,7 @@ use cuerda_text::duration::parse_duration;
 
 pub(crate) use check::{Config, LogFormat, OnTerminate};
 pub(crate) use command::{Args, run};
-pub(crate) use cuerda_text::diagnostic::Diagnostic;
+pub(crate) use cuerda_text::diagnostic::{Diagnostic, Style};
 pub(crate) use flags::Flags;
 
 use super::Failure;

@@ -148,12 +148,12 @@ async fn a_file_is_written_beside_the_driver_and_found_again() {
         let order: Vec<_> = (0..10).map(|at| (node, said(node + 2 * at))).collect();
         assert_eq!(mine, order.iter().collect::<Vec<_>>());
     }
-    drop(disk);
+    // With what lies beside it as long as it is open.
     for name in ["records.db", "records.db-wal", "records.db-shm"] {
-        if let Ok(metadata) = std::fs::metadata(folder.path().join(name)) {
-            assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
-        }
+        let metadata = std::fs::metadata(folder.path().join(name)).expect(name);
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
     }
+    drop(disk);
     let mut disk = Disk::<Node>::open(&storage, &ids()).unwrap();
     for number in 0..20 {
         let found = disk.store(number % 2).get(key(number));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Host;
 use crate::host::counters::Counters;
-use crate::host::handle::{Call, Make, Returns};
+use crate::host::handle::{Call, Make, Returns, Steps};
 use crate::host::hex;
 use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
@@ -146,9 +146,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             Call::Lookup {
                 key,
-                traced,
+                steps,
                 returns,
-            } => self.look_up(key, traced, returns),
+            } => self.look_up(key, steps, returns),
             Call::Ask { to, make, returns } => self.ask(to, make, returns),
             Call::Status(returns) => {
                 let _ = returns.send(self.status());
@@ -194,7 +194,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     fn look_up(
         &mut self,
         key: Id,
-        traced: bool,
+        steps: Steps,
         returns: Returns<Result<LookupAnswer, LookupError>>,
     ) {
         Counters::add(&self.counters.lookups);
@@ -207,6 +207,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             returns,
         };
         clients.lookups.insert(token, open);
+        let traced = steps == Steps::Traced;
         if traced {
             self.traces.begin(token, self.now);
         }

@@ -212,11 +212,14 @@ fn a_late_copy_of_a_write_undoes_nothing() {
     bench.answer();
     let again = bench.write(1, "a");
     // What overtook it is on its way again, so that it can be said to be done.
-    for (_, _, body) in &again {
-        if let RecordRequest::Store { part, .. } = body {
-            assert_eq!(part.field("").map(Field::stamp), Some(stamp(2)));
-        }
-    }
+    let sent: Vec<Option<Stamp>> = again
+        .iter()
+        .filter_map(|(_, _, body)| match body {
+            RecordRequest::Store { part, .. } => Some(part.field("").map(Field::stamp)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sent, [Some(stamp(2)); 2]);
     let record = bench.net.store.get(key(45)).expect("sound").expect("there");
     assert_eq!(record.field("").map(Field::stamp), Some(stamp(2)));
 }

@@ -34,10 +34,20 @@ pub(super) fn missing(
         for (_, record) in &copies {
             let _ = record.map(|record| whole.merge(record.clone()));
         }
-        let there = whole.field(FIELD).map(Field::stamp) >= Some(least);
+        let heard = whole.field(FIELD).map(Field::stamp);
+        // What a copy says that nobody has heard of is not known, only how new it is.
+        let believed = |machine: u32| disks.believed(key, machine);
+        let newest = copies
+            .iter()
+            .map(|&(machine, _)| believed(machine))
+            .fold(heard, Ord::max);
+        let is_right = |machine: u32, record: Option<&Record>| {
+            let is_whole = heard == newest && record == Some(&whole);
+            newest >= Some(least) && (is_whole || believed(machine) == newest)
+        };
         let wrong = copies
             .into_iter()
-            .filter(|(_, record)| !there || *record != Some(&whole));
+            .filter(|&(machine, record)| !is_right(machine, record));
         missing.extend(wrong.map(|(machine, record)| Missing {
             key,
             machine,

@@ -16,6 +16,8 @@ pub(super) struct Disks {
     machines: BTreeMap<Id, u32>,
     /// The highest stamp that a machine ever had of a key.
     ever: BTreeMap<(Id, u32), Stamp>,
+    /// Copies that are taken to be there though nobody has heard of them, by key and machine.
+    believed: BTreeMap<Id, BTreeMap<u32, Stamp>>,
 }
 
 fn stamp(record: &Record) -> Option<Stamp> {
@@ -46,11 +48,35 @@ impl Disks {
                 }
                 None => self.forget(*key, machine),
             }
+            // Now it is known what is there.
+            self.doubt(*key, machine);
             if self.stamp(*key, machine) < before {
                 less.push(*key);
             }
         }
         less
+    }
+
+    /// The node with this id is this machine's.
+    pub(super) fn belongs(&mut self, id: Id, machine: u32) {
+        self.machines.insert(id, machine);
+    }
+
+    /// A copy that nobody has heard of is taken to be there until something is heard of the key.
+    pub(super) fn believe(&mut self, key: Id, machine: u32, stamp: Stamp) {
+        let believed = self.believed.entry(key).or_default();
+        let most = believed.entry(machine).or_insert(stamp);
+        *most = stamp.max(*most);
+        self.keys.entry(machine).or_default().insert(key);
+    }
+
+    fn doubt(&mut self, key: Id, machine: u32) -> Option<Stamp> {
+        self.believed.get_mut(&key)?.remove(&machine)
+    }
+
+    /// The stamp of a copy that is taken to be there.
+    pub(super) fn believed(&self, key: Id, machine: u32) -> Option<Stamp> {
+        self.believed.get(&key)?.get(&machine).copied()
     }
 
     /// The copy is no longer what it was; false if there is none.
@@ -65,18 +91,21 @@ impl Disks {
         let mut had = Vec::new();
         let mut bytes = 0;
         for key in self.keys.remove(&machine).unwrap_or_default() {
+            let believed = self.doubt(key, machine);
             let held = self.held.get_mut(&key);
-            let Some(record) = held.and_then(|held| held.remove(&machine)) else {
-                continue;
-            };
+            let record = held.and_then(|held| held.remove(&machine));
             // Its place on the circle travels with it.
-            bytes += record.size() as u64 + 20;
-            had.extend(stamp(&record).map(|stamp| (key, stamp)));
+            bytes += record
+                .as_ref()
+                .map_or(0, |record| record.size() as u64 + 20);
+            let best = record.as_ref().and_then(stamp).max(believed);
+            had.extend(best.map(|stamp| (key, stamp)));
         }
         (had, bytes)
     }
 
     fn forget(&mut self, key: Id, machine: u32) {
+        self.doubt(key, machine);
         if let Some(held) = self.held.get_mut(&key) {
             held.remove(&machine);
         }
@@ -86,7 +115,8 @@ impl Disks {
     }
 
     fn stamp(&self, key: Id, machine: u32) -> Option<Stamp> {
-        self.record(key, machine).and_then(stamp)
+        let heard = self.record(key, machine).and_then(stamp);
+        heard.max(self.believed(key, machine))
     }
 
     /// What a machine has of a key.
@@ -96,7 +126,10 @@ impl Disks {
 
     /// The highest stamp of a key on any disk.
     pub(super) fn best(&self, key: Id) -> Option<Stamp> {
-        self.held.get(&key)?.values().filter_map(stamp).max()
+        let held = self.held.get(&key).into_iter().flatten();
+        let heard = held.filter_map(|(_, record)| stamp(record));
+        let believed = self.believed.get(&key).into_iter().flatten();
+        heard.chain(believed.map(|(_, stamp)| *stamp)).max()
     }
 
     /// The highest stamp of a key that a machine ever had.

@@ -24,6 +24,10 @@
 //!
 //! An acknowledgement names its holders. They must be different machines, as many as it wanted,
 //! and each must have had the write on its disk by then.
+//!
+//! Of what a real machine stores it tells afterwards, and one that is killed may not come to that.
+//! Then the acknowledgement is believed: the copy counts as one on its disk, until something else
+//! is heard of it. This is excused by the name [`KILLED`] and counted, for each holder and write.
 
 mod copies;
 mod disks;
@@ -38,13 +42,20 @@ use cuerda_core::record::{Conflict, Stamp};
 use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
+use crate::world::Unheard;
 pub use copies::Missing;
 use disks::Disks;
 use register::Register;
 pub use register::{ReadValue, Verdict};
 
+/// The check that an acknowledged write is still somewhere.
+pub const LOST: &str = "lost";
+
 /// All the holders of a write were taken by one stroke, and they were as many as it wanted.
 pub const AT_ONCE: &str = "all-holders-at-once";
+
+/// A holder was killed before it could tell that it has what a client was told it has.
+pub const KILLED: &str = "killed-before-telling";
 
 /// Nanoseconds of simulated time.
 pub type Nanos = u64;
@@ -55,7 +66,7 @@ const FIELD: &str = "";
 /// Something that must not be, or that was excused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// `lost`, `promises`, `register`, `unreadable` or `copies`.
+    /// [`LOST`], `promises`, `register`, `unreadable` or `copies`.
     pub check: &'static str,
     /// The key concerned.
     pub key: Id,
@@ -63,6 +74,15 @@ pub struct Finding {
     pub detail: String,
     /// By what name it is excused.
     pub excuse: Option<&'static str>,
+}
+
+/// How the disks of machines go out of reach for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// One stroke took them all.
+    Stroke,
+    /// Their machines have left: who leaves has handed over.
+    Departure,
 }
 
 /// A write as it was issued, as far as it matters here.
@@ -103,6 +123,8 @@ pub struct RecordChecker {
     conflicts: BTreeSet<(Id, Conflict)>,
     /// When a stroke took a machine's disk.
     struck: BTreeMap<u32, Nanos>,
+    /// The highest stamp of a key that a machine is believed to have had when it was killed.
+    unheard: BTreeMap<(Id, u32), Stamp>,
     lost: Vec<Id>,
     lost_bytes: u64,
     last_commit: Nanos,
@@ -128,6 +150,24 @@ impl RecordChecker {
         }
     }
 
+    /// A machine was killed before it could tell of a copy. To be told before the client is.
+    pub fn unheard(&mut self, copy: &Unheard) {
+        let Unheard {
+            number,
+            id,
+            key,
+            stamp,
+            killed,
+        } = *copy;
+        self.disks.belongs(id, number);
+        let most = self.unheard.entry((key, number)).or_insert(stamp);
+        *most = stamp.max(*most);
+        // If its disk went with it, or has gone since, it was there and is there no more.
+        if self.struck.get(&number).is_none_or(|&at| at < killed) {
+            self.disks.believe(key, number, stamp);
+        }
+    }
+
     /// A record on a disk is not what was written any more.
     pub fn spoilt(&mut self, now: Nanos, machine: u32, key: Id) {
         if self.disks.spoilt(machine, key) {
@@ -136,13 +176,12 @@ impl RecordChecker {
         }
     }
 
-    /// One stroke took the disks of these machines for good; `how` says what befell them. A
-    /// departure is no stroke: who leaves has handed over.
-    pub fn gone(&mut self, now: Nanos, machines: &[u32], how: &'static str, stroke: bool) {
+    /// The disks of these machines are out of reach for good; `how` says what befell them.
+    pub fn gone(&mut self, now: Nanos, machines: &[u32], how: &'static str, loss: Loss) {
         let mut keys = BTreeSet::new();
         for &machine in machines {
             let (had, bytes) = self.disks.gone(machine);
-            if stroke {
+            if loss == Loss::Stroke {
                 self.struck.insert(machine, now);
                 self.lost_bytes += bytes;
             }
@@ -154,7 +193,10 @@ impl RecordChecker {
                 keys.insert(key);
             }
         }
-        let stroke: &[u32] = if stroke { machines } else { &[] };
+        let stroke: &[u32] = match loss {
+            Loss::Stroke => machines,
+            Loss::Departure => &[],
+        };
         for key in keys {
             self.look(now, key, stroke);
         }
@@ -195,7 +237,7 @@ impl RecordChecker {
             .collect();
         self.lost.push(key);
         self.findings.push(Finding {
-            check: "lost",
+            check: LOST,
             key,
             detail: format!(
                 "write {} of {key:.8}, acknowledged at {:.3} s and held by {}, is nowhere: {}",
@@ -270,21 +312,28 @@ impl RecordChecker {
             let machine = self.disks.machine(id);
             let had = machine.and_then(|machine| self.disks.ever(issued.key, machine));
             if had < Some(written.stamp) {
-                wrong.push(format!("{name} has never had it on its disk"));
+                let unheard = machine.and_then(|machine| self.unheard.get(&(issued.key, machine)));
+                let excuse = (unheard >= Some(&written.stamp)).then_some(KILLED);
+                wrong.push((format!("{name} has never had it on its disk"), excuse));
             }
             if !machines.insert(machine) {
-                wrong.push(format!("{name} is named twice"));
+                wrong.push((format!("{name} is named twice"), None));
             }
         }
         if written.holders.is_empty() {
-            wrong.push("it names nobody".to_owned());
+            wrong.push(("it names nobody".to_owned(), None));
         }
-        for why in wrong {
+        for (why, excuse) in wrong {
             let detail = format!(
                 "write {} of {:.8} was acknowledged, but {why}",
                 issued.write, issued.key
             );
-            self.finding("promises", issued.key, detail);
+            self.findings.push(Finding {
+                check: "promises",
+                key: issued.key,
+                detail,
+                excuse,
+            });
         }
     }
 
@@ -362,7 +411,8 @@ impl RecordChecker {
     pub fn end(&mut self, now: Nanos, alive: impl Fn(u32) -> bool) {
         for machine in self.disks.machines() {
             if !alive(machine) {
-                self.gone(now, &[machine], "was not in the ring at the end", false);
+                let how = "was not in the ring at the end";
+                self.gone(now, &[machine], how, Loss::Departure);
             }
         }
         for key in self.acknowledged.keys().copied().collect::<Vec<Id>>() {

@@ -74,8 +74,30 @@ impl Story {
         self.0.written(now, write, &written);
     }
 
+    /// A machine is killed before it tells that it has this write of [`KEY`].
+    fn kill(&mut self, killed: Nanos, machine: u32, write: u64) {
+        self.0.unheard(&Unheard {
+            number: machine,
+            id: node(machine),
+            key: id(KEY),
+            stamp: stamp(write),
+            killed,
+        });
+    }
+
+    /// A write of [`KEY`] that the client is told these have, and the last one is killed before it
+    /// tells that.
+    fn write_unheard(&mut self, now: Nanos, write: u64, holders: [u32; 3]) {
+        self.issue(write, KEY);
+        for machine in &holders[..2] {
+            self.batch(now, *machine, KEY, Some(record(write)));
+        }
+        self.kill(now, holders[2], write);
+        self.acknowledge(now, write, &holders, 3);
+    }
+
     fn lose(&mut self, now: Nanos, machines: &[u32]) {
-        self.0.gone(now, machines, "lost its disk", true);
+        self.0.gone(now, machines, "lost its disk", Loss::Stroke);
     }
 
     fn read(&mut self, read: u64, found: Option<(u64, u64)>, settled: bool) -> Verdict {
@@ -145,7 +167,7 @@ fn a_departure_without_handing_over_is_a_loss() {
     let mut story = Story::new();
     story.write(1, 7, &[1, 2, 3]);
     story.lose(2, &[1, 2]);
-    story.0.gone(3, &[3], "left", false);
+    story.0.gone(3, &[3], "left", Loss::Departure);
     assert_eq!(story.found(), [("lost", None)]);
 }
 
@@ -336,4 +358,99 @@ fn a_conflict_counts_once() {
         story.0.conflict(id(KEY), &conflict);
     }
     assert_eq!(story.0.conflicts(), 1);
+}
+
+#[test]
+fn who_was_killed_before_it_told_is_believed_excused_and_counted() {
+    let mut story = Story::new();
+    story.write_unheard(1, 7, [1, 2, 3]);
+    assert_eq!(story.found(), [("promises", Some(KILLED))]);
+    // Its disk has it: the others may lose theirs.
+    story.lose(2, &[1, 2]);
+    assert_eq!(story.found(), []);
+    story.lose(3, &[3]);
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn who_lives_and_has_not_told_is_not_excused() {
+    let mut story = Story::new();
+    story.issue(7, KEY);
+    story.batch(1, 1, KEY, Some(record(7)));
+    story.batch(1, 2, KEY, Some(record(6)));
+    story.kill(1, 3, 7);
+    story.acknowledge(1, 7, &[1, 2, 3], 3);
+    assert_eq!(
+        story.found(),
+        [("promises", None), ("promises", Some(KILLED))]
+    );
+}
+
+#[test]
+fn who_was_killed_is_excused_for_that_write_alone() {
+    let mut story = Story::new();
+    story.write_unheard(1, 7, [1, 2, 3]);
+    story.found();
+    story.issue(8, KEY);
+    for machine in [1, 2] {
+        story.batch(2, machine, KEY, Some(record(8)));
+    }
+    story.acknowledge(2, 8, &[1, 2, 3], 3);
+    assert_eq!(story.found(), [("promises", None)]);
+    story.lose(3, &[1, 2]);
+    assert_eq!(story.found(), [("lost", None)]);
+}
+
+#[test]
+fn who_was_killed_and_lost_its_disk_has_nothing() {
+    for (gone, killed, still_there) in [(1, 1, false), (2, 1, false), (1, 2, true)] {
+        let mut story = Story::new();
+        story.issue(7, KEY);
+        for machine in [1, 2] {
+            story.batch(1, machine, KEY, Some(record(7)));
+        }
+        story.lose(gone, &[3]);
+        story.kill(killed, 3, 7);
+        story.acknowledge(2, 7, &[1, 2, 3], 3);
+        assert_eq!(story.found(), [("promises", Some(KILLED))]);
+        story.lose(3, &[1, 2]);
+        let lost: &[_] = if still_there { &[] } else { &[("lost", None)] };
+        assert_eq!(story.found(), lost, "gone at {gone}, killed at {killed}");
+    }
+}
+
+#[test]
+fn what_is_heard_of_a_copy_replaces_what_was_believed() {
+    for (record_then, is_lost) in [
+        (None, true),
+        (Some(record(6)), true),
+        (Some(record(7)), false),
+    ] {
+        let mut story = Story::new();
+        story.write_unheard(1, 7, [1, 2, 3]);
+        story.found();
+        story.batch(2, 3, KEY, record_then);
+        story.lose(3, &[1, 2]);
+        let lost: &[_] = if is_lost { &[("lost", None)] } else { &[] };
+        assert_eq!(story.found(), lost);
+    }
+}
+
+#[test]
+fn a_copy_that_is_believed_is_where_it_should_be_unless_there_is_a_newer_one() {
+    let mut story = Story::new();
+    story.write_unheard(1, 7, [1, 2, 3]);
+    let circle: Vec<(Id, u32)> = [1, 2, 3].map(|machine| (node(machine), machine)).into();
+    let missing = |story: &Story| -> Vec<(u32, bool)> {
+        let missing = story.0.missing_copies(2, |key| successors(&circle, key, 3));
+        missing.iter().map(|it| (it.machine, it.differs)).collect()
+    };
+    assert_eq!(missing(&story), []);
+    for machine in [1, 2] {
+        story.batch(2, machine, KEY, Some(record(8)));
+    }
+    assert_eq!(missing(&story), [(3, false)]);
+    // And the others lack what is believed to be newer.
+    story.kill(2, 3, 9);
+    assert_eq!(missing(&story), [(1, true), (2, true)]);
 }

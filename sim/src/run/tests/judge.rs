@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cuerda_core::chord::{Node, OwnerFound};
+use cuerda_core::chord::{Node, OwnerFound, Written};
+use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Neighbours, Peer};
 
 use super::super::judge::{Judge, Others};
@@ -10,8 +11,8 @@ use super::{ROOM, scenario};
 use crate::report::Violation;
 use crate::world::events::World;
 use crate::world::{
-    Cause, Effect, Gone, LookupEnd, Moment, Nobody, NodeView, SECOND, Time, Watcher as _,
-    World as _,
+    Cause, Effect, Gone, LookupEnd, Moment, Nobody, NodeView, SECOND, Time, Unheard, Watcher as _,
+    World as _, WriteEnd, WriteIssue,
 };
 
 /// A judge of an ideal ring that nothing happens to but what is told by hand.
@@ -335,6 +336,7 @@ fn a_wrong_lookup_is_a_violation_only_in_a_ring_ideal_throughout() {
         );
         let (ring, violations, found) = bench.end(20);
         assert_eq!((found, ring.violations), (grave, 0), "{disturbed:?}");
+        assert_eq!(violations.len() as u64, grave, "{disturbed:?}");
         for violation in violations {
             assert_eq!(
                 (violation.check.as_str(), violation.at_s),
@@ -409,4 +411,63 @@ fn nobodys_traffic_is_none() {
     bench.judge.gone(at(0), 0, Gone::Crashed);
     let traffic = bench.judge.tally.traffic(20 * SECOND, &bench.world);
     assert_eq!(traffic.bytes_per_node_per_s, 0.0);
+}
+
+#[test]
+fn who_was_killed_before_it_told_is_excused_by_name_in_the_report() {
+    let work = "[[workload]]\nkind = \"put\"\nrate = \"1/s\"\nkeys = 1\n";
+    for (killed, expected) in [
+        (
+            true,
+            (vec![("killed-before-telling: promises", 1)], 1, vec![]),
+        ),
+        (false, (vec![], 0, vec!["promises", "lost"])),
+    ] {
+        let mut bench = bench("", 8, work);
+        let id = bench.node(5).me().id;
+        let stamp = Stamp {
+            milliseconds: 1,
+            counter: 0,
+            node: id,
+        };
+        let issue = WriteIssue {
+            write: 1,
+            asker: 3,
+            key: Id::of_key(b"k0"),
+            deletes: false,
+            lives: None,
+            past: Stamp::ZERO,
+        };
+        bench.judge.write_issued(at(1), &issue);
+        let copy = Unheard {
+            number: 5,
+            id,
+            key: issue.key,
+            stamp,
+            killed: SECOND,
+        };
+        if killed {
+            bench.judge.unheard(at(2), &copy);
+        }
+        let written = Written {
+            stamp,
+            holders: vec![id],
+            wanted: 1,
+            majority: true,
+        };
+        let end = WriteEnd {
+            issue,
+            issued: SECOND,
+            result: Ok(written),
+        };
+        bench.judge.write_ended(at(2), &end);
+        let (ring, violations, _) = bench.end(3);
+        let excuses: Vec<(&str, u64)> = ring
+            .excuses
+            .iter()
+            .map(|(name, &count)| (name.as_str(), count))
+            .collect();
+        let violated: Vec<&str> = violations.iter().map(|it| it.check.as_str()).collect();
+        assert_eq!((excuses, ring.excused, violated), expected);
+    }
 }

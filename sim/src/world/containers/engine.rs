@@ -132,7 +132,7 @@ impl Engine {
     pub(super) fn start() -> Result<Engine, Trouble> {
         ready()?;
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
-        sweep_dead(number == 0);
+        sweep_dead(number);
         Ok(Engine {
             run: format!("{}-{number}", std::process::id()),
             image: image(),
@@ -189,9 +189,9 @@ fn sweep(label: &str) {
     }
 }
 
-/// Takes away what worlds of dead processes have left. Before the `first` world of this process,
-/// whatever has its number is of another one that had it.
-fn sweep_dead(first: bool) {
+/// Takes away what worlds of dead processes have left, before this process makes its world of this
+/// number. Before the first one, whatever has the process's number is of another that had it.
+fn sweep_dead(world: u32) {
     let format = format!("{{{{.Label \"{LABEL}\"}}}}");
     let filter = format!("label={LABEL}");
     let lists: [&[&str]; 3] = [&["ps", "--all"], &["volume", "ls"], &["network", "ls"]];
@@ -202,7 +202,7 @@ fn sweep_dead(first: bool) {
     }
     for run in runs {
         let mine = run.starts_with(&format!("{}-", std::process::id()));
-        if !is_alive(&run) || mine && first {
+        if !is_alive(&run) || mine && world == 0 {
             sweep(&format!("{LABEL}={run}"));
         }
     }

@@ -63,13 +63,6 @@ impl crate::world::World for World {
                 std::mem::take(&mut self.late)
             ));
         }
-        if self.spoken_for > 0 {
-            self.notes.push(format!(
-                "{} copies are taken to be there that clients were told of and whose nodes were \
-                 killed before they told",
-                std::mem::take(&mut self.spoken_for)
-            ));
-        }
         script::seen(self)
     }
 

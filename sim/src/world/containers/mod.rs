@@ -53,12 +53,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cuerda_core::chord::{
     AccessError, Config, Event, Fetched, LookupError, Node, OwnerFound, Written,
 };
-use cuerda_core::record::{Field, Record, Stamp};
+use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Neighbours};
-use cuerda_core::store::Batch;
 
 use super::script::{self, Script};
-use super::{Cause, Digest, Moment, Random, RandomStream, Time, Watcher};
+use super::{Cause, Digest, Moment, Random, RandomStream, Time, Unheard, Watcher};
 use crate::scenario::{Scenario, Start};
 use container::Container;
 use engine::Engine;
@@ -114,8 +113,6 @@ pub struct World {
     /// What has come in and is not passed on yet, by when it was told.
     waiting: BTreeMap<(Time, u64), Told>,
     arrived: u64,
-    /// Commits that a node was killed before it told.
-    spoken_for: u64,
     /// What came in when it should have been passed on already.
     late: u64,
     /// What clients wait for, by a number that is never used again.
@@ -317,7 +314,6 @@ impl World {
             receiver,
             waiting: BTreeMap::new(),
             arrived: 0,
-            spoken_for: 0,
             late: 0,
             asked: BTreeMap::new(),
             questions: 0,
@@ -433,8 +429,7 @@ impl World {
                 self.waiting.insert((self.now + AGAIN, self.arrived), told);
                 return;
             }
-            let written = written.clone();
-            self.speak_for_the_dead(asked, &written, &unheard, told.at, watcher);
+            self.tell_unheard(asked, written, &unheard, told.at, watcher);
         }
         let Told {
             number,
@@ -518,8 +513,8 @@ impl World {
 
     /// Who is killed right after it stored something may not have come to telling it. The client
     /// was told, so it is there.
-    fn speak_for_the_dead(
-        &mut self,
+    fn tell_unheard(
+        &self,
         asked: Asked,
         written: &Written,
         unheard: &[Id],
@@ -528,16 +523,9 @@ impl World {
     ) {
         for (number, machine) in (0..).zip(&self.machines) {
             let id = machine.neighbours.me().id;
-            let died = machine.killed.is_some_and(|killed| killed + PATIENCE >= at);
-            if !(died && unheard.contains(&id)) {
+            let killed = machine.killed.filter(|killed| killed + PATIENCE >= at);
+            let Some(killed) = killed.filter(|_| unheard.contains(&id)) else {
                 continue;
-            }
-            let field = Field::new(written.stamp, None, asked.token.to_string(), None);
-            let batch = Batch {
-                number: 0,
-                records: vec![(asked.key, Some(Record::of("", field)))],
-                notes: None,
-                set_aside: false,
             };
             let at = Moment {
                 now: self.now,
@@ -546,8 +534,14 @@ impl World {
                     kind: "of its own",
                 },
             };
-            watcher.committed(at, number, id, &batch);
-            self.spoken_for += 1;
+            let copy = Unheard {
+                number,
+                id,
+                key: asked.key,
+                stamp: written.stamp,
+                killed,
+            };
+            watcher.unheard(at, &copy);
         }
     }
 

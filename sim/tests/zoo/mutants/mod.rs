@@ -10,6 +10,7 @@ mod wrong;
 use cuerda_sim::check::property::Property;
 
 use crate::run::{Failures, Run, STEPS, Setting};
+use crate::state::Lists;
 use crate::steps::{SHIPPED, Steps};
 
 /// How many runs each mutant gets for each r.
@@ -51,7 +52,7 @@ struct Tally {
 }
 
 fn tally(mutant: &Mutant, property: Option<Property>, room: u8) -> Tally {
-    let mut setting = Setting::new(mutant.steps, true, room);
+    let mut setting = Setting::new(mutant.steps, Lists::StopAtOwner, room);
     setting.join_brackets = mutant.join_brackets;
     setting.members -= u8::from(mutant.start_with_r);
     let mut tally = Tally::default();

@@ -285,12 +285,16 @@ fn newcomers_are_on_the_side_of_their_contact() {
         newcomers.contains(&0) && newcomers.contains(&1),
         "{newcomers:?}"
     );
+    let mut by_newcomers = [0; 2];
     for (sent, from, to) in log.envelopes().filter(|(sent, ..)| *sent > 5 * SECOND) {
-        assert_eq!(
-            sides[from as usize], sides[to as usize],
-            "n{from} to n{to} at {sent}"
-        );
+        let side = sides[from as usize];
+        assert_eq!(side, sides[to as usize], "n{from} to n{to} at {sent}");
+        by_newcomers[side as usize] += u32::from(from >= 16);
     }
+    assert!(
+        by_newcomers.iter().all(|&envelopes| envelopes > 100),
+        "{by_newcomers:?}"
+    );
     assert_eq!(world.members(), 28);
     world.go_on(90.0, &mut log);
     assert!(world.is_ideal());

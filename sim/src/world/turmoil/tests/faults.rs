@@ -28,6 +28,7 @@ fn nothing_crosses_a_partition_and_the_halves_reunite() {
     assert!(envelopes(&log, 0.0, 10.0, across) > 100);
     assert!(envelopes(&log, 20.0, 39.0, |one, other| one % 2 == other % 2) > 100);
     // Each half has closed its own ring.
+    assert_eq!(world.members(), 8);
     for node in world.each_member() {
         let next = crate::world::number_of(node.view.successor().address).unwrap();
         assert_eq!(next % 2, node.number % 2);

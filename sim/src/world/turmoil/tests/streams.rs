@@ -243,6 +243,7 @@ fn a_slow_machine_is_slow_both_ways() {
             .begin(0, NetworkFault::Slow(vec![true, false], 200 * MILLISECOND));
     });
     bench.go_on(5 * SECOND);
+    let (mut quick, mut slow) = (0, 0);
     for (time, byte) in notes.all() {
         // The first byte is written when the connection is there, 40 ms after the beginning.
         let took = time - (40 + u64::from(byte) * 100) * MILLISECOND;
@@ -250,7 +251,15 @@ fn a_slow_machine_is_slow_both_ways() {
         let near = took.abs_diff(expected * MILLISECOND) <= 12 * MILLISECOND;
         let between = (1_900..2_500).contains(&(time / MILLISECOND));
         assert!(near || between, "{byte} took {took}");
+        if !between {
+            *if time < 2 * SECOND {
+                &mut quick
+            } else {
+                &mut slow
+            } += 1;
+        }
     }
+    assert!(quick > 10 && slow > 10, "{quick} and {slow}");
 }
 
 #[test]
