@@ -89,8 +89,11 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         Ask { traced, ..self }
     }
 
-    fn tell(&mut self, peer: Peer, step: Step) {
+    /// Tells a step of a look-up, if this is one that is traced.
+    #[inline]
+    fn tell(&mut self, peer: Peer, step: impl FnOnce() -> Step) {
         if let Some(token) = self.traced {
+            let step = step();
             self.net.emit(Event::Step { token, peer, step });
         }
     }
@@ -98,7 +101,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
     /// Takes what came in, if it is for the request of this number to this peer.
     fn take(&mut self, to: Peer, number: u32) -> Option<Settled> {
         let (_, settled) = self.settled.take_if(|(of, _)| *of == number)?;
-        self.tell(to, settled.step());
+        self.tell(to, || settled.step());
         Some(settled)
     }
 
@@ -127,7 +130,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
             number,
         };
         self.net.send(to, Message::Request { id, request });
-        self.tell(to, Step::Asked);
+        self.tell(to, || Step::Asked);
         self.wait_for(number);
     }
 

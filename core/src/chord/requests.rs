@@ -37,6 +37,7 @@ impl Requests {
     }
 
     /// A reply took this long.
+    #[inline]
     pub(super) fn measured(&mut self, took: Duration) {
         self.round_trips.measured(took);
     }
@@ -47,6 +48,7 @@ impl Requests {
     }
 
     /// The means of asking, for the time of one input: what came in with it is `settled`.
+    #[inline]
     pub(super) fn ask<'a, N: Network<Node>>(
         &'a mut self,
         net: &'a mut N,
