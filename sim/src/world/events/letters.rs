@@ -32,6 +32,8 @@ impl<M> Default for Letters<M> {
 }
 
 impl<M> Letters<M> {
+    // A call would copy each message once more.
+    #[inline(always)]
     pub(super) fn put(&mut self, letter: Letter<M>) -> u32 {
         if let Some(place) = self.free.pop() {
             self.slots[place as usize] = Some(letter);
