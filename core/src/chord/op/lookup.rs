@@ -303,7 +303,13 @@ impl Lookup {
     fn add_route(&mut self, peer: Peer) {
         let distance = |peer: &Peer| peer.id.distance_to(self.key);
         let far = distance(&peer);
-        let at = self.routes.partition_point(|other| distance(other) > far);
+        // They are named in order, as a rule, the nearest first: then each comes before all others.
+        let at = match self.routes.first() {
+            Some(farthest) if distance(farthest) > far => {
+                self.routes.partition_point(|other| distance(other) > far)
+            }
+            _ => 0,
+        };
         if self.routes.get(at).is_none_or(|other| other.id != peer.id) {
             self.routes.insert(at, peer);
         }
