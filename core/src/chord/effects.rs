@@ -57,12 +57,14 @@ impl Node {
     }
 
     /// Does what follows when neighbours or ownership are not what they were.
+    #[inline]
     pub(super) fn settle_records(&mut self, net: &mut impl Network<Node>) {
         // What follows from one thing may lead to another, but not for ever.
         for _ in 0..super::limits::SETTLINGS {
-            if std::mem::take(&mut self.unsettled) {
-                self.tell_records(Input::Settle, net);
+            if !std::mem::take(&mut self.unsettled) {
+                return;
             }
+            self.tell_records(Input::Settle, net);
         }
     }
 
