@@ -130,15 +130,6 @@ impl Lookup {
         self
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        match &self.stage {
-            Stage::Routing(question) | Stage::Confirming(question) => {
-                question.awaits(number).then_some(question.to)
-            }
-            Stage::Choosing => None,
-        }
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
