@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
 use cuerda::host::{
-    Begin, Frame, Handle, Host, Identity, Letter, NoHooks, Security, Settings, Tcp,
+    Begin, Envelope, Frame, Handle, Host, Identity, NoHooks, Security, Settings, Tcp,
 };
 use cuerda_core::chord::{Config, Message, Reply, RequestId};
 use cuerda_core::ring::{Id, Peer, SuccessorList};
@@ -91,7 +91,7 @@ fn frames(criterion: &mut Criterion) {
         address: SocketAddr::from(([10, 0, 0, number], 4000)).into(),
     };
     let peers: Vec<Peer> = (1..=8).map(peer).collect();
-    let frame = Frame::Letter(Letter {
+    let frame = Frame::Envelope(Envelope {
         from: 0,
         to: 0,
         message: Message::Reply {

@@ -1,5 +1,5 @@
-//! Any sequence of letters, handed to a node that has neighbours and questions of its own: it
-//! never panics, keeps its lists within bounds, stays its own node, and sends to one letter no
+//! Any sequence of envelopes, handed to a node that has neighbours and questions of its own: it
+//! never panics, keeps its lists within bounds, stays its own node, and sends to one envelope no
 //! more than a handful.
 //!
 //! The bytes are frames as they travel, with one byte before each that says who sends it or
@@ -66,9 +66,9 @@ fuzz_target!(|bytes: &[u8]| {
             Input::Lookup { token, key }
         } else {
             match Frame::decode(&mut buffer) {
-                Ok(Some(Frame::Letter(letter))) => Input::Message {
+                Ok(Some(Frame::Envelope(envelope))) => Input::Message {
                     from: peer(who % 16),
-                    message: letter.message,
+                    message: envelope.message,
                     took: Some(Duration::from_millis(who.into())),
                 },
                 Ok(Some(_)) => continue,

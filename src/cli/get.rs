@@ -41,7 +41,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
         .target
         .get::<FoundRecord>(&args.key.path("records", &parameters))?;
     let found = answer.value;
-    if !output.quiet && !found.certain {
+    if !output.quiet && !found.authoritative {
         output::tell(
             "warning: the key's owner did not answer; this is the newest that other holders have",
         );

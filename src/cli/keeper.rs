@@ -133,11 +133,11 @@ fn peers(status: &Status) -> Vec<Peer> {
 mod tests {
     use super::super::status::tests::{peer, status};
     use super::*;
-    use cuerda::node::Standing;
+    use cuerda::node::Membership;
 
     #[test]
     fn everybody_else_is_kept_once_and_neighbours_first() {
-        let mut known = status(Standing::Member, &[20, 30]);
+        let mut known = status(Membership::Member, &[20, 30]);
         known.nodes[0].remembered = vec![peer(60), peer(20)];
         known.nodes[0].predecessor = peer(90);
         let mut second = known.nodes[0].clone();

@@ -1,7 +1,7 @@
 //! `status`: where a node stands, who is beside it, what it waits for and what to try next.
 
 use cuerda::host::{NodeStatus, Status};
-use cuerda::node::Standing;
+use cuerda::node::Membership;
 use cuerda::ring::Peer;
 
 use super::client::Target;
@@ -35,7 +35,7 @@ fn shown(status: &Status) -> String {
             harmless(&status.address),
             standing(node, &harmless(&status.cluster))
         ));
-        if node.standing == Standing::Member && !node.successors.is_empty() {
+        if node.standing == Membership::Member && !node.successors.is_empty() {
             lines.push(format!("  predecessor  {}", node.predecessor));
             lines.push(format!(
                 "  successors   {}  ({} of {})",
@@ -75,14 +75,14 @@ fn shown(status: &Status) -> String {
 
 fn standing(node: &NodeStatus, cluster: &str) -> String {
     match node.standing {
-        Standing::Outside => "belongs to no ring".to_owned(),
-        Standing::Joining => format!("is joining the ring `{cluster}`"),
-        Standing::Member if node.successors.is_empty() => {
+        Membership::Outside => "belongs to no ring".to_owned(),
+        Membership::Joining => format!("is joining the ring `{cluster}`"),
+        Membership::Member if node.successors.is_empty() => {
             format!("is the whole ring `{cluster}`")
         }
-        Standing::Member => format!("is a member of the ring `{cluster}`"),
-        Standing::Stranded => "has lost the ring and is on the way back".to_owned(),
-        Standing::Leaving => "is leaving the ring".to_owned(),
+        Membership::Member => format!("is a member of the ring `{cluster}`"),
+        Membership::Stranded => "has lost the ring and is on the way back".to_owned(),
+        Membership::Leaving => "is leaving the ring".to_owned(),
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(crate) fn status(standing: Standing, successors: &[u8]) -> Status {
+    pub(crate) fn status(standing: Membership, successors: &[u8]) -> Status {
         Status {
             release: "0.0.0".to_owned(),
             protocol: 1,
@@ -147,14 +147,14 @@ pub(super) mod tests {
 
     #[test]
     fn it_begins_with_the_standing_and_ends_with_a_next_step() {
-        let mut joining = status(Standing::Joining, &[]);
+        let mut joining = status(Membership::Joining, &[]);
         joining.waiting_for = Some("waiting for a member to answer".to_owned());
-        let mut bare = status(Standing::Member, &[20, 30, 40, 50, 90]);
+        let mut bare = status(Membership::Member, &[20, 30, 40, 50, 90]);
         bare.secure = false;
         bare.nodes[0].remembered = vec![peer(60)];
         let all = [
             shown(&joining),
-            shown(&status(Standing::Member, &[])),
+            shown(&status(Membership::Member, &[])),
             shown(&bare),
         ];
         insta::assert_snapshot!(all.join("\n"));

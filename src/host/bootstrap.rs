@@ -18,8 +18,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::driver::StartError;
-use super::frame::{Frame, Known, Opening, Registered, Registration};
-use super::handshake::{Door, Refused};
+use super::frame::{Frame, Handshake, Known, Registered, Registration};
+use super::handshake::{Handshaker, Refused};
 use super::hosted::Hosted;
 use super::limits;
 use super::protocol_name::ProtocolName;
@@ -41,7 +41,7 @@ pub struct Bootstrap<S: Sockets> {
 /// What every connection needs.
 #[derive(Clone, Debug)]
 struct Desk {
-    door: Door,
+    handshaker: Handshaker,
     table: Arc<Mutex<Table>>,
 }
 
@@ -71,7 +71,7 @@ impl<S: Sockets> Bootstrap<S> {
         let listening = sockets.listen(settings.listen).await;
         let (listener, address) =
             listening.map_err(|error| StartError::Listen(settings.listen, error))?;
-        let opening = Opening {
+        let handshake = Handshake {
             protocol: P::VERSIONS,
             cluster: Id::of_key(P::basics(&settings.node).cluster.as_bytes()),
             public_key: settings.identity.public_key(),
@@ -91,7 +91,7 @@ impl<S: Sockets> Bootstrap<S> {
             listener,
             address,
             desk: Desk {
-                door: Door::new(tls, opening, settings.admission),
+                handshaker: Handshaker::new(tls, handshake, settings.admission),
                 table: Arc::new(Mutex::new(table)),
             },
         })
@@ -152,15 +152,15 @@ impl Desk {
 
     /// One node, one registration, one answer.
     async fn register<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<(), Refused> {
-        let mut proven = self.door.accept(stream, limits::HANDSHAKE).await?;
+        let mut proven = self.handshaker.accept(stream, limits::HANDSHAKE).await?;
         let registered = match proven.receive().await? {
             Some(Frame::Register(registered)) => registered,
             Some(_) => return Err(Refused::Unopened),
             // A node that looks for its own kind, and has seen that this is not one.
             None => return Ok(()),
         };
-        let (opening, now) = (&proven.opening, Instant::now());
-        let known = self.table().register(opening, &registered, now);
+        let (handshake, now) = (&proven.handshake, Instant::now());
+        let known = self.table().register(handshake, &registered, now);
         proven.send(&Frame::Known(known)).await?;
         let closed = proven.channel.shutdown().await;
         closed.map_err(Refused::Unreachable)
@@ -174,10 +174,15 @@ impl Desk {
 impl Table {
     /// Enters the nodes of a process, as far as they are its own, and names a few others:
     /// members if there are any.
-    fn register(&mut self, opening: &Opening, registration: &Registration, now: Instant) -> Known {
+    fn register(
+        &mut self,
+        handshake: &Handshake,
+        registration: &Registration,
+        now: Instant,
+    ) -> Known {
         let every = Duration::from_millis(registration.every_ms.into());
         self.known.retain(|_, (_, until)| *until > now);
-        let own = opening.ids();
+        let own = handshake.ids();
         let until = now + (every * 3).min(limits::REGISTERED_FOR);
         let nodes = registration.nodes.iter();
         for one in nodes.filter(|one| own.contains(&one.peer.id)) {
@@ -188,7 +193,7 @@ impl Table {
                 }
                 let peer = Peer {
                     id,
-                    address: opening.address,
+                    address: handshake.address,
                 };
                 let member = one.member;
                 self.known.insert(id, (Registered { peer, member }, until));
@@ -221,9 +226,9 @@ mod tests {
     use crate::host::Identity;
     use cuerda_core::chord::{Node, Protocol as _};
 
-    fn opening(seed: u8) -> Opening {
+    fn handshake(seed: u8) -> Handshake {
         let address = format!("127.0.0.{seed}:4000");
-        Opening {
+        Handshake {
             protocol: Node::VERSIONS,
             cluster: Id::ZERO,
             public_key: Identity::from_seed([seed; 32]).public_key(),
@@ -235,10 +240,10 @@ mod tests {
         }
     }
 
-    fn registered(opening: &Opening, member: bool) -> Registered {
+    fn registered(handshake: &Handshake, member: bool) -> Registered {
         let peer = Peer {
-            id: opening.ids()[0],
-            address: opening.address,
+            id: handshake.ids()[0],
+            address: handshake.address,
         };
         Registered { peer, member }
     }
@@ -253,7 +258,7 @@ mod tests {
 
     const EVERY: Duration = Duration::from_secs(10);
 
-    fn register(table: &mut Table, one: &Opening, nodes: &[Registered], now: Instant) -> Known {
+    fn register(table: &mut Table, one: &Handshake, nodes: &[Registered], now: Instant) -> Known {
         let registration = Registration {
             nodes: nodes.to_vec(),
             every_ms: 10_000,
@@ -264,7 +269,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_names_members_and_else_those_that_want_to_be() {
         let (mut table, now) = (table(), Instant::now());
-        let [one, two, three] = [1, 2, 3].map(opening);
+        let [one, two, three] = [1, 2, 3].map(handshake);
         let known = register(&mut table, &one, &[registered(&one, false)], now);
         assert!(known.nodes.is_empty());
         let known = register(&mut table, &two, &[registered(&two, false)], now);
@@ -277,7 +282,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_is_not_heard_from_is_forgotten() {
         let (mut table, now) = (table(), Instant::now());
-        let [one, two] = [1, 2].map(opening);
+        let [one, two] = [1, 2].map(handshake);
         register(&mut table, &one, &[registered(&one, true)], now);
         let known = register(&mut table, &two, &[], now + EVERY * 2);
         assert_eq!(known.nodes.len(), 1);
@@ -288,7 +293,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_registers_for_others() {
         let (mut table, now) = (table(), Instant::now());
-        let [one, two] = [1, 2].map(opening);
+        let [one, two] = [1, 2].map(handshake);
         register(&mut table, &one, &[registered(&two, true)], now);
         assert!(table.known.is_empty());
     }
@@ -296,7 +301,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn just_started_it_says_that_it_may_not_know_all() {
         let (mut table, now) = (table(), Instant::now());
-        let one = opening(1);
+        let one = handshake(1);
         assert!(!register(&mut table, &one, &[], now + EVERY).complete);
         assert!(register(&mut table, &one, &[], now + EVERY * 2).complete);
     }
@@ -305,10 +310,10 @@ mod tests {
     async fn it_names_a_few_of_many() {
         let (mut table, now) = (table(), Instant::now());
         for seed in 1..=100 {
-            let one = opening(seed);
+            let one = handshake(seed);
             register(&mut table, &one, &[registered(&one, true)], now);
         }
-        let me = opening(101);
+        let me = handshake(101);
         let named = register(&mut table, &me, &[], now).nodes;
         assert_eq!(named.len(), limits::NAMED);
         let again = register(&mut table, &me, &[], now).nodes;

@@ -6,8 +6,8 @@ use super::handle::Handle;
 use super::hosted::{Basics, Hosted};
 use super::settings::successors_needed;
 use super::status::{CallError, FingerRow, NodeStatus};
-use cuerda_core::chord::{Config, Message, Node, Reply, Request, Standing};
-use cuerda_core::ring::{Arc, BITS, Id, Peer};
+use cuerda_core::chord::{Config, Membership, Message, Node, Reply, Request};
+use cuerda_core::ring::{BITS, Id, KeyRange, Peer};
 
 impl Hosted for Node {
     type Status = NodeStatus;
@@ -16,7 +16,7 @@ impl Hosted for Node {
         let neighbours = self.neighbours();
         NodeStatus {
             id: self.me().id,
-            standing: self.standing(),
+            standing: self.membership(),
             predecessor: neighbours.predecessor(),
             successors: neighbours.successors().to_vec(),
             successors_wanted: self.config().successors,
@@ -45,11 +45,11 @@ impl Hosted for Node {
     }
 
     fn is_outside(&self) -> bool {
-        self.standing() == Standing::Outside
+        self.membership() == Membership::Outside
     }
 
     fn owns(&self, key: Id) -> bool {
-        Arc::new(self.neighbours().predecessor().id, self.me().id).contains(key)
+        KeyRange::new(self.neighbours().predecessor().id, self.me().id).contains(key)
     }
 
     fn defers(message: &Message) -> bool {

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::counters::Counters;
-use super::frame::{Frame, Letter};
+use super::frame::{Envelope, Frame};
 use super::limits;
 use cuerda_core::Hint as _;
 use cuerda_core::protocol::Wire;
@@ -24,11 +24,11 @@ use cuerda_core::protocol::Wire;
 /// The least room to read into.
 const READ: usize = 4096;
 
-/// Where letters that come in go, with the number of the connection they came by.
+/// Where envelopes that come in go, with the number of the connection they came by.
 #[derive(Clone, Debug)]
 pub(super) struct Inbox<M> {
     pub(super) serial: u64,
-    pub(super) letters: mpsc::Sender<(u64, Letter<M>)>,
+    pub(super) envelopes: mpsc::Sender<(u64, Envelope<M>)>,
 }
 
 /// One connection's buffers and halves.
@@ -180,14 +180,14 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         self.unflushed || !self.outgoing.is_empty()
     }
 
-    /// Gives the letters that have come in to the driver. False if the connection has ended.
+    /// Gives the envelopes that have come in to the driver. False if the connection has ended.
     async fn pass_on<M: Wire + DeserializeOwned>(&mut self, inbox: &Inbox<M>) -> bool {
         loop {
             match Frame::decode(&mut self.incoming) {
                 Ok(None) => return true,
-                Ok(Some(Frame::Letter(letter))) => {
-                    let Inbox { serial, letters } = inbox;
-                    if letters.send((*serial, letter)).await.is_err() {
+                Ok(Some(Frame::Envelope(envelope))) => {
+                    let Inbox { serial, envelopes } = inbox;
+                    if envelopes.send((*serial, envelope)).await.is_err() {
                         return false;
                     }
                 }

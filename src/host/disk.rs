@@ -27,8 +27,8 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 
 use super::limits;
+use super::node_store::NodeStore;
 use super::settings::Storage;
-use super::shelf::Shelf;
 use crate::host::sqlite::{Database, StoreError};
 use cuerda_core::protocol::{Event, Protocol, Wire as _};
 use cuerda_core::ring::{Id, Peer};
@@ -57,7 +57,7 @@ pub(super) struct Disk<P: Protocol> {
 #[derive(Debug)]
 struct Place<P: Protocol> {
     id: Id,
-    shelf: Shelf,
+    store: NodeStore,
     /// The number of the last batch that was sealed, and of the last that is on the disk.
     sealed: u64,
     committed: u64,
@@ -96,18 +96,18 @@ impl<P: Protocol> Disk<P> {
     /// Opens the stores of these nodes, as they were left.
     pub(super) fn open(storage: &Storage, ids: &[Id]) -> Result<Disk<P>, StoreError> {
         let mut file = None;
-        let shelves: Vec<Shelf> = match storage {
+        let node_stores: Vec<NodeStore> = match storage {
             Storage::Memory => ids
                 .iter()
-                .map(|_| Shelf::Memory(MemoryStore::default()))
+                .map(|_| NodeStore::Memory(MemoryStore::default()))
                 .collect(),
             Storage::Shared(stores) => {
                 for store in stores {
                     // Whoever had it before is gone, and what was not on the disk with him.
                     store.lock().unwrap_or_else(PoisonError::into_inner).crash();
                 }
-                let mut stores = stores.iter().cloned().map(Shelf::Shared);
-                let fresh = || Shelf::Memory(MemoryStore::default());
+                let mut stores = stores.iter().cloned().map(NodeStore::Shared);
+                let fresh = || NodeStore::Memory(MemoryStore::default());
                 ids.iter()
                     .map(|_| stores.next().unwrap_or_else(fresh))
                     .collect()
@@ -115,26 +115,28 @@ impl<P: Protocol> Disk<P> {
             Storage::File(path) => {
                 make_private(path)?;
                 let mut database = Database::open(path)?;
-                let shelves = ids.iter().map(|id| database.store(*id).map(Shelf::File));
-                let shelves = shelves.collect::<Result<_, _>>()?;
+                let node_stores = ids
+                    .iter()
+                    .map(|id| database.store(*id).map(NodeStore::File));
+                let node_stores = node_stores.collect::<Result<_, _>>()?;
                 file = Some(Writer {
                     database: Some(database),
                     waiting: Vec::new(),
                     running: None,
                 });
-                shelves
+                node_stores
             }
         };
-        let place = |(&id, shelf)| Place {
+        let place = |(&id, store)| Place {
             id,
-            shelf,
+            store,
             sealed: 0,
             committed: 0,
             held: VecDeque::new(),
             kept: VecDeque::new(),
         };
         Ok(Disk {
-            places: ids.iter().zip(shelves).map(place).collect(),
+            places: ids.iter().zip(node_stores).map(place).collect(),
             file,
             failure: None,
             news: false,
@@ -143,15 +145,15 @@ impl<P: Protocol> Disk<P> {
     }
 
     /// The store of a node.
-    pub(super) fn shelf(&mut self, node: u8) -> &mut Shelf {
-        &mut self.places[usize::from(node)].shelf
+    pub(super) fn store(&mut self, node: u8) -> &mut NodeStore {
+        &mut self.places[usize::from(node)].store
     }
 
     /// Closes the batch of what a node has staged, if it has staged anything.
     pub(super) fn seal(&mut self, node: u8) -> Option<Batch> {
         let place = &mut self.places[usize::from(node)];
-        let trouble = place.shelf.take_trouble();
-        let batch = place.shelf.seal();
+        let trouble = place.store.take_trouble();
+        let batch = place.store.seal();
         place.sealed = batch.as_ref().map_or(place.sealed, |batch| batch.number);
         if let Some(trouble) = trouble {
             self.fail(trouble);
@@ -331,7 +333,7 @@ impl<P: Protocol> Place<P> {
     }
 
     fn has_committed(&mut self, number: u64) {
-        self.shelf.committed(number);
+        self.store.committed(number);
         self.committed = number;
     }
 }

@@ -7,8 +7,8 @@
 
 mod begin;
 mod clients;
-mod doors;
-mod letters;
+mod connections;
+mod envelopes;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -24,14 +24,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::counters::Counters;
 use super::disk::Disk;
-use super::frame::Letter;
+use super::frame::Envelope;
 use super::handle::{Call, Handle};
-use super::handshake::{Door, Proven, Refused};
+use super::handshake::{Handshaker, Proven, Refused};
 use super::hooks::Hooks;
 use super::hosted::{Basics, Hosted};
 use super::limits;
 use super::links::Links;
-use super::port::{Outbox, Port};
+use super::node_context::{NodeContext, Outbox};
 use super::seeds::News;
 use super::settings::Settings;
 use super::sockets::Sockets;
@@ -45,8 +45,8 @@ use cuerda_core::ring::{Address, Id};
 
 pub use begin::StartError;
 
-/// Letters handled in one batch.
-const LETTERS: usize = 256;
+/// Envelopes handled in one batch.
+const ENVELOPES: usize = 256;
 /// Of everything else, as many are handled in one batch.
 const OTHERS: usize = 16;
 /// How often connections are looked through for those that nobody uses.
@@ -62,7 +62,7 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     settings: Settings<P>,
     basics: Basics,
     listener: S::Listener,
-    door: Door,
+    handshaker: Handshaker,
     address: SocketAddr,
     nodes: Vec<P>,
     disk: Disk<P>,
@@ -76,7 +76,7 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     requests: BTreeMap<(Option<u8>, u32), Sent>,
     clients: Clients<P::Message>,
     traces: Traces,
-    inbox: Queue<(u64, Letter<P::Message>)>,
+    inbox: Queue<(u64, Envelope<P::Message>)>,
     calls: Queue<Call<P>>,
     news: Queue<News<S::Stream>>,
     tasks: JoinSet<Done<S::Stream>>,
@@ -144,7 +144,7 @@ pub enum Ended {
 /// What the driver waited for.
 enum Woken<P: Hosted, S: Sockets> {
     Call(Option<Call<P>>),
-    Letter(Option<(u64, Letter<P::Message>)>),
+    Envelope(Option<(u64, Envelope<P::Message>)>),
     Done(Option<Result<Done<S::Stream>, tokio::task::JoinError>>),
     News(Option<News<S::Stream>>),
     Accepted(std::io::Result<(S::Stream, SocketAddr)>),
@@ -223,7 +223,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             biased;
             () = self.disk.progress(), if self.disk.is_busy() => Woken::Disk,
             call = self.calls.receiver.recv() => Woken::Call(call),
-            letter = self.inbox.receiver.recv() => Woken::Letter(letter),
+            envelope = self.inbox.receiver.recv() => Woken::Envelope(envelope),
             done = self.tasks.join_next(), if !self.tasks.is_empty() => Woken::Done(done),
             news = self.news.receiver.recv() => Woken::News(news),
             accepted = self.sockets.accept(&self.listener), if accepting => {
@@ -236,12 +236,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     fn take(&mut self, woken: Woken<P, S>) {
         match woken {
             Woken::Call(Some(call)) => self.called(call),
-            Woken::Letter(Some((by, letter))) => self.letter_came(by, letter),
+            Woken::Envelope(Some((by, envelope))) => self.envelope_came(by, envelope),
             Woken::Done(Some(done)) => self.done(done),
             Woken::News(Some(news)) => self.heard(news),
             Woken::Accepted(accepted) => self.accepted(accepted),
             Woken::Call(None)
-            | Woken::Letter(None)
+            | Woken::Envelope(None)
             | Woken::Done(None)
             | Woken::News(None)
             | Woken::Disk
@@ -251,19 +251,19 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// Takes what else is there, a bounded number of each kind, so that none starves another.
     fn take_more(&mut self) {
-        for _ in 0..LETTERS {
+        for _ in 0..ENVELOPES {
             let Some((from, to, message)) = self.local.pop_front() else {
                 break;
             };
             self.message_came(self.nodes[usize::from(from)].me(), to, message);
         }
-        for _ in 0..LETTERS {
-            let Ok((by, letter)) = self.inbox.receiver.try_recv() else {
+        for _ in 0..ENVELOPES {
+            let Ok((by, envelope)) = self.inbox.receiver.try_recv() else {
                 break;
             };
-            self.letter_came(by, letter);
+            self.envelope_came(by, envelope);
         }
-        for _ in 0..LETTERS {
+        for _ in 0..ENVELOPES {
             let Ok(call) = self.calls.receiver.try_recv() else {
                 break;
             };
@@ -281,7 +281,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         if let Ok(news) = self.news.receiver.try_recv() {
             self.heard(news);
         }
-        // A peer that never stops sending letters would else keep newcomers out.
+        // A peer that never stops sending envelopes would else keep newcomers out.
         if self.is_accepting()
             && let Some(accepted) = self.sockets.accept(&self.listener).now_or_never()
         {
@@ -343,16 +343,16 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             _ => {}
         }
         let at = usize::from(node);
-        let mut port = Port {
+        let mut context = NodeContext {
             node,
             now: self.now,
             wall_clock: self.hooks.wall_clock(),
             outbox: &mut self.outbox,
             timers: &mut self.timers,
             random: &mut self.random,
-            store: self.disk.shelf(node),
+            store: self.disk.store(node),
         };
-        self.nodes[at].handle(input, &mut port);
+        self.nodes[at].handle(input, &mut context);
         for event in std::mem::take(&mut self.outbox.events) {
             if event.depends_on_store() {
                 self.outbox.answers.push((node, event));
@@ -364,11 +364,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// Tells whoever is concerned what a node told.
     fn tell(&mut self, node: u8, event: Event<P::Told>) {
-        self.hooks.told(&self.nodes[usize::from(node)], &event);
-        self.told(node, event);
+        self.hooks.on_event(&self.nodes[usize::from(node)], &event);
+        self.on_event(node, event);
     }
 
-    fn told(&mut self, node: u8, event: Event<P::Told>) {
+    fn on_event(&mut self, node: u8, event: Event<P::Told>) {
         let me = self.nodes[usize::from(node)].me();
         match event {
             Event::Lookup {

@@ -9,8 +9,8 @@ use super::counters::Counters;
 use super::handle::{Call, Handle};
 use super::status::{Exported, HeldKey, LookupAnswer, NodeStatus, Page, Status};
 use cuerda_core::chord::{
-    AccessError, Condition, Denied, Fetched, Message, Node, RecordReply, RecordRequest, Reply,
-    Request, RequestId, Stamped, Standing, Write, Written,
+    AccessError, Condition, Denied, Fetched, Membership, Message, Node, RecordReply, RecordRequest,
+    Reply, Request, RequestId, Stamped, Write, Written,
 };
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::Id;
@@ -24,7 +24,7 @@ pub(crate) struct Fake {
     /// How many holders a write reaches, of three.
     pub(crate) reached: usize,
     /// Whether the owner answers readings.
-    pub(crate) certain: bool,
+    pub(crate) authoritative: bool,
     /// What all reads and writes fail with.
     pub(crate) fails: Option<AccessError>,
     /// Wall clock in milliseconds; each write is a millisecond after the one before.
@@ -38,7 +38,7 @@ impl Default for Fake {
         Fake {
             records: BTreeMap::new(),
             reached: 3,
-            certain: true,
+            authoritative: true,
             fails: None,
             now: 1_700_000_000_000,
             damaged: Vec::new(),
@@ -68,7 +68,7 @@ impl Fake {
             Call::Read(key, _, returns) => {
                 let fetched = Fetched {
                     record: self.records.get(&key).cloned(),
-                    certain: self.certain,
+                    authoritative: self.authoritative,
                     from: peer(10),
                     clock: self.clock(),
                 };
@@ -214,7 +214,7 @@ fn status(records: usize) -> Status {
         waiting_for: None,
         nodes: vec![NodeStatus {
             id: peer(10).id,
-            standing: Standing::Member,
+            standing: Membership::Member,
             predecessor: peer(30),
             successors: peers(&[20, 30]),
             successors_wanted: 8,

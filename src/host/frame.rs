@@ -7,20 +7,20 @@
 //!   └────────────────┴─────────┴──────────────────────┘
 //! ```
 //!
-//! Inside TLS, both ends first send one [`Frame::Opening`], at the same time. Then come letters
+//! Inside TLS, both ends first send one [`Frame::Handshake`], at the same time. Then come envelopes
 //! both ways, many questions under way at once, until one end closes the connection.
 //!
 //! ```text
-//!   A ── Opening ─▶ B      who I am, where I listen, which cluster; the proof of the secret
-//!   A ◀─ Opening ── B
-//!   A ── Letter ──▶ B      a message from one of my nodes to one of yours
-//!   A ◀─ Letter ─── B
+//!   A ── Handshake ─▶ B      who I am, where I listen, which cluster; the proof of the secret
+//!   A ◀─ Handshake ── B
+//!   A ── Envelope ──▶ B      a message from one of my nodes to one of yours
+//!   A ◀─ Envelope ─── B
 //! ```
 //!
-//! An opening never changes its form, for processes of all releases must read it. The first
+//! A handshake never changes its form, for processes of all releases must read it. The first
 //! release spoke one protocol and did not name it. So the [name](ProtocolName) of any other stands
-//! behind the postcard of the opening, in the same frame: the first release refuses such an
-//! opening as one that it can't read, and an opening without a name is of `chord`.
+//! behind the postcard of the handshake, in the same frame: the first release refuses such an
+//! handshake as one that it can't read, and a handshake without a name is of `chord`.
 
 use std::borrow::Cow;
 
@@ -38,8 +38,8 @@ use cuerda_core::ring::{Address, Id, Peer};
 /// What is said of bytes that postcard would not have written.
 const BAD: postcard::Error = postcard::Error::DeserializeBadEncoding;
 
-/// The version of the framing and of what stands in an [`Opening`]. All else goes by the versions
-/// of the protocol, which the openings tell: this one never has to change with them.
+/// The version of the framing and of what stands in an [`Handshake`]. All else goes by the versions
+/// of the protocol, which the handshakes tell: this one never has to change with them.
 pub const FRAME_VERSION: u8 = 1;
 
 /// Everything that is sent, by nodes whose messages are of type `M`. Variants are numbered by their
@@ -47,9 +47,9 @@ pub const FRAME_VERSION: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frame<M = Message> {
     /// The first frame in each direction.
-    Opening(Opening),
+    Handshake(Handshake),
     /// A message between two nodes.
-    Letter(Letter<M>),
+    Envelope(Envelope<M>),
     /// To a bootstrap node. Answered by [`Frame::Known`].
     Register(Registration),
     /// From a bootstrap node.
@@ -77,7 +77,7 @@ pub struct Known {
 
 /// Who opens a connection. Never changes its form: processes of all releases must read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opening {
+pub struct Handshake {
     /// Which versions of the protocol it understands.
     pub protocol: Versions,
     /// The hash of the cluster's name.
@@ -98,7 +98,7 @@ pub struct Opening {
     pub name: ProtocolName,
 }
 
-impl Opening {
+impl Handshake {
     /// The ids of the nodes behind this connection, by their index.
     #[must_use]
     pub fn ids(&self) -> Vec<Id> {
@@ -110,7 +110,7 @@ impl Opening {
 
 /// A message with the indices of the nodes it goes between.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Letter<M = Message> {
+pub struct Envelope<M = Message> {
     /// Which of the sender's nodes sent it.
     pub from: u8,
     /// Which of the receiver's nodes it is for.
@@ -129,7 +129,7 @@ pub struct Registered {
 }
 
 /// In the place of a message that is not read: before two processes have introduced themselves, and
-/// between one and a bootstrap node, no letter may come.
+/// between one and a bootstrap node, no envelope may come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Unread;
 
@@ -167,7 +167,7 @@ impl<M: Serialize> Frame<M> {
         buffer.put_u32(0);
         buffer.put_u8(FRAME_VERSION);
         let mut written = postcard::to_io(self, (&mut *buffer).writer()).is_ok();
-        if let Frame::Opening(Opening { name, .. }) = self
+        if let Frame::Handshake(Handshake { name, .. }) = self
             && !name.is_first()
         {
             written &= postcard::to_io(name, (&mut *buffer).writer()).is_ok();
@@ -218,13 +218,13 @@ impl<M: DeserializeOwned> Frame<M> {
         }
         let read = postcard::take_from_bytes(body).map_err(FrameError::Unreadable)?;
         let (mut frame, mut rest) = read;
-        if let Frame::Opening(opening) = &mut frame
+        if let Frame::Handshake(handshake) = &mut frame
             && !rest.is_empty()
         {
             let read = postcard::take_from_bytes(rest).map_err(FrameError::Unreadable)?;
-            (opening.name, rest) = read;
+            (handshake.name, rest) = read;
             // It is written in one way only.
-            if opening.name.is_first() {
+            if handshake.name.is_first() {
                 return Err(FrameError::Unreadable(BAD));
             }
         }
@@ -233,13 +233,13 @@ impl<M: DeserializeOwned> Frame<M> {
 }
 
 impl Frame<Unread> {
-    /// The same of a frame that should be no letter. If it is one, what it says is not read.
+    /// The same of a frame that should be no envelope. If it is one, what it says is not read.
     ///
     /// # Errors
     /// As [`Frame::decode`].
     pub(super) fn decode_unread(buffer: &mut BytesMut) -> Result<Option<Self>, FrameError> {
         match Frame::split(buffer)? {
-            Some((frame, whole)) if whole || matches!(frame, Frame::Letter(_)) => Ok(Some(frame)),
+            Some((frame, whole)) if whole || matches!(frame, Frame::Envelope(_)) => Ok(Some(frame)),
             Some(_) => Err(FrameError::Unreadable(BAD)),
             None => Ok(None),
         }

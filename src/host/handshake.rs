@@ -1,4 +1,4 @@
-//! How a connection begins: TLS, the two openings, and the decision whether to go on.
+//! How a connection begins: TLS, the two handshakes, and the decision whether to go on.
 //!
 //! Nothing that has not passed here reaches the driver.
 
@@ -14,7 +14,7 @@ use tokio_rustls::TlsStream;
 use tokio_util::either::Either;
 
 use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
-use super::frame::{Frame, FrameError, Opening, Unread};
+use super::frame::{Frame, FrameError, Handshake, Unread};
 use super::protocol_name::ProtocolName;
 use super::sockets::Sockets;
 use super::tls::Tls;
@@ -28,9 +28,9 @@ pub(super) type Channel<S> = Either<TlsStream<S>, S>;
 #[derive(Debug)]
 pub(super) struct Proven<S> {
     pub(super) channel: Channel<S>,
-    /// What came in after the opening.
+    /// What came in after the handshake.
     pub(super) rest: BytesMut,
-    pub(super) opening: Opening,
+    pub(super) handshake: Handshake,
     /// By what the other end was let in.
     pub(super) admitted: Admitted,
 }
@@ -48,7 +48,7 @@ pub(super) enum Refused {
     Mute,
     #[error("{0}")]
     Frame(#[from] FrameError),
-    #[error("it sent something else before its opening")]
+    #[error("it sent something else before its handshake")]
     Unopened,
     #[error("it claims another public key than it proved")]
     AnotherKey,
@@ -115,7 +115,7 @@ impl Refused {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
-    /// Sends a frame that is no letter: what a process and a bootstrap node say to each other.
+    /// Sends a frame that is no envelope: what a process and a bootstrap node say to each other.
     pub(super) async fn send(&mut self, frame: &Frame<Unread>) -> Result<(), Refused> {
         send(&mut self.channel, frame).await
     }
@@ -154,20 +154,20 @@ async fn receive<T: AsyncRead + Unpin>(
     }
 }
 
-/// What a process shows and asks at its door.
+/// What a process shows and asks at its handshaker.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct Handshaker {
     pub(super) tls: Option<Tls>,
-    /// Its own opening, but for the proof.
-    pub(super) opening: Opening,
+    /// Its own handshake, but for the proof.
+    pub(super) handshake: Handshake,
     admission: Arc<Mutex<Arc<Admission>>>,
 }
 
-impl Door {
-    pub(super) fn new(tls: Option<Tls>, opening: Opening, admission: Admission) -> Door {
-        Door {
+impl Handshaker {
+    pub(super) fn new(tls: Option<Tls>, handshake: Handshake, admission: Admission) -> Handshaker {
+        Handshaker {
             tls,
-            opening,
+            handshake,
             admission: Arc::new(Mutex::new(Arc::new(admission))),
         }
     }
@@ -222,7 +222,7 @@ impl Door {
                     Role::Server => tls.accept(stream).await,
                 };
                 let secured = secured.map_err(Refused::Tls)?;
-                let mine = self.opening.public_key;
+                let mine = self.handshake.public_key;
                 let (client, server) = match role {
                     Role::Client => (mine, secured.public_key),
                     Role::Server => (secured.public_key, mine),
@@ -239,14 +239,14 @@ impl Door {
             }
         };
         let admission = self.admission();
-        let mut opening = self.opening.clone();
+        let mut handshake = self.handshake.clone();
         if let Some((_, binding)) = &proved {
-            opening.proof = admission.proof(binding, role);
+            handshake.proof = admission.proof(binding, role);
         }
-        send(&mut channel, &Frame::Opening(opening)).await?;
+        send(&mut channel, &Frame::Handshake(handshake)).await?;
         let mut rest = BytesMut::with_capacity(512);
         let theirs = match receive(&mut channel, &mut rest).await {
-            Ok(Some(Frame::Opening(theirs))) => theirs,
+            Ok(Some(Frame::Handshake(theirs))) => theirs,
             Ok(Some(_)) => return Err(Refused::Unopened),
             // A reset here is how most systems tell that the other end did not like us.
             Ok(None) | Err(Refused::Unreachable(_)) => return Err(Refused::Mute),
@@ -256,7 +256,7 @@ impl Door {
         Ok(Proven {
             channel,
             rest,
-            opening: theirs,
+            handshake: theirs,
             admitted,
         })
     }
@@ -265,18 +265,18 @@ impl Door {
     fn judge(
         &self,
         admission: &Admission,
-        theirs: &Opening,
+        theirs: &Handshake,
         proved: Option<([u8; 32], Binding)>,
         role: Role,
     ) -> Result<Admitted, Refused> {
-        if theirs.name != self.opening.name {
+        if theirs.name != self.handshake.name {
             return Err(Refused::Protocol {
                 theirs: theirs.name.clone(),
-                ours: self.opening.name.clone(),
+                ours: self.handshake.name.clone(),
             });
         }
-        self.opening.protocol.common(theirs.protocol)?;
-        if theirs.cluster != self.opening.cluster {
+        self.handshake.protocol.common(theirs.protocol)?;
+        if theirs.cluster != self.handshake.cluster {
             return Err(Refused::Cluster);
         }
         let Some((public_key, binding)) = proved else {

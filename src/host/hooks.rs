@@ -48,7 +48,7 @@ pub trait Hooks<P: Protocol = Node>: Send + 'static {
 
     /// The node told this while it handled an input. What depends on its store comes only when
     /// that is on the disk; the node is as it is then.
-    fn told(&mut self, _node: &P, _event: &Event<P::Told>) {}
+    fn on_event(&mut self, _node: &P, _event: &Event<P::Told>) {}
 
     /// Wall clock in milliseconds since 1970.
     fn wall_clock(&self) -> u64 {

@@ -31,7 +31,7 @@ pub const INBOX: usize = 1024;
 pub const CALLS: usize = 1024;
 /// What the seeker of members has found out and waits to be handled.
 pub const NEWS: usize = 64;
-/// Letters that wait for a connection to one address.
+/// Envelopes that wait for a connection to one address.
 pub const DIALING: usize = 64;
 /// How long after something came from an address it is taken to belong to the same key. Messages
 /// for another key there are lost; later the address is dialled again.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::admission::Admitted;
-use super::frame::{Frame, Letter, Opening};
+use super::frame::{Envelope, Frame, Handshake};
 use super::limits;
 use cuerda_core::protocol::Wire;
 use cuerda_core::ring::{Address, Id, Peer};
@@ -19,7 +19,7 @@ use cuerda_core::ring::{Address, Id, Peer};
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link<M> {
-    pub(super) opening: Opening,
+    pub(super) handshake: Handshake,
     pub(super) admitted: Admitted,
     pub(super) ids: Vec<Id>,
     /// The address that this end dialled, if it did.
@@ -125,7 +125,7 @@ impl<M: Wire> Links<M> {
     /// by the lower key, and the other one is no longer written to; nobody uses it, so it is
     /// closed. If one end has started again, or dialled a second time, it knows better.
     pub(super) fn open(&mut self, serial: u64, link: Link<M>, mine: &[u8; 32]) {
-        let theirs = link.opening.public_key;
+        let theirs = link.handshake.public_key;
         let dialler = |link: &Link<M>| {
             if link.dialled.is_some() {
                 *mine
@@ -136,7 +136,7 @@ impl<M: Wire> Links<M> {
         let earlier = link.ids.first().and_then(|id| self.by_id.get(id));
         let earlier = earlier.and_then(|(earlier, _)| self.links.get(earlier));
         let stays = earlier.is_some_and(|earlier| {
-            earlier.opening.incarnation == link.opening.incarnation
+            earlier.handshake.incarnation == link.handshake.incarnation
                 && earlier.dialled.is_some() != link.dialled.is_some()
                 && dialler(earlier) < dialler(&link)
         });
@@ -188,15 +188,15 @@ impl<M: Wire> Links<M> {
         self.by_id.get(&id).copied()
     }
 
-    /// Gives a letter to a connection; false if it takes no more.
-    pub(super) fn send(&mut self, serial: u64, letter: Letter<M>, now: Instant) -> bool {
+    /// Gives an envelope to a connection; false if it takes no more.
+    pub(super) fn send(&mut self, serial: u64, envelope: Envelope<M>, now: Instant) -> bool {
         self.links.get_mut(&serial).is_some_and(|link| {
             link.used = now;
-            link.frames.try_send(Frame::Letter(letter)).is_ok()
+            link.frames.try_send(Frame::Envelope(envelope)).is_ok()
         })
     }
 
-    /// A letter came in by this connection.
+    /// An envelope came in by this connection.
     pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link<M>> {
         let link = self.links.get_mut(&serial)?;
         link.used = now;
@@ -317,7 +317,7 @@ impl<M: Wire> Links<M> {
     /// if it has many, so that nobody displaces others by connecting again and again, else of
     /// all; the one that was used longest ago.
     pub(super) fn surplus(&self, key: &[u8; 32]) -> Option<u64> {
-        let same = |link: &Link<M>| link.opening.public_key == *key;
+        let same = |link: &Link<M>| link.handshake.public_key == *key;
         let own = self.links.values().filter(|link| same(link)).count();
         let only_own = own >= limits::CONNECTIONS_PER_KEY;
         if !only_own && self.links.len() < limits::CONNECTIONS {
@@ -333,15 +333,15 @@ impl<M: Wire> Links<M> {
 
 impl<M> Link<M> {
     pub(super) fn new(
-        opening: Opening,
+        handshake: Handshake,
         admitted: Admitted,
         dialled: Option<Address>,
         frames: mpsc::Sender<Frame<M>>,
         now: Instant,
     ) -> Link<M> {
         Link {
-            ids: opening.ids(),
-            opening,
+            ids: handshake.ids(),
+            handshake,
             admitted,
             dialled,
             frames,

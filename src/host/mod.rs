@@ -3,7 +3,7 @@
 //! One task, the driver, owns the nodes of a process. It takes a batch of inputs, lets the
 //! nodes handle them, and then releases what they sent: what depends on their records once these
 //! are on the disk, all else at once. Around it stand one task for each
-//! connection, which turns frames into letters and back, one that accepts connections, and one
+//! connection, which turns frames into envelopes and back, one that accepts connections, and one
 //! that seeks members to join.
 //!
 //! ```text
@@ -53,12 +53,12 @@ mod identity;
 pub mod limits;
 mod links;
 mod milliseconds;
-mod port;
+mod node_context;
+mod node_store;
 mod protocol_name;
 mod restore;
 mod seeds;
 mod settings;
-mod shelf;
 mod sockets;
 pub mod sqlite;
 mod status;
@@ -75,7 +75,7 @@ pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
 pub use driver::{Ended, Host, StartError};
 pub use frame::{
-    FRAME_VERSION, Frame, FrameError, Known, Letter, Opening, Registered, Registration,
+    Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration,
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};

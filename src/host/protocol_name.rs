@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use cuerda_core::Hint;
 use cuerda_core::protocol::Protocol;
 
-/// The protocol of the first release. Its openings name none.
+/// The protocol of the first release. Its handshakes name none.
 const FIRST: &str = "chord";
 
 /// A protocol's name: 1 to [`ProtocolName::LONGEST`] visible ASCII characters, so that it can
-/// stand in a log whoever has sent it. The default is `chord`, which openings of the first release
+/// stand in a log whoever has sent it. The default is `chord`, which handshakes of the first release
 /// mean without saying so.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]

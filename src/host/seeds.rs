@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::frame::{Frame, Known, Registered, Registration};
-use super::handshake::{Door, Proven, Refused};
+use super::handshake::{Handshaker, Proven, Refused};
 use super::limits;
-use super::port::fraction;
+use super::node_context::fraction;
 use super::sockets::Sockets;
 use cuerda_core::Hint as _;
 use cuerda_core::ring::Peer;
@@ -46,7 +46,7 @@ pub(super) enum News<T> {
 #[derive(Debug)]
 pub(super) struct Seeker<S: Sockets> {
     pub(super) sockets: S,
-    pub(super) door: Door,
+    pub(super) handshaker: Handshaker,
     /// `host:port` of members and bootstrap nodes.
     pub(super) names: Vec<String>,
     /// How long one attempt may take at most.
@@ -169,9 +169,13 @@ impl<S: Sockets> Seeker<S> {
                 if ordinary.contains(&address) {
                     continue;
                 }
-                match self.door.dial(&self.sockets, address, self.patience).await {
+                match self
+                    .handshaker
+                    .dial(&self.sockets, address, self.patience)
+                    .await
+                {
                     Ok(proven) => {
-                        if member && proven.opening.nodes > 0 {
+                        if member && proven.handshake.nodes > 0 {
                             ordinary.insert(address);
                         } else {
                             self.met(address, proven, member, &mut round).await;
@@ -193,10 +197,10 @@ impl<S: Sockets> Seeker<S> {
         member: bool,
         round: &mut Round,
     ) {
-        if proven.opening.public_key == self.door.opening.public_key {
+        if proven.handshake.public_key == self.handshaker.handshake.public_key {
             return;
         }
-        if proven.opening.nodes > 0 {
+        if proven.handshake.nodes > 0 {
             round.met = true;
             let _ = self.tell(News::Met(address, Box::new(proven))).await;
             return;
@@ -229,11 +233,11 @@ impl<S: Sockets> Seeker<S> {
         mut proven: Proven<S::Stream>,
         member: bool,
     ) -> Result<Known, Refused> {
-        let opening = &self.door.opening;
-        let peers = opening.ids().into_iter().map(|id| Registered {
+        let handshake = &self.handshaker.handshake;
+        let peers = handshake.ids().into_iter().map(|id| Registered {
             peer: Peer {
                 id,
-                address: opening.address,
+                address: handshake.address,
             },
             member,
         });

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::milliseconds;
 use cuerda_core::Hint;
-use cuerda_core::chord::{AccessError, LookupError, Standing};
+use cuerda_core::chord::{AccessError, LookupError, Membership};
 use cuerda_core::record::Record;
 use cuerda_core::ring::{Id, Peer};
 
@@ -45,7 +45,7 @@ impl Status {
     pub fn is_member(&self) -> bool {
         self.nodes
             .iter()
-            .all(|node| node.standing == Standing::Member)
+            .all(|node| node.standing == Membership::Member)
     }
 }
 
@@ -55,7 +55,7 @@ pub struct NodeStatus {
     /// Its place on the circle.
     pub id: Id,
     /// Where it stands towards the ring.
-    pub standing: Standing,
+    pub standing: Membership,
     /// Who is before it. Itself in a ring of one.
     pub predecessor: Peer,
     /// Who comes after it, the nearest first.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::handle::Handle;
 use super::status::{CallError, NodeStatus, Visited, Walk};
-use cuerda_core::chord::{LookupError, Reply, Request, Standing};
+use cuerda_core::chord::{LookupError, Membership, Reply, Request};
 use cuerda_core::ring::{Id, Peer};
 
 impl Handle {
@@ -36,7 +36,7 @@ async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
     let first = status
         .nodes
         .iter()
-        .find(|node| node.standing == Standing::Member);
+        .find(|node| node.standing == Membership::Member);
     let first = first.ok_or(LookupError::NotMember)?;
     let address = first_address(&status.address);
     let mut peer = Peer {

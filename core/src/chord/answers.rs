@@ -8,7 +8,7 @@ use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::RequestId;
 use crate::protocol::{Ignored, Network};
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 impl Node {
     pub(super) fn handle_request(
@@ -81,7 +81,7 @@ impl Node {
     /// Whether the key lies within the successor list, so that its owner is known from it.
     pub(super) fn covers(&self, key: Id) -> bool {
         let last = self.neighbours.successors().last();
-        last.is_some_and(|last| Arc::new(self.me().id, last.id).contains(key))
+        last.is_some_and(|last| KeyRange::new(self.me().id, last.id).contains(key))
     }
 
     /// Known nodes before the key, the nearest to it first, for a key beyond the successors.
@@ -89,7 +89,7 @@ impl Node {
         let me = self.me().id;
         let successors = self.neighbours.successors();
         let last = successors.last().map_or(me, |last| last.id);
-        let beyond = move |peer: &Peer| !Arc::new(me, last).contains(peer.id);
+        let beyond = move |peer: &Peer| !KeyRange::new(me, last).contains(peer.id);
         let before = move |peer: &Peer| peer.id.is_between(me, key);
         let fingers = self.fingers.preceding(me, key);
         fingers

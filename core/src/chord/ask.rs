@@ -1,4 +1,4 @@
-//! How an operation asks: it keeps a [`Question`], polls it, and reads an [`Answer`].
+//! How an operation asks: it keeps a [`Question`], polls it, and reads an [`AskOutcome`].
 //!
 //! Request ids, timers, retries and the wait after a `Busy` are hidden here, so that an
 //! operation is a plain story. A question is to an operation what a leaf future is to an async
@@ -151,7 +151,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
 
 /// How a question ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum AskOutcome {
     /// A reply that fits the request.
     Reply(Reply),
     /// No reply in time, as often as was to be asked; or "not a member".
@@ -201,7 +201,7 @@ impl Question {
         &mut self,
         ask: &mut Ask<'_, N>,
         request: impl Fn() -> Request,
-    ) -> Poll<Answer> {
+    ) -> Poll<AskOutcome> {
         if self.number == 0 {
             self.number = ask.begin(Some(&self.to));
             ask.send(self.to, self.number, request());
@@ -213,8 +213,10 @@ impl Question {
                 self.waits = self.waits.or(Some(limits::BUSY_WAITS));
                 return Poll::Pending;
             }
-            Some(Settled::Reply(Reply::NotMember)) => Answer::Silence,
-            Some(Settled::Reply(reply)) if request().is_answered_by(&reply) => Answer::Reply(reply),
+            Some(Settled::Reply(Reply::NotMember)) => AskOutcome::Silence,
+            Some(Settled::Reply(reply)) if request().is_answered_by(&reply) => {
+                AskOutcome::Reply(reply)
+            }
             Some(Settled::Reply(_)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
                 return Poll::Pending;
@@ -229,14 +231,14 @@ impl Question {
         &mut self,
         ask: &mut Ask<'_, N>,
         request: impl Fn() -> Request,
-    ) -> Poll<Answer> {
+    ) -> Poll<AskOutcome> {
         match &mut self.waits {
-            Some(0) => return Poll::Ready(Answer::Undecided),
+            Some(0) => return Poll::Ready(AskOutcome::Undecided),
             Some(waits) => {
                 *waits -= 1;
                 ask.wait_for(self.number);
             }
-            None if self.attempts <= 1 => return Poll::Ready(Answer::Silence),
+            None if self.attempts <= 1 => return Poll::Ready(AskOutcome::Silence),
             None => {
                 self.attempts -= 1;
                 // Under the same number: a late reply to the first is as good as one to this.
@@ -429,7 +431,7 @@ mod tests {
     use super::*;
     use crate::ring::test_peers::peer;
 
-    fn ping(attempts: u8, replies: &mut Vec<Option<Reply>>) -> (Answer, usize) {
+    fn ping(attempts: u8, replies: &mut Vec<Option<Reply>>) -> (AskOutcome, usize) {
         let mut question = Question::new(peer(7), attempts);
         let (answer, asked) = drive(|ask| question.poll(ask, || Request::Ping), &mut |_, _| {
             replies.remove(0)
@@ -440,21 +442,24 @@ mod tests {
     #[test]
     fn the_first_reply_answers() {
         let answer = ping(2, &mut vec![Some(Reply::Pong)]);
-        assert_eq!(answer, (Answer::Reply(Reply::Pong), 1));
+        assert_eq!(answer, (AskOutcome::Reply(Reply::Pong), 1));
     }
 
     #[test]
     fn silence_counts_when_all_attempts_are_used_up() {
-        assert_eq!(ping(3, &mut vec![None, None, None]), (Answer::Silence, 3));
+        assert_eq!(
+            ping(3, &mut vec![None, None, None]),
+            (AskOutcome::Silence, 3)
+        );
         let answer = ping(2, &mut vec![None, Some(Reply::Pong)]);
-        assert_eq!(answer, (Answer::Reply(Reply::Pong), 2));
+        assert_eq!(answer, (AskOutcome::Reply(Reply::Pong), 2));
     }
 
     #[test]
     fn who_is_no_member_counts_as_silent_at_once() {
         assert_eq!(
             ping(3, &mut vec![Some(Reply::NotMember)]),
-            (Answer::Silence, 1)
+            (AskOutcome::Silence, 1)
         );
     }
 
@@ -474,7 +479,10 @@ mod tests {
         for _ in 0..limits::BUSY_WAITS {
             assert_eq!(poll(Some(Settled::Late)), Poll::Pending);
         }
-        assert_eq!(poll(Some(Settled::Late)), Poll::Ready(Answer::Undecided));
+        assert_eq!(
+            poll(Some(Settled::Late)),
+            Poll::Ready(AskOutcome::Undecided)
+        );
         assert_eq!(
             (net.sent.len(), net.timers.len()),
             (1, 1 + usize::from(limits::BUSY_WAITS))

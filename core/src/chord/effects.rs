@@ -39,7 +39,7 @@ impl Node {
 
     /// The node begins to take part in a ring.
     pub(super) fn begin_records(&mut self, net: &mut impl Network<Node>) {
-        if self.records.is_none() && self.standing() == Membership::Outside {
+        if self.records.is_none() && self.membership() == Membership::Outside {
             let lifetime = self.config.tombstones_for.as_millis();
             let lifetime = u64::try_from(lifetime).unwrap_or(u64::MAX);
             let records = Records::restored(self.me().id, lifetime, net);

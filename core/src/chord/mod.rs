@@ -48,7 +48,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::protocol::{
-    AccessError, Condition, Denied, Fetched, Found, Ignored, LookupError, Network, Protocol,
+    AccessError, Condition, Denied, Fetched, Ignored, LookupError, Network, OwnerFound, Protocol,
     Refusal, RequestId, Versions, VersionsApart, Wire, Write, Written,
 };
 pub use config::{Config, ConfigError};
@@ -199,7 +199,7 @@ impl Node {
 
     /// Where it stands towards the ring.
     #[must_use]
-    pub fn standing(&self) -> Membership {
+    pub fn membership(&self) -> Membership {
         match self.phase.membership() {
             Membership::Member if self.keeps(Records::is_handing_over) => Membership::Leaving,
             membership => membership,
@@ -470,7 +470,7 @@ impl Protocol for Node {
             + fingers
                 .last()
                 .map_or(0, |finger| u64::from(finger.exponent))
-            + self.queries.touch()
+            + self.queries.prefetch()
     }
 }
 

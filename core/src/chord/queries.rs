@@ -5,7 +5,7 @@
 
 use std::task::Poll;
 
-use super::ask::{Answer, Question, Settled};
+use super::ask::{AskOutcome, Question, Settled};
 use super::message::{Message, Reply, Request};
 use super::op::{Lookup, Oneself, Outcome};
 use super::open_requests::Waiter;
@@ -14,7 +14,7 @@ use super::slots::Slots;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::LookupError;
-use crate::protocol::{Found, Network};
+use crate::protocol::{Network, OwnerFound};
 use crate::ring::{BITS, Id, Peer};
 
 /// The queries under way.
@@ -29,13 +29,13 @@ pub(super) struct Queries {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Query {
-    Lookup(Purpose, Box<Lookup>),
+    Lookup(QueryPurpose, Box<Lookup>),
     Probe(Question),
 }
 
 /// What a look-up is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Purpose {
+enum QueryPurpose {
     Client {
         token: u64,
         traced: bool,
@@ -61,14 +61,14 @@ enum Purpose {
 
 impl Queries {
     /// See [`Protocol::prefetch_tables`](crate::protocol::Protocol::prefetch_tables).
-    pub(super) fn touch(&self) -> u64 {
+    pub(super) fn prefetch(&self) -> u64 {
         let first = self.open.get(0);
         first.map_or(0, |query| u64::from(matches!(query, Query::Probe(_))))
     }
 
     fn clients(&self) -> impl Iterator<Item = u64> + '_ {
         self.open.iter().filter_map(|(_, query)| match query {
-            Query::Lookup(Purpose::Client { token, .. }, _) => Some(*token),
+            Query::Lookup(QueryPurpose::Client { token, .. }, _) => Some(*token),
             _ => None,
         })
     }
@@ -78,7 +78,7 @@ impl Queries {
         let of_clients = |(_, query): &(u32, &Query)| {
             matches!(
                 query,
-                Query::Lookup(Purpose::Client { .. } | Purpose::Access(_), _)
+                Query::Lookup(QueryPurpose::Client { .. } | QueryPurpose::Access(_), _)
             )
         };
         self.open.iter().filter(of_clients).count()
@@ -93,7 +93,7 @@ impl Queries {
     }
 
     fn is_fixing(&self) -> bool {
-        let fixing = |query: &Query| matches!(query, Query::Lookup(Purpose::Finger { .. }, _));
+        let fixing = |query: &Query| matches!(query, Query::Lookup(QueryPurpose::Finger { .. }, _));
         self.open.iter().any(|(_, query)| fixing(query))
     }
 }
@@ -119,7 +119,7 @@ impl Node {
                 result: Err(error),
                 timeouts: 0,
             }),
-            None => self.start_lookup(Purpose::Client { token, traced }, key, None, net),
+            None => self.start_lookup(QueryPurpose::Client { token, traced }, key, None, net),
         }
     }
 
@@ -130,26 +130,26 @@ impl Node {
         key: Id,
         net: &mut impl Network<Node>,
     ) {
-        self.start_lookup(Purpose::Access(access), key, None, net);
+        self.start_lookup(QueryPurpose::Access(access), key, None, net);
     }
 
     /// Looks up who owns a record that this node should not hold, or will not.
     pub(super) fn seek_misplaced(&mut self, key: Id, net: &mut impl Network<Node>) {
         if self.is_member() {
-            return self.start_lookup(Purpose::Misplaced { first: key }, key, None, net);
+            return self.start_lookup(QueryPurpose::Misplaced { first: key }, key, None, net);
         }
         // It has left: what others may still say of it is history.
         let (me, attempts) = (self.me().id, self.config.attempts);
         let successors = self.neighbours.successors().iter().copied();
         let lookup = Lookup::new(key, me, Oneself::Silent, attempts).through(successors);
-        let purpose = Purpose::Misplaced { first: key };
+        let purpose = QueryPurpose::Misplaced { first: key };
         self.start_query(Query::Lookup(purpose, Box::new(lookup)), net);
     }
 
     /// Looks up with what this node knows, and first asks the one it takes for the owner.
     fn start_lookup(
         &mut self,
-        purpose: Purpose,
+        purpose: QueryPurpose,
         key: Id,
         suspect: Option<Peer>,
         net: &mut impl Network<Node>,
@@ -158,7 +158,7 @@ impl Node {
         let oneself = Oneself::Before(self.neighbours.predecessor());
         let lookup = Lookup::new(key, me.id, oneself, self.config.attempts);
         if self.neighbours.own().contains(key) {
-            let found = Found {
+            let found = OwnerFound {
                 owner: me,
                 hops: 0,
                 hops_to_predecessor: 0,
@@ -201,7 +201,7 @@ impl Node {
         match self.queries.open.get_mut(at) {
             Some(Query::Lookup(purpose, lookup)) => {
                 let purpose = *purpose;
-                if let Purpose::Client {
+                if let QueryPurpose::Client {
                     token,
                     traced: true,
                 } = purpose
@@ -231,9 +231,9 @@ impl Node {
         probes.then(|| Request::Hello(self.hello()))
     }
 
-    fn found_out(&mut self, purpose: Purpose, outcome: Outcome, net: &mut impl Network<Node>) {
+    fn found_out(&mut self, purpose: QueryPurpose, outcome: Outcome, net: &mut impl Network<Node>) {
         match purpose {
-            Purpose::Client { token, .. } => {
+            QueryPurpose::Client { token, .. } => {
                 let Outcome {
                     result, timeouts, ..
                 } = outcome;
@@ -243,14 +243,14 @@ impl Node {
                     timeouts,
                 });
             }
-            Purpose::Access(access) => {
+            QueryPurpose::Access(access) => {
                 self.tell_records(Input::OwnerSought(access, outcome), net);
             }
-            Purpose::Misplaced { first } => {
+            QueryPurpose::Misplaced { first } => {
                 self.tell_records(Input::MisplacedSought(first, outcome), net);
             }
-            Purpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
-            Purpose::Home { through } => {
+            QueryPurpose::Finger { exponent } => self.finger_found(exponent, &outcome, net),
+            QueryPurpose::Home { through } => {
                 let Ok(found) = outcome.result else { return };
                 if found.owner.id == self.me().id {
                     // The way through it leads back here: one and the same ring.
@@ -259,7 +259,7 @@ impl Node {
                     self.introduced(found.owner);
                 }
             }
-            Purpose::HandOn { displaced } => {
+            QueryPurpose::HandOn { displaced } => {
                 let (Ok(found), Some(before)) = (outcome.result, outcome.predecessor) else {
                     return;
                 };
@@ -307,7 +307,7 @@ impl Node {
         if exponent < BITS {
             let known = self.fingers.get(me, exponent);
             self.start_lookup(
-                Purpose::Finger { exponent },
+                QueryPurpose::Finger { exponent },
                 me.plus_power(exponent),
                 known,
                 net,
@@ -363,8 +363,10 @@ impl Node {
         }
     }
 
-    fn probed(&mut self, peer: Peer, answer: Answer, net: &mut impl Network<Node>) {
-        let Answer::Reply(reply) = answer else { return };
+    fn probed(&mut self, peer: Peer, answer: AskOutcome, net: &mut impl Network<Node>) {
+        let AskOutcome::Reply(reply) = answer else {
+            return;
+        };
         let accepted = match reply {
             Reply::Hello(theirs) => self.hello().accepts(&theirs).map(|()| theirs.member),
             Reply::Refused(refusal) => Err(refusal),
@@ -381,7 +383,7 @@ impl Node {
                 let home =
                     Lookup::new(me, me, Oneself::Owner, self.config.attempts).through([peer]);
                 self.start_query(
-                    Query::Lookup(Purpose::Home { through: peer }, Box::new(home)),
+                    Query::Lookup(QueryPurpose::Home { through: peer }, Box::new(home)),
                     net,
                 );
             }
@@ -402,7 +404,7 @@ impl Node {
         let lookup =
             Lookup::new(displaced.id, self.me().id, oneself, self.config.attempts).through([new]);
         self.start_query(
-            Query::Lookup(Purpose::HandOn { displaced }, Box::new(lookup)),
+            Query::Lookup(QueryPurpose::HandOn { displaced }, Box::new(lookup)),
             net,
         );
     }

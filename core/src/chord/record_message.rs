@@ -22,8 +22,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Condition, Denied, Written};
-use crate::record::{Answer, Entry, Field, Question, Record, Stamp};
-use crate::ring::{Arc, Id, Peer};
+use crate::record::{DigestAnswer, DigestQuestion, Entry, Field, Record, Stamp};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// A message about records, with the sender's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub enum RecordRequest {
     /// This is the digest of what I have on an arc; what is yours?
     Compare {
         /// Where, and the digest.
-        question: Question,
+        question: DigestQuestion,
         /// The asker serves exactly this arc and counts the asked node among its holders.
         charge: bool,
     },
@@ -78,11 +78,11 @@ pub enum RecordRequest {
     /// Merge these into what you have.
     Merge(Vec<(Id, Record)>),
     /// The arc lies before me and I don't serve it. Do you?
-    Claim(Arc),
+    Claim(KeyRange),
     /// You serve this arc from now on: you have all that I have there.
     HandOver {
         /// Which.
-        arc: Arc,
+        arc: KeyRange,
         /// Later than every number under which it was served before.
         number: u64,
     },
@@ -137,7 +137,7 @@ pub enum RecordReply {
     /// To `Compare`.
     Compared {
         /// What the asked node has on the arc.
-        answer: Answer,
+        answer: DigestAnswer,
         /// The highest number under which it knows that arcs were served.
         number: u64,
     },

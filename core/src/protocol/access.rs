@@ -95,7 +95,7 @@ pub struct Fetched {
     pub record: Option<Record>,
     /// Whether the key's owner answered for it. Otherwise it is the newest that its other holders
     /// have, while ownership is changing.
-    pub certain: bool,
+    pub authoritative: bool,
     /// Who answered; the last of them if it took several.
     pub from: Peer,
     /// The highest stamp clock among those that answered: to be handed back with the client's

@@ -75,7 +75,7 @@ pub enum Event<T> {
         /// The token it was asked with.
         token: u64,
         /// The owner and the way there, or why none was found.
-        result: Result<Found, LookupError>,
+        result: Result<OwnerFound, LookupError>,
         /// How many nodes did not answer in time on the way.
         timeouts: u32,
     },
@@ -164,7 +164,7 @@ pub enum Ignored {
 
 /// What a look-up found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Found {
+pub struct OwnerFound {
     /// The key's owner, who confirmed it, or after whose predecessors' silence the key fell
     /// to it.
     pub owner: Peer,

@@ -41,7 +41,7 @@ use crate::store::Store;
 
 pub use access::{AccessError, Condition, Denied, Fetched, Write, Written};
 pub use error::LookupError;
-pub use event::{Event, Found, Ignored, Input, Step};
+pub use event::{Event, Ignored, Input, OwnerFound, Step};
 pub use recorder::Recorder;
 pub use refusal::Refusal;
 pub use versions::{Versions, VersionsApart};

@@ -6,8 +6,8 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-use super::descent::PARTS;
-use crate::ring::{Arc, BITS, Id};
+use super::range_sync::PARTS;
+use crate::ring::{BITS, Id, KeyRange};
 
 /// The logarithm of the number of parts that an arc is cut into.
 const PARTS_BITS: u8 = 4;
@@ -92,21 +92,21 @@ pub struct Entry {
 ///
 /// 21 to 25 bytes on the wire, 24 in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ArcDigest {
+pub struct RangeDigest {
     records: u32,
     sum: Id,
 }
 
-impl Default for ArcDigest {
-    fn default() -> ArcDigest {
-        ArcDigest {
+impl Default for RangeDigest {
+    fn default() -> RangeDigest {
+        RangeDigest {
             records: 0,
             sum: Id::ZERO,
         }
     }
 }
 
-impl ArcDigest {
+impl RangeDigest {
     /// How many records there are.
     #[must_use]
     pub const fn records(self) -> u32 {
@@ -115,8 +115,8 @@ impl ArcDigest {
 
     /// With one record more.
     #[must_use]
-    pub fn with(self, entry: Entry) -> ArcDigest {
-        ArcDigest {
+    pub fn with(self, entry: Entry) -> RangeDigest {
+        RangeDigest {
             records: self.records.wrapping_add(1),
             sum: self.sum.plus(hash(entry)),
         }
@@ -124,8 +124,8 @@ impl ArcDigest {
 
     /// With one record less, which was among them.
     #[must_use]
-    pub fn without(self, entry: Entry) -> ArcDigest {
-        ArcDigest {
+    pub fn without(self, entry: Entry) -> RangeDigest {
+        RangeDigest {
             records: self.records.wrapping_sub(1),
             sum: hash(entry).distance_to(self.sum),
         }
@@ -133,19 +133,19 @@ impl ArcDigest {
 
     /// Of both together, which have no record in common.
     #[must_use]
-    pub fn and(self, other: ArcDigest) -> ArcDigest {
-        ArcDigest {
+    pub fn and(self, other: RangeDigest) -> RangeDigest {
+        RangeDigest {
             records: self.records.wrapping_add(other.records),
             sum: self.sum.plus(other.sum),
         }
     }
 }
 
-impl FromIterator<Entry> for ArcDigest {
-    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> ArcDigest {
+impl FromIterator<Entry> for RangeDigest {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> RangeDigest {
         entries
             .into_iter()
-            .fold(ArcDigest::default(), ArcDigest::with)
+            .fold(RangeDigest::default(), RangeDigest::with)
     }
 }
 
@@ -158,7 +158,7 @@ fn hash(entry: Entry) -> Id {
 
 /// Cuts an arc into 16 parts that differ in length by at most one point, in the order of the
 /// walk; `None` if it has no more than 16 points.
-pub(super) fn parts(arc: Arc) -> Option<[Arc; PARTS]> {
+pub(super) fn parts(arc: KeyRange) -> Option<[KeyRange; PARTS]> {
     let length = arc.length();
     let (each, rest) = if length == Id::ZERO {
         (Id::ZERO.plus_power(BITS - PARTS_BITS), 0)
@@ -182,7 +182,7 @@ pub(super) fn parts(arc: Arc) -> Option<[Arc; PARTS]> {
             end = end.next();
         }
         given = due;
-        let cut = Arc::new(start, end);
+        let cut = KeyRange::new(start, end);
         start = end;
         cut
     }))

@@ -11,7 +11,7 @@
 //!     │                  ├─── replaces    the stamp its writer found there
 //!     │                  ├─── Value       or nothing: a tombstone
 //!     │                  └─── expires
-//!     └── Digest ── ArcDigest ── Descent  finds the records in which two nodes differ
+//!     └── Digest ── RangeDigest ── RangeSync  finds the records in which two nodes differ
 //! ```
 //!
 //! Everything here is a plain value. Nothing reads a clock (whoever needs the time is handed
@@ -19,11 +19,11 @@
 //! exist. Bounds are checked where a write is issued ([`limits`], [`StampClock::issue`]) and
 //! never where records are merged: refusing there would make copies differ for good.
 
-mod descent;
 mod digest;
 mod field;
 pub mod limits;
 mod portable;
+mod range_sync;
 #[expect(
     clippy::module_inception,
     reason = "a record is what this floor is about"
@@ -32,13 +32,14 @@ mod record;
 mod stamp;
 mod value;
 
-pub use descent::{
-    Answer, BadAnswer, Descent, Difference, Holdings, LISTED, PARTS, Question, ROUNDS,
-};
-pub use digest::{ArcDigest, Digest, Entry};
+pub use digest::{Digest, Entry, RangeDigest};
 pub use field::Field;
 pub use limits::LimitError;
 pub use portable::{PortableField, PortableRecord, StampText, Unfit, ValueText};
+pub use range_sync::{
+    BadDigestAnswer, Difference, DigestAnswer, DigestQuestion, DigestSource, LISTED, PARTS, ROUNDS,
+    RangeSync,
+};
 pub use record::{Beaten, Conflict, Merged, Record};
 pub use stamp::{NoStamp, Stamp, StampClock, TooFarAhead};
 pub use value::Value;

@@ -4,15 +4,15 @@
 //! draws a random number or knows that messages exist; [`crate::chord`] does that with what it
 //! finds here.
 
-mod arc;
 mod fingers;
 mod id;
+mod key_range;
 mod neighbours;
 mod peer;
 
-pub use arc::Arc;
 pub use fingers::{Finger, Fingers};
 pub use id::{BITS, Id, ParseIdError};
+pub use key_range::KeyRange;
 pub use neighbours::{AfterSuccessor, Neighbours, Rectify, SuccessorList};
 pub use peer::{Address, Peer};
 

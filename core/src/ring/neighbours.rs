@@ -16,7 +16,7 @@ use std::sync;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arc, Id, Peer};
+use super::{Id, KeyRange, Peer};
 
 /// A node's next peers clockwise, nearest first, without the node itself and without repeats.
 ///
@@ -236,8 +236,8 @@ impl Neighbours {
 
     /// The keys this node takes for its own.
     #[must_use]
-    pub const fn own(&self) -> Arc {
-        Arc::new(self.predecessor.id, self.me.id)
+    pub const fn own(&self) -> KeyRange {
+        KeyRange::new(self.predecessor.id, self.me.id)
     }
 
     /// **Stabilize from successor**, when the successor is silent: the next one takes its

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{ArcDigest, Digest, Entry, Holdings};
-use crate::ring::{Arc, Id};
+use crate::record::{Digest, DigestSource, Entry, RangeDigest};
+use crate::ring::{Id, KeyRange};
 
 /// The keys of a store with the digests of their records, in memory: comparing with another node
 /// reads no disk. About 80 bytes a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Index {
     /// With each digest its share in the sum of an arc, so that it is hashed once.
-    entries: BTreeMap<Id, (Digest, ArcDigest)>,
+    entries: BTreeMap<Id, (Digest, RangeDigest)>,
 }
 
 impl Index {
@@ -27,7 +27,7 @@ impl Index {
                 self.entries.remove(&key);
             }
             Some(digest) => {
-                let share = ArcDigest::default().with(Entry { key, digest });
+                let share = RangeDigest::default().with(Entry { key, digest });
                 self.entries.insert(key, (digest, share));
             }
         }
@@ -45,9 +45,9 @@ impl Index {
         self.entries.is_empty()
     }
 
-    fn walk(&self, arc: Arc) -> impl Iterator<Item = (&Id, &(Digest, ArcDigest))> {
+    fn walk(&self, arc: KeyRange) -> impl Iterator<Item = (&Id, &(Digest, RangeDigest))> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
-        let Arc { start, end } = arc;
+        let KeyRange { start, end } = arc;
         // An arc over the top of the circle is two ranges. One that is not must not be asked for
         // as a range from the top.
         let (first, second) = if start < end {
@@ -61,14 +61,14 @@ impl Index {
     }
 }
 
-impl Holdings for Index {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+impl DigestSource for Index {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.walk(arc)
             .map(|(&key, &(digest, _))| Entry { key, digest })
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         let shares = self.walk(arc).map(|(_, (_, share))| *share);
-        shares.fold(ArcDigest::default(), ArcDigest::and)
+        shares.fold(RangeDigest::default(), RangeDigest::and)
     }
 }

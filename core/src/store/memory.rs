@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::staged::{Found, Staged};
+use super::staged::{RecordLocation, Staged};
 use super::{Batch, Damaged, Index, Notes, Store};
 use crate::calls_on_staged;
-use crate::record::{ArcDigest, Digest, Entry, Holdings, Record};
-use crate::ring::{Arc, Id};
+use crate::record::{Digest, DigestSource, Entry, RangeDigest, Record};
+use crate::ring::{Id, KeyRange};
 
 /// Records in memory. To a program that needs no disk it is a store; to a simulation it is the
 /// disk as well: what was committed survives [`MemoryStore::crash`], and the rest does not.
@@ -67,9 +67,9 @@ impl MemoryStore {
     #[must_use]
     pub fn peek(&self, key: Id) -> Option<&Record> {
         match self.staged.find(key) {
-            Found::Nothing => None,
-            Found::Here(record) => Some(record),
-            Found::OnDisk(_) => self.disk.get(&key).map(|written| &written.record),
+            RecordLocation::Nothing => None,
+            RecordLocation::Here(record) => Some(record),
+            RecordLocation::OnDisk(_) => self.disk.get(&key).map(|written| &written.record),
         }
     }
 
@@ -97,12 +97,12 @@ impl MemoryStore {
     }
 }
 
-impl Holdings for MemoryStore {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+impl DigestSource for MemoryStore {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.staged.index().entries(arc)
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         self.staged.index().digest(arc)
     }
 }
@@ -110,9 +110,9 @@ impl Holdings for MemoryStore {
 impl Store for MemoryStore {
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged> {
         match self.staged.find(key) {
-            Found::Nothing => return Ok(None),
-            Found::Here(record) => return Ok(Some(record.clone())),
-            Found::OnDisk(_) => {}
+            RecordLocation::Nothing => return Ok(None),
+            RecordLocation::Here(record) => return Ok(Some(record.clone())),
+            RecordLocation::OnDisk(_) => {}
         }
         // Damage done since the start shows in the checksum, not in the index.
         let sound = |written: &&Written| written.checksum == written.record.digest();

@@ -29,11 +29,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::hint::Hint;
-use crate::record::{Holdings, Record};
+use crate::record::{DigestSource, Record};
 use crate::ring::Id;
 
 /// What a node asks of the place where its records are.
-pub trait Store: Holdings {
+pub trait Store: DigestSource {
     /// The record of a key; `None` if there is none.
     ///
     /// # Errors

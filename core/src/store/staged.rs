@@ -30,7 +30,7 @@ pub struct Staged {
 
 /// Where a reader has to look for a record.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found<'a> {
+pub enum RecordLocation<'a> {
     /// Nowhere.
     Nothing,
     /// It is here.
@@ -68,14 +68,14 @@ impl Staged {
 
     /// Where the record of a key is to be looked for.
     #[must_use]
-    pub fn find(&self, key: Id) -> Found<'_> {
+    pub fn find(&self, key: Id) -> RecordLocation<'_> {
         let Some(digest) = self.index.get(key) else {
-            return Found::Nothing;
+            return RecordLocation::Nothing;
         };
         match self.pending.get(&key) {
-            Some((_, Some(record))) => Found::Here(record),
-            Some((_, None)) => Found::Nothing,
-            None => Found::OnDisk(digest),
+            Some((_, Some(record))) => RecordLocation::Here(record),
+            Some((_, None)) => RecordLocation::Nothing,
+            None => RecordLocation::OnDisk(digest),
         }
     }
 

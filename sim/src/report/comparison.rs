@@ -146,7 +146,7 @@ mod tests {
     use super::super::FaultFired;
     use super::super::sample::sample;
     use super::*;
-    use crate::world::Sights;
+    use crate::world::FailureObservations;
 
     #[test]
     fn worlds_stand_side_by_side() {
@@ -160,19 +160,19 @@ mod tests {
                 vec!["n3".to_owned()],
                 vec!["n0".to_owned(), "n1".to_owned()],
             ],
-            seen: Sights {
+            seen: FailureObservations {
                 timed_out: 1234,
-                ..Sights::default()
+                ..FailureObservations::default()
             },
         }];
         let mut other = one.clone();
         other.world = "containers".to_owned();
         other.verdict = Verdict::Fail;
         other.writes = None;
-        other.faults[0].seen = Sights {
+        other.faults[0].seen = FailureObservations {
             refused: 7,
             timed_out: 40,
-            ..Sights::default()
+            ..FailureObservations::default()
         };
         insta::assert_snapshot!(render(&[one, other]));
     }

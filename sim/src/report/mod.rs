@@ -17,7 +17,7 @@ pub use metric::{metric_paths, value_at, why_not_a_metric};
 
 use serde::Serialize;
 
-use crate::world::Sights;
+use crate::world::FailureObservations;
 
 /// A whole report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -280,7 +280,7 @@ pub struct FaultFired {
     pub nodes: Vec<Vec<String>>,
     /// What all nodes saw of others from its beginning to its end, or the run's: whatever else
     /// was in force then had its share in it.
-    pub seen: Sights,
+    pub seen: FailureObservations,
 }
 
 /// A property that broke without an excuse.

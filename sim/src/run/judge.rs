@@ -529,14 +529,14 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         self.others(at, |other| other.sides(at, sides));
     }
 
-    fn told(
+    fn on_event(
         &mut self,
         at: Moment,
         number: u32,
         event: &Event<P::Told>,
         about: Option<(u32, bool)>,
     ) {
-        self.tally.told(event, about);
+        self.tally.on_event(event, about);
         // Real machines stand still now and then, and nobody can tell that from death.
         if let (true, Event::PresumedDead(_), Some((_, true)), Some(watch)) =
             (self.is_real, event, about, &mut self.structure)
@@ -546,7 +546,7 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         if let (Some(records), Event::Conflict(key, conflict)) = (&mut self.records, event) {
             records.checker.conflict(*key, conflict);
         }
-        self.others(at, |other| other.told(at, number, event, about));
+        self.others(at, |other| other.on_event(at, number, event, about));
     }
 
     /// The most frequent call of all, and mostly nobody listens.

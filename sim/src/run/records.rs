@@ -6,7 +6,7 @@ use std::time::Duration;
 use cuerda_core::protocol::{AccessError, Denied};
 use cuerda_core::ring::Id;
 
-use crate::check::records::{Finding, Found, Issued, RecordChecker, Verdict};
+use crate::check::records::{Finding, Issued, ReadValue, RecordChecker, Verdict};
 use crate::report::statistics::Latencies;
 use crate::report::{Reads, Traffic, Writes};
 use crate::scenario::{Scenario, WorkloadKind};
@@ -185,7 +185,7 @@ impl RecordWatch {
             }
             return;
         }
-        self.reads.uncertain += u64::from(!reading.certain);
+        self.reads.uncertain += u64::from(!reading.authoritative);
         match verdict {
             Verdict::Right => {
                 self.reads.ok += 1;
@@ -324,8 +324,8 @@ impl RecordWatch {
     }
 }
 
-fn found(reading: &Reading) -> Option<Found> {
-    reading.seen.map(|seen| Found {
+fn found(reading: &Reading) -> Option<ReadValue> {
+    reading.seen.map(|seen| ReadValue {
         stamp: seen.stamp,
         write: seen.write,
         strange: seen.strange,

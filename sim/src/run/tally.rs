@@ -7,7 +7,7 @@ use cuerda_core::protocol::Event;
 
 use crate::report::statistics::{Counts, Latencies};
 use crate::report::{Events, FaultFired, Lookups, Traffic};
-use crate::world::{Effect, Gone, LookupEnd, SECOND, Sights, Time, World};
+use crate::world::{Effect, FailureObservations, Gone, LookupEnd, SECOND, Time, World};
 
 /// The counts of a run.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    pub(super) const fn told<T>(&mut self, event: &Event<T>, about: Option<(u32, bool)>) {
+    pub(super) const fn on_event<T>(&mut self, event: &Event<T>, about: Option<(u32, bool)>) {
         match event {
             Event::PresumedDead(_) => {
                 self.events.presumed_dead += 1;
@@ -111,12 +111,12 @@ impl Tally {
             until_s: effect.until.map(|until| self.seconds(until)),
             kind: effect.kind.to_owned(),
             nodes: effect.groups.iter().map(names).collect(),
-            seen: Sights::default(),
+            seen: FailureObservations::default(),
         });
     }
 
     /// By the scenario's faults: what nodes saw of others meanwhile.
-    pub(super) fn faults_seen(&mut self, seen: &BTreeMap<usize, Sights>) {
+    pub(super) fn faults_seen(&mut self, seen: &BTreeMap<usize, FailureObservations>) {
         for (index, fault) in self.fired.iter().zip(&mut self.faults) {
             fault.seen = seen.get(index).copied().unwrap_or_default();
         }

@@ -11,10 +11,10 @@ pub mod containers;
 pub mod deterministic_tls;
 mod digest;
 pub mod events;
+mod failure_observations;
 mod names;
 mod random;
 mod script;
-mod sights;
 mod simulated;
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
@@ -23,16 +23,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda_core::protocol::{AccessError, Event, Found, LookupError, Written};
+use cuerda_core::protocol::{AccessError, Event, LookupError, OwnerFound, Written};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
 
 pub use digest::Digest;
+pub use failure_observations::FailureObservations;
 use names::{EPOCH_MS, address_of, number_of};
 pub(crate) use random::nanoseconds;
-pub use random::{Purpose, Random};
-pub use sights::Sights;
+pub use random::{Random, RandomStream};
 pub use simulated::Simulated;
 
 /// Simulated time in nanoseconds since the world began. The scenario's t = 0 may come later
@@ -127,7 +127,7 @@ pub struct LookupEnd {
     /// When it began.
     pub issued: Time,
     /// The owner's number and the way there, or why none was found.
-    pub result: Result<(u32, Found), LookupError>,
+    pub result: Result<(u32, OwnerFound), LookupError>,
     /// Nodes that did not answer in time.
     pub timeouts: u32,
 }
@@ -181,7 +181,7 @@ pub struct Reading {
     /// What the field holds; `None` if it is not there.
     pub seen: Option<Seen>,
     /// Whether the key's owner answered for it.
-    pub certain: bool,
+    pub authoritative: bool,
 }
 
 /// What a field holds.
@@ -272,7 +272,7 @@ pub trait World {
     /// Bytes of messages about repairing records sent since t = 0; `None` where nobody can tell.
     fn repair_bytes(&self) -> Option<u64>;
     /// By the faults that fired: what nodes saw of others meanwhile.
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         BTreeMap::new()
     }
     /// What this world did otherwise than the scenario says, or can't do; in sentences.
@@ -336,7 +336,7 @@ pub trait Watcher<P: Simulated> {
     fn sides(&mut self, _at: Moment, _sides: Option<&[u32]>) {}
     /// A node told something that no other method passes on. `about` is the number of the peer
     /// it is about, and whether that one is up.
-    fn told(
+    fn on_event(
         &mut self,
         _at: Moment,
         _number: u32,

@@ -10,7 +10,7 @@ use super::Time;
 /// What a stream of random numbers is for. Each purpose has its own, so that adding a fault
 /// does not shift the look-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum RandomStream {
     /// Keys of nodes, and so their places.
     Ids = 1,
     /// Latency, loss and duplication.
@@ -40,7 +40,7 @@ pub struct Random(ChaCha8Rng);
 impl Random {
     /// The stream of this seed for this purpose.
     #[must_use]
-    pub fn new(seed: u64, purpose: Purpose) -> Random {
+    pub fn new(seed: u64, purpose: RandomStream) -> Random {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..14].copy_from_slice(b"cuerda");
@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn a_seed_and_a_purpose_make_one_stream() {
         let first = |seed, purpose| Random::new(seed, purpose).bits();
-        assert_eq!(first(1, Purpose::Ids), first(1, Purpose::Ids));
-        assert_ne!(first(1, Purpose::Ids), first(2, Purpose::Ids));
-        assert_ne!(first(1, Purpose::Ids), first(1, Purpose::Network));
+        assert_eq!(first(1, RandomStream::Ids), first(1, RandomStream::Ids));
+        assert_ne!(first(1, RandomStream::Ids), first(2, RandomStream::Ids));
+        assert_ne!(first(1, RandomStream::Ids), first(1, RandomStream::Network));
         // The same on every machine and after every upgrade: reports depend on it.
-        assert_eq!(first(1, Purpose::Ids), 16_720_380_434_902_644_525);
+        assert_eq!(first(1, RandomStream::Ids), 16_720_380_434_902_644_525);
     }
 
     #[test]
     fn the_distributions_have_their_means() {
-        let mut random = Random::new(7, Purpose::Network);
+        let mut random = Random::new(7, RandomStream::Network);
         let count = 100_000;
         let mut mean = |draw: &mut dyn FnMut(&mut Random) -> f64| {
             (0..count).map(|_| draw(&mut random)).sum::<f64>() / f64::from(count)
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
-        let mut random = Random::new(7, Purpose::Network);
+        let mut random = Random::new(7, RandomStream::Network);
         let (from, to) = (Duration::from_nanos(5), Duration::from_nanos(8));
         for _ in 0..1000 {
             assert!((5..8).contains(&random.between(from, to)));

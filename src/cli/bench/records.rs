@@ -260,7 +260,7 @@ async fn get(handle: &Handle, key: Id, value: &Arc<[u8]>, sum: &mut Sum) -> Resu
     if found.is_none_or(|found| found.as_bytes() != &value[..]) {
         return Err("what was got is not what was put".to_owned());
     }
-    sum.partly += u64::from(!fetched.certain);
+    sum.partly += u64::from(!fetched.authoritative);
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use cuerda_core::ring::{Id, Peer};
 struct Bench {
     peer: DuplexStream,
     frames: Option<mpsc::Sender<Frame>>,
-    letters: mpsc::Receiver<(u64, Letter)>,
+    envelopes: mpsc::Receiver<(u64, Envelope)>,
     counters: Arc<Counters>,
     carried: JoinHandle<()>,
 }
@@ -25,27 +25,27 @@ struct Bench {
 fn bench(pipe: usize, inbox: usize, rest: &[u8]) -> Bench {
     let (near, peer) = duplex(pipe);
     let (frames, outgoing) = mpsc::channel(limits::OUTGOING);
-    let (sender, letters) = mpsc::channel(inbox);
+    let (sender, envelopes) = mpsc::channel(inbox);
     let counters = Arc::new(Counters::default());
     let (serial, letters_in) = (7, sender);
     let inbox = Inbox {
         serial,
-        letters: letters_in,
+        envelopes: letters_in,
     };
     let rest = BytesMut::from(rest);
     let carried = tokio::spawn(carry(near, rest, outgoing, inbox, Arc::clone(&counters)));
     Bench {
         peer,
         frames: Some(frames),
-        letters,
+        envelopes,
         counters,
         carried,
     }
 }
 
-fn notify(from: u8) -> Letter {
+fn notify(from: u8) -> Envelope {
     let message = Message::Notify;
-    Letter {
+    Envelope {
         from,
         to: 0,
         message,
@@ -58,7 +58,7 @@ fn bytes_of(frame: &Frame) -> BytesMut {
     buffer
 }
 
-/// A letter of some size.
+/// An envelope of some size.
 fn long_letter() -> Frame {
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 1)).into();
     let id = Id::ZERO;
@@ -68,7 +68,7 @@ fn long_letter() -> Frame {
         number: 1,
     };
     let message = Message::Reply { id, reply };
-    Frame::Letter(Letter {
+    Frame::Envelope(Envelope {
         from: 0,
         to: 0,
         message,
@@ -90,21 +90,21 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn letters_come_in_in_order_beginning_with_what_came_after_the_opening() {
-    let mut rest = bytes_of(&Frame::Letter(notify(0)));
-    rest.extend_from_slice(&bytes_of(&Frame::Letter(notify(1)))[..3]);
+    let mut rest = bytes_of(&Frame::Envelope(notify(0)));
+    rest.extend_from_slice(&bytes_of(&Frame::Envelope(notify(1)))[..3]);
     let mut bench = bench(64, 10, &rest);
     bench
         .peer
-        .write_all(&bytes_of(&Frame::Letter(notify(1)))[3..])
+        .write_all(&bytes_of(&Frame::Envelope(notify(1)))[3..])
         .await
         .unwrap();
     bench
         .peer
-        .write_all(&bytes_of(&Frame::Letter(notify(2))))
+        .write_all(&bytes_of(&Frame::Envelope(notify(2))))
         .await
         .unwrap();
     for from in 0..3 {
-        assert_eq!(bench.letters.recv().await, Some((7, notify(from))));
+        assert_eq!(bench.envelopes.recv().await, Some((7, notify(from))));
     }
     drop(bench.peer);
     bench.carried.await.unwrap();
@@ -117,7 +117,7 @@ async fn what_was_given_before_the_end_is_written() {
     let frames = bench.frames.take().unwrap();
     let mut length = 0;
     for from in 0..100 {
-        let frame = Frame::Letter(notify(from));
+        let frame = Frame::Envelope(notify(from));
         length += bytes_of(&frame).len();
         frames.send(frame).await.unwrap();
     }
@@ -182,7 +182,7 @@ async fn who_reads_slowly_stays() {
 #[tokio::test(start_paused = true)]
 async fn while_the_driver_is_busy_nothing_more_is_read() {
     let mut bench = bench(64, 1, &[]);
-    let bytes = bytes_of(&Frame::Letter(notify(0)));
+    let bytes = bytes_of(&Frame::Envelope(notify(0)));
     let written = tokio::time::timeout(Duration::from_secs(60), async {
         for _ in 0..100_000 {
             bench.peer.write_all(&bytes).await.unwrap();
@@ -193,7 +193,7 @@ async fn while_the_driver_is_busy_nothing_more_is_read() {
     assert!(read < 64 * 1024, "{read} bytes");
     // It goes on where it was.
     for _ in 0..read / bytes.len() as u64 {
-        assert_eq!(bench.letters.recv().await, Some((7, notify(0))));
+        assert_eq!(bench.envelopes.recv().await, Some((7, notify(0))));
     }
     assert_eq!(bench.count("frames_malformed"), 0);
 }
@@ -208,14 +208,14 @@ async fn what_is_no_letter_ends_the_connection() {
         let mut bench = bench(64, 10, &[]);
         bench
             .peer
-            .write_all(&bytes_of(&Frame::Letter(notify(0))))
+            .write_all(&bytes_of(&Frame::Envelope(notify(0))))
             .await
             .unwrap();
         bench.peer.write_all(bytes).await.unwrap();
         assert_eq!(bench.read_all().await, 0);
         assert_eq!(bench.count("frames_malformed"), 1);
         // What came before is handled.
-        assert_eq!(bench.letters.recv().await, Some((7, notify(0))));
+        assert_eq!(bench.envelopes.recv().await, Some((7, notify(0))));
         bench.carried.await.unwrap();
     }
 }
@@ -223,10 +223,10 @@ async fn what_is_no_letter_ends_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn when_the_driver_is_gone_so_is_the_connection() {
     let mut bench = bench(64, 10, &[]);
-    drop(bench.letters);
+    drop(bench.envelopes);
     bench
         .peer
-        .write_all(&bytes_of(&Frame::Letter(notify(0))))
+        .write_all(&bytes_of(&Frame::Envelope(notify(0))))
         .await
         .unwrap();
     bench.carried.await.unwrap();
@@ -236,8 +236,11 @@ async fn when_the_driver_is_gone_so_is_the_connection() {
 /// reset, and were cut.
 async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
     let (_frames, outgoing) = mpsc::channel(1);
-    let (letters, _letters) = mpsc::channel(1);
-    let inbox: Inbox<Message> = Inbox { serial: 7, letters };
+    let (envelopes, _letters) = mpsc::channel(1);
+    let inbox: Inbox<Message> = Inbox {
+        serial: 7,
+        envelopes,
+    };
     let counters = Arc::new(Counters::default());
     let rest = BytesMut::new();
     carry(channel, rest, outgoing, inbox, Arc::clone(&counters)).await;

@@ -33,7 +33,7 @@ fn write(
     number: u8,
     until: impl Future<Output = Result<(), String>> + Send + 'static,
 ) {
-    disk.shelf(node).put(key(number), record("x"));
+    disk.store(node).put(key(number), record("x"));
     let batch = disk.seal(node).unwrap();
     disk.bring(node, batch, until);
     disk.start();
@@ -55,7 +55,7 @@ fn nothing_waits_for_memory() {
     write(&mut disk, 0, 1, ready(Ok(())));
     assert!(!disk.keeps(0) && !disk.is_busy());
     assert_eq!(disk.seal(0), None);
-    assert_eq!(disk.shelf(0).get(key(1)), Ok(Some(record("x"))));
+    assert_eq!(disk.store(0).get(key(1)), Ok(Some(record("x"))));
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn what_a_node_says_waits_for_its_own_batches_and_in_its_order() {
     assert_eq!(disk.progress().now_or_never(), None);
     assert_eq!(disk.released(), []);
     // What is on its way is read, all the same.
-    assert_eq!(disk.shelf(0).get(key(2)), Ok(Some(record("x"))));
+    assert_eq!(disk.store(0).get(key(2)), Ok(Some(record("x"))));
     let (third, until) = held();
     write(&mut disk, 0, 3, until);
     assert!(disk.keep(0, said(4)));
@@ -156,7 +156,7 @@ async fn a_file_is_written_beside_the_driver_and_found_again() {
     }
     let mut disk = Disk::<Node>::open(&storage, &ids()).unwrap();
     for number in 0..20 {
-        let found = disk.shelf(number % 2).get(key(number));
+        let found = disk.store(number % 2).get(key(number));
         assert_eq!(found, Ok(Some(record("x"))), "{number}");
     }
 }
@@ -189,7 +189,7 @@ async fn a_file_that_can_not_be_read_is_the_end() {
     other
         .execute_batch("ALTER TABLE fields RENAME TO gone")
         .unwrap();
-    assert!(disk.shelf(0).get(key(1)).is_err());
+    assert!(disk.store(0).get(key(1)).is_err());
     assert!(!disk.has_failed());
     let _ = disk.seal(0);
     assert!(disk.has_failed());
@@ -205,9 +205,9 @@ fn memory_that_outlives_a_host_has_what_was_committed() {
     write(&mut disk, 1, 3, ready(Ok(())));
     drop(disk);
     let mut disk = Disk::open(&storage, &ids()).unwrap();
-    assert_eq!(disk.shelf(0).get(key(1)), Ok(Some(record("x"))));
-    assert_eq!(disk.shelf(0).get(key(2)), Ok(None));
-    assert!(disk.shelf(1).is_empty(), "it has memory of its own");
+    assert_eq!(disk.store(0).get(key(1)), Ok(Some(record("x"))));
+    assert_eq!(disk.store(0).get(key(2)), Ok(None));
+    assert!(disk.store(1).is_empty(), "it has memory of its own");
     write(&mut disk, 0, 4, ready(Ok(())));
     assert!(!disk.is_busy());
 }

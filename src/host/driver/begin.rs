@@ -16,14 +16,14 @@ use super::{Done, Host, Queue, SWEEP};
 use crate::host::counters::Counters;
 use crate::host::disk::Disk;
 use crate::host::driver::clients::Clients;
-use crate::host::frame::Opening;
+use crate::host::frame::Handshake;
 use crate::host::handle::Handle;
-use crate::host::handshake::Door;
+use crate::host::handshake::Handshaker;
 use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Links;
-use crate::host::port::Outbox;
+use crate::host::node_context::Outbox;
 use crate::host::protocol_name::{ProtocolName, UnfitName};
 use crate::host::seeds::Seeker;
 use crate::host::settings::{Begin, Security, Settings};
@@ -118,7 +118,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         if address.ip().is_unspecified() {
             return Err(StartError::Advertise(address));
         }
-        let opening = Opening {
+        let handshake = Handshake {
             protocol: P::VERSIONS,
             cluster: Id::of_key(basics.cluster.as_bytes()),
             public_key: settings.identity.public_key(),
@@ -144,7 +144,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let disk = Disk::open(&settings.storage, &ids)?;
         let now = Instant::now();
         let host = Host {
-            door: Door::new(tls, opening, settings.admission.clone()),
+            handshaker: Handshaker::new(tls, handshake, settings.admission.clone()),
             random: ChaCha8Rng::from_seed(settings.seed),
             sockets,
             hooks,
@@ -192,7 +192,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             Begin::Join(names) => {
                 let seeker = Seeker {
                     sockets: self.sockets.clone(),
-                    door: self.door.clone(),
+                    handshaker: self.handshaker.clone(),
                     names,
                     patience_max: self.settings.connect_timeout,
                     patience: self.settings.connect_timeout,

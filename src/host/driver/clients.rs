@@ -15,7 +15,7 @@ use crate::host::hosted::Hosted;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Hop, LookupAnswer, Status};
 use crate::host::timers::Due;
-use cuerda_core::protocol::{Found, Input, LookupError, RequestId};
+use cuerda_core::protocol::{Input, LookupError, OwnerFound, RequestId};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Store;
 use records::Records;
@@ -85,7 +85,7 @@ impl<M> Clients<M> {
     pub(super) fn looked_up(
         &mut self,
         token: u64,
-        result: Result<Found, LookupError>,
+        result: Result<OwnerFound, LookupError>,
         timeouts: u32,
         trace: Vec<Hop>,
         now: Instant,
@@ -241,7 +241,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             address: self.address.to_string(),
             incarnation: settings.incarnation,
             uptime_s: (self.now - self.started).as_secs_f64(),
-            secure: self.door.tls.is_some(),
+            secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
             waiting_for: self.waiting_for.clone(),
             nodes,
@@ -249,7 +249,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     fn node_status(&mut self, node: u8) -> P::Status {
-        let records = self.disk.shelf(node).len();
+        let records = self.disk.store(node).len();
         self.nodes[usize::from(node)].status(records)
     }
 }

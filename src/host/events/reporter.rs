@@ -140,7 +140,7 @@ impl Hooks for Reporter {
         }
     }
 
-    fn told(&mut self, node: &Node, event: &Event) {
+    fn on_event(&mut self, node: &Node, event: &Event) {
         if let Some(reporting) = &mut self.0
             && let Some(what) = What::told(node, event)
         {

@@ -119,7 +119,7 @@ fn each_kind_of_line_looks_as_documented_and_is_read_again() {
         reporter.started(node);
     }
     for event in events() {
-        reporter.told(&nodes[0], &event);
+        reporter.on_event(&nodes[0], &event);
     }
     drop(reporter.commit(&nodes[1], &batch(1)));
     reporter.committed(&nodes[1], 1);
@@ -181,7 +181,7 @@ fn answers_to_clients_are_not_told() {
         result: Err(LookupError::NotMember),
         timeouts: 0,
     };
-    reporter.told(&node(1), &lookup);
+    reporter.on_event(&node(1), &lookup);
     drop(reporter);
     assert_eq!(written(lines), "");
 }
@@ -191,7 +191,7 @@ fn lines_that_found_no_room_are_counted_where_they_are_missing() {
     let (mut reporter, lines) = Reporter::with_room(Detail::All, &KEY, 2);
     let node = node(1);
     for _ in 0..5 {
-        reporter.told(&node, &Event::SetAside);
+        reporter.on_event(&node, &Event::SetAside);
     }
     drop(reporter);
     let lines = read(&written(lines));
@@ -222,7 +222,7 @@ fn large_lines_are_counted_by_their_bytes() {
         reporter.committed(&node, number);
     }
     // A small one still finds room, and stands behind what is missing.
-    reporter.told(&node, &Event::SetAside);
+    reporter.on_event(&node, &Event::SetAside);
     drop(reporter);
     let lines = read(&written(lines));
     let counted: Vec<u64> = counts(&lines).iter().map(|(_, count)| *count).collect();
@@ -243,10 +243,10 @@ fn a_reader_that_is_gone_holds_nothing_up() {
     }
     let (mut reporter, lines) = Reporter::new(Detail::All, &KEY);
     let node = node(1);
-    reporter.told(&node, &Event::SetAside);
+    reporter.on_event(&node, &Event::SetAside);
     let error = lines.write(&mut Gone).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-    reporter.told(&node, &Event::SetAside);
+    reporter.on_event(&node, &Event::SetAside);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn named(name: &str) -> ProtocolName {
 }
 
 fn any_frame() -> impl Strategy<Value = Frame> {
-    let opening = (
+    let handshake = (
         (any_versions(), any::<u64>(), any::<[u8; 32]>(), any_peer()),
         (
             any::<u8>(),
@@ -42,7 +42,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         .prop_map(
             |((protocol, cluster, public_key, at), (nodes, incarnation, proof, name))| {
                 let cluster = Id::from_high(cluster);
-                Frame::Opening(Opening {
+                Frame::Handshake(Handshake {
                     protocol,
                     cluster,
                     public_key,
@@ -79,8 +79,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             _ => Message::Notify,
         }
     });
-    let letter = (any::<u8>(), any::<u8>(), message)
-        .prop_map(|(from, to, message)| Frame::Letter(Letter { from, to, message }));
+    let envelope = (any::<u8>(), any::<u8>(), message)
+        .prop_map(|(from, to, message)| Frame::Envelope(Envelope { from, to, message }));
     let registered = || {
         let one = (any_peer(), any::<bool>());
         prop::collection::vec(
@@ -92,7 +92,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         .prop_map(|(nodes, every_ms)| Frame::Register(Registration { nodes, every_ms }));
     let known = (registered(), any::<bool>())
         .prop_map(|(nodes, complete)| Frame::Known(Known { nodes, complete }));
-    prop_oneof![1 => opening, 3 => letter, 1 => register, 1 => known]
+    prop_oneof![1 => handshake, 3 => envelope, 1 => register, 1 => known]
 }
 
 fn bytes_of(frame: &Frame) -> BytesMut {
@@ -221,7 +221,7 @@ fn a_list_longer_than_its_frame_is_refused() {
     };
     let reply = Reply::Closer(Vec::new());
     let message = Message::Reply { id, reply };
-    let whole = bytes_of(&Frame::Letter(Letter {
+    let whole = bytes_of(&Frame::Envelope(Envelope {
         from: 0,
         to: 0,
         message,
@@ -266,7 +266,7 @@ fn what_is_longer_than_a_frame_may_be_is_not_written() {
 
 #[test]
 fn no_process_hosts_more_nodes_than_allowed_whatever_it_says() {
-    let mut opening = Opening {
+    let mut handshake = Handshake {
         protocol: VERSIONS,
         cluster: Id::ZERO,
         public_key: [7; 32],
@@ -276,9 +276,9 @@ fn no_process_hosts_more_nodes_than_allowed_whatever_it_says() {
         proof: None,
         name: ProtocolName::default(),
     };
-    assert_eq!(opening.ids().len(), usize::from(limits::VIRTUAL_NODES));
-    opening.nodes = 0;
-    assert!(opening.ids().is_empty());
+    assert_eq!(handshake.ids().len(), usize::from(limits::VIRTUAL_NODES));
+    handshake.nodes = 0;
+    assert!(handshake.ids().is_empty());
 }
 
 #[test]
@@ -288,8 +288,8 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
         address: SocketAddr::from(([10, 0, 0, 1], 4000)).into(),
     };
     let nodes = vec![Registered { peer, member: true }];
-    let opening = |proof| {
-        Frame::Opening(Opening {
+    let handshake = |proof| {
+        Frame::Handshake(Handshake {
             protocol: Versions {
                 newest: 2,
                 oldest: 1,
@@ -304,9 +304,9 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
         })
     };
     let frames = [
-        opening(None),
-        opening(Some([8; 32])),
-        Frame::Letter(Letter {
+        handshake(None),
+        handshake(Some([8; 32])),
+        Frame::Envelope(Envelope {
             from: 1,
             to: 2,
             message: Message::Notify,
@@ -323,8 +323,8 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
     let lines = frames.map(|frame| {
         // A new kind of frame does not compile before it stands here: it needs an example above.
         let kind = match &frame {
-            Frame::Opening(_) => "opening",
-            Frame::Letter(_) => "letter",
+            Frame::Handshake(_) => "handshake",
+            Frame::Envelope(_) => "envelope",
             Frame::Register(_) => "register",
             Frame::Known(_) => "known",
         };
@@ -336,9 +336,9 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
-/// An opening by a process whose protocol has this name.
+/// A handshake by a process whose protocol has this name.
 fn opening_of(name: ProtocolName) -> Frame {
-    Frame::Opening(Opening {
+    Frame::Handshake(Handshake {
         protocol: VERSIONS,
         cluster: Id::ZERO,
         public_key: [7; 32],
@@ -406,17 +406,17 @@ fn what_is_no_name_behind_an_opening_is_refused() {
 }
 
 proptest! {
-    /// Whoever is not yet introduced reads all but what letters say.
+    /// Whoever is not yet introduced reads all but what envelopes say.
     #[test]
     fn before_the_openings_letters_are_recognized_and_not_read(frame in any_frame()) {
         let mut bytes = bytes_of(&frame);
         let unread = Frame::decode_unread(&mut bytes).unwrap().unwrap();
         prop_assert!(bytes.is_empty());
         match (unread, frame) {
-            (Frame::Letter(read), Frame::Letter(letter)) => {
-                prop_assert_eq!((read.from, read.to), (letter.from, letter.to));
+            (Frame::Envelope(read), Frame::Envelope(envelope)) => {
+                prop_assert_eq!((read.from, read.to), (envelope.from, envelope.to));
             }
-            (Frame::Opening(read), Frame::Opening(opening)) => prop_assert_eq!(read, opening),
+            (Frame::Handshake(read), Frame::Handshake(handshake)) => prop_assert_eq!(read, handshake),
             (Frame::Register(read), Frame::Register(register)) => prop_assert_eq!(read, register),
             (Frame::Known(read), Frame::Known(known)) => prop_assert_eq!(read, known),
             (read, frame) => panic!("{read:?} of {frame:?}"),

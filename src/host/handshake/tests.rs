@@ -1,23 +1,23 @@
-//! Two doors at the ends of a pipe.
+//! Two handshakers at the ends of a pipe.
 
 use tokio::io::duplex;
 
 use super::*;
-use crate::host::frame::Letter;
+use crate::host::frame::Envelope;
 use crate::host::{Identity, Security};
 use cuerda_core::chord::{Message, VERSIONS};
 use cuerda_core::protocol::Versions;
 use cuerda_core::ring::Id;
 
-/// The door of a process that speaks this protocol.
-fn door(seed: u8, name: &str, security: &Security) -> Door {
+/// The handshaker of a process that speaks this protocol.
+fn handshaker(seed: u8, name: &str, security: &Security) -> Handshaker {
     let identity = Identity::from_seed([seed; 32]);
     let tls = match security {
         Security::None => None,
         Security::Tls(provider) => Some(Tls::new(&identity, provider).unwrap()),
     };
     let address = SocketAddr::from(([10, 0, 0, seed], 4000));
-    let opening = Opening {
+    let handshake = Handshake {
         protocol: VERSIONS,
         cluster: Id::of_key(b"cuerda"),
         public_key: identity.public_key(),
@@ -27,18 +27,18 @@ fn door(seed: u8, name: &str, security: &Security) -> Door {
         proof: None,
         name: ProtocolName::try_from(name.to_owned()).unwrap(),
     };
-    Door::new(tls, opening, Admission::open())
+    Handshaker::new(tls, handshake, Admission::open())
 }
 
 /// What both say of each other: the one that dials and the one that is dialled.
-async fn meet(client: &Door, server: &Door) -> [Result<Id, String>; 2] {
+async fn meet(client: &Handshaker, server: &Handshaker) -> [Result<Id, String>; 2] {
     let (near, far) = duplex(1 << 16);
     let (client, server) = tokio::join!(
         client.enter(near, Role::Client),
         server.enter(far, Role::Server)
     );
     [client, server].map(|met| match met {
-        Ok(proven) => Ok(proven.opening.ids()[0]),
+        Ok(proven) => Ok(proven.handshake.ids()[0]),
         Err(refused) => Err(refused.with_hint()),
     })
 }
@@ -47,9 +47,9 @@ async fn meet(client: &Door, server: &Door) -> [Result<Id, String>; 2] {
 async fn processes_of_one_protocol_let_each_other_in() {
     for security in [Security::tls(), Security::None] {
         for name in ["chord", "mesh"] {
-            let [one, other] = [1, 2].map(|seed| door(seed, name, &security));
+            let [one, other] = [1, 2].map(|seed| handshaker(seed, name, &security));
             let met = meet(&one, &other).await;
-            let ids = [other, one].map(|door| Ok(door.opening.ids()[0]));
+            let ids = [other, one].map(|handshaker| Ok(handshaker.handshake.ids()[0]));
             assert_eq!(met, ids);
         }
     }
@@ -58,15 +58,15 @@ async fn processes_of_one_protocol_let_each_other_in() {
 #[tokio::test]
 async fn processes_of_different_protocols_refuse_each_other_at_both_ends() {
     for security in [Security::tls(), Security::None] {
-        let chord = door(1, "chord", &security);
-        let mut mesh = door(2, "mesh", &security);
+        let chord = handshaker(1, "chord", &security);
+        let mut mesh = handshaker(2, "mesh", &security);
         // What else differs does not matter then: versions of different protocols mean nothing
         // to each other.
-        mesh.opening.protocol = Versions {
+        mesh.handshake.protocol = Versions {
             newest: 900,
             oldest: 900,
         };
-        mesh.opening.cluster = Id::of_key(b"another");
+        mesh.handshake.cluster = Id::of_key(b"another");
         let told = meet(&chord, &mesh).await.map(Result::unwrap_err);
         insta::allow_duplicates! {
             insta::assert_snapshot!(told.join("\n"), @r"
@@ -85,9 +85,9 @@ async fn a_letter_before_the_opening_is_told_as_such() {
     let (near, mut far) = duplex(1 << 16);
     let mut bytes = BytesMut::new();
     let (from, to, message) = (0, 0, Message::Notify);
-    assert!(Frame::Letter(Letter { from, to, message }).encode(&mut bytes));
+    assert!(Frame::Envelope(Envelope { from, to, message }).encode(&mut bytes));
     far.write_all(&bytes).await.unwrap();
-    let chord = door(1, "chord", &Security::None);
+    let chord = handshaker(1, "chord", &Security::None);
     let refused = chord.enter(near, Role::Server).await.unwrap_err();
     assert!(matches!(refused, Refused::Unopened), "{refused}");
 }

@@ -17,7 +17,7 @@ fn address(number: u16) -> Address {
 
 /// The connection with a process whose key is made of `key`, and what it is given.
 fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link<Message> {
-    let opening = Opening {
+    let handshake = Handshake {
         protocol: VERSIONS,
         cluster: Id::ZERO,
         public_key: [key; 32],
@@ -30,7 +30,7 @@ fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link<Mess
     let (frames, _) = mpsc::channel(1);
     let dialled = dialled.map(address);
     Link::new(
-        opening,
+        handshake,
         Admitted::default(),
         dialled,
         frames,
@@ -238,7 +238,7 @@ fn room_is_made_at_the_cost_of_who_takes_most_and_uses_least() {
     assert_eq!(links.surplus(&[2; 32]), Some(greedy[1]));
     for number in links.len()..limits::CONNECTIONS {
         let mut other = link(3, 1, 1, None);
-        other.opening.public_key[..2].copy_from_slice(&(number as u16).to_be_bytes());
+        other.handshake.public_key[..2].copy_from_slice(&(number as u16).to_be_bytes());
         open(&mut links, other);
     }
     assert_eq!(links.surplus(&[1; 32]), Some(first));
@@ -248,24 +248,24 @@ fn room_is_made_at_the_cost_of_who_takes_most_and_uses_least() {
 fn a_full_queue_takes_no_more() {
     let mut links = Links::default();
     let (frames, mut receiver) = mpsc::channel(2);
-    let opening = link(7, 1, 1, None).opening;
+    let handshake = link(7, 1, 1, None).handshake;
     let now = Instant::now();
     let serial = open(
         &mut links,
-        Link::new(opening, Admitted::default(), None, frames, now),
+        Link::new(handshake, Admitted::default(), None, frames, now),
     );
-    let letter = || Letter {
+    let envelope = || Envelope {
         from: 0,
         to: 0,
         message: Message::Notify,
     };
-    assert!(links.send(serial, letter(), now) && links.send(serial, letter(), now));
-    assert!(!links.send(serial, letter(), now));
+    assert!(links.send(serial, envelope(), now) && links.send(serial, envelope(), now));
+    assert!(!links.send(serial, envelope(), now));
     assert!(receiver.try_recv().is_ok());
-    assert!(links.send(serial, letter(), now));
+    assert!(links.send(serial, envelope(), now));
     drop(receiver);
-    assert!(!links.send(serial, letter(), now));
-    assert!(!links.send(serial + 1, letter(), now));
+    assert!(!links.send(serial, envelope(), now));
+    assert!(!links.send(serial + 1, envelope(), now));
 }
 
 /// What may happen to the table.
@@ -340,7 +340,7 @@ proptest! {
                     Some((serial, index)) => {
                         let link = &links.links[&serial];
                         prop_assert_eq!(link.ids[usize::from(index)], id);
-                        prop_assert_eq!(link.opening.public_key, [key; 32]);
+                        prop_assert_eq!(link.handshake.public_key, [key; 32]);
                     }
                     None => prop_assert!(!links.links.values().any(proved)),
                 }

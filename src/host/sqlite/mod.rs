@@ -31,9 +31,9 @@ use std::sync::{self, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use cuerda_core::calls_on_staged;
-use cuerda_core::record::{ArcDigest, Digest, Entry, Holdings, Record};
-use cuerda_core::ring::{Arc, Id};
-use cuerda_core::store::staged::{Found, Staged};
+use cuerda_core::record::{Digest, DigestSource, Entry, RangeDigest, Record};
+use cuerda_core::ring::{Id, KeyRange};
+use cuerda_core::store::staged::{RecordLocation, Staged};
 use cuerda_core::store::{Damaged, Index, Notes, Store};
 
 pub use database::Database;
@@ -80,12 +80,12 @@ impl SqliteStore {
     }
 }
 
-impl Holdings for SqliteStore {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+impl DigestSource for SqliteStore {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         self.staged.index().entries(arc)
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         self.staged.index().digest(arc)
     }
 }
@@ -93,9 +93,9 @@ impl Holdings for SqliteStore {
 impl Store for SqliteStore {
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged> {
         let digest = match self.staged.find(key) {
-            Found::Nothing => return Ok(None),
-            Found::Here(record) => return Ok(Some(record.clone())),
-            Found::OnDisk(digest) => digest,
+            RecordLocation::Nothing => return Ok(None),
+            RecordLocation::Here(record) => return Ok(Some(record.clone())),
+            RecordLocation::OnDisk(digest) => digest,
         };
         match self.read(key, digest) {
             Ok(Some(record)) => return Ok(Some(record)),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::Bootstrap;
-use cuerda_core::chord::Standing;
+use cuerda_core::chord::Membership;
 use std::future::Future;
 
 async fn bootstrap(listen: SocketAddr) -> (SocketAddr, impl Future<Output = ()>) {
@@ -42,7 +42,7 @@ async fn nodes_that_know_only_the_bootstrap_node_form_one_ring_and_outlive_it() 
     assert!(waiting.contains(&address.to_string()), "{waiting}");
     assert_ne!(
         late.status().await.unwrap().nodes[0].standing,
-        Standing::Member
+        Membership::Member
     );
     until_ideal(&handles[0], 5).await;
     // Another one at the same address serves as well, as soon as members have registered.

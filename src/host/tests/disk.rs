@@ -50,7 +50,7 @@ impl Hooks for Slow {
         }
     }
 
-    fn told(&mut self, _: &Node, event: &Event) {
+    fn on_event(&mut self, _: &Node, event: &Event) {
         let _ = self.told.send(Told::Event(event.clone()));
     }
 
@@ -199,7 +199,7 @@ async fn a_host_that_leaves_waits_for_its_disk() {
     let handle = node.handle.clone();
     let leaving = tokio::spawn(async move { handle.leave().await });
     while node.handle.status().await.unwrap().nodes[0].standing
-        != cuerda_core::chord::Standing::Outside
+        != cuerda_core::chord::Membership::Outside
     {
         tokio::task::yield_now().await;
     }

@@ -135,7 +135,7 @@ async fn bytes_that_are_no_frames_cost_who_sends_them_the_connection() {
         let stranger = Stranger::new(50, &security);
         let bad = bad_bytes();
         for bytes in &bad {
-            // In the place of the opening, and after it.
+            // In the place of the handshake, and after it.
             let mut line = stranger.connect(&Tcp, address).await.0;
             let _ = line.send_bytes(bytes).await;
             line.until_closed().await;
@@ -239,7 +239,7 @@ async fn who_connects_again_and_again_displaces_only_himself() {
         let mut stranger = Stranger::new(50, &security);
         let mut lines = Vec::new();
         for number in 0..100 {
-            stranger.opening.incarnation = number;
+            stranger.handshake.incarnation = number;
             lines.push(stranger.call(&Tcp, address).await);
         }
         let surplus = 100 - limits::CONNECTIONS_PER_KEY as u64;
@@ -272,7 +272,7 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
                     number,
                 };
                 let reply = Reply::Pong;
-                line.send(&letter(0, 0, Message::Reply { id, reply }))
+                line.send(&envelope(0, 0, Message::Reply { id, reply }))
                     .await
                     .unwrap();
             }
@@ -280,7 +280,9 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
         ignored(60).await;
         // From and to nodes that don't exist.
         for (from, to) in [(1, 0), (0, 1), (255, 0), (0, 255), (64, 64)] {
-            line.send(&letter(from, to, Message::Notify)).await.unwrap();
+            line.send(&envelope(from, to, Message::Notify))
+                .await
+                .unwrap();
         }
         ignored(65).await;
         client.end().await;
@@ -308,13 +310,13 @@ async fn a_second_opening_and_words_for_bootstrap_nodes_end_the_connection() {
             every_ms: 1,
         };
         for frame in [
-            Frame::Opening(stranger.opening.clone()),
+            Frame::Handshake(stranger.handshake.clone()),
             Frame::Register(registration),
         ] {
             let mut line = stranger.call(&Tcp, address).await;
             line.send(&frame).await.unwrap();
             line.until_closed().await;
-            // Before the opening neither.
+            // Before the handshake neither.
             let mut line = stranger.connect(&Tcp, address).await.0;
             line.send(&question(1, Request::Ping)).await.unwrap();
             line.until_closed().await;
@@ -329,25 +331,25 @@ async fn a_second_opening_and_words_for_bootstrap_nodes_end_the_connection() {
 #[tokio::test]
 async fn openings_that_do_not_fit_are_refused() {
     let (handles, address, client) = victim(&Security::tls()).await;
-    let mends: [fn(&mut crate::host::Opening); 3] = [
-        |opening| {
-            opening.protocol = Versions {
+    let mends: [fn(&mut crate::host::Handshake); 3] = [
+        |handshake| {
+            handshake.protocol = Versions {
                 newest: PROTOCOL_VERSION + 2,
                 oldest: PROTOCOL_VERSION + 1,
             }
         },
-        |opening| opening.cluster = Id::of_key(b"another"),
-        |opening| opening.public_key = Identity::from_seed([2; 32]).public_key(),
+        |handshake| handshake.cluster = Id::of_key(b"another"),
+        |handshake| handshake.public_key = Identity::from_seed([2; 32]).public_key(),
     ];
     for mend in mends {
         let mut stranger = Stranger::new(50, &Security::tls());
-        mend(&mut stranger.opening);
+        mend(&mut stranger.handshake);
         stranger.call(&Tcp, address).await.until_closed().await;
     }
     until_counted(&handles[0], "connections_refused", 3).await;
     // Who hosts no node, or the host itself, is no way to anybody.
     let mut stranger = Stranger::new(50, &Security::tls());
-    stranger.opening.nodes = 0;
+    stranger.handshake.nodes = 0;
     stranger.call(&Tcp, address).await.until_closed().await;
     let oneself = Stranger::new(1, &Security::tls());
     oneself.call(&Tcp, address).await.until_closed().await;
@@ -360,7 +362,7 @@ async fn openings_that_do_not_fit_are_refused() {
 async fn a_later_release_that_understands_this_one_is_let_in() {
     let (handles, address, client) = victim(&Security::tls()).await;
     let mut later = Stranger::new(50, &Security::tls());
-    later.opening.protocol.newest = PROTOCOL_VERSION + 1;
+    later.handshake.protocol.newest = PROTOCOL_VERSION + 1;
     let mut line = later.call(&Tcp, address).await;
     line.send(&question(1, Request::Ping)).await.unwrap();
     assert!(matches!(line.message().await, Message::Reply { .. }));
@@ -376,14 +378,14 @@ async fn nobody_draws_anothers_messages_by_claiming_its_address() {
     let (other, _) = start(patient(7, Begin::Found, &security)).await;
     let meant = first_node(&other).await;
     let mut claimer = Stranger::new(50, &security);
-    claimer.opening.address = meant.address;
+    claimer.handshake.address = meant.address;
     let mut line = claimer.call(&Tcp, address).await;
     line.send(&question(1, Request::Ping)).await.unwrap();
     assert!(matches!(line.message().await, Message::Reply { .. }));
     let asker = handles[0].with_timeout(Duration::from_secs(120));
     assert_eq!(asker.ask(meant, Request::Ping).await.unwrap(), Reply::Pong);
     assert_eq!(count(&other, "letters_received"), 1);
-    // What is for the claimer himself reaches him; it is the first letter that does.
+    // What is for the claimer himself reaches him; it is the first envelope that does.
     let himself = asker.ask(claimer.peer(), Request::Neighbours);
     let answer = async {
         let Message::Request { id, request } = line.message().await else {
@@ -391,7 +393,9 @@ async fn nobody_draws_anothers_messages_by_claiming_its_address() {
         };
         assert_eq!(request, Request::Neighbours);
         let reply = Reply::NotMember;
-        let _ = line.send(&letter(0, 0, Message::Reply { id, reply })).await;
+        let _ = line
+            .send(&envelope(0, 0, Message::Reply { id, reply }))
+            .await;
     };
     assert_eq!(tokio::join!(himself, answer).0.unwrap(), Reply::NotMember);
     client.end().await;

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::stranger::*;
 use super::*;
 use crate::host::Secret;
-use cuerda_core::chord::{Request, Standing};
+use cuerda_core::chord::{Membership, Request};
 
 fn knowing(secrets: &[u8]) -> Admission {
     let secret = |number: &u8| Secret::new(vec![*number; 32]).unwrap();
@@ -149,7 +149,7 @@ async fn a_secret_is_rotated_while_the_ring_runs_and_nobody_loses_his_place() {
             for _ in 0..50 {
                 for member in &handles {
                     let standing = member.status().await.unwrap().nodes[0].standing;
-                    assert_eq!(standing, Standing::Member);
+                    assert_eq!(standing, Membership::Member);
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -179,16 +179,16 @@ async fn who_is_revoked_while_he_introduces_himself_does_not_come_in() {
     let (handle, address) = start(&net, 1, Begin::Found, &by).await;
     let mut stranger = Stranger::new(50, &Security::tls());
     stranger.admission = knowing(&[1]);
-    let (mut line, opening) = stranger.connect(&net, address).await;
-    // The host has sent its opening, and waits for the other.
+    let (mut line, handshake) = stranger.connect(&net, address).await;
+    // The host has sent its handshake, and waits for the other.
     assert!(matches!(
         line.next().await,
-        Some(crate::host::Frame::Opening(_))
+        Some(crate::host::Frame::Handshake(_))
     ));
     let mut revoking = by.clone();
     revoking.revoked.insert(key(50));
     assert_eq!(handle.admit(revoking).await.unwrap(), 0);
-    line.send(&crate::host::Frame::Opening(opening))
+    line.send(&crate::host::Frame::Handshake(handshake))
         .await
         .unwrap();
     line.until_closed().await;
@@ -206,16 +206,16 @@ async fn a_proof_for_another_key_or_connection_is_of_no_use() {
     // The same key on another connection, and another key.
     for seed in [50, 51] {
         let other = Stranger::new(seed, &Security::tls());
-        let (mut line, mut opening) = other.connect(&net, address).await;
-        opening.proof = honest.proof;
-        line.send(&crate::host::Frame::Opening(opening))
+        let (mut line, mut handshake) = other.connect(&net, address).await;
+        handshake.proof = honest.proof;
+        line.send(&crate::host::Frame::Handshake(handshake))
             .await
             .unwrap();
         line.until_closed().await;
     }
     assert_eq!(count(&handle, "connections_refused"), 2);
     first
-        .send(&crate::host::Frame::Opening(honest))
+        .send(&crate::host::Frame::Handshake(honest))
         .await
         .unwrap();
     until_counted(&handle, "connections_accepted", 1).await;

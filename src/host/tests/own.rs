@@ -51,7 +51,7 @@ impl Hooks<Ping> for Ears {
         std::future::ready(Ok(()))
     }
 
-    fn told(&mut self, _: &Ping, event: &Event<Told>) {
+    fn on_event(&mut self, _: &Ping, event: &Event<Told>) {
         let line = match event {
             Event::Told(Told::Answered { timed, .. }) => format!("answered, timed: {timed}"),
             Event::Told(Told::Silent) => "silent".to_owned(),

@@ -37,7 +37,7 @@ fn both() -> [Security; 2] {
 async fn listening(net: &Memory, security: &Security) -> (Stranger, <Memory as Sockets>::Listener) {
     let (listener, address) = net.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let mut stranger = Stranger::new(50, security);
-    stranger.opening.address = address.into();
+    stranger.handshake.address = address.into();
     (stranger, listener)
 }
 
@@ -56,8 +56,8 @@ async fn who_does_not_introduce_himself_in_time_is_sent_away() {
         // One says nothing at all, one nothing inside, and one a byte each second.
         let silent = net.connect(address).await.unwrap();
         let (mut mute, _) = stranger.connect(&net, address).await;
-        let (mut slow, opening) = stranger.connect(&net, address).await;
-        let bytes = encoded(&Frame::Opening(opening));
+        let (mut slow, handshake) = stranger.connect(&net, address).await;
+        let bytes = encoded(&Frame::Handshake(handshake));
         let mut said = 0;
         for byte in &bytes {
             if slow.send_bytes(&[*byte]).await.is_err() {
@@ -140,7 +140,9 @@ async fn who_never_stops_writing_keeps_nobody_from_coming_in() {
     client.end().await;
     let mut line = Stranger::new(50, &Security::None).call(&net, address).await;
     let flood: Vec<u8> = (0..1000)
-        .flat_map(|number| encoded(&letter(0, 9, Message::Introduce(stranger_at(number)))).to_vec())
+        .flat_map(|number| {
+            encoded(&envelope(0, 9, Message::Introduce(stranger_at(number)))).to_vec()
+        })
         .collect();
     let flooding = tokio::spawn(async move { while line.send_bytes(&flood).await.is_ok() {} });
     let begin = Begin::Join(vec![address.to_string()]);
@@ -199,7 +201,7 @@ async fn a_connection_that_swallows_a_question_is_replaced() {
                 panic!("a request was to come");
             };
             let reply = Reply::Pong;
-            line.send(&letter(0, 0, Message::Reply { id, reply }))
+            line.send(&envelope(0, 0, Message::Reply { id, reply }))
                 .await
                 .unwrap();
             line
@@ -234,7 +236,7 @@ async fn an_answer_by_somebody_who_was_not_asked_does_not_save_who_was() {
         panic!("a request was to come");
     };
     let reply = Reply::Pong;
-    line.send(&letter(0, 0, Message::Reply { id, reply }))
+    line.send(&envelope(0, 0, Message::Reply { id, reply }))
         .await
         .unwrap();
     assert_eq!(asked.await.unwrap(), None);
@@ -335,8 +337,8 @@ async fn an_address_that_leads_to_oneself_or_to_no_node_is_left_alone_for_a_whil
         let net = Memory::default();
         let (asker, oneself) = net.start(secured(1, Begin::Found, &security)).await;
         let (mut nobody, listener) = listening(&net, &security).await;
-        nobody.opening.nodes = 0;
-        let address = nobody.opening.address.into();
+        nobody.handshake.nodes = 0;
+        let address = nobody.handshake.address.into();
         let net_there = net.clone();
         let answering = tokio::spawn(async move {
             loop {

@@ -16,14 +16,16 @@ use super::Handle;
 use crate::host::admission::{Binding, Role};
 use crate::host::handshake::Channel;
 use crate::host::tls::{Secured, Tls};
-use crate::host::{Admission, Frame, Identity, Letter, Opening, ProtocolName, Security, Sockets};
+use crate::host::{
+    Admission, Envelope, Frame, Handshake, Identity, ProtocolName, Security, Sockets,
+};
 use cuerda_core::chord::{Message, Request, RequestId, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
 
 pub(super) struct Stranger {
     tls: Option<Tls>,
     /// What he claims to be.
-    pub(super) opening: Opening,
+    pub(super) handshake: Handshake,
     /// Whose first secret he proves to know.
     pub(super) admission: Admission,
 }
@@ -43,7 +45,7 @@ impl Stranger {
         };
         // Nobody listens there.
         let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
-        let opening = Opening {
+        let handshake = Handshake {
             protocol: VERSIONS,
             cluster: Id::of_key(b"cuerda"),
             public_key: identity.public_key(),
@@ -55,15 +57,15 @@ impl Stranger {
         };
         Stranger {
             tls,
-            opening,
+            handshake,
             admission: Admission::open(),
         }
     }
 
     pub(super) fn peer(&self) -> Peer {
         Peer {
-            id: self.opening.ids()[0],
-            address: self.opening.address,
+            id: self.handshake.ids()[0],
+            address: self.handshake.address,
         }
     }
 
@@ -72,34 +74,34 @@ impl Stranger {
         &self,
         sockets: &S,
         to: SocketAddr,
-    ) -> (Line<S::Stream>, Opening) {
+    ) -> (Line<S::Stream>, Handshake) {
         let stream = sockets.connect(to).await.unwrap();
         self.secure(stream, Role::Client).await.unwrap()
     }
 
     /// Connects and introduces himself. Whether he was let in shows later.
     pub(super) async fn call<S: Sockets>(&self, sockets: &S, to: SocketAddr) -> Line<S::Stream> {
-        let (mut line, opening) = self.connect(sockets, to).await;
-        line.send(&Frame::Opening(opening)).await.unwrap();
-        assert!(matches!(line.next().await, Some(Frame::Opening(_))));
+        let (mut line, handshake) = self.connect(sockets, to).await;
+        line.send(&Frame::Handshake(handshake)).await.unwrap();
+        assert!(matches!(line.next().await, Some(Frame::Handshake(_))));
         line
     }
 
     /// Lets somebody in, and introduces himself.
     pub(super) async fn answer<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Line<T> {
-        let (mut line, opening) = self.secure(stream, Role::Server).await.unwrap();
-        line.send(&Frame::Opening(opening)).await.unwrap();
-        assert!(matches!(line.next().await, Some(Frame::Opening(_))));
+        let (mut line, handshake) = self.secure(stream, Role::Server).await.unwrap();
+        line.send(&Frame::Handshake(handshake)).await.unwrap();
+        assert!(matches!(line.next().await, Some(Frame::Handshake(_))));
         line
     }
 
-    /// The connection, and what an honest opening on it would be.
+    /// The connection, and what an honest handshake on it would be.
     async fn secure<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: T,
         role: Role,
-    ) -> io::Result<(Line<T>, Opening)> {
-        let mut opening = self.opening.clone();
+    ) -> io::Result<(Line<T>, Handshake)> {
+        let mut handshake = self.handshake.clone();
         let channel = match &self.tls {
             None => Either::Right(stream),
             Some(tls) => {
@@ -112,20 +114,20 @@ impl Stranger {
                     Role::Server => tls.accept(stream).await?,
                 };
                 let (client, server) = match role {
-                    Role::Client => (self.opening.public_key, public_key),
-                    Role::Server => (public_key, self.opening.public_key),
+                    Role::Client => (self.handshake.public_key, public_key),
+                    Role::Server => (public_key, self.handshake.public_key),
                 };
                 let binding = Binding {
                     exporter,
                     client,
                     server,
                 };
-                opening.proof = self.admission.proof(&binding, role);
+                handshake.proof = self.admission.proof(&binding, role);
                 Either::Left(stream)
             }
         };
         let rest = BytesMut::new();
-        Ok((Line { channel, rest }, opening))
+        Ok((Line { channel, rest }, handshake))
     }
 }
 
@@ -152,11 +154,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Line<T> {
         }
     }
 
-    /// The next letter's message.
+    /// The next envelope's message.
     pub(super) async fn message(&mut self) -> Message {
         match self.next().await {
-            Some(Frame::Letter(letter)) => letter.message,
-            other => panic!("a letter was to come, not {other:?}"),
+            Some(Frame::Envelope(envelope)) => envelope.message,
+            other => panic!("an envelope was to come, not {other:?}"),
         }
     }
 
@@ -178,11 +180,11 @@ pub(super) fn question(number: u32, request: Request) -> Frame {
         incarnation: 1,
         number,
     };
-    letter(0, 0, Message::Request { id, request })
+    envelope(0, 0, Message::Request { id, request })
 }
 
-pub(super) fn letter(from: u8, to: u8, message: Message) -> Frame {
-    Frame::Letter(Letter { from, to, message })
+pub(super) fn envelope(from: u8, to: u8, message: Message) -> Frame {
+    Frame::Envelope(Envelope { from, to, message })
 }
 
 pub(super) fn count(handle: &Handle, name: &str) -> u64 {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::{NodeStatus, Status};
 use crate::http::{Check, Code, Problem};
-use cuerda_core::chord::Standing;
+use cuerda_core::chord::Membership;
 
 /// How a node is, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ fn member(status: &Status) -> Check {
     let outside = status
         .nodes
         .iter()
-        .filter(|node| node.standing != Standing::Member);
+        .filter(|node| node.standing != Membership::Member);
     let outside = outside.count();
     if outside == 0 {
         return holds("member", Need::Required, "the node belongs to a ring");
@@ -158,7 +158,7 @@ fn full_list(status: &Status) -> Check {
 }
 
 fn is_alone(node: &NodeStatus) -> bool {
-    node.standing == Standing::Member && node.predecessor.id == node.id
+    node.standing == Membership::Member && node.predecessor.id == node.id
 }
 
 /// A ring that is smaller than the list ends the list with the predecessor.
@@ -188,7 +188,7 @@ pub(super) mod tests {
             waiting_for: None,
             nodes: vec![NodeStatus {
                 id: peer(10).id,
-                standing: Standing::Member,
+                standing: Membership::Member,
                 predecessor: peer(30),
                 successors: peers(&[20, 30]),
                 successors_wanted: 8,
@@ -225,7 +225,7 @@ pub(super) mod tests {
     fn each_check_fails_for_its_reason() {
         let of = |status: &Status| failing(status, false);
         let named = |name: &str| vec![name.to_owned()];
-        let stranded = with(|node| node.standing = Standing::Stranded);
+        let stranded = with(|node| node.standing = Membership::Stranded);
         assert_eq!(of(&stranded), (Wellbeing::Unhealthy, named("member")));
         let short = with(|node| node.successors = peers(&[20]));
         assert_eq!(of(&short), (Wellbeing::Degraded, named("successor_list")));
@@ -242,7 +242,7 @@ pub(super) mod tests {
     fn one_node_outside_makes_the_process_unready() {
         let mut two = status();
         two.nodes.push(two.nodes[0].clone());
-        two.nodes[1].standing = Standing::Joining;
+        two.nodes[1].standing = Membership::Joining;
         two.waiting_for = Some("waiting for a member to answer".to_owned());
         let problem = Health::of(&two, false).problem();
         insta::assert_snapshot!(serde_json::to_string_pretty(&problem).unwrap());

@@ -13,17 +13,17 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::health::{Health, Wellbeing};
 use crate::host::{Counters, NodeStatus, Status};
-use cuerda_core::chord::Standing;
+use cuerda_core::chord::Membership;
 
 /// The media type of the page.
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const STANDINGS: [(Standing, &str); 5] = [
-    (Standing::Outside, "outside"),
-    (Standing::Joining, "joining"),
-    (Standing::Member, "member"),
-    (Standing::Stranded, "stranded"),
-    (Standing::Leaving, "leaving"),
+const STANDINGS: [(Membership, &str); 5] = [
+    (Membership::Outside, "outside"),
+    (Membership::Joining, "joining"),
+    (Membership::Member, "member"),
+    (Membership::Stranded, "stranded"),
+    (Membership::Leaving, "leaving"),
 ];
 
 /// The page.

@@ -63,7 +63,8 @@ pub struct FoundRecord {
     /// The highest stamp clock of those that answered: to be handed back with the next write.
     pub clock: StampText,
     /// Whether the key's owner answered; else it is the newest that other holders have.
-    pub certain: bool,
+    #[serde(rename = "certain")]
+    pub authoritative: bool,
     /// Who answered.
     pub from: Peer,
 }
@@ -189,7 +190,7 @@ pub(super) async fn delete(
         .record
         .as_ref()
         .is_some_and(|record| record.read(&write.name, now).is_some());
-    if !there && found.certain {
+    if !there && found.authoritative {
         return Err(absent(name, key, Some(&writing.field), &found, now));
     }
     write.past = write.past.max(found.clock);
@@ -249,7 +250,7 @@ pub(super) async fn read(
             key,
             fields,
             clock: StampText(found.clock),
-            certain: found.certain,
+            authoritative: found.authoritative,
             from: found.from,
         })
         .into_response()
@@ -268,7 +269,7 @@ pub(super) async fn read(
         response
     };
     insert(response.headers_mut(), CLOCK, &StampText(found.clock));
-    insert(response.headers_mut(), CERTAIN, &found.certain);
+    insert(response.headers_mut(), CERTAIN, &found.authoritative);
     Ok(response)
 }
 
@@ -300,7 +301,7 @@ fn absent(
 ) -> Problem {
     let said = name.map_or_else(|| key.to_string(), |name| format!("{name:?}"));
     let others = readable(found.record.as_ref(), now, None);
-    if !found.certain {
+    if !found.authoritative {
         return Problem::new(
             Code::Uncertain,
             format!("those that answered have nothing for {said}, but its owner did not answer"),

@@ -9,7 +9,7 @@ use crate::chord::limits;
 use crate::chord::message::Message;
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::protocol::{AccessError, Condition, Denied, Fetched, Written};
-use crate::protocol::{Found, Network};
+use crate::protocol::{Network, OwnerFound};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::{Id, Peer};
 
@@ -28,7 +28,7 @@ pub(in crate::chord) struct Access {
     pub(in crate::chord) token: u64,
     pub(in crate::chord) key: Id,
     me: Peer,
-    purpose: Purpose,
+    purpose: AccessKind,
     stage: Stage,
     rounds: u8,
     restamps: u8,
@@ -44,7 +44,7 @@ pub(in crate::chord) struct Access {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::chord) enum Purpose {
+pub(in crate::chord) enum AccessKind {
     /// Read the record.
     Read,
     /// Write this field.
@@ -98,7 +98,12 @@ pub(in crate::chord) enum Step {
 }
 
 impl Access {
-    pub(in crate::chord) const fn new(token: u64, key: Id, me: Peer, purpose: Purpose) -> Access {
+    pub(in crate::chord) const fn new(
+        token: u64,
+        key: Id,
+        me: Peer,
+        purpose: AccessKind,
+    ) -> Access {
         Access {
             token,
             key,
@@ -116,8 +121,8 @@ impl Access {
 
     fn request(&self) -> RecordRequest {
         match &self.purpose {
-            Purpose::Read => RecordRequest::Read(self.key),
-            Purpose::Write {
+            AccessKind::Read => RecordRequest::Read(self.key),
+            AccessKind::Write {
                 name,
                 field,
                 condition,
@@ -133,7 +138,7 @@ impl Access {
     /// The look-up has ended.
     pub(in crate::chord) fn sought(
         &mut self,
-        found: Result<Found, crate::chord::LookupError>,
+        found: Result<OwnerFound, crate::chord::LookupError>,
         before: Option<Peer>,
     ) -> Option<Step> {
         match found {
@@ -153,9 +158,9 @@ impl Access {
             return Some(Step::Here(self.request()));
         }
         let question = match self.purpose {
-            Purpose::Read => Question::new(peer, 1),
+            AccessKind::Read => Question::new(peer, 1),
             // The owner asks the holders before it answers, and the next ones if some are silent.
-            Purpose::Write { .. } => Question::new(peer, 1).patiently(4),
+            AccessKind::Write { .. } => Question::new(peer, 1).patiently(4),
         };
         self.stage = Stage::Asking(question);
         None
@@ -163,7 +168,7 @@ impl Access {
 
     /// The write has another stamp now.
     pub(in crate::chord) fn stamped(&mut self, stamp: Stamp) -> Option<Step> {
-        if let Purpose::Write { field, .. } = &mut self.purpose {
+        if let AccessKind::Write { field, .. } = &mut self.purpose {
             *field = match field.value() {
                 Some(value) => Field::new(stamp, None, value.clone(), field.expires()),
                 None => Field::tombstone(stamp, None),
@@ -185,8 +190,8 @@ impl Access {
     /// The end, without success.
     pub(in crate::chord) fn fail(&self, error: AccessError) -> Step {
         match self.purpose {
-            Purpose::Read => Step::Read(Err(error)),
-            Purpose::Write { .. } => Step::Wrote(Err(error)),
+            AccessKind::Read => Step::Read(Err(error)),
+            AccessKind::Write { .. } => Step::Wrote(Err(error)),
         }
     }
 
@@ -245,15 +250,15 @@ impl Access {
         from: Peer,
         reply: Option<RecordReply>,
     ) -> Option<Step> {
-        let reading = matches!(self.purpose, Purpose::Read);
+        let reading = matches!(self.purpose, AccessKind::Read);
         match reply {
             Some(RecordReply::Record { record, others }) if reading => {
                 if others.is_empty() {
                     let clock = Stamp::ZERO;
-                    let certain = true;
+                    let authoritative = true;
                     return Some(Step::Read(Ok(Fetched {
                         record,
-                        certain,
+                        authoritative,
                         from,
                         clock,
                     })));
@@ -286,7 +291,7 @@ impl Access {
     }
 
     fn nobody_serves(&mut self) -> Option<Step> {
-        let reading = matches!(self.purpose, Purpose::Read);
+        let reading = matches!(self.purpose, AccessKind::Read);
         match self.fallback.take() {
             Some((from, holders)) if reading => {
                 let mut todo = holders;
@@ -368,7 +373,7 @@ impl Access {
         };
         let fetched = Fetched {
             record: (!found.is_empty()).then(|| found.clone()),
-            certain: false,
+            authoritative: false,
             from,
             clock: Stamp::ZERO,
         };

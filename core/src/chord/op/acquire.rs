@@ -8,7 +8,7 @@ use crate::chord::ask::{Ask, Pause, Question};
 use crate::chord::limits;
 use crate::chord::record_message::{Claimed, RecordReply, RecordRequest};
 use crate::protocol::Network;
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// **Acquire** an arc that should be this node's and is not.
 ///
@@ -24,7 +24,7 @@ use crate::ring::{Arc, Id, Peer};
 /// 5. Then the arc can be served, under a number above all that were heard.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Acquire {
-    pub(in crate::chord) arc: Arc,
+    pub(in crate::chord) arc: KeyRange,
     attempts: u8,
     /// The first successor, then one node of each other process.
     others: Vec<Peer>,
@@ -47,7 +47,7 @@ enum Stage {
 }
 
 impl Acquire {
-    pub(in crate::chord) fn new(arc: Arc, others: Vec<Peer>, attempts: u8) -> Acquire {
+    pub(in crate::chord) fn new(arc: KeyRange, others: Vec<Peer>, attempts: u8) -> Acquire {
         let stage = match others.first() {
             Some(&successor) => Stage::Claiming(Question::new(successor, attempts)),
             None => Stage::Fetching(Vec::new()),

@@ -8,8 +8,8 @@ use crate::chord::ask::{Ask, Question};
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::{limits, merging};
 use crate::protocol::Network;
-use crate::record::{self, Descent, Difference, Digest, Record};
-use crate::ring::{Arc, Id, Peer};
+use crate::record::{self, Difference, Digest, RangeSync, Record};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// **Compare** what this node and another hold on an arc, and merge what differs. (After the
 /// Merkle synchronization of J. Cates, *Robust and Efficient Data Management for a Distributed
@@ -25,11 +25,11 @@ use crate::ring::{Arc, Id, Peer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Compare {
     peer: Peer,
-    whole: Arc,
+    whole: KeyRange,
     way: Way,
     attempts: u8,
-    descent: Descent,
-    comparing: Vec<(Arc, Question)>,
+    sync: RangeSync,
+    comparing: Vec<(KeyRange, Question)>,
     differences: VecDeque<Difference>,
     fetching: Option<(Vec<Id>, Question)>,
     /// Of the first key to fetch, the fields behind this one are missing.
@@ -65,13 +65,13 @@ pub(in crate::chord) struct Compared {
 }
 
 impl Compare {
-    pub(in crate::chord) fn new(peer: Peer, arc: Arc, way: Way, attempts: u8) -> Compare {
+    pub(in crate::chord) fn new(peer: Peer, arc: KeyRange, way: Way, attempts: u8) -> Compare {
         Compare {
             peer,
             whole: arc,
             way,
             attempts,
-            descent: Descent::new(arc),
+            sync: RangeSync::new(arc),
             comparing: Vec::new(),
             differences: VecDeque::new(),
             fetching: None,
@@ -86,8 +86,8 @@ impl Compare {
     /// The same for single keys, which are known to differ.
     pub(in crate::chord) fn of_keys(peer: Peer, keys: Vec<Id>, attempts: u8) -> Compare {
         // An arc that is not asked about: all that differs is known.
-        let mut compare = Compare::new(peer, Arc::new(peer.id, peer.id), Way::Both, attempts);
-        compare.descent = Descent::done();
+        let mut compare = Compare::new(peer, KeyRange::new(peer.id, peer.id), Way::Both, attempts);
+        compare.sync = RangeSync::done();
         compare.fetching = Some((keys, Question::new(peer, attempts)));
         compare
     }
@@ -111,7 +111,7 @@ impl Compare {
             } else if !self.differences.is_empty() {
                 self.act_on_differences(ask.net());
                 true
-            } else if self.comparing.is_empty() && self.descent.is_done() {
+            } else if self.comparing.is_empty() && self.sync.is_done() {
                 return Poll::Ready(std::mem::take(&mut self.outcome));
             } else {
                 ready!(self.poll_comparing(ask))
@@ -139,7 +139,7 @@ impl Compare {
             if self.asked > limits::QUESTIONS {
                 return Poll::Ready(false);
             }
-            for question in self.descent.questions(ask.net().store(), most) {
+            for question in self.sync.questions(ask.net().store(), most) {
                 self.comparing.push((question.arc, self.question()));
             }
         }
@@ -149,9 +149,9 @@ impl Compare {
             let (arc, question) = &mut self.comparing[at];
             let arc = *arc;
             let about = |net: &mut N| RecordRequest::Compare {
-                question: record::Question {
+                question: record::DigestQuestion {
                     arc,
-                    digest: record::Holdings::digest(net.store(), arc),
+                    digest: record::DigestSource::digest(net.store(), arc),
                 },
                 charge: charge && arc == whole,
             };
@@ -166,7 +166,7 @@ impl Compare {
             self.outcome.answered = true;
             self.outcome.number = self.outcome.number.max(number);
             let mine = ask.net().store();
-            if self.descent.answered(mine, arc, answer).is_err() {
+            if self.sync.answered(mine, arc, answer).is_err() {
                 return Poll::Ready(false);
             }
         }
@@ -174,7 +174,7 @@ impl Compare {
             return Poll::Pending;
         }
         let found = self
-            .descent
+            .sync
             .differences(ask.net().store(), limits::FETCHED_KEYS);
         self.differences.extend(found);
         Poll::Ready(true)

@@ -8,7 +8,7 @@ use crate::chord::ask::{Ask, Question};
 use crate::chord::limits;
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::protocol::Network;
-use crate::ring::{Arc, Peer};
+use crate::ring::{KeyRange, Peer};
 
 /// **Hand over** an arc that this node serves to the one that should.
 ///
@@ -21,7 +21,7 @@ use crate::ring::{Arc, Peer};
 ///    begin anew with whoever should have it then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct HandOver {
-    pub(in crate::chord) arc: Arc,
+    pub(in crate::chord) arc: KeyRange,
     pub(in crate::chord) to: Peer,
     stage: Stage,
     tellings: u8,
@@ -54,7 +54,7 @@ pub(in crate::chord) enum Handed {
 }
 
 impl HandOver {
-    pub(in crate::chord) fn new(arc: Arc, to: Peer, attempts: u8) -> HandOver {
+    pub(in crate::chord) fn new(arc: KeyRange, to: Peer, attempts: u8) -> HandOver {
         let compare = Compare::new(to, arc, Way::Both, attempts);
         HandOver {
             arc,

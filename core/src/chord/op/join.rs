@@ -5,7 +5,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::{Lookup, Oneself};
-use crate::chord::ask::{Answer, Ask, Question};
+use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::config::Config;
 use crate::chord::limits;
 use crate::chord::message::{Hello, Reply, Request};
@@ -205,7 +205,7 @@ impl Join {
         };
         let (through, before) = (*through, *before);
         match ready!(question.poll(ask, || Request::Neighbours)) {
-            Answer::Reply(Reply::Neighbours { predecessor, .. }) => {
+            AskOutcome::Reply(Reply::Neighbours { predecessor, .. }) => {
                 self.stage = self.asking_member(through, predecessor, before);
             }
             _ => self.try_again(through),
@@ -224,7 +224,7 @@ impl Join {
         };
         let (through, member, before) = (*through, question.to, *before);
         match ready!(question.poll(ask, || Request::Neighbours)) {
-            Answer::Reply(Reply::Neighbours { successors, .. }) => {
+            AskOutcome::Reply(Reply::Neighbours { successors, .. }) => {
                 let room = self.hello.successors;
                 if let Some(neighbours) = Neighbours::join(self.me, member, &successors, room) {
                     self.stage = Stage::Waiting;
@@ -241,14 +241,14 @@ impl Join {
         Poll::Ready(None)
     }
 
-    fn greeted(&mut self, contact: Peer, answer: Answer) -> Option<Refusal> {
+    fn greeted(&mut self, contact: Peer, answer: AskOutcome) -> Option<Refusal> {
         match answer {
-            Answer::Reply(Reply::Hello(theirs)) => match self.hello.accepts(&theirs) {
+            AskOutcome::Reply(Reply::Hello(theirs)) => match self.hello.accepts(&theirs) {
                 Err(refusal) => return Some(refusal),
                 Ok(()) if theirs.member => self.find_place(contact),
                 Ok(()) => self.outside.push(contact),
             },
-            Answer::Reply(Reply::Refused(refusal)) => return Some(refusal),
+            AskOutcome::Reply(Reply::Refused(refusal)) => return Some(refusal),
             _ => {}
         }
         None

@@ -3,12 +3,12 @@
 use crate::chord::Node;
 use std::task::{Poll, ready};
 
-use crate::chord::ask::{Answer, Ask, Question};
+use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
 use crate::protocol::LookupError;
-use crate::protocol::{Found, Network};
-use crate::ring::{Arc, Id, Peer};
+use crate::protocol::{Network, OwnerFound};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// An iterative look-up with backtracking (SIGCOMM 2001, section 4, made safe against stale
 /// tables).
@@ -80,7 +80,7 @@ enum Silence {
 /// What a look-up ends with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::chord) struct Outcome {
-    pub(in crate::chord) result: Result<Found, LookupError>,
+    pub(in crate::chord) result: Result<OwnerFound, LookupError>,
     /// The last node known before the key, if the look-up learned of one.
     pub(in crate::chord) predecessor: Option<Peer>,
     /// How many nodes were silent.
@@ -213,19 +213,19 @@ impl Lookup {
         }
     }
 
-    fn routed(&mut self, from: Peer, answer: Answer) -> Option<Outcome> {
+    fn routed(&mut self, from: Peer, answer: AskOutcome) -> Option<Outcome> {
         match answer {
-            Answer::Reply(Reply::Owner) => {
+            AskOutcome::Reply(Reply::Owner) => {
                 self.answered(from);
                 // Asked as one before the key, it turned out to be the owner itself.
                 self.hops_to_predecessor = self.hops - 1;
                 return Some(self.found(from));
             }
-            Answer::Reply(Reply::Covered(successors)) => {
+            AskOutcome::Reply(Reply::Covered(successors)) => {
                 self.answered(from);
                 self.cover(from, &successors);
             }
-            Answer::Reply(Reply::Closer(peers)) => {
+            AskOutcome::Reply(Reply::Closer(peers)) => {
                 self.answered(from);
                 for peer in peers.into_iter().take(limits::LOOKUP_CANDIDATES) {
                     // What is no nearer than the node that names it can't be progress.
@@ -239,13 +239,13 @@ impl Lookup {
         None
     }
 
-    fn confirmed(&mut self, from: Peer, answer: Answer) -> Option<Outcome> {
+    fn confirmed(&mut self, from: Peer, answer: AskOutcome) -> Option<Outcome> {
         match answer {
-            Answer::Reply(Reply::Owner) => {
+            AskOutcome::Reply(Reply::Owner) => {
                 self.answered(from);
                 Some(self.found(from))
             }
-            Answer::Reply(Reply::Before(predecessor)) => {
+            AskOutcome::Reply(Reply::Before(predecessor)) => {
                 self.answered(from);
                 self.step_back(from, predecessor)
             }
@@ -259,7 +259,7 @@ impl Lookup {
     /// `from` says that the key is its predecessor's, or of somebody before that.
     fn step_back(&mut self, from: Peer, predecessor: Peer) -> Option<Outcome> {
         let nearer =
-            Arc::new(self.key, from.id).contains(predecessor.id) || predecessor.id == self.key;
+            KeyRange::new(self.key, from.id).contains(predecessor.id) || predecessor.id == self.key;
         match self.silence(predecessor.id) {
             Some(Silence::No | Silence::Final) => return Some(self.found(from)),
             _ if !nearer || predecessor.id == from.id => return Some(self.found(from)),
@@ -281,7 +281,7 @@ impl Lookup {
     /// The key lies within the successor list of `by`.
     fn cover(&mut self, by: Peer, successors: &[Peer]) {
         let before =
-            successors.partition_point(|peer| !Arc::new(by.id, peer.id).contains(self.key));
+            successors.partition_point(|peer| !KeyRange::new(by.id, peer.id).contains(self.key));
         self.hops_to_predecessor = self.hops + u32::from(before > 0);
         self.predecessor = Some(*successors[..before].last().unwrap_or(&by));
         // Should all owners be silent, these know farther ones.
@@ -343,14 +343,14 @@ impl Lookup {
 
     fn found(&self, owner: Peer) -> Outcome {
         let (hops, hops_to_predecessor) = (self.hops, self.hops_to_predecessor);
-        self.outcome(Ok(Found {
+        self.outcome(Ok(OwnerFound {
             owner,
             hops,
             hops_to_predecessor,
         }))
     }
 
-    fn outcome(&self, result: Result<Found, LookupError>) -> Outcome {
+    fn outcome(&self, result: Result<OwnerFound, LookupError>) -> Outcome {
         let silent = |asked: &&Asked| asked.silence != Silence::No;
         Outcome {
             result,

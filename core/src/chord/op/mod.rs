@@ -16,7 +16,7 @@ mod replicate;
 mod retreat;
 mod stabilize;
 
-pub(super) use access::{Access, Purpose, Step};
+pub(super) use access::{Access, AccessKind, Step};
 pub(super) use acquire::Acquire;
 pub(super) use compare::{Compare, Compared, Way};
 pub(super) use hand_over::{HandOver, Handed};

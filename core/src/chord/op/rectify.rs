@@ -3,7 +3,7 @@
 use crate::chord::Node;
 use std::task::{Poll, ready};
 
-use crate::chord::ask::{Answer, Ask, Question};
+use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::message::Request;
 use crate::protocol::Network;
 use crate::ring::Peer;
@@ -41,8 +41,8 @@ impl Rectify {
         ask: &mut Ask<'_, N>,
     ) -> Poll<Rectified> {
         Poll::Ready(match ready!(self.ping.poll(ask, || Request::Ping)) {
-            Answer::Silence => Rectified::Replaced(self.ping.to, self.notifier),
-            Answer::Reply(_) | Answer::Undecided => Rectified::Kept,
+            AskOutcome::Silence => Rectified::Replaced(self.ping.to, self.notifier),
+            AskOutcome::Reply(_) | AskOutcome::Undecided => Rectified::Kept,
         })
     }
 }

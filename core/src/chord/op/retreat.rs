@@ -3,7 +3,7 @@
 use crate::chord::Node;
 use std::task::{Poll, ready};
 
-use crate::chord::ask::{Answer, Ask, Question};
+use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
 use crate::protocol::Network;
@@ -67,7 +67,7 @@ impl Retreat {
             let answer = ready!(question.poll(ask, || Request::Neighbours));
             self.question = None;
             match answer {
-                Answer::Reply(Reply::Neighbours {
+                AskOutcome::Reply(Reply::Neighbours {
                     predecessor,
                     successors,
                 }) => {

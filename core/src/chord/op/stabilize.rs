@@ -3,7 +3,7 @@
 use crate::chord::Node;
 use std::task::{Poll, ready};
 
-use crate::chord::ask::{Answer, Ask, Question};
+use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::message::{Reply, Request};
 use crate::protocol::Network;
 use crate::ring::{Peer, SuccessorList};
@@ -63,12 +63,12 @@ impl Stabilize {
     pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Heard> {
         let to = self.question.to;
         let heard = match ready!(self.question.poll(ask, || Request::Neighbours)) {
-            Answer::Reply(Reply::Neighbours {
+            AskOutcome::Reply(Reply::Neighbours {
                 predecessor,
                 successors,
             }) => Some((predecessor, successors)),
-            Answer::Undecided => return Poll::Ready(Heard::Undecided),
-            Answer::Reply(_) | Answer::Silence => None,
+            AskOutcome::Undecided => return Poll::Ready(Heard::Undecided),
+            AskOutcome::Reply(_) | AskOutcome::Silence => None,
         };
         Poll::Ready(match self.from {
             From::Successor => Heard::Successor(to, heard),

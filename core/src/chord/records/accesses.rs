@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use super::{Asker, ClientAccess, Context, Effect, Records, Waiter};
 use crate::chord::ask::Settled;
-use crate::chord::op::{Access, Outcome, Purpose, Step};
+use crate::chord::op::{Access, AccessKind, Outcome, Step};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Event, Membership, Node, limits};
 use crate::protocol::{AccessError, Denied, Fetched, LookupError, Network, Write};
@@ -38,7 +38,7 @@ impl Records {
                     Some(value) => Field::new(stamp, None, value, lives),
                     None => Field::tombstone(stamp, None),
                 };
-                let purpose = Purpose::Write {
+                let purpose = AccessKind::Write {
                     name: write.name,
                     field,
                     condition: write.condition,
@@ -61,7 +61,7 @@ impl Records {
             return ctx.net.emit(Event::Read { token, result });
         }
         self.heard_clock(past, ctx);
-        self.begin_access(Access::new(token, key, ctx.me(), Purpose::Read), ctx);
+        self.begin_access(Access::new(token, key, ctx.me(), AccessKind::Read), ctx);
     }
 
     fn begin_access<N: Network<Node>>(&mut self, access: Access, ctx: &mut Context<'_, N>) {

@@ -7,8 +7,8 @@ use crate::chord::message::{Message, Reply};
 use crate::chord::record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::{Condition, Denied, Ignored, Network, RequestId};
-use crate::record::{self, Field, Holdings, Record, Stamp, TooFarAhead};
-use crate::ring::{Arc, Id, Peer};
+use crate::record::{self, DigestSource, Field, Record, Stamp, TooFarAhead};
+use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 
 impl Records {
@@ -275,7 +275,7 @@ impl Records {
         }
     }
 
-    fn claimed(&mut self, arc: Arc, me: Id) -> RecordReply {
+    fn claimed(&mut self, arc: KeyRange, me: Id) -> RecordReply {
         let by = match (self.ownership, &self.acquire) {
             (Some(ownership), _) if ownership.arc(me).contains(arc.end) => Claimed::Here,
             (None, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
@@ -291,7 +291,7 @@ impl Records {
 
     fn take_over<N: Network<Node>>(
         &mut self,
-        arc: Arc,
+        arc: KeyRange,
         epoch: u64,
         ctx: &mut Context<'_, N>,
     ) -> RecordReply {

@@ -5,8 +5,8 @@ use crate::chord::message::Message;
 use crate::chord::record_message::{RecordNotice, Stamped};
 use crate::chord::{Node, limits, merging};
 use crate::protocol::Network;
-use crate::record::{Holdings as _, Stamp};
-use crate::ring::{Arc, Id};
+use crate::record::{DigestSource as _, Stamp};
+use crate::ring::{Id, KeyRange};
 use crate::store::Store as _;
 
 /// How far a clock may be ahead without values ending before their time, in milliseconds: they
@@ -64,11 +64,15 @@ impl Records {
     }
 
     /// Some of the keys on an arc, so that all have their turn in some periods.
-    fn next_to_sweep<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) -> Vec<Id> {
+    fn next_to_sweep<N: Network<Node>>(
+        &mut self,
+        arc: KeyRange,
+        ctx: &mut Context<'_, N>,
+    ) -> Vec<Id> {
         let from = self
             .next_sweep
             .filter(|from| arc.contains(*from) && *from != arc.end);
-        let rest = Arc::new(from.unwrap_or(arc.start), arc.end);
+        let rest = KeyRange::new(from.unwrap_or(arc.start), arc.end);
         let entries = ctx.net.store().entries(rest).take(limits::SWEPT_KEYS);
         let keys: Vec<Id> = entries.map(|entry| entry.key).collect();
         self.next_sweep = keys

@@ -8,8 +8,8 @@ use crate::chord::ask::Settled;
 use crate::chord::op::{Misplaced, Outcome};
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::Network;
-use crate::record::{Entry, Holdings as _};
-use crate::ring::{Arc, Id};
+use crate::record::{DigestSource as _, Entry};
+use crate::ring::{Id, KeyRange};
 use crate::store::Store;
 
 impl Records {
@@ -34,7 +34,7 @@ impl Records {
         let found = ctx
             .net
             .store()
-            .entries(Arc::new(from, from))
+            .entries(KeyRange::new(from, from))
             .find(misplaced);
         let Some(Entry { key, .. }) = found else {
             return self.none_misplaced(ctx);
@@ -65,7 +65,7 @@ impl Records {
             }
         };
         let free = |entry: &Entry| leaving || self.is_misplaced(me, entry.key);
-        let arc = Arc::new(first.previous(), owner.id);
+        let arc = KeyRange::new(first.previous(), owner.id);
         let entries = ctx.net.store().entries(arc).filter(free);
         let entries: Vec<Entry> = entries.take(limits::FETCHED_KEYS).collect();
         self.next_misplaced = entries.last().map_or(first, |entry| entry.key);

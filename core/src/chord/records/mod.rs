@@ -47,7 +47,7 @@ use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::{Network, RequestId, Write};
 use crate::record::{Stamp, StampClock};
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 pub(super) use context::Context;
 use departure::Departure;
@@ -63,7 +63,7 @@ pub(super) struct Records {
     /// The latest epoch of any ownership that this node has heard of.
     epoch: u64,
     /// What was handed over last, to know it when it is said again.
-    taken: Option<(Arc, u64)>,
+    taken: Option<(KeyRange, u64)>,
     accesses: Slots<Access>,
     writes: Slots<OpenWrite>,
     /// What is rarely under way is boxed: a world has a million of these.

@@ -8,7 +8,7 @@ use crate::chord::ask::Settled;
 use crate::chord::op::{Acquire, HandOver, Handed};
 use crate::chord::{Membership, Node};
 use crate::protocol::Network;
-use crate::ring::{Arc, Peer};
+use crate::ring::{KeyRange, Peer};
 
 impl Records {
     /// The neighbours or the ownership changed: does what follows from that.
@@ -70,7 +70,12 @@ impl Records {
 
     // ---- taking over ----
 
-    fn acquire<N: Network<Node>>(&mut self, arc: Arc, others: Vec<Peer>, ctx: &mut Context<'_, N>) {
+    fn acquire<N: Network<Node>>(
+        &mut self,
+        arc: KeyRange,
+        others: Vec<Peer>,
+        ctx: &mut Context<'_, N>,
+    ) {
         let attempts = ctx.config.attempts;
         match &mut self.acquire {
             Some(acquire) if acquire.arc == arc => {
@@ -111,7 +116,7 @@ impl Records {
 
     pub(super) fn hand_over<N: Network<Node>>(
         &mut self,
-        arc: Arc,
+        arc: KeyRange,
         to: Peer,
         ctx: &mut Context<'_, N>,
     ) {
@@ -170,7 +175,7 @@ impl Records {
     }
 
     /// From now on the other is to answer for the arc.
-    fn let_go<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+    fn let_go<N: Network<Node>>(&mut self, arc: KeyRange, ctx: &mut Context<'_, N>) {
         let me = ctx.me().id;
         self.ownership = match self.ownership {
             Some(ownership) if arc.end != me => Some(Ownership {
@@ -185,7 +190,7 @@ impl Records {
 
     /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the
     /// later epoch decides who goes on.
-    fn take_back<N: Network<Node>>(&mut self, arc: Arc, ctx: &mut Context<'_, N>) {
+    fn take_back<N: Network<Node>>(&mut self, arc: KeyRange, ctx: &mut Context<'_, N>) {
         let me = ctx.me().id;
         let epoch = self.next_epoch();
         let back = Ownership::extended(self.ownership, me, arc, epoch);

@@ -1,6 +1,6 @@
 //! Which arc a node serves, and which it should.
 
-use crate::ring::{Arc, Id};
+use crate::ring::{Id, KeyRange};
 
 /// The arc that a node answers for: from `start` to itself.
 ///
@@ -20,28 +20,28 @@ pub(super) enum Gap {
     /// Nothing.
     None,
     /// It should serve this arc, too.
-    Acquire(Arc),
+    Acquire(KeyRange),
     /// The predecessor should serve this arc.
-    Release(Arc),
+    Release(KeyRange),
 }
 
 impl Ownership {
     /// The arc of the node `me`.
-    pub(super) const fn arc(self, me: Id) -> Arc {
-        Arc::new(self.start, me)
+    pub(super) const fn arc(self, me: Id) -> KeyRange {
+        KeyRange::new(self.start, me)
     }
 
     /// Compares an ownership with a node's place on the circle.
     pub(super) fn gap(ownership: Option<Ownership>, me: Id, predecessor: Id) -> Gap {
         let Some(ownership) = ownership else {
-            return Gap::Acquire(Arc::new(predecessor, me));
+            return Gap::Acquire(KeyRange::new(predecessor, me));
         };
         if ownership.start == predecessor {
             Gap::None
         } else if predecessor != me && ownership.arc(me).contains(predecessor) {
-            Gap::Release(Arc::new(ownership.start, predecessor))
+            Gap::Release(KeyRange::new(ownership.start, predecessor))
         } else {
-            Gap::Acquire(Arc::new(predecessor, ownership.start))
+            Gap::Acquire(KeyRange::new(predecessor, ownership.start))
         }
     }
 
@@ -50,7 +50,7 @@ impl Ownership {
     pub(super) fn extended(
         ownership: Option<Ownership>,
         me: Id,
-        arc: Arc,
+        arc: KeyRange,
         epoch: u64,
     ) -> Option<Ownership> {
         let start = match ownership {
@@ -68,7 +68,7 @@ impl Ownership {
 }
 
 /// Whether the whole of an arc lies on another.
-fn covers(outer: Arc, inner: Arc) -> bool {
+fn covers(outer: KeyRange, inner: KeyRange) -> bool {
     let from = |point: Id| outer.start.distance_to(point);
     outer.start == outer.end
         || outer.contains(inner.end)
@@ -92,8 +92,8 @@ mod tests {
         })
     }
 
-    fn arc(start: u8, end: u8) -> Arc {
-        Arc::new(id(start), id(end))
+    fn arc(start: u8, end: u8) -> KeyRange {
+        KeyRange::new(id(start), id(end))
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, jittered, limits};
 use crate::protocol::Network;
 use crate::record::Entry;
-use crate::ring::{Arc, Id, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 
 /// What an owner knows of the copies of its records.
@@ -37,7 +37,7 @@ pub(super) struct Repair {
 /// An arc of which this node is a holder, because its owner said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Assignment {
-    pub(super) arc: Arc,
+    pub(super) arc: KeyRange,
     by: Peer,
     /// Repair periods since the owner last said so.
     pub(super) age: u8,
@@ -205,7 +205,7 @@ impl Records {
     // ---- as a holder ----
 
     /// The owner of an arc counts this node among its holders.
-    pub(super) fn assigned(&mut self, arc: Arc, by: Peer) {
+    pub(super) fn assigned(&mut self, arc: KeyRange, by: Peer) {
         if !self.is_staying() {
             return;
         }
@@ -246,5 +246,5 @@ impl Records {
 
 /// What a store has under a key.
 pub(super) fn digest_of(store: &impl Store, key: Id) -> Option<Entry> {
-    store.entries(Arc::new(key.previous(), key)).next()
+    store.entries(KeyRange::new(key.previous(), key)).next()
 }

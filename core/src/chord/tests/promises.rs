@@ -7,9 +7,9 @@ use crate::chord::{
     Claimed, Condition, Config, Event, Input, Message, Node, RecordReply, RecordRequest, Reply,
     Request, Stamped, Timer, Write,
 };
-use crate::record::{Entry, Field, Holdings, Record, Stamp};
+use crate::record::{DigestSource, Entry, Field, Record, Stamp};
 use crate::ring::test_peers::{peer, peers};
-use crate::ring::{Arc, Fingers, Id, Neighbours, Peer};
+use crate::ring::{Fingers, Id, KeyRange, Neighbours, Peer};
 use crate::store::Store;
 
 fn key(place: u8) -> Id {
@@ -246,7 +246,7 @@ fn clocks_travel_with_every_message_about_records() {
 fn a_former_owner_gets_no_write_to_all_holders() {
     // 60 has taken over the keys before 50, whom it took for dead, under a later number.
     let mut bench = serving(60, 50, &[70, 80]);
-    let arc = Arc::new(key(40), key(50));
+    let arc = KeyRange::new(key(40), key(50));
     let hand = |number| RecordRequest::HandOver { arc, number };
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
     let store = RecordRequest::Store {
@@ -270,7 +270,7 @@ fn a_former_owner_gets_no_write_to_all_holders() {
 #[test]
 fn a_hand_over_that_was_overtaken_is_refused() {
     let mut bench = serving(60, 50, &[70, 80]);
-    let arc = Arc::new(key(40), key(50));
+    let arc = KeyRange::new(key(40), key(50));
     let hand = |number| RecordRequest::HandOver { arc, number };
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
     // Said again it is the same one; an older one is not.
@@ -292,7 +292,7 @@ fn the_owner_serves_until_the_newcomer_has_all_and_lets_go_before_it_says_so() {
     bench.answer();
     // 47 joins between.
     bench.hear(47, Message::Notify);
-    let claim = RecordRequest::Claim(Arc::new(key(40), key(47)));
+    let claim = RecordRequest::Claim(KeyRange::new(key(40), key(47)));
     let here = bench.records(47, claim);
     assert!(matches!(
         here,
@@ -313,7 +313,7 @@ fn a_copy_may_go_only_when_as_many_others_hold_exactly_it() {
     let mut bench = owner();
     let asked = bench.write(1, "a");
     let entry = |bench: &mut Bench| {
-        let whole = Arc::new(key(40), key(50));
+        let whole = KeyRange::new(key(40), key(50));
         let entries: Vec<Entry> = bench.net.store.entries(whole).collect();
         entries
     };
@@ -342,7 +342,7 @@ fn a_copy_may_go_only_when_as_many_others_hold_exactly_it() {
             .find(|(_, _, body)| matches!(body, RecordRequest::Compare { .. }))
             .expect("compares");
         assert_eq!(*to, holder);
-        let same = crate::record::Answer::Same;
+        let same = crate::record::DigestAnswer::Same;
         let compared = RecordReply::Compared {
             answer: same,
             number: 0,
@@ -387,7 +387,7 @@ fn a_tombstone_goes_when_its_time_is_over_and_nobody_may_bring_the_value_back() 
         // Nobody answered what nobody waits for.
         let ignored = |event: &Event| matches!(event, Event::Ignored(..));
         assert_eq!(world.count(ignored), 0);
-        let arc = Arc::new(key.previous(), key);
+        let arc = KeyRange::new(key.previous(), key);
         let holds = |place: &u8| world.stores[place].digest(arc).records() == 1;
         [110, 210, 240].iter().all(|place| !holds(place))
     };

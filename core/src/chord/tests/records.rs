@@ -7,9 +7,9 @@ use crate::chord::{
     AccessError, Condition, Config, Denied, Event, Fetched, Ignored, Input, Message, RecordNotice,
     Stamped, Write, Written, limits,
 };
-use crate::record::{Holdings, Stamp};
+use crate::record::{DigestSource, Stamp};
 use crate::ring::test_peers::{peer, peers};
-use crate::ring::{Arc, Id};
+use crate::ring::{Id, KeyRange};
 use crate::store::Store;
 
 fn settings() -> Config {
@@ -70,7 +70,7 @@ impl World {
 
     /// Which of the nodes that run have a record of this key.
     fn holding(&self, at: u8) -> Vec<u8> {
-        let arc = Arc::new(key(at).previous(), key(at));
+        let arc = KeyRange::new(key(at).previous(), key(at));
         let has = |place: &&u8| {
             let store = self.stores.get(place);
             store.is_some_and(|store| store.digest(arc).records() == 1)
@@ -273,7 +273,7 @@ fn a_damaged_record_is_not_served_and_comes_back_from_a_replica() {
     }
     assert!(world.count(|event| matches!(event, Event::Damaged(_))) > 0);
     world.run(SECOND * 10);
-    assert!(world.get(60, 100).expect("answered").certain);
+    assert!(world.get(60, 100).expect("answered").authoritative);
     assert_eq!(world.holding(100), [110, 160, 210]);
     // A holder's copy comes back, too, when its owner next compares.
     damaged(&mut world, 160);

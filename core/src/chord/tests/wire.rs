@@ -10,11 +10,11 @@ use crate::chord::{
     Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
 };
 use crate::record::{
-    Answer, ArcDigest, Digest, Entry, Field, LimitError, PARTS, Question, Record, Stamp,
-    TooFarAhead,
+    Digest, DigestAnswer, DigestQuestion, Entry, Field, LimitError, PARTS, RangeDigest, Record,
+    Stamp, TooFarAhead,
 };
 use crate::ring::test_peers::{peer, peers};
-use crate::ring::{Arc, Id, SuccessorList};
+use crate::ring::{Id, KeyRange, SuccessorList};
 
 const ID: RequestId = RequestId {
     incarnation: 2,
@@ -54,8 +54,8 @@ fn entry() -> Entry {
     }
 }
 
-fn arc() -> Arc {
-    Arc::new(peer(1).id, peer(2).id)
+fn arc() -> KeyRange {
+    KeyRange::new(peer(1).id, peer(2).id)
 }
 
 fn hello() -> Hello {
@@ -149,9 +149,9 @@ fn record_requests() -> Vec<RecordRequest> {
             number: 300,
         },
         RecordRequest::Compare {
-            question: Question {
+            question: DigestQuestion {
                 arc: arc(),
-                digest: ArcDigest::default().with(entry()),
+                digest: RangeDigest::default().with(entry()),
             },
             charge: true,
         },
@@ -217,15 +217,15 @@ fn record_replies() -> Vec<RecordReply> {
         }),
     ];
     replies.extend(denials().into_iter().map(RecordReply::Denied));
-    let mut parts = Box::new([ArcDigest::default(); PARTS]);
-    parts[1] = ArcDigest::default().with(entry());
+    let mut parts = Box::new([RangeDigest::default(); PARTS]);
+    parts[1] = RangeDigest::default().with(entry());
     replies.extend([
         RecordReply::Stored,
         RecordReply::Beaten(stamp(2)),
         RecordReply::Superseded(300),
-        compared(Answer::Same),
-        compared(Answer::Parts(parts)),
-        compared(Answer::Keys(vec![entry()])),
+        compared(DigestAnswer::Same),
+        compared(DigestAnswer::Parts(parts)),
+        compared(DigestAnswer::Keys(vec![entry()])),
         RecordReply::Records {
             records: vec![(key(), record())],
             more: Some("field".to_owned()),
@@ -340,9 +340,9 @@ fn record_reply(reply: &RecordReply) -> &'static str {
         RecordReply::Beaten(_) => "beaten",
         RecordReply::Superseded(_) => "superseded",
         RecordReply::Compared { answer, .. } => match answer {
-            Answer::Same => "compared: same",
-            Answer::Parts(_) => "compared: parts",
-            Answer::Keys(_) => "compared: keys",
+            DigestAnswer::Same => "compared: same",
+            DigestAnswer::Parts(_) => "compared: parts",
+            DigestAnswer::Keys(_) => "compared: keys",
         },
         RecordReply::Records { .. } => "records",
         RecordReply::Merged => "merged",

@@ -20,7 +20,7 @@ fn number(value: u64) -> Id {
 proptest! {
     #[test]
     fn the_parts_of_an_arc_are_the_arc(start in any_id(), end in any_id(), point in any_id()) {
-        let arc = Arc::new(start, end);
+        let arc = KeyRange::new(start, end);
         let Some(parts) = parts(arc) else {
             prop_assert!(arc.length() <= number(16) && arc.length() != Id::ZERO);
             return Ok(());
@@ -30,7 +30,7 @@ proptest! {
         prop_assert!(parts.iter().all(|part| part.start != part.end));
         let containing = parts.iter().filter(|part| part.contains(point)).count();
         prop_assert_eq!(containing, usize::from(arc.contains(point)));
-        let lengths = parts.map(Arc::length);
+        let lengths = parts.map(KeyRange::length);
         let (least, most) = (lengths.iter().min().unwrap(), lengths.iter().max().unwrap());
         prop_assert!(least.distance_to(*most) <= number(1));
     }
@@ -39,10 +39,10 @@ proptest! {
     fn a_sum_has_no_order_and_can_be_continued(
         entries in prop::collection::vec(any_entry(), 1..20), cut in any::<prop::sample::Index>()
     ) {
-        let all: ArcDigest = entries.iter().copied().collect();
-        prop_assert_eq!(entries.iter().rev().copied().collect::<ArcDigest>(), all);
+        let all: RangeDigest = entries.iter().copied().collect();
+        prop_assert_eq!(entries.iter().rev().copied().collect::<RangeDigest>(), all);
         let (left, right) = entries.split_at(cut.index(entries.len()));
-        let sum = |part: &[Entry]| part.iter().copied().collect::<ArcDigest>();
+        let sum = |part: &[Entry]| part.iter().copied().collect::<RangeDigest>();
         prop_assert_eq!(sum(left).and(sum(right)), all);
         prop_assert_eq!(all.with(entries[0]).without(entries[0]), all);
         prop_assert_ne!(all.without(entries[0]), all);
@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn it_tells_keys_and_digests_apart(a in any_entry(), b in any_entry()) {
         let of = |key: Entry, digest: Entry| {
-            ArcDigest::default().with(Entry { key: key.key, digest: digest.digest })
+            RangeDigest::default().with(Entry { key: key.key, digest: digest.digest })
         };
         prop_assert_eq!(of(a, a) == of(b, a), a.key == b.key);
         prop_assert_eq!(of(a, a) == of(a, b), a.digest == b.digest);
@@ -79,11 +79,11 @@ fn a_digest_is_sha1_of_the_encoding() {
 #[test]
 fn the_shortest_arcs_are_not_cut() {
     for (length, cut) in [(1, false), (16, false), (17, true), (31, true), (32, true)] {
-        let parts = parts(Arc::new(Id::MAX, Id::MAX.plus(number(length))));
+        let parts = parts(KeyRange::new(Id::MAX, Id::MAX.plus(number(length))));
         assert_eq!(parts.is_some(), cut, "{length}");
     }
     assert!(
-        parts(Arc::new(Id::MAX, Id::MAX)).is_some(),
+        parts(KeyRange::new(Id::MAX, Id::MAX)).is_some(),
         "the whole circle"
     );
 }
@@ -94,12 +94,12 @@ fn its_sizes_are_as_documented() {
         key: Id::MAX,
         digest: Digest(Id::MAX),
     };
-    let size = |digest: ArcDigest| postcard::to_stdvec(&digest).unwrap().len();
+    let size = |digest: RangeDigest| postcard::to_stdvec(&digest).unwrap().len();
     assert_eq!(postcard::to_stdvec(&entry).unwrap().len(), 40);
-    assert_eq!(size_of::<ArcDigest>(), 24);
-    assert_eq!(size(ArcDigest::default().with(entry)), 21);
+    assert_eq!(size_of::<RangeDigest>(), 24);
+    assert_eq!(size(RangeDigest::default().with(entry)), 21);
     assert_eq!(
-        size(ArcDigest::default().without(entry)),
+        size(RangeDigest::default().without(entry)),
         25,
         "2^32 - 1 records"
     );

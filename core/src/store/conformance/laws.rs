@@ -1,11 +1,11 @@
 //! The laws of [`Store`], one by one.
 
 use super::*;
-use crate::record::Holdings;
-use crate::ring::Arc;
+use crate::record::DigestSource;
+use crate::ring::KeyRange;
 
-fn whole() -> Arc {
-    Arc::new(Id::ZERO, Id::ZERO)
+fn whole() -> KeyRange {
+    KeyRange::new(Id::ZERO, Id::ZERO)
 }
 
 pub fn what_was_not_committed_is_lost_in_a_crash_and_nothing_else<L: Lab>() {

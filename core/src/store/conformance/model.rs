@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{ArcDigest, Holdings};
-use crate::ring::Arc;
+use crate::record::{DigestSource, RangeDigest};
+use crate::ring::KeyRange;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -160,13 +160,13 @@ fn check<L: Lab>(lab: &mut L, model: &mut Model) {
     }
     assert_eq!(lab.store().notes(), model.now.notes);
     assert_eq!(lab.store().len(), model.now.records.len());
-    let arc = Arc::new(Id::ZERO, Id::ZERO);
+    let arc = KeyRange::new(Id::ZERO, Id::ZERO);
     let entries = model.now.records.iter();
     let entries = entries.map(|(&key, record)| crate::record::Entry {
         key,
         digest: record.digest(),
     });
-    let digest: ArcDigest = entries.clone().collect();
+    let digest: RangeDigest = entries.clone().collect();
     assert_eq!(lab.store().digest(arc), digest);
     let listed: Vec<_> = lab.store().entries(arc).collect();
     assert_eq!(listed, entries.collect::<Vec<_>>());

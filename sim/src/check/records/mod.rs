@@ -41,7 +41,7 @@ use cuerda_core::store::Batch;
 pub use copies::Missing;
 use disks::Disks;
 use register::Register;
-pub use register::{Found, Verdict};
+pub use register::{ReadValue, Verdict};
 
 /// All the holders of a write were taken by one stroke, and they were as many as it wanted.
 pub const AT_ONCE: &str = "all-holders-at-once";
@@ -304,7 +304,7 @@ impl RecordChecker {
         &mut self,
         now: Nanos,
         read: u64,
-        found: Option<Found>,
+        found: Option<ReadValue>,
         settled: bool,
     ) -> Verdict {
         let (verdict, key) = self.register.ended(now, read, found);

@@ -15,7 +15,7 @@ use super::{Issued, Nanos};
 
 /// What a reading found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ReadValue {
     /// The stamp of the field.
     pub stamp: Stamp,
     /// The write whose value it is; `None` for a deletion.
@@ -80,7 +80,7 @@ impl Register {
         &mut self,
         now: Nanos,
         read: u64,
-        found: Option<Found>,
+        found: Option<ReadValue>,
     ) -> (Verdict, Option<Id>) {
         let Some((key, least)) = self.open.remove(&read) else {
             return (Verdict::Right, None);
@@ -88,7 +88,13 @@ impl Register {
         (self.judge(now, key, least, found), Some(key))
     }
 
-    fn judge(&self, now: Nanos, key: Id, least: Option<Least>, found: Option<Found>) -> Verdict {
+    fn judge(
+        &self,
+        now: Nanos,
+        key: Id,
+        least: Option<Least>,
+        found: Option<ReadValue>,
+    ) -> Verdict {
         if let Some(found) = found {
             let of_key = |write: u64| self.writes.get(&write) == Some(&key);
             if found.strange || found.write.is_some_and(|write| !of_key(write)) {

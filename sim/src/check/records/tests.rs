@@ -79,7 +79,7 @@ impl Story {
     }
 
     fn read(&mut self, read: u64, found: Option<(u64, u64)>, settled: bool) -> Verdict {
-        let found = found.map(|(time, write)| Found {
+        let found = found.map(|(time, write)| ReadValue {
             stamp: stamp(time),
             write: Some(write),
             strange: false,

@@ -4,7 +4,7 @@ use super::*;
 use crate::report::sample::sample;
 use crate::report::{Unmet, Violation, judge};
 use crate::scenario::{Bound, Expectation};
-use crate::world::Sights;
+use crate::world::FailureObservations;
 use serde_json::json;
 
 fn run(colours: bool) -> Run<'static> {
@@ -45,21 +45,21 @@ fn failing_checks() {
             until_s: Some(150.5),
             kind: "crash".to_owned(),
             nodes: vec![names(3..6)],
-            seen: Sights::default(),
+            seen: FailureObservations::default(),
         },
         FaultFired {
             at_s: 300.0,
             until_s: None,
             kind: "partition".to_owned(),
             nodes: vec![names(0..500), names(500..1000)],
-            seen: Sights::default(),
+            seen: FailureObservations::default(),
         },
         FaultFired {
             at_s: 310.0,
             until_s: None,
             kind: "pause".to_owned(),
             nodes: vec![Vec::new()],
-            seen: Sights::default(),
+            seen: FailureObservations::default(),
         },
     ];
     report.ring.violations = 17;

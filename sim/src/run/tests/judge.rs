@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cuerda_core::chord::{Found, Node};
+use cuerda_core::chord::{Node, OwnerFound};
 use cuerda_core::ring::{Id, Neighbours, Peer};
 
 use super::super::judge::{Judge, Others};
@@ -88,7 +88,7 @@ impl Bench {
         let asker = 3;
         self.judge.lookup_issued(at(from), 7, asker, key);
         let owner = self.node(named).me();
-        let found = Found {
+        let found = OwnerFound {
             owner,
             hops: 2,
             hops_to_predecessor: 1,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cuerda::http::control::{FoundRecord as Reading, Lookup, Stored};
 use cuerda::http::{Code, Problem};
 use cuerda_core::chord::{
-    AccessError, Condition, Denied, Fetched, Found, Input, LookupError, Write, Written,
+    AccessError, Condition, Denied, Fetched, Input, LookupError, OwnerFound, Write, Written,
 };
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::Id;
@@ -122,12 +122,12 @@ fn answer<T: DeserializeOwned>(
     Err(serde_json::from_str(&text).ok().map(Box::new))
 }
 
-fn look_up(place: &str, key: Id) -> (Result<Found, LookupError>, u32) {
+fn look_up(place: &str, key: Id) -> (Result<OwnerFound, LookupError>, u32) {
     let url = format!("http://{place}/v1/lookup/{key}?id=true");
     match answer::<Lookup>(agent(PATIENCE).get(url).call()) {
         Ok(Lookup { answer: found, .. }) => {
             let timeouts = found.timeouts;
-            let found = Found {
+            let found = OwnerFound {
                 owner: found.owner,
                 hops: found.hops,
                 hops_to_predecessor: found.hops_to_predecessor,
@@ -210,7 +210,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
             });
             Ok(Fetched {
                 record: Some(fields.collect::<Record>()),
-                certain: found.certain,
+                authoritative: found.authoritative,
                 from: found.from,
                 clock: found.clock.0,
             })
@@ -223,7 +223,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
         {
             Ok(Fetched {
                 record: None,
-                certain: true,
+                authoritative: true,
                 // Nobody in particular: it is not told who has nothing.
                 from: cuerda_core::ring::Peer {
                     id: key,

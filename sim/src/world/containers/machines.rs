@@ -7,10 +7,12 @@ use cuerda_core::chord::{Config, Input, Node};
 use cuerda_core::ring::{Id, Neighbours, Peer};
 use cuerda_core::store::MemoryStore;
 
-use super::life::{Birth, Life, settings};
+use super::container::{Container, ContainerSpec, settings};
 use super::{AGAIN, BEHIND, HEARSAY, Machine, Stage, Told, What, World, totals};
-use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
-use crate::world::{Digest, NodeView, Sights, Time, Watcher, address_of, number_of};
+use crate::world::script::{
+    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults, public,
+};
+use crate::world::{Digest, FailureObservations, NodeView, Time, Watcher, address_of, number_of};
 
 impl crate::world::World for World {
     const NAME: &'static str = "containers";
@@ -54,7 +56,7 @@ impl crate::world::World for World {
         None
     }
 
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         if self.late > 0 {
             self.notes.push(format!(
                 "{} times somebody told something so late that others were heard first",
@@ -122,11 +124,11 @@ impl World {
             return;
         }
         machine.stage = Stage::Running;
-        let paused = match &machine.life {
-            Some(life) if machine.paused > 0 => life.pause(),
+        let paused = match &machine.container {
+            Some(container) if machine.paused > 0 => container.pause(),
             _ => Ok(()),
         };
-        if let Err(trouble) = paused.and(self.walls.runs(number, process)) {
+        if let Err(trouble) = paused.and(self.netfilter.runs(number, process)) {
             self.breaks(trouble.to_string());
         }
         self.watch();
@@ -158,7 +160,7 @@ impl World {
             .collect::<Vec<String>>();
         let address = self.layout.address(number).to_string();
         let machine = &mut self.machines[number as usize];
-        let birth = Birth {
+        let spec = ContainerSpec {
             number,
             epoch: machine.epoch,
             name: self.engine.name(&format!("n{number}-{}", machine.epoch)),
@@ -167,10 +169,10 @@ impl World {
             settings: settings(&self.config, &address, &places),
             address,
             key: machine.key,
-            before: machine.life.take(),
+            before: machine.container.take(),
         };
-        let life = Life::begin(&self.engine, self.clock, birth, self.sender.clone());
-        self.machines[number as usize].life = Some(life);
+        let container = Container::begin(&self.engine, self.clock, spec, self.sender.clone());
+        self.machines[number as usize].container = Some(container);
     }
 
     /// What is known of a node that has told nothing yet.
@@ -236,7 +238,7 @@ impl Lifecycle for World {
         self.machines[number as usize].up
     }
 
-    fn is_struck(&self, number: u32) -> bool {
+    fn is_killed(&self, number: u32) -> bool {
         let stage = self.machines[number as usize].stage;
         matches!(stage, Stage::Ending | Stage::Ended)
     }
@@ -256,8 +258,8 @@ impl Lifecycle for World {
             paused: 0,
             told: false,
             stage: Stage::Ended,
-            struck: None,
-            life: None,
+            killed: None,
+            container: None,
         });
         number
     }
@@ -281,21 +283,21 @@ impl Lifecycle for World {
     fn resume(&mut self) {}
 
     /// The processes are killed, and everything that was told until then is passed on.
-    fn strike(&mut self, numbers: &[u32], watcher: &mut impl Watcher<Node>) {
+    fn kill(&mut self, numbers: &[u32], watcher: &mut impl Watcher<Node>) {
         for &number in numbers {
             self.count(number);
             self.machines[number as usize].stage = Stage::Ending;
         }
         std::thread::scope(|scope| {
             for &number in numbers {
-                if let Some(life) = &self.machines[number as usize].life {
-                    scope.spawn(|| life.kill());
+                if let Some(container) = &self.machines[number as usize].container {
+                    scope.spawn(|| container.kill());
                 }
             }
         });
         let done = self.clock.real();
         for &number in numbers {
-            self.machines[number as usize].struck = Some(done);
+            self.machines[number as usize].killed = Some(done);
         }
         // Their logs are read to the end: what comes later would be taken for news.
         let patience = done + HEARSAY;
@@ -316,10 +318,10 @@ impl Lifecycle for World {
         // Who has been killed is so, and who has left ends by itself.
         let ends = matches!(machine.stage, Stage::Ending | Stage::Ended);
         machine.stage = Stage::Ending;
-        if let Some(life) = machine.life.as_ref().filter(|_| !ends) {
-            life.kill();
+        if let Some(container) = machine.container.as_ref().filter(|_| !ends) {
+            container.kill();
         }
-        self.walls.ends(number);
+        self.netfilter.ends(number);
         self.watch();
     }
 
@@ -336,7 +338,7 @@ impl Faults for World {
         machine.paused += 1;
         if machine.paused == 1
             && machine.stage == Stage::Running
-            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::pause)
+            && let Some(Err(trouble)) = machine.container.as_ref().map(Container::pause)
         {
             self.breaks(trouble.to_string());
         }
@@ -348,7 +350,7 @@ impl Faults for World {
         machine.paused -= 1;
         if machine.paused == 0
             && machine.stage == Stage::Running
-            && let Some(Err(trouble)) = machine.life.as_ref().map(Life::unpause)
+            && let Some(Err(trouble)) = machine.container.as_ref().map(Container::unpause)
         {
             self.breaks(trouble.to_string());
         }
@@ -391,16 +393,16 @@ impl Faults for World {
         }
     }
 
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
-        let done = self.walls.change(act);
-        let applied = self.walls.apply(self.machines());
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
+        let done = self.netfilter.change(act);
+        let applied = self.netfilter.apply(self.machines());
         if let Err(trouble) = applied {
             self.breaks(trouble.to_string());
         }
         done
     }
 
-    fn seen_so_far(&mut self) -> Sights {
+    fn seen_so_far(&mut self) -> FailureObservations {
         for number in 0..self.machines() {
             self.count(number);
         }

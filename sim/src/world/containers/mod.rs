@@ -6,9 +6,9 @@
 //!
 //! ```text
 //!   mod.rs      the world: time, and what is told when      machines.rs  what the script does to it
-//!   engine.rs   the docker command, and what it leaves      life.rs      one container's life
+//!   engine.rs   the docker command, and what it leaves      container.rs      one container's life
 //!   layout.rs   two networks and the router between them    clients.rs   reads, writes, look-ups
-//!   walls.rs    cuts and loss, by netfilter                 delay.rs     slow links, by a queue
+//!   netfilter.rs    network_faults and loss, by netfilter                 delay.rs     slow links, by a queue
 //!   namespace.rs  where these two are made                  stream.rs    what nodes tell
 //!   start.rs    how the ring comes about                    totals.rs    what nodes have counted
 //! ```
@@ -28,6 +28,7 @@
 //! (the scenario is refused). `start = "ideal"` means that the nodes join before t = 0.
 
 mod clients;
+mod container;
 #[cfg(target_os = "linux")]
 mod delay;
 #[cfg(not(target_os = "linux"))]
@@ -35,13 +36,12 @@ mod delay;
 mod delay;
 mod engine;
 mod layout;
-mod life;
 mod machines;
 mod namespace;
+mod netfilter;
 mod start;
 mod stream;
 mod totals;
-mod walls;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -50,20 +50,22 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cuerda_core::chord::{AccessError, Config, Event, Fetched, Found, LookupError, Node, Written};
+use cuerda_core::chord::{
+    AccessError, Config, Event, Fetched, LookupError, Node, OwnerFound, Written,
+};
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::{Id, Neighbours};
 use cuerda_core::store::Batch;
 
 use super::script::{self, Script};
-use super::{Cause, Digest, Moment, Purpose, Random, Time, Watcher};
+use super::{Cause, Digest, Moment, Random, RandomStream, Time, Watcher};
 use crate::scenario::{Scenario, Start};
+use container::Container;
 use engine::Engine;
 use layout::Layout;
-use life::Life;
+use netfilter::Netfilter;
 use stream::Line;
 use totals::Totals;
-use walls::Walls;
 
 pub use engine::{Trouble, ready};
 
@@ -99,7 +101,7 @@ pub struct World {
     config: Arc<Config>,
     clock: Clock,
     machines: Vec<Machine>,
-    walls: Walls,
+    netfilter: Netfilter,
     layout: Layout,
     /// Keys of machines that lost theirs.
     keys: Random,
@@ -136,8 +138,8 @@ pub struct World {
 impl Drop for World {
     fn drop(&mut self) {
         for machine in &self.machines {
-            if let Some(life) = &machine.life {
-                life.close();
+            if let Some(container) = &machine.container {
+                container.close();
             }
         }
     }
@@ -194,8 +196,8 @@ struct Machine {
     told: bool,
     stage: Stage,
     /// When it was last killed.
-    struck: Option<Time>,
-    life: Option<Life>,
+    killed: Option<Time>,
+    container: Option<Container>,
 }
 
 /// What the container of a machine is doing.
@@ -232,7 +234,7 @@ enum What {
     Failed(Trouble),
     /// What its nodes have counted so far.
     Counted(totals::Counted),
-    LookedUp(u64, Result<Found, LookupError>, u32),
+    LookedUp(u64, Result<OwnerFound, LookupError>, u32),
     Wrote(u64, Result<Written, AccessError>),
     Read(u64, Box<Result<Fetched, AccessError>>),
 }
@@ -299,15 +301,15 @@ impl World {
         let sweeper = Sweeper::of(&engine);
         let layout = Layout::make(&engine)?;
         let (sender, receiver) = channel();
-        let walls = Walls::new(&layout)?;
+        let netfilter = Netfilter::new(&layout)?;
         let mut world = World {
             script: Script::new(&played, seed),
             config: Arc::new(played.node.clone()),
             clock: Clock::start(),
             machines: Vec::new(),
-            walls,
+            netfilter,
             layout,
-            keys: Random::new(seed, Purpose::Keys),
+            keys: Random::new(seed, RandomStream::Keys),
             now: 0,
             agenda: BTreeMap::new(),
             put: 0,
@@ -465,7 +467,7 @@ impl World {
             }
             What::LookedUp(question, result, timeouts) => {
                 if let Some(token) = self.answered(question) {
-                    let result = result.map(|found| Found {
+                    let result = result.map(|found| OwnerFound {
                         owner: self.known(found.owner),
                         ..found
                     });
@@ -526,7 +528,7 @@ impl World {
     ) {
         for (number, machine) in (0..).zip(&self.machines) {
             let id = machine.neighbours.me().id;
-            let died = machine.struck.is_some_and(|struck| struck + PATIENCE >= at);
+            let died = machine.killed.is_some_and(|killed| killed + PATIENCE >= at);
             if !(died && unheard.contains(&id)) {
                 continue;
             }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::{Told, What, World};
-use crate::world::Sights;
+use crate::world::FailureObservations;
 
 /// How often nodes are asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ pub(super) struct Counted {
     /// Bytes written.
     pub(super) bytes: u64,
     /// How others failed them.
-    pub(super) seen: Sights,
+    pub(super) seen: FailureObservations,
 }
 
 /// What all starts of all machines have counted so far.
@@ -110,7 +110,7 @@ fn parse(text: &str) -> Counted {
         sent: counter("letters_sent"),
         received: counter("letters_received"),
         bytes: counter("sent_bytes"),
-        seen: Sights::of(counter),
+        seen: FailureObservations::of(counter),
     }
 }
 

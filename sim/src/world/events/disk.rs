@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use cuerda_core::protocol::{Event, Protocol};
 use cuerda_core::store::Batch;
 
-use super::letters::Letter;
+use super::envelopes::Envelope;
 use super::queue::Entry;
 use super::wire::kind;
 use super::{Moment, World};
@@ -32,7 +32,7 @@ pub(super) struct Held<P: Protocol> {
     due: Time,
     /// Its number; `None` if nothing was staged.
     batch: Option<u64>,
-    letters: Vec<(u32, Letter<P::Message>)>,
+    envelopes: Vec<(u32, Envelope<P::Message>)>,
     events: Vec<Event<P::Told>>,
 }
 
@@ -63,7 +63,7 @@ impl<P: Simulated> World<P> {
         at: Moment,
         watcher: &mut impl Watcher<P>,
     ) {
-        let letters = std::mem::take(&mut self.kept);
+        let envelopes = std::mem::take(&mut self.kept);
         let (events, free): (Vec<_>, Vec<_>) = std::mem::take(&mut self.emitted)
             .into_iter()
             .partition(Event::depends_on_store);
@@ -88,7 +88,7 @@ impl<P: Simulated> World<P> {
         disk.waiting.push_back(Held {
             due,
             batch: batch.map(|batch| batch.number),
-            letters,
+            envelopes,
             events,
         });
         if last.is_none() && due == now {
@@ -121,9 +121,9 @@ impl<P: Simulated> World<P> {
             }
             self.commit_up_to(number, batch, at, watcher);
         }
-        for (to, mut letter) in held.letters {
-            letter.sent = self.air.now;
-            self.air.send(to, letter);
+        for (to, mut envelope) in held.envelopes {
+            envelope.sent = self.air.now;
+            self.air.send(to, envelope);
         }
         for event in held.events {
             script::pass_on(self, number, event, at, watcher);

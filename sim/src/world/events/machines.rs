@@ -9,8 +9,12 @@ use cuerda_core::store::MemoryStore;
 
 use super::queue::Entry;
 use super::{Host, World, kind};
-use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts};
-use crate::world::{Cause, Digest, NodeView, Sights, Simulated, Time, Watcher, address_of};
+use crate::world::script::{
+    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
+};
+use crate::world::{
+    Cause, Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of,
+};
 
 impl<P: Simulated> crate::world::World for World<P> {
     const NAME: &'static str = "events";
@@ -66,7 +70,7 @@ impl<P: Simulated> crate::world::World for World<P> {
         Some(self.air.counters.repair_bytes)
     }
 
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         script::seen(self)
     }
 
@@ -185,9 +189,9 @@ impl<P: Simulated> Lifecycle for World<P> {
             disk.waiting.clear();
         }
         for entry in std::mem::take(&mut host.backlog) {
-            if entry.kind == kind::LETTER {
-                let letter = self.air.letters.take(entry.value);
-                self.air.counters.lose(&letter.message);
+            if entry.kind == kind::ENVELOPE {
+                let envelope = self.air.envelopes.take(entry.value);
+                self.air.counters.lose(&envelope.message);
             }
         }
     }
@@ -257,16 +261,16 @@ impl<P: Simulated> Faults for World<P> {
             .broken = how;
     }
 
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
-        act(&mut self.air.cuts)
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
+        act(&mut self.air.network_faults)
     }
 
     /// Nobody refuses or resets anything here: all that fails is silence. Only questions that get
     /// no answer at all are counted, not those whose answer is late.
-    fn seen_so_far(&mut self) -> Sights {
-        Sights {
+    fn seen_so_far(&mut self) -> FailureObservations {
+        FailureObservations {
             timed_out: self.air.counters.unanswered,
-            ..Sights::default()
+            ..FailureObservations::default()
         }
     }
 }

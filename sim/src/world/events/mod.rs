@@ -9,7 +9,7 @@
 //!   machines.rs  what the script does to it: machines that start, stop, sleep
 //!   wire.rs      what the network does to messages; the nodes' Network
 //!   disk.rs      disks that are slow or about to break, and what waits for them
-//!   queue.rs     what happens next;  letters.rs  messages under way
+//!   queue.rs     what happens next;  envelopes.rs  messages under way
 //! ```
 //!
 //! A crash loses what is under way to the node and stops its timers; what it has sent arrives.
@@ -17,7 +17,7 @@
 //! What a node stores is on its disk at once, unless a fault slows the disk.
 
 mod disk;
-mod letters;
+mod envelopes;
 mod machines;
 // Public for `benches/queue.rs` alone, which compares it with other queues.
 #[doc(hidden)]
@@ -33,13 +33,13 @@ use cuerda_core::protocol::{Event, Input, RequestId, Timer, Wire as _};
 use cuerda_core::ring::Address;
 use cuerda_core::store::{Batch, MemoryStore, Store};
 
-use super::script::{self, Script, cuts::Cuts};
-use super::{Cause, Digest, Moment, Purpose, Random, Simulated, Time, Watcher};
+use super::script::{self, Script, network_faults::NetworkFaults};
+use super::{Cause, Digest, Moment, Random, RandomStream, Simulated, Time, Watcher};
 use crate::scenario::Scenario;
 use disk::Disk;
-use letters::Letters;
+use envelopes::Envelopes;
 use queue::{Entry, Queue};
-use wire::{Air, Counters, Kept, Port, kind};
+use wire::{Air, Counters, Kept, NodeContext, kind};
 
 /// The most nodes that a world has room for: their addresses have 24 bits.
 pub const NODES_MAX: u32 = 1 << 24;
@@ -126,13 +126,13 @@ impl<P: Simulated> World<P> {
             air: Air {
                 now: 0,
                 queue: Queue::new(expected_rate(scenario)),
-                letters: Letters::default(),
+                envelopes: Envelopes::default(),
                 latency: scenario.network.latency,
                 loss: scenario.network.loss,
                 duplicate: scenario.network.duplicate,
-                chance: stream(Purpose::Network),
-                jitter: stream(Purpose::Timers),
-                cuts: Cuts::default(),
+                chance: stream(RandomStream::Network),
+                jitter: stream(RandomStream::Timers),
+                network_faults: NetworkFaults::default(),
                 nodes: 0,
                 counters: Counters::default(),
             },
@@ -178,8 +178,8 @@ impl<P: Simulated> World<P> {
                     continue;
                 }
                 seen += u64::from(host.up) + host.node.prefetch();
-                if entry.kind == kind::LETTER {
-                    seen += self.air.letters.get(entry.value).sent;
+                if entry.kind == kind::ENVELOPE {
+                    seen += self.air.envelopes.get(entry.value).sent;
                 }
             }
         }
@@ -196,7 +196,7 @@ impl<P: Simulated> World<P> {
     fn step(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
         self.handled += 1;
         match entry.kind {
-            kind::LETTER => self.step_letter(entry, watcher),
+            kind::ENVELOPE => self.step_letter(entry, watcher),
             kind::CONTROL => self.step_control(entry, watcher),
             _ => self.step_timer(entry, watcher),
         }
@@ -214,15 +214,15 @@ impl<P: Simulated> World<P> {
 
     #[inline]
     fn step_letter(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
-        let letter = self.air.letters.get(entry.value);
-        let (from, what) = (letter.from_number, letter.message.kind());
+        let envelope = self.air.envelopes.get(entry.value);
+        let (from, what) = (envelope.from_number, envelope.message.kind());
         let first = what.bytes().next().map_or(0, u64::from);
         let first = first | (what.len() as u64) << 8;
         let about = (u64::from(entry.node) << 32) | kind::digested(entry.kind);
         self.digest
             .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
         watcher.handling(self.handled, entry.time, &|| {
-            format!("n{from} -> n{}: {:?}", entry.node, letter.message)
+            format!("n{from} -> n{}: {:?}", entry.node, envelope.message)
         });
         let host = &mut self.hosts[entry.node as usize];
         if host.paused > 0 && host.up {
@@ -262,27 +262,27 @@ impl<P: Simulated> World<P> {
     /// Hands a message to its node. `kind` is what the message is called.
     #[inline]
     fn deliver(&mut self, entry: Entry, kind: &'static str, watcher: &mut impl Watcher<P>) {
-        let letter = self.air.letters.take(entry.value);
+        let envelope = self.air.envelopes.take(entry.value);
         let host = &self.hosts[entry.node as usize];
-        if !host.up || letter.sent < host.up_since {
-            self.air.counters.lose(&letter.message);
+        if !host.up || envelope.sent < host.up_since {
+            self.air.counters.lose(&envelope.message);
             return;
         }
         self.air.counters.delivered += 1;
         let now = self.air.now;
-        let asked = letter.message.asks();
-        let asked = asked.map(|id| (letter.from.address, id, letter.sent));
-        let took = letter
+        let asked = envelope.message.asks();
+        let asked = asked.map(|id| (envelope.from.address, id, envelope.sent));
+        let took = envelope
             .asked
             .map(|sent| std::time::Duration::from_nanos(now - sent));
         let cause = Cause::Message {
-            from: letter.from_number,
+            from: envelope.from_number,
             to: entry.node,
             kind,
         };
         let input = Input::Message {
-            from: letter.from,
-            message: letter.message,
+            from: envelope.from,
+            message: envelope.message,
             took,
         };
         self.hand(entry.node, input, asked, cause, watcher);
@@ -298,7 +298,7 @@ impl<P: Simulated> World<P> {
     ) {
         let host = &mut self.hosts[number as usize];
         let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
-        let mut port = Port {
+        let mut context = NodeContext {
             air: &mut self.air,
             me: host.node.me(),
             number,
@@ -309,7 +309,7 @@ impl<P: Simulated> World<P> {
             store: &mut host.store,
             kept: holds.then_some(&mut self.kept),
         };
-        host.node.handle(input, &mut port);
+        host.node.handle(input, &mut context);
         let batch = host.store.as_mut().and_then(|store| store.seal());
         let at = Moment {
             now: self.air.now,

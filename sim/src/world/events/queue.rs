@@ -253,7 +253,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{Purpose, Random};
+    use crate::world::{Random, RandomStream};
     use proptest::prelude::*;
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
@@ -264,7 +264,7 @@ mod tests {
         fn it_is_a_stable_priority_queue(
             seed: u64, rate in prop_oneof![Just(1.0), Just(1e4), Just(1e8)], scale in 0u32..45,
         ) {
-            let mut random = Random::new(seed, Purpose::Timers);
+            let mut random = Random::new(seed, RandomStream::Timers);
             let mut queue = Queue::new(rate);
             let mut heap = BinaryHeap::new();
             let (mut now, mut pushed) = (0, 0);

@@ -22,7 +22,7 @@ use cuerda_core::ring::{Neighbours, Peer};
 use cuerda_core::store::Batch;
 
 use super::queue::Queue;
-use super::wire::Port;
+use super::wire::NodeContext;
 use super::{World, kind};
 use crate::scenario::{Overrides, Scenario};
 use crate::world::{
@@ -118,7 +118,7 @@ impl Log {
     }
 
     /// Messages delivered, as the time of their sending (the latency is fixed) and both ends.
-    fn letters(&self) -> impl Iterator<Item = (Time, u32, u32)> {
+    fn envelopes(&self) -> impl Iterator<Item = (Time, u32, u32)> {
         self.lines().filter_map(|(time, line)| {
             let (from, rest) = line.strip_prefix('n')?.split_once(" -> n")?;
             let (to, _) = rest.split_once(':')?;
@@ -163,7 +163,7 @@ impl Watcher<Node> for Log {
         self.0
             .push((at.now, Seen::Sides(sides.map(<[u32]>::to_vec))));
     }
-    fn told(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
         self.0
             .push((at.now, Seen::Told(number, event.clone(), about)));
     }
@@ -213,9 +213,9 @@ impl World {
         self.hosts.iter().filter(acting).count()
     }
 
-    fn port<T>(&mut self, number: u32, act: impl FnOnce(&mut Port<'_, Node>) -> T) -> T {
+    fn context<T>(&mut self, number: u32, act: impl FnOnce(&mut NodeContext<'_, Node>) -> T) -> T {
         let host = &self.hosts[number as usize];
-        act(&mut Port {
+        act(&mut NodeContext {
             me: host.node.me(),
             number,
             epoch: host.epoch,
@@ -235,7 +235,9 @@ impl World {
             number,
         };
         let (to, request) = (self.node(to).me(), Request::Ping);
-        self.port(from, |port| port.send(to, Message::Request { id, request }));
+        self.context(from, |context| {
+            context.send(to, Message::Request { id, request })
+        });
     }
 
     /// How long each copy of `times` messages would be under way if they were sent now.
@@ -243,7 +245,7 @@ impl World {
         let mut fork = self.clone();
         fork.air.queue = Queue::new(1000.0);
         for _ in 0..times {
-            fork.port(from, |port| port.send(to, Message::Notify));
+            fork.context(from, |context| context.send(to, Message::Notify));
         }
         let arrivals = std::iter::from_fn(|| fork.air.queue.pop_before(Time::MAX));
         arrivals.map(|entry| entry.time - fork.air.now).collect()

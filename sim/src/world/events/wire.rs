@@ -7,16 +7,16 @@ use cuerda_core::protocol::{Event, Network, Protocol, RequestId, Timer, Wire};
 use cuerda_core::ring::{Address, Peer};
 use cuerda_core::store::MemoryStore;
 
-use super::letters::{Letter, Letters};
+use super::envelopes::{Envelope, Envelopes};
 use super::queue::{Entry, Queue};
 use crate::scenario::Latency;
-use crate::world::script::cuts::Cuts;
+use crate::world::script::network_faults::NetworkFaults;
 use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
 
 /// What a queue entry is: below 256 a timer of the node's, whose kind it is, else one of these. Its
 /// lower byte goes into the digest.
 pub(super) mod kind {
-    pub(crate) const LETTER: u16 = 0x100;
+    pub(crate) const ENVELOPE: u16 = 0x100;
     pub(crate) const CONTROL: u16 = 0x105;
     pub(crate) const COMMIT: u16 = 0x107;
 
@@ -28,7 +28,7 @@ pub(super) mod kind {
     /// Whether it is a timer of the node's.
     #[cfg(test)]
     pub(crate) const fn is_timer(kind: u16) -> bool {
-        kind < LETTER
+        kind < ENVELOPE
     }
 }
 
@@ -56,13 +56,13 @@ impl Counters {
 pub(super) struct Air<M> {
     pub(super) now: Time,
     pub(super) queue: Queue,
-    pub(super) letters: Letters<M>,
+    pub(super) envelopes: Envelopes<M>,
     pub(super) latency: Latency,
     pub(super) loss: f64,
     pub(super) duplicate: f64,
     pub(super) chance: Random,
     pub(super) jitter: Random,
-    pub(super) cuts: Cuts,
+    pub(super) network_faults: NetworkFaults,
     /// How many nodes there are; what is sent elsewhere is lost.
     pub(super) nodes: u32,
     pub(super) counters: Counters,
@@ -77,39 +77,39 @@ impl<M: Wire> Air<M> {
         }
     }
 
-    pub(super) fn send(&mut self, to: u32, letter: Letter<M>) {
-        let bytes = letter.message.wire_size() as u64;
+    pub(super) fn send(&mut self, to: u32, envelope: Envelope<M>) {
+        let bytes = envelope.message.wire_size() as u64;
         self.counters.bytes += bytes;
-        if letter.message.is_repair() {
+        if envelope.message.is_repair() {
             self.counters.repair_bytes += bytes;
         }
-        let extra = if self.cuts.is_empty() {
+        let extra = if self.network_faults.is_empty() {
             Some(0)
         } else {
             let chance = &mut self.chance;
-            self.cuts.pass(letter.from_number, to, chance)
+            self.network_faults.pass(envelope.from_number, to, chance)
         };
         let lost = to >= self.nodes || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
-            self.counters.lose(&letter.message);
+            self.counters.lose(&envelope.message);
             return;
         };
         if self.chance.happens(self.duplicate) {
             let late = self.latency().saturating_add(extra);
-            self.post(to, late, letter.clone());
+            self.post(to, late, envelope.clone());
         }
         let late = self.latency().saturating_add(extra);
-        self.post(to, late, letter);
+        self.post(to, late, envelope);
     }
 
     // A call would copy each message once more.
     #[inline(always)]
-    fn post(&mut self, to: u32, late: Time, letter: Letter<M>) {
-        let place = self.letters.put(letter);
+    fn post(&mut self, to: u32, late: Time, envelope: Envelope<M>) {
+        let place = self.envelopes.put(envelope);
         self.queue.push(Entry::new(
             self.now.saturating_add(late),
             to,
-            kind::LETTER,
+            kind::ENVELOPE,
             0,
             place,
         ));
@@ -117,10 +117,10 @@ impl<M: Wire> Air<M> {
 }
 
 /// Messages that are kept back, each with its receiver's number.
-pub(super) type Kept<M> = Vec<(u32, Letter<M>)>;
+pub(super) type Kept<M> = Vec<(u32, Envelope<M>)>;
 
 /// One node's view of the network while it handles an input.
-pub(super) struct Port<'a, P: Protocol> {
+pub(super) struct NodeContext<'a, P: Protocol> {
     pub(super) air: &'a mut Air<P::Message>,
     pub(super) me: Peer,
     pub(super) number: u32,
@@ -134,7 +134,7 @@ pub(super) struct Port<'a, P: Protocol> {
     pub(super) kept: Option<&'a mut Kept<P::Message>>,
 }
 
-impl<P: Protocol> Network<P> for Port<'_, P> {
+impl<P: Protocol> Network<P> for NodeContext<'_, P> {
     type Store = MemoryStore;
 
     fn send(&mut self, to: Peer, message: P::Message) {
@@ -147,7 +147,7 @@ impl<P: Protocol> Network<P> for Port<'_, P> {
             }
             _ => None,
         };
-        let letter = Letter {
+        let envelope = Envelope {
             from: self.me,
             from_number: self.number,
             message,
@@ -156,8 +156,8 @@ impl<P: Protocol> Network<P> for Port<'_, P> {
         };
         let to = number_of(to.address).unwrap_or(u32::MAX);
         match &mut self.kept {
-            Some(kept) if letter.message.depends_on_store() => kept.push((to, letter)),
-            _ => self.air.send(to, letter),
+            Some(kept) if envelope.message.depends_on_store() => kept.push((to, envelope)),
+            _ => self.air.send(to, envelope),
         }
     }
 

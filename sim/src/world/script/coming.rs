@@ -36,7 +36,7 @@ pub(in crate::world) fn enter<W: Machines>(
         let Some(contact) = pick_contact(world) else {
             break;
         };
-        let reached = world.cuts(|cuts| cuts.are_together(number, contact));
+        let reached = world.network_faults(|faults| faults.are_together(number, contact));
         if reached && !contacts.contains(&contact) {
             contacts.push(contact);
         }
@@ -80,7 +80,7 @@ pub(super) fn crash<W: Machines>(
 ) {
     let up = numbers.iter().copied();
     let up: Vec<u32> = up.filter(|&number| world.is_up(number)).collect();
-    world.strike(&up, watcher);
+    world.kill(&up, watcher);
     let at = world.moment(cause);
     let mut gone = Vec::new();
     let mut down = Vec::new();
@@ -120,7 +120,7 @@ pub(super) fn restart<W: Machines>(
     }
     if up {
         // Still on its way out, or in: its process is replaced.
-        world.strike(&[number], watcher);
+        world.kill(&[number], watcher);
         let cause = Cause::Order {
             node: number,
             kind: "restart",

@@ -1,7 +1,7 @@
 //! Disks that go wrong: which records are spoilt, and what the end of a node means whose disk broke.
 
-use cuerda_core::record::Holdings;
-use cuerda_core::ring::{Arc, Id};
+use cuerda_core::record::DigestSource;
+use cuerda_core::ring::{Id, KeyRange};
 
 use super::{Machines, take_down};
 use crate::scenario::DiskFault;
@@ -58,7 +58,7 @@ fn flip<W: Machines>(
     cause: Cause,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let whole = Arc::new(Id::ZERO, Id::ZERO);
+    let whole = KeyRange::new(Id::ZERO, Id::ZERO);
     let keys = world.with_store(number, |store| {
         let entries = store.entries(whole);
         entries.map(|entry| entry.key).collect::<Vec<Id>>()

@@ -2,10 +2,10 @@
 
 use super::agenda::schedule_end;
 use super::coming::{add, crash, enter, leave, restart};
-use super::cuts::Cut;
+use super::network_faults::NetworkFault;
 use super::select::{select, split};
 use super::sides::{cut, mend};
-use super::{Machines, disks, sights};
+use super::{Machines, disks, failure_observations};
 use crate::scenario::{Disk, FaultKind};
 use crate::world::{Cause, Effect, Watcher, nanoseconds};
 
@@ -38,7 +38,7 @@ pub(super) fn begin<W: Machines>(
         schedule_end(world, index, until);
     }
     watcher.fault_began(world.moment(Cause::FaultBegan(index)), &effect);
-    sights::begin(world, index);
+    failure_observations::begin(world, index);
     world.script_mut().faults.push(effect.clone());
     turn(world, &fault.kind, &effect, Turn::Begins, watcher);
 }
@@ -59,7 +59,7 @@ pub(super) fn end<W: Machines>(
     };
     let effect = script.faults.remove(at);
     let kind = script.scenario.faults[index].kind.clone();
-    sights::end(world, index);
+    failure_observations::end(world, index);
     turn(world, &kind, &effect, Turn::Ends, watcher);
     watcher.fault_ended(world.moment(Cause::FaultEnded(index)), &effect);
 }
@@ -163,14 +163,14 @@ fn turn<W: Machines>(
 }
 
 /// What a fault is to the network; `None` if nothing.
-fn of_network<W: Machines>(world: &W, kind: &FaultKind, effect: &Effect) -> Option<Cut> {
+fn of_network<W: Machines>(world: &W, kind: &FaultKind, effect: &Effect) -> Option<NetworkFault> {
     let group = |place: usize| set(world, &effect.groups[place]);
     Some(match kind {
-        FaultKind::Partition { .. } => Cut::Partition(parts(world, &effect.groups)),
-        FaultKind::OneWay { .. } => Cut::OneWay(group(0), group(1)),
-        FaultKind::Slow { extra, .. } => Cut::Slow(group(0), nanoseconds(*extra)),
-        FaultKind::Loss { share, .. } => Cut::Loss(group(0), *share),
-        FaultKind::Reset { after, .. } => Cut::Reset(group(0), *after),
+        FaultKind::Partition { .. } => NetworkFault::Partition(parts(world, &effect.groups)),
+        FaultKind::OneWay { .. } => NetworkFault::OneWay(group(0), group(1)),
+        FaultKind::Slow { extra, .. } => NetworkFault::Slow(group(0), nanoseconds(*extra)),
+        FaultKind::Loss { share, .. } => NetworkFault::Loss(group(0), *share),
+        FaultKind::Reset { after, .. } => NetworkFault::Reset(group(0), *after),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! The look-ups that clients wait for. Only their books: who asked what, and when.
 
-use cuerda_core::protocol::{Found, LookupError};
+use cuerda_core::protocol::{LookupError, OwnerFound};
 use cuerda_core::ring::Id;
 
 use crate::world::{LookupEnd, Time};
@@ -17,7 +17,7 @@ impl OpenLookup {
     pub(super) const fn ended(
         self,
         lookup: u64,
-        result: Result<(u32, Found), LookupError>,
+        result: Result<(u32, OwnerFound), LookupError>,
         timeouts: u32,
     ) -> LookupEnd {
         let OpenLookup { asker, key, issued } = self;

@@ -6,9 +6,9 @@ use cuerda_core::protocol::{Input, Protocol};
 use cuerda_core::ring::Peer;
 use cuerda_core::store::MemoryStore;
 
-use super::cuts::Cuts;
+use super::network_faults::NetworkFaults;
 use super::{Broken, Script};
-use crate::world::{Cause, Moment, NodeView, Sights, Time, View, Watcher, World};
+use crate::world::{Cause, FailureObservations, Moment, NodeView, Time, View, Watcher, World};
 
 /// The settings of a world's nodes.
 type Config<W> = <<W as World>::Protocol as Protocol>::Config;
@@ -34,7 +34,7 @@ pub(in crate::world) trait Lifecycle: World {
     fn incarnation(&self, number: u32) -> u32;
     fn is_up(&self, number: u32) -> bool;
     /// Whether a machine is on its way out already, while the script still takes it for up.
-    fn is_struck(&self, _number: u32) -> bool {
+    fn is_killed(&self, _number: u32) -> bool {
         false
     }
 
@@ -48,7 +48,7 @@ pub(in crate::world) trait Lifecycle: World {
     fn resume(&mut self);
     /// These machines are about to be stopped together. Where that takes time it is done now, and
     /// what was told until it was done is passed on.
-    fn strike(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher<Self::Protocol>) {}
+    fn kill(&mut self, _numbers: &[u32], _watcher: &mut impl Watcher<Self::Protocol>) {}
     /// Stops a machine at once: nothing comes to it any more.
     fn stop(&mut self, number: u32);
 
@@ -101,9 +101,9 @@ pub(in crate::world) trait Faults: Lifecycle {
     );
 
     /// Reads or changes the network's faults.
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T;
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T;
     /// What all nodes have seen of others so far.
-    fn seen_so_far(&mut self) -> Sights;
+    fn seen_so_far(&mut self) -> FailureObservations;
 }
 
 /// Clients and operators, who give orders to nodes.

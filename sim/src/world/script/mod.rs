@@ -11,49 +11,50 @@
 //!   plan.rs      does what is due;                 agenda.rs   when that is
 //!   clients.rs   workloads and churn;              coming.rs   how nodes come and go
 //!   faults.rs    what goes wrong;                  select.rs   to whom
-//!   cuts.rs      the network's faults in force;    sides.rs    who is cut off from whom
+//!   network_faults.rs  the network's faults in force;    sides.rs    who is cut off from whom
 //!   lookups.rs   look-ups under way;               records.rs  clients of records
-//!   members.rs   who is a member;                  told.rs     what nodes tell, passed on
-//!   disks.rs     disks that go wrong;              sights.rs   what nodes see of faults
+//!   members.rs   who is a member;                  events.rs   what nodes tell, passed on
+//!   disks.rs     disks that go wrong;
+//!   failure_observations.rs  what nodes see of faults
 //!   start.rs     how the ring comes about
 //! ```
 
 mod agenda;
 mod clients;
 mod coming;
-pub(super) mod cuts;
 mod disks;
+mod events;
+mod failure_observations;
 mod faults;
 mod lookups;
 mod machines;
 mod members;
+pub(super) mod network_faults;
 mod plan;
 mod records;
 mod select;
 mod sides;
-mod sights;
 pub(super) mod start;
-mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 
-use super::{Effect, Purpose, Random, Time};
+use super::{Effect, Random, RandomStream, Time};
 use crate::scenario::{DiskFault, FaultKind, Scenario, TURMOIL_NODES};
 use agenda::Control;
 pub(super) use agenda::plan;
 pub(super) use coming::{add, enter};
 pub(super) use disks::{Broken, broke};
+pub(super) use events::{pass_on, take_down};
+pub(super) use failure_observations::seen;
 use lookups::OpenLookups;
 pub(super) use machines::{Faults, Lifecycle, Machines, Orders};
 use members::Members;
 pub(super) use plan::control;
 use records::Clients;
 pub(super) use records::read;
-pub(super) use sights::seen;
-pub(super) use told::{pass_on, take_down};
 
 /// The script of one run, as far as it has been played.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ pub(super) struct Script {
     controls: Vec<Control>,
     /// The faults in force.
     faults: Vec<Effect>,
-    sights: sights::Watched,
+    failure_observations: failure_observations::Watched,
     ids: Random,
     workload: Random,
     churn: Random,
@@ -88,12 +89,12 @@ impl Script {
             leaving: BTreeSet::new(),
             controls: Vec::new(),
             faults: Vec::new(),
-            sights: sights::Watched::default(),
-            ids: stream(Purpose::Ids),
-            workload: stream(Purpose::Workload),
-            churn: stream(Purpose::Churn),
-            chooser: stream(Purpose::Faults),
-            contacts: stream(Purpose::Contacts),
+            failure_observations: failure_observations::Watched::default(),
+            ids: stream(RandomStream::Ids),
+            workload: stream(RandomStream::Workload),
+            churn: stream(RandomStream::Churn),
+            chooser: stream(RandomStream::Faults),
+            contacts: stream(RandomStream::Contacts),
             origin: 0,
         }
     }

@@ -13,7 +13,8 @@ use cuerda_core::ring::Id;
 use super::Machines;
 use crate::scenario::{Access, Scenario, WorkloadKind};
 use crate::world::{
-    Cause, Moment, Purpose, Random, ReadEnd, Reading, Seen, Time, Watcher, WriteEnd, WriteIssue,
+    Cause, Moment, Random, RandomStream, ReadEnd, Reading, Seen, Time, Watcher, WriteEnd,
+    WriteIssue,
 };
 
 /// Clients of a workload.
@@ -65,7 +66,7 @@ impl Clients {
         };
         let loads = scenario.workloads.iter().map(|it| load(it.kind)).collect();
         Clients {
-            random: Random::new(seed, Purpose::Records),
+            random: Random::new(seed, RandomStream::Records),
             issued: 0,
             open: BTreeMap::new(),
             loads,
@@ -303,7 +304,7 @@ pub(super) fn found<W: Machines>(
         });
         Reading {
             seen,
-            certain: fetched.certain,
+            authoritative: fetched.authoritative,
         }
     });
     let Open {
@@ -363,7 +364,7 @@ mod tests {
 
     fn clients(zipf: f64) -> Clients {
         Clients {
-            random: Random::new(3, Purpose::Records),
+            random: Random::new(3, RandomStream::Records),
             issued: 0,
             open: BTreeMap::new(),
             loads: vec![Some(Load {

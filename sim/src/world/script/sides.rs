@@ -1,17 +1,17 @@
 //! Who is cut off from whom: the network's faults begin and end, and newcomers take a side.
 
 use super::Machines;
-use super::cuts::Cut;
+use super::network_faults::NetworkFault;
 use crate::world::{Cause, Watcher};
 
 pub(super) fn cut<W: Machines>(
     world: &mut W,
     index: usize,
-    cut: Cut,
+    fault: NetworkFault,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let splits = matches!(cut, Cut::Partition(_));
-    world.cuts(|cuts| cuts.begin(index, cut));
+    let splits = matches!(fault, NetworkFault::Partition(_));
+    world.network_faults(|faults| faults.begin(index, fault));
     if splits {
         tell_sides(world, Cause::FaultBegan(index), watcher);
     }
@@ -22,9 +22,9 @@ pub(super) fn mend<W: Machines>(
     index: usize,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let split = world.cuts(|cuts| {
-        let split = cuts.has_partition();
-        cuts.end(index);
+    let split = world.network_faults(|faults| {
+        let split = faults.has_partition();
+        faults.end(index);
         split
     });
     if split {
@@ -34,7 +34,7 @@ pub(super) fn mend<W: Machines>(
 
 /// Tells who is together with whom under all partitions in force.
 fn tell_sides<W: Machines>(world: &mut W, cause: Cause, watcher: &mut impl Watcher<W::Protocol>) {
-    let sides = world.cuts(|cuts| cuts.sides());
+    let sides = world.network_faults(|faults| faults.sides());
     watcher.sides(world.moment(cause), sides.as_deref());
 }
 
@@ -46,13 +46,13 @@ pub(super) fn stand_with<W: Machines>(
     contact: Option<u32>,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let split = world.cuts(|cuts| {
+    let split = world.network_faults(|faults| {
         if let Some(contact) = contact {
-            for (_, parts) in cuts.partitions() {
+            for (_, parts) in faults.partitions() {
                 parts[number as usize] = parts[contact as usize];
             }
         }
-        cuts.has_partition()
+        faults.has_partition()
     });
     if split {
         let cause = Cause::Order {
@@ -65,14 +65,14 @@ pub(super) fn stand_with<W: Machines>(
 
 /// A new machine, which no partition has named, stands with the rest.
 pub(super) fn stand_with_the_rest<W: Machines>(world: &mut W) {
-    let partitions = world.cuts(|cuts| {
-        let partitions = cuts.partitions();
+    let partitions = world.network_faults(|faults| {
+        let partitions = faults.partitions();
         partitions.map(|(index, _)| index).collect::<Vec<usize>>()
     });
     for index in partitions {
         let last = world.script().last_part(index);
-        world.cuts(|cuts| {
-            let found = cuts.partitions().find(|(other, _)| *other == index);
+        world.network_faults(|faults| {
+            let found = faults.partitions().find(|(other, _)| *other == index);
             if let Some((_, parts)) = found {
                 parts.push(last);
             }

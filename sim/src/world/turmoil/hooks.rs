@@ -80,7 +80,7 @@ impl Hooks for Eyes {
         }
     }
 
-    fn told(&mut self, node: &Node, event: &Event) {
+    fn on_event(&mut self, node: &Node, event: &Event) {
         // What the world must know of a node changes only with these.
         let node = match event {
             Event::Joined

@@ -11,8 +11,12 @@ use cuerda_core::store::MemoryStore;
 use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
-use crate::world::script::{self, Broken, Faults, Lifecycle, Orders, Script, cuts::Cuts, public};
-use crate::world::{Digest, NodeView, Sights, Simulated as _, Time, Watcher, address_of};
+use crate::world::script::{
+    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults, public,
+};
+use crate::world::{
+    Digest, FailureObservations, NodeView, Simulated as _, Time, Watcher, address_of,
+};
 
 impl crate::world::World for World {
     const NAME: &'static str = "turmoil";
@@ -54,7 +58,7 @@ impl crate::world::World for World {
         Some(self.net.lock().counters.repair_bytes - self.before.repair_bytes)
     }
 
-    fn seen(&mut self) -> BTreeMap<usize, Sights> {
+    fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         script::seen(self)
     }
 
@@ -285,24 +289,24 @@ impl Faults for World {
         self.net.lock().machines[number as usize].disk_breaks = how;
     }
 
-    fn cuts<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
+    fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
         let mut net = self.net.lock();
-        let done = act(&mut net.cuts);
+        let done = act(&mut net.network_faults);
         net.apply_resets();
         net.changed();
         done
     }
 
-    fn seen_so_far(&mut self) -> Sights {
+    fn seen_so_far(&mut self) -> FailureObservations {
         let net = self.net.lock();
         let hosts = net.hosts.iter().map(|host| {
             let counters = host.counters().all();
-            Sights::of(|name| {
+            FailureObservations::of(|name| {
                 let found = counters.iter().find(|(other, ..)| *other == name);
                 found.map_or(0, |&(_, _, value)| value)
             })
         });
-        hosts.fold(Sights::default(), std::ops::Add::add)
+        hosts.fold(FailureObservations::default(), std::ops::Add::add)
     }
 }
 

@@ -25,7 +25,7 @@
 //! # What is a fault here
 //!
 //! A crash is a loss of power: peers see silence, and what was not committed is gone. A pause stops the driver and its sockets, but
-//! not the time-outs of its connections. Cuts hold bytes back until they end; loss and
+//! not the time-outs of its connections. NetworkFaults hold bytes back until they end; loss and
 //! duplication concern whole messages, before they are written.
 //!
 //! # What it costs
@@ -60,12 +60,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::BytesMut;
-use cuerda::host::{Ended, Frame, Letter};
+use cuerda::host::{Ended, Envelope, Frame};
 use cuerda_core::chord::{Config, Event, Node, Wire as _};
 use cuerda_core::store::MemoryStore;
 
 use super::script::{self, Script};
-use super::{Cause, Digest, EPOCH_MS, Moment, Purpose, Random, Time, Watcher, nanoseconds};
+use super::{Cause, Digest, EPOCH_MS, Moment, Random, RandomStream, Time, Watcher, nanoseconds};
 use crate::scenario::Scenario;
 use life::Slot;
 use net::{Shared, Told, What};
@@ -145,8 +145,8 @@ impl World {
             sim: builder.build(),
             net: Shared::new(scenario, seed),
             machines: Vec::new(),
-            jitter: Random::new(seed, Purpose::Timers),
-            keys: Random::new(seed, Purpose::Keys),
+            jitter: Random::new(seed, RandomStream::Timers),
+            keys: Random::new(seed, RandomStream::Keys),
             tick: nanoseconds(tick),
             now: 0,
             agenda: BTreeMap::new(),
@@ -230,7 +230,7 @@ impl World {
                 self.digest
                     .add(now, u64::from(from) << 32 | u64::from(number));
                 let (from, to) = (0, 0);
-                self.digest_frame(&Frame::Letter(Letter { from, to, message }));
+                self.digest_frame(&Frame::Envelope(Envelope { from, to, message }));
             }
             What::Event(event, node) => {
                 if let Some(node) = node {

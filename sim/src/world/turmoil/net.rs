@@ -19,8 +19,8 @@ use cuerda_core::store::Batch;
 
 use crate::scenario::{Latency, Scenario};
 use crate::world::script::Broken;
-use crate::world::script::cuts::Cuts;
-use crate::world::{EPOCH_MS, Purpose, Random, Time, nanoseconds, number_of};
+use crate::world::script::network_faults::NetworkFaults;
+use crate::world::{EPOCH_MS, Random, RandomStream, Time, nanoseconds, number_of};
 
 /// The network, as machines and the world hold it. A world has one thread, so nobody ever waits
 /// for the lock.
@@ -29,7 +29,7 @@ pub(super) struct Shared(Arc<Mutex<Net>>);
 
 /// The network.
 pub(super) struct Net {
-    pub(super) cuts: Cuts,
+    pub(super) network_faults: NetworkFaults,
     pub(super) machines: Vec<Machine>,
     pub(super) counters: Counters,
     /// What machines have told since the world last looked, in the order in which they did.
@@ -113,7 +113,7 @@ struct Connection {
 impl Shared {
     pub(super) fn new(scenario: &Scenario, seed: u64) -> Shared {
         Shared(Arc::new(Mutex::new(Net {
-            cuts: Cuts::default(),
+            network_faults: NetworkFaults::default(),
             machines: Vec::new(),
             counters: Counters::default(),
             told: Vec::new(),
@@ -121,8 +121,8 @@ impl Shared {
             latency: scenario.network.latency,
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,
-            chance: Random::new(seed, Purpose::Network),
-            splits: Random::new(seed, Purpose::Splits),
+            chance: Random::new(seed, RandomStream::Network),
+            splits: Random::new(seed, RandomStream::Splits),
             connections: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
@@ -244,12 +244,12 @@ impl Net {
             Latency::Uniform(from, to) => self.chance.between(from, to),
             Latency::Exponential(mean) => self.chance.exponential(nanoseconds(mean) as f64) as Time,
         };
-        latency.saturating_add(self.cuts.delay(from, to))
+        latency.saturating_add(self.network_faults.delay(from, to))
     }
 
     /// Whether a message is lost by chance.
     pub(super) fn loses(&mut self, from: u32, to: u32) -> bool {
-        self.cuts.lose(from, to, &mut self.chance) || self.chance.happens(self.loss)
+        self.network_faults.lose(from, to, &mut self.chance) || self.chance.happens(self.loss)
     }
 
     /// Whether a message is doubled by chance.
@@ -298,7 +298,7 @@ impl Net {
     pub(super) fn apply_resets(&mut self) {
         for (ends, connection) in &mut self.connections {
             let [one, other] = [ends.0, ends.1].map(|end| number_of_ip(end).unwrap_or(u32::MAX));
-            let after = self.cuts.reset(one, other);
+            let after = self.network_faults.reset(one, other);
             connection.doomed = after.map(|after| connection.doomed.unwrap_or(after));
             connection.reset |= connection.doomed == Some(0);
         }

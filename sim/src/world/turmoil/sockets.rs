@@ -31,8 +31,8 @@ impl Plugs {
         move |net| {
             net.is_up(other)
                 && !net.is_paused(me)
-                && !net.cuts.block(me, other)
-                && !net.cuts.block(other, me)
+                && !net.network_faults.block(me, other)
+                && !net.network_faults.block(other, me)
         }
     }
 

@@ -174,7 +174,8 @@ impl Stream {
     fn resent(&mut self) -> Option<Time> {
         if self.swallowed > 0 && self.reset_at.is_none() {
             let mut net = self.net.lock();
-            let open = !net.cuts.block(self.me, self.peer) && !net.cuts.block(self.peer, self.me);
+            let open = !net.network_faults.block(self.me, self.peer)
+                && !net.network_faults.block(self.peer, self.me);
             if open && net.is_up(self.peer) {
                 let back = net.latency(self.me, self.peer) + net.latency(self.peer, self.me);
                 self.reset_at = Some(now() + back);
@@ -249,7 +250,7 @@ impl AsyncRead for Stream {
             if net.is_reset(&this.ends) {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
-            let cut = net.cuts.block(this.peer, this.me);
+            let cut = net.network_faults.block(this.peer, this.me);
             let gone = !net.lives(this.peer, this.peer_epoch);
             // A sender that is asleep closes nothing before it wakes.
             let asleep = net.is_paused(this.peer);

@@ -194,7 +194,7 @@ impl Log {
     }
 
     /// Messages handled: when, from whom, by whom.
-    fn letters(&self) -> impl Iterator<Item = (Time, u32, u32)> {
+    fn envelopes(&self) -> impl Iterator<Item = (Time, u32, u32)> {
         self.0.iter().filter_map(|(time, seen)| {
             let Seen::Line(line) = seen else { return None };
             let (from, rest) = line.strip_prefix('n')?.split_once(" -> n")?;
@@ -226,7 +226,7 @@ impl Watcher<Node> for Log {
     fn fault_ended(&mut self, at: Moment, effect: &Effect) {
         self.put(at.now, Seen::Over(effect.clone()));
     }
-    fn told(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
         if let (Event::PresumedDead(_), Some((other, up))) = (event, about) {
             self.put(at.now, Seen::Dead(number, other, up));
         }

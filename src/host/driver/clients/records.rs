@@ -17,7 +17,7 @@ use crate::host::status::{Exported, HeldKey, Page};
 use cuerda_core::protocol::{AccessError, Denied, Fetched, Input, Write, Written};
 use cuerda_core::record::limits::{NAME_BYTES, VALUE_BYTES};
 use cuerda_core::record::{LimitError, Stamp};
-use cuerda_core::ring::{Arc, Id};
+use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::Store;
 
 /// What a reading is answered with: what was found, and the wall clock then.
@@ -103,7 +103,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             return;
         };
         match &result {
-            Ok(fetched) if fetched.certain => {}
+            Ok(fetched) if fetched.authoritative => {}
             Ok(_) => Counters::add(&self.counters.reads_uncertain),
             Err(_) => Counters::add(&self.counters.reads_failed),
         }
@@ -117,7 +117,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let Some(of) = self.nodes.get(usize::from(node)) else {
             return Page::default();
         };
-        let store = self.disk.shelf(node);
+        let store = self.disk.store(node);
         let (keys, next) = following(store, after, limits::KEYS_PAGE);
         let items = keys.into_iter().map(|key| HeldKey {
             key,
@@ -134,7 +134,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         if usize::from(node) >= self.nodes.len() {
             return Page::default();
         }
-        let store = self.disk.shelf(node);
+        let store = self.disk.store(node);
         let (keys, next) = following(store, after, limits::EXPORT_PAGE);
         let items = keys.into_iter().map(|key| Exported {
             key,
@@ -153,8 +153,8 @@ fn following(store: &impl Store, after: Option<Id>, most: usize) -> (Vec<Id>, Op
     // After the last point of the circle comes the first one.
     let rest = match after {
         Some(Id::MAX) => return (Vec::new(), None),
-        Some(after) => Arc::new(after, Id::MAX),
-        None => Arc::new(Id::MAX, Id::MAX),
+        Some(after) => KeyRange::new(after, Id::MAX),
+        None => KeyRange::new(Id::MAX, Id::MAX),
     };
     let mut keys = store.entries(rest).map(|entry| entry.key);
     let page: Vec<Id> = keys.by_ref().take(most).collect();

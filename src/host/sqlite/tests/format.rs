@@ -1,5 +1,5 @@
 //! The format of the file, kept as SQL in `format-1.sql`: what this release writes is that to the
-//! letter, and what stands there is read. A change of the format is a new number and a new file
+//! envelope, and what stands there is read. A change of the format is a new number and a new file
 //! beside the old one, which must go on being read.
 
 use rusqlite::Connection;

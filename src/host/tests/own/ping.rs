@@ -52,7 +52,7 @@ pub(super) enum Told {
 
 /// What is told of a node.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct PingStatus {
     pub(super) member: bool,
     pub(super) known: usize,
 }
@@ -248,10 +248,10 @@ impl Protocol for Ping {
 }
 
 impl Hosted for Ping {
-    type Status = Standing;
+    type Status = PingStatus;
 
-    fn status(&self, _: usize) -> Standing {
-        Standing {
+    fn status(&self, _: usize) -> PingStatus {
+        PingStatus {
             member: self.member,
             known: self.known.len(),
         }

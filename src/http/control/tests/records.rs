@@ -156,7 +156,7 @@ async fn what_makes_no_sense_and_what_can_not_be_is_told_apart() {
         ..Fake::default()
     });
     let doubtful = ring(Fake {
-        certain: false,
+        authoritative: false,
         ..Fake::default()
     });
     let mut told = Vec::new();

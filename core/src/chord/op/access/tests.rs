@@ -17,8 +17,8 @@ fn field() -> Field {
     Field::new(stamp, None, "a", None)
 }
 
-fn write() -> Purpose {
-    Purpose::Write {
+fn write() -> AccessKind {
+    AccessKind::Write {
         name: String::new(),
         field: field(),
         condition: Condition::None,
@@ -27,11 +27,11 @@ fn write() -> Purpose {
 
 /// Runs an operation whose look-ups all find the same owner, until it ends.
 fn run(
-    purpose: Purpose,
+    purpose: AccessKind,
     script: &mut dyn FnMut(Peer, &RecordRequest) -> Option<RecordReply>,
 ) -> (Step, usize) {
     let mut op = Access::new(1, peer(45).id, peer(1), purpose);
-    let found = Found {
+    let found = OwnerFound {
         owner: peer(OWNER),
         hops: 1,
         hops_to_predecessor: 1,
@@ -60,7 +60,7 @@ fn run(
 
 #[test]
 fn a_referral_is_followed() {
-    let (end, asked) = run(Purpose::Read, &mut |to, _| {
+    let (end, asked) = run(AccessKind::Read, &mut |to, _| {
         Some(if to == peer(OWNER) {
             RecordReply::NotServing {
                 ask: peer(60),
@@ -76,13 +76,13 @@ fn a_referral_is_followed() {
     let Step::Read(Ok(fetched)) = end else {
         panic!("{end:?}");
     };
-    assert!(fetched.certain && fetched.from == peer(60));
+    assert!(fetched.authoritative && fetched.from == peer(60));
     assert_eq!(asked, 2);
 }
 
 #[test]
 fn when_nobody_serves_the_key_the_newest_of_what_its_holders_have_is_read() {
-    let (end, _) = run(Purpose::Read, &mut |to, request| match request {
+    let (end, _) = run(AccessKind::Read, &mut |to, request| match request {
         RecordRequest::Read(_) => Some(RecordReply::NotServing {
             ask: peer(OWNER),
             holders: peers(&[OWNER, 60, 70]),
@@ -114,7 +114,7 @@ fn when_nobody_serves_the_key_the_newest_of_what_its_holders_have_is_read() {
     let Step::Read(Ok(fetched)) = end else {
         panic!("{end:?}");
     };
-    assert!(!fetched.certain);
+    assert!(!fetched.authoritative);
     assert_eq!(fetched.record, Some(Record::of("", field())));
 }
 
@@ -145,7 +145,7 @@ fn silence_ends_it_after_some_rounds() {
     let (end, asked) = run(write(), &mut |_, _| None);
     assert_eq!(end, Step::Wrote(Err(AccessError::NoOwner)));
     assert_eq!(asked, usize::from(limits::ACCESS_ROUNDS));
-    let mut op = Access::new(1, peer(45).id, peer(1), Purpose::Read);
+    let mut op = Access::new(1, peer(45).id, peer(1), AccessKind::Read);
     let mut end = None;
     for _ in 0..limits::ACCESS_ROUNDS {
         end = op.sought(Err(LookupError::NoRoute), None);
@@ -176,7 +176,7 @@ proptest! {
     fn it_ends_whatever_it_is_told(
         replies in prop::collection::vec(any_reply(), 1..12), reads: bool,
     ) {
-        let purpose = if reads { Purpose::Read } else { write() };
+        let purpose = if reads { AccessKind::Read } else { write() };
         let mut next = 0;
         let (end, asked) = run(purpose, &mut |_, _| {
             next += 1;

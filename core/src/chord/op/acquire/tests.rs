@@ -3,7 +3,7 @@
 use super::*;
 use crate::chord::Recorder;
 use crate::chord::ask::script::{body, drive_in, told};
-use crate::record::Answer;
+use crate::record::DigestAnswer;
 use crate::ring::test_peers::{peer, peers};
 
 fn acquire(
@@ -11,7 +11,7 @@ fn acquire(
     claimed: &mut dyn FnMut() -> Option<Claimed>,
     compared: &mut dyn FnMut(Peer) -> Option<u64>,
 ) -> (u64, Vec<(Peer, &'static str)>) {
-    let arc = Arc::new(peer(1).id, peer(2).id);
+    let arc = KeyRange::new(peer(1).id, peer(2).id);
     let mut op = Acquire::new(arc, peers(others), 2);
     let mut net = Recorder::default();
     let (number, asked) = drive_in(&mut net, |ask| op.poll(ask), &mut |to, request| match body(
@@ -25,7 +25,7 @@ fn acquire(
         RecordRequest::Compare { question, .. } => {
             assert_eq!(question.arc, arc);
             let number = compared(to)?;
-            let answer = Answer::Same;
+            let answer = DigestAnswer::Same;
             told(RecordReply::Compared { answer, number })
         }
         other => panic!("not asked: {other:?}"),
@@ -91,7 +91,7 @@ fn alone_it_need_not_ask() {
 
 #[test]
 fn one_that_breaks_off_is_fetched_from_again() {
-    let arc = Arc::new(peer(1).id, peer(2).id);
+    let arc = KeyRange::new(peer(1).id, peer(2).id);
     let mut op = Acquire::new(arc, peers(&[3]), 1);
     let mut net = Recorder::default();
     let mut compares = 0;
@@ -106,7 +106,7 @@ fn one_that_breaks_off_is_fetched_from_again() {
                 compares += 1;
                 let digest = crate::record::Record::default().digest();
                 let entry = crate::record::Entry { key, digest };
-                let answer = Answer::Keys(vec![entry]);
+                let answer = DigestAnswer::Keys(vec![entry]);
                 told(RecordReply::Compared { answer, number: 0 })
             }
             // Silent when it matters, the first time.

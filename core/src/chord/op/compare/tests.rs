@@ -5,13 +5,13 @@ use crate::chord::Recorder;
 use crate::chord::ask::script::{body, drive_in, told};
 use crate::chord::record_message::RecordRequest;
 use crate::chord::{Request, Wire};
-use crate::record::{Field, Holdings, Stamp};
+use crate::record::{DigestSource, Field, Stamp};
 use crate::ring::test_peers::peer;
 use crate::store::{MemoryStore, Store};
 use proptest::prelude::*;
 
-fn whole() -> Arc {
-    Arc::new(peer(7).id, peer(7).id)
+fn whole() -> KeyRange {
+    KeyRange::new(peer(7).id, peer(7).id)
 }
 
 /// Some keys with one field each; of equal stamps the values are equal.

@@ -41,7 +41,7 @@ fn ring(to: Peer, request: &Request) -> Option<Reply> {
         40 => (list(40, &[10, 20, 30]), peer(30)),
         _ => return None,
     };
-    let own = crate::ring::Arc::new(before.id, to.id);
+    let own = crate::ring::KeyRange::new(before.id, to.id);
     Some(match request {
         Request::Hello(_) => Reply::Hello(MEMBER),
         Request::Find { key, .. } if own.contains(*key) => Reply::Owner,

@@ -54,13 +54,13 @@ impl Stage {
             return None;
         }
         let list = self.successors(place);
-        Some(if Arc::new(before.id, to.id).contains(key) {
+        Some(if KeyRange::new(before.id, to.id).contains(key) {
             Reply::Owner
         } else if confirm {
             Reply::Before(before)
         } else if list
             .last()
-            .is_some_and(|last| Arc::new(to.id, last.id).contains(key))
+            .is_some_and(|last| KeyRange::new(to.id, last.id).contains(key))
         {
             let head = list[0];
             Reply::Covered(SuccessorList::following(
@@ -86,7 +86,7 @@ impl Stage {
         let oneself = Oneself::Before(peer(self.predecessors[&asker]));
         let mut lookup =
             Lookup::new(key, me.id, oneself, 2).through(self.successors(asker).iter().copied());
-        if Arc::new(
+        if KeyRange::new(
             me.id,
             self.successors(asker)[self.room.min(self.ring.len() - 1) - 1].id,
         )
@@ -112,7 +112,7 @@ fn the_owner_is_asked_to_confirm() {
         asked.iter().map(|(to, _)| *to).collect::<Vec<_>>(),
         peers(&[30, 40])
     );
-    let found = Found {
+    let found = OwnerFound {
         owner: peer(40),
         hops: 2,
         hops_to_predecessor: 1,
@@ -128,7 +128,7 @@ fn hops_to_the_predecessor_count_the_jump_to_it() {
     let found = stage.look_up(10, point(25)).0.result;
     assert_eq!(
         found,
-        Ok(Found {
+        Ok(OwnerFound {
             owner: peer(30),
             hops: 1,
             hops_to_predecessor: 1
@@ -137,7 +137,7 @@ fn hops_to_the_predecessor_count_the_jump_to_it() {
     let found = stage.look_up(10, point(15)).0.result;
     assert_eq!(
         found,
-        Ok(Found {
+        Ok(OwnerFound {
             owner: peer(20),
             hops: 1,
             hops_to_predecessor: 0
@@ -235,7 +235,7 @@ proptest! {
         let (outcome, _) = stage.look_up(asker, point(key));
         if let Ok(found) = outcome.result {
             // The asker's own arc is the caller's to know; it never gets here.
-            let own = Arc::new(peer(stage.predecessors[&asker]).id, point(asker));
+            let own = KeyRange::new(peer(stage.predecessors[&asker]).id, point(asker));
             if !own.contains(point(key)) && stage.owner(point(key)) != Some(peer(asker)) {
                 prop_assert_eq!(Some(found.owner), stage.owner(point(key)));
             }

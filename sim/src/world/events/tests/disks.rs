@@ -29,7 +29,7 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
     let body = cuerda_core::chord::RecordRequest::Read(Id::of_key(key));
     let clock = Stamp::ZERO;
     let request = Request::Records(Box::new(Stamped { clock, body }));
-    let mut port: Port<'_, Node> = Port {
+    let mut context: NodeContext<'_, Node> = NodeContext {
         me: host.node.me(),
         number,
         epoch: host.epoch,
@@ -40,10 +40,10 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
         store: &mut host.store,
         kept: holds.then_some(&mut world.kept),
     };
-    port.store().put(Id::of_key(key), Record::of("", field));
-    port.send(to, Message::Request { id, request });
+    context.store().put(Id::of_key(key), Record::of("", field));
+    context.send(to, Message::Request { id, request });
     let request = Request::Ping;
-    port.send(to, Message::Request { id, request });
+    context.send(to, Message::Request { id, request });
     // What the node itself would do last.
     world.hand_over(number, holds, log);
 }

@@ -22,9 +22,9 @@ fn nothing_reaches_a_crashed_node_and_what_it_sent_arrives() {
     assert!(world.lost() >= lost + 2);
     assert_eq!(log.times(&Seen::Gone(3, Gone::Crashed)), [10 * SECOND]);
     assert!(!world.hosts[3].up && !world.is_member(3));
-    let letters = log.letters();
+    let envelopes = log.envelopes();
     assert_eq!(
-        letters
+        envelopes
             .filter(|(sent, from, _)| *from == 3 && *sent > 10 * SECOND)
             .count(),
         0
@@ -134,7 +134,7 @@ fn a_paused_node_handles_nothing_and_then_all_in_order() {
     assert_eq!(*world.node(3), before);
     assert!(world.hosts[3].up && world.is_member(3));
     let delivered = world.delivered();
-    // What came, letters and timers, comes again in the same order when it wakes.
+    // What came, envelopes and timers, comes again in the same order when it wakes.
     let for_it = |line: &str| line.contains("-> n3:") || line.starts_with("n3: ");
     let lines = |log: &Log, from: usize, at: Option<Time>| -> Vec<String> {
         let lines = log.0[from..].iter().filter_map(|(time, seen)| match seen {
@@ -150,8 +150,8 @@ fn a_paused_node_handles_nothing_and_then_all_in_order() {
     world.go_on(13.000_001, &mut log);
     assert_eq!(lines(&log, woken, Some(13 * SECOND)), came);
     assert_ne!(*world.node(3), before);
-    let letters = came.iter().filter(|line| line.contains("->")).count() as u64;
-    assert_eq!(world.delivered(), delivered + letters);
+    let envelopes = came.iter().filter(|line| line.contains("->")).count() as u64;
+    assert_eq!(world.delivered(), delivered + envelopes);
     world.go_on(14.0, &mut log);
     assert_eq!(log.reply(4, 3, 1), Some(13 * SECOND + LATENCY));
     // The sender of this one slept when the reply came: it counts when it wakes.

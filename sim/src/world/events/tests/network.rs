@@ -80,7 +80,7 @@ fn losses_are_counted() {
     let (mut world, mut log) = (world(4, ""), Log::default());
     world.air.loss = 1.0;
     world.go_on(5.0, &mut log);
-    assert_eq!((world.delivered(), log.letters().count()), (0, 0));
+    assert_eq!((world.delivered(), log.envelopes().count()), (0, 0));
     assert!(world.lost() > 8 && world.bytes() > world.lost());
 }
 
@@ -108,7 +108,7 @@ fn messages_to_an_address_of_nobody_are_lost() {
         let lost = world.lost();
         for to in [nobody(), beyond] {
             assert_eq!(world.delays(1, to, 3), [0; 0]);
-            world.port(1, |port| port.send(to, Message::Notify));
+            world.context(1, |context| context.send(to, Message::Notify));
         }
         assert_eq!(world.lost(), lost + 2);
     }
@@ -213,13 +213,13 @@ fn no_message_crosses_a_partition_and_all_do_after_it() {
     };
     let during = |sent: &Time| (10 * SECOND + 1..15 * SECOND).contains(sent);
     let crossing = |within: bool| {
-        let letters = log.letters();
-        letters.filter(move |(sent, from, to)| during(sent) == within && side(*from) != side(*to))
+        let envelopes = log.envelopes();
+        envelopes.filter(move |(sent, from, to)| during(sent) == within && side(*from) != side(*to))
     };
     assert_eq!(crossing(true).collect::<Vec<_>>(), []);
     assert!(crossing(false).count() > 100);
     let inside = log
-        .letters()
+        .envelopes()
         .filter(|(sent, ..)| (10 * SECOND..15 * SECOND).contains(sent));
     assert!(inside.count() > 20);
     let sides: Vec<u32> = (0..8).map(side).collect();
@@ -285,7 +285,7 @@ fn newcomers_are_on_the_side_of_their_contact() {
         newcomers.contains(&0) && newcomers.contains(&1),
         "{newcomers:?}"
     );
-    for (sent, from, to) in log.letters().filter(|(sent, ..)| *sent > 5 * SECOND) {
+    for (sent, from, to) in log.envelopes().filter(|(sent, ..)| *sent > 5 * SECOND) {
         assert_eq!(
             sides[from as usize], sides[to as usize],
             "n{from} to n{to} at {sent}"
@@ -303,7 +303,7 @@ fn a_skewed_clock_is_off_by_so_much_and_nothing_else() {
     let (mut skewed, mut log) = (world(3, &skews), Log::default());
     let mut clocks = |until| {
         skewed.go_on(until, &mut log);
-        [0, 1, 2].map(|node| skewed.port(node, |port| port.wall_clock()))
+        [0, 1, 2].map(|node| skewed.context(node, |context| context.wall_clock()))
     };
     let start = 1_767_225_600_000;
     assert_eq!(clocks(0.5), [start + 500; 3]);
@@ -315,8 +315,8 @@ fn a_skewed_clock_is_off_by_so_much_and_nothing_else() {
     );
     let (mut right, mut other) = (world(3, ""), Log::default());
     right.go_on(20.0, &mut other);
-    let letters = |log: &Log| log.letters().collect::<Vec<_>>();
-    assert_eq!(letters(&log), letters(&other));
+    let envelopes = |log: &Log| log.envelopes().collect::<Vec<_>>();
+    assert_eq!(envelopes(&log), envelopes(&other));
 }
 
 #[test]
@@ -331,15 +331,15 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
     let sent = 2 * SECOND;
     let mut fork = world.clone();
     fork.air.queue = Queue::new(1000.0);
-    fork.port(0, |port| {
-        port.asked = Some((asker.address, id, sent));
+    fork.context(0, |context| {
+        context.asked = Some((asker.address, id, sent));
         let other = RequestId {
             incarnation: 1,
             number: 8,
         };
         let reply = cuerda_core::chord::Reply::Pong;
         for (to, id) in [(asker, id), (asker, other), (nobody(), id)] {
-            port.send(
+            context.send(
                 to,
                 Message::Reply {
                     id,
@@ -350,7 +350,7 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
     });
     let mut asked = Vec::new();
     while let Some(entry) = fork.air.queue.pop_before(Time::MAX) {
-        asked.push(fork.air.letters.take(entry.value).asked);
+        asked.push(fork.air.envelopes.take(entry.value).asked);
     }
     assert_eq!(asked, [Some(sent), None]);
 }
@@ -361,8 +361,8 @@ fn a_timer_comes_within_its_range() {
     world.air.queue = Queue::new(1000.0);
     let (from, to) = (Duration::from_millis(500), Duration::from_millis(1500));
     for _ in 0..1000 {
-        world.port(0, |port| {
-            port.set_timer(cuerda_core::chord::Timer::Join, from..to);
+        world.context(0, |context| {
+            context.set_timer(cuerda_core::chord::Timer::Join, from..to);
         });
     }
     let due = std::iter::from_fn(|| world.air.queue.pop_before(Time::MAX));
@@ -373,8 +373,8 @@ fn a_timer_comes_within_its_range() {
     );
     assert!((mean(&due) / SECOND as f64 - 1.0).abs() < 0.05);
     // An empty range means exactly its start.
-    world.port(0, |port| {
-        port.set_timer(cuerda_core::chord::Timer::Join, to..to);
+    world.context(0, |context| {
+        context.set_timer(cuerda_core::chord::Timer::Join, to..to);
     });
     assert_eq!(
         world.air.queue.pop_before(Time::MAX).unwrap().time,

@@ -104,7 +104,7 @@ fn a_node_that_crashes_cut_off_comes_back_where_it_was() {
     assert!(world.is_ideal() && world.members() == 8);
     let during = 10 * SECOND + 1..60 * SECOND;
     let side = |node: u32| [0, 1, 3].contains(&node);
-    for (sent, from, to) in log.letters().filter(|(sent, ..)| during.contains(sent)) {
+    for (sent, from, to) in log.envelopes().filter(|(sent, ..)| during.contains(sent)) {
         assert_eq!(side(from), side(to), "n{from} to n{to} at {sent}");
     }
     let joined = log.times(&Seen::Joined(3));

@@ -1,7 +1,7 @@
 //! How connections come about, and do not.
 
 use super::*;
-use crate::world::script::cuts::Cut;
+use crate::world::script::network_faults::NetworkFault;
 use tokio::time::{sleep, timeout};
 
 /// A machine that accepts whatever comes, and one that tries to connect every second, with a
@@ -69,17 +69,17 @@ fn where_nobody_listens_a_round_trip_ends_in_a_refusal() {
 
 #[test]
 fn a_connect_needs_both_ways_and_hangs_without() {
-    let cuts = [
-        Cut::Partition(vec![0, 1]),
-        Cut::OneWay(vec![true, false], vec![false, true]),
-        Cut::OneWay(vec![false, true], vec![true, false]),
+    let network_faults = [
+        NetworkFault::Partition(vec![0, 1]),
+        NetworkFault::OneWay(vec![true, false], vec![false, true]),
+        NetworkFault::OneWay(vec![false, true], vec![true, false]),
     ];
-    for cut in cuts {
+    for cut in network_faults {
         let (mut bench, notes) = attempts(true);
         bench.go_on(2 * SECOND);
-        bench.change(|net| net.cuts.begin(0, cut));
+        bench.change(|net| net.network_faults.begin(0, cut));
         bench.go_on(2 * SECOND);
-        bench.change(|net| net.cuts.end(0));
+        bench.change(|net| net.network_faults.end(0));
         bench.go_on(2 * SECOND);
         let expected = [CONNECTED, CONNECTED, SILENCE, SILENCE, CONNECTED, CONNECTED];
         assert_eq!(results(&notes), expected);
@@ -149,9 +149,12 @@ fn a_hundred_pending_connects_are_no_trouble() {
     };
     // They pile up twice: before a machine that sleeps, and behind a cut.
     bench.change(|net| net.machines[0].paused = 1);
-    bench.change(|net| net.cuts.begin(0, Cut::Partition(vec![0, 1])));
+    bench.change(|net| {
+        net.network_faults
+            .begin(0, NetworkFault::Partition(vec![0, 1]))
+    });
     bench.go_on(5 * SECOND);
-    bench.change(|net| net.cuts.end(0));
+    bench.change(|net| net.network_faults.end(0));
     bench.go_on(5 * SECOND);
     assert_eq!(notes.all().len(), 0);
     bench.change(|net| net.machines[0].paused = 0);

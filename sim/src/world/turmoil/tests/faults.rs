@@ -8,12 +8,12 @@ fn world_with(fault: &str) -> (World, Log) {
     (world(8, &format!("{WORK}{fault}")), Log::default())
 }
 
-/// Letters handled in this time, that these want.
-fn letters(log: &Log, from: f64, until: f64, wanted: impl Fn(u32, u32) -> bool) -> usize {
+/// Envelopes handled in this time, that these want.
+fn envelopes(log: &Log, from: f64, until: f64, wanted: impl Fn(u32, u32) -> bool) -> usize {
     let time = |seconds: f64| (seconds * SECOND as f64) as Time;
     let range = time(from)..time(until);
-    let letters = log.letters();
-    letters
+    let envelopes = log.envelopes();
+    envelopes
         .filter(|(at, one, other)| range.contains(at) && wanted(*one, *other))
         .count()
 }
@@ -24,9 +24,9 @@ fn nothing_crosses_a_partition_and_the_halves_reunite() {
     let (mut world, mut log) = world_with(&fault("partition", "10s", "30s", split));
     world.go_on(39.9, &mut log);
     let across = |one: u32, other: u32| one % 2 != other % 2;
-    assert_eq!(letters(&log, 10.03, 39.9, across), 0);
-    assert!(letters(&log, 0.0, 10.0, across) > 100);
-    assert!(letters(&log, 20.0, 39.0, |one, other| one % 2 == other % 2) > 100);
+    assert_eq!(envelopes(&log, 10.03, 39.9, across), 0);
+    assert!(envelopes(&log, 0.0, 10.0, across) > 100);
+    assert!(envelopes(&log, 20.0, 39.0, |one, other| one % 2 == other % 2) > 100);
     // Each half has closed its own ring.
     for node in world.each_member() {
         let next = crate::world::number_of(node.view.successor().address).unwrap();
@@ -34,7 +34,7 @@ fn nothing_crosses_a_partition_and_the_halves_reunite() {
     }
     world.go_on(100.0, &mut log);
     assert!(world.is_ideal() && world.members() == 8);
-    assert!(letters(&log, 40.0, 100.0, across) > 100);
+    assert!(envelopes(&log, 40.0, 100.0, across) > 100);
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn one_way_stops_one_way() {
     );
     let (mut world, mut log) = world_with(&fault("one_way", "10s", "20s", &way));
     world.go_on(29.9, &mut log);
-    assert_eq!(letters(&log, 10.03, 29.9, |from, _| from == 3), 0);
-    let heard = letters(&log, 10.03, 29.9, |_, to| to == 3);
+    assert_eq!(envelopes(&log, 10.03, 29.9, |from, _| from == 3), 0);
+    let heard = envelopes(&log, 10.03, 29.9, |_, to| to == 3);
     assert!(
         heard > 0,
         "it hears what goes by connections that are open: {heard}"
@@ -70,14 +70,14 @@ fn one_way_stops_one_way() {
 fn who_sleeps_handles_nothing_and_then_all() {
     let (mut world, mut log) = world_with(&fault("pause", "10s", "3s", "nodes = \"n3\""));
     world.go_on(13.0, &mut log);
-    assert_eq!(letters(&log, 10.001, 13.0, |_, to| to == 3), 0);
+    assert_eq!(envelopes(&log, 10.001, 13.0, |_, to| to == 3), 0);
     assert!(world.is_member(3), "it knows of nothing");
     assert!(
         !log.times(|seen| matches!(seen, Seen::Dead(_, 3, true)))
             .is_empty()
     );
     world.go_on(13.2, &mut log);
-    let woken = letters(&log, 13.0, 13.2, |_, to| to == 3);
+    let woken = envelopes(&log, 13.0, 13.2, |_, to| to == 3);
     assert!(woken > 5, "what came meanwhile: {woken}");
     world.go_on(60.0, &mut log);
     assert!(world.is_ideal() && world.members() == 8);
@@ -108,8 +108,8 @@ fn loss_hits_those_it_names() {
     let (mut world, mut log) = world_with(&fault("loss", "10s", "20s", keys));
     world.go_on(29.9, &mut log);
     let theirs = |one, other| [one, other].iter().any(|end| [3, 4].contains(end));
-    assert_eq!(letters(&log, 10.03, 29.9, theirs), 0);
-    assert!(letters(&log, 10.03, 29.9, |one, other| !theirs(one, other)) > 100);
+    assert_eq!(envelopes(&log, 10.03, 29.9, theirs), 0);
+    assert!(envelopes(&log, 10.03, 29.9, |one, other| !theirs(one, other)) > 100);
 }
 
 #[test]
@@ -179,5 +179,5 @@ fn connections_that_break_in_a_frame_are_opened_again() {
             .load(std::sync::atomic::Ordering::Relaxed)
     });
     assert!(opened > 3, "{opened}");
-    assert!(letters(&log, 31.0, 60.0, |one, other| one == 3 || other == 3) > 50);
+    assert!(envelopes(&log, 31.0, 60.0, |one, other| one == 3 || other == 3) > 50);
 }

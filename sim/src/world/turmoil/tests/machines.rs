@@ -68,7 +68,7 @@ fn a_crash_is_silence_until_peers_lose_patience() {
     let spoke = |(time, from, to): (Time, u32, u32)| {
         silent.contains(&time) && (to == 3 || from == 3 && time > 10 * SECOND + 30 * MILLISECOND)
     };
-    assert!(!log.letters().any(spoke));
+    assert!(!log.envelopes().any(spoke));
     assert!(world.is_ideal() && world.members() == 7);
     let id = world.id(3);
     world.go_on(60.0, &mut log);

@@ -1,7 +1,7 @@
 //! Bytes on a connection.
 
 use super::*;
-use crate::world::script::cuts::Cut;
+use crate::world::script::network_faults::NetworkFault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::sleep;
 
@@ -199,14 +199,14 @@ fn a_cut_holds_bytes_back_and_loses_none() {
         let before = notes.all().len();
         assert!(before > 40);
         let cut = if one_way {
-            Cut::OneWay(vec![true, false], vec![false, true])
+            NetworkFault::OneWay(vec![true, false], vec![false, true])
         } else {
-            Cut::Partition(vec![0, 1])
+            NetworkFault::Partition(vec![0, 1])
         };
-        bench.change(|net| net.cuts.begin(0, cut));
+        bench.change(|net| net.network_faults.begin(0, cut));
         bench.go_on(5 * SECOND);
         assert_eq!(notes.all().len(), before, "silence");
-        bench.change(|net| net.cuts.end(0));
+        bench.change(|net| net.network_faults.end(0));
         bench.go_on(5 * SECOND);
         let bytes: Vec<u8> = notes.all().into_iter().map(|(_, byte)| byte).collect();
         assert!(bytes.len() > 140);
@@ -223,8 +223,10 @@ fn the_other_way_stays_open() {
     bench.go_on(SECOND);
     // From machine 1 to machine 0 nothing passes: what is answered already still comes.
     bench.change(|net| {
-        net.cuts
-            .begin(0, Cut::OneWay(vec![false, true], vec![true, false]));
+        net.network_faults.begin(
+            0,
+            NetworkFault::OneWay(vec![false, true], vec![true, false]),
+        );
     });
     let before = noted.all().len();
     bench.go_on(SECOND);
@@ -237,8 +239,8 @@ fn a_slow_machine_is_slow_both_ways() {
     let (mut bench, notes) = echo(FIXED);
     bench.go_on(2 * SECOND);
     bench.change(|net| {
-        net.cuts
-            .begin(0, Cut::Slow(vec![true, false], 200 * MILLISECOND));
+        net.network_faults
+            .begin(0, NetworkFault::Slow(vec![true, false], 200 * MILLISECOND));
     });
     bench.go_on(5 * SECOND);
     for (time, byte) in notes.all() {
@@ -375,7 +377,10 @@ fn a_doomed_connection_breaks_in_the_middle() {
             notes.note(all.len());
         }
     });
-    bench.change(|net| net.cuts.begin(0, Cut::Reset(vec![false, true], 250)));
+    bench.change(|net| {
+        net.network_faults
+            .begin(0, NetworkFault::Reset(vec![false, true], 250))
+    });
     bench.go_on(5 * SECOND);
     let told: Vec<usize> = notes.all().into_iter().map(|(_, what)| what).collect();
     assert!(told.contains(&250), "the reader got so much: {told:?}");

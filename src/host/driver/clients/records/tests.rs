@@ -61,9 +61,9 @@ async fn every_write_ends_for_who_asked_and_is_counted_by_how_it_ended() {
             token,
             result: result.clone(),
         };
-        host.told(0, event(strange));
+        host.on_event(0, event(strange));
         assert!(ended.try_recv().is_err(), "that was another one");
-        host.told(0, event(token));
+        host.on_event(0, event(token));
         assert_eq!(ended.try_recv(), Ok(result.clone()));
     }
     assert_eq!(
@@ -80,9 +80,9 @@ async fn every_write_ends_for_who_asked_and_is_counted_by_how_it_ended() {
 #[tokio::test]
 async fn readings_are_told_with_the_time_and_doubtful_ones_counted() {
     let mut host = host().await;
-    let fetched = |certain| Fetched {
+    let fetched = |authoritative| Fetched {
         record: None,
-        certain,
+        authoritative,
         from: peer(10),
         clock: Stamp::ZERO,
     };
@@ -95,7 +95,7 @@ async fn readings_are_told_with_the_time_and_doubtful_ones_counted() {
         let token = host.clients.records.next_token();
         host.clients.records.reads.insert(token, returns);
         let told = result.clone();
-        host.told(
+        host.on_event(
             0,
             Event::Read {
                 token,

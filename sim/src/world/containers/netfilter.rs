@@ -17,11 +17,11 @@ use super::engine::{Trouble, docker};
 use super::layout::{Layout, are_neighbours};
 use super::namespace::Namespace;
 use crate::world::Time;
-use crate::world::script::cuts::Cuts;
+use crate::world::script::network_faults::NetworkFaults;
 
 /// The network's faults, and where they are made.
-pub(super) struct Walls {
-    cuts: Cuts,
+pub(super) struct Netfilter {
+    network_faults: NetworkFaults,
     layout: Layout,
     /// The networks of the router (`None`) and of the nodes that run, and the rules that stand
     /// there.
@@ -44,12 +44,12 @@ impl Place {
     }
 }
 
-impl Walls {
-    pub(super) fn new(layout: &Layout) -> Result<Walls, Trouble> {
+impl Netfilter {
+    pub(super) fn new(layout: &Layout) -> Result<Netfilter, Trouble> {
         let router = docker(&["inspect", "--format", "{{.State.Pid}}", layout.router()])?;
         let router = Place::of(router.parse().unwrap_or(0))?;
-        Ok(Walls {
-            cuts: Cuts::default(),
+        Ok(Netfilter {
+            network_faults: NetworkFaults::default(),
             layout: layout.clone(),
             places: BTreeMap::from([(None, router)]),
             delays: BTreeMap::new(),
@@ -57,8 +57,8 @@ impl Walls {
     }
 
     /// Reads or changes the faults; they are in force once they are applied.
-    pub(super) fn change<T>(&mut self, act: impl FnOnce(&mut Cuts) -> T) -> T {
-        act(&mut self.cuts)
+    pub(super) fn change<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
+        act(&mut self.network_faults)
     }
 
     /// A node's process runs, in a network of its own.
@@ -111,7 +111,7 @@ impl Walls {
     fn at_router(&self, machines: u32) -> String {
         let mut rules = String::new();
         for (from, to) in pairs(machines) {
-            if !are_neighbours(from, to) && self.cuts.block(from, to) {
+            if !are_neighbours(from, to) && self.network_faults.block(from, to) {
                 let (from, to) = (self.layout.address(from), self.layout.address(to));
                 rules += &format!("-A FORWARD -s {from} -d {to} -j DROP\n");
             }
@@ -125,18 +125,18 @@ impl Walls {
         let mut rules = String::new();
         for from in (0..machines).filter(|&from| from != to) {
             let source: Ipv4Addr = self.layout.address(from);
-            if are_neighbours(from, to) && self.cuts.block(from, to) {
+            if are_neighbours(from, to) && self.network_faults.block(from, to) {
                 rules += &format!("-A INPUT -s {source} -j DROP\n");
                 continue;
             }
-            let share = self.cuts.share_lost(from, to);
+            let share = self.network_faults.share_lost(from, to);
             if share > 0.0 {
                 rules += &format!(
                     "-A INPUT -s {source} -m statistic --mode random --probability {share:.6} -j \
                      DROP\n"
                 );
             }
-            let delay = self.cuts.delay(from, to);
+            let delay = self.network_faults.delay(from, to);
             if delay > 0 {
                 let queue = queues.iter().position(|&other| other == delay);
                 let queue = queue.unwrap_or_else(|| {
@@ -185,30 +185,30 @@ fn iptables_restore(text: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::world::SECOND;
-    use crate::world::script::cuts::Cut;
+    use crate::world::script::network_faults::NetworkFault;
 
-    fn walls(cuts: &[Cut]) -> Walls {
-        let mut walls = Walls {
-            cuts: Cuts::default(),
+    fn netfilter(faults: &[NetworkFault]) -> Netfilter {
+        let mut netfilter = Netfilter {
+            network_faults: NetworkFaults::default(),
             layout: Layout::imagined(),
             places: BTreeMap::new(),
             delays: BTreeMap::new(),
         };
-        for (index, cut) in cuts.iter().enumerate() {
-            walls.change(|all| all.begin(index, cut.clone()));
+        for (index, fault) in faults.iter().enumerate() {
+            netfilter.change(|all| all.begin(index, fault.clone()));
         }
-        walls
+        netfilter
     }
 
     #[test]
     fn a_cut_stands_at_the_router_only_where_it_lies_between_the_networks() {
         // n0 and n2 are near, n1 and n3 far.
-        let between = walls(&[Cut::Partition(vec![0, 1, 0, 1])]);
+        let between = netfilter(&[NetworkFault::Partition(vec![0, 1, 0, 1])]);
         assert_eq!(between.at_router(4).lines().count(), 8);
         for node in 0..4 {
             assert_eq!(between.at_node(node, 4, &mut Vec::new()), "");
         }
-        let across = walls(&[Cut::Partition(vec![0, 0, 1, 1])]);
+        let across = netfilter(&[NetworkFault::Partition(vec![0, 0, 1, 1])]);
         assert_eq!(
             across.at_router(4),
             "-A FORWARD -s 10.180.1.10 -d 10.180.2.11 -j DROP\n\
@@ -225,24 +225,24 @@ mod tests {
     #[test]
     fn one_way_is_one_way() {
         let yes_no = |yes: usize| (0..3).map(|node| node == yes).collect();
-        let walls = walls(&[Cut::OneWay(yes_no(0), yes_no(2))]);
-        assert_eq!(walls.at_router(3), "");
-        assert_eq!(walls.at_node(0, 3, &mut Vec::new()), "");
+        let netfilter = netfilter(&[NetworkFault::OneWay(yes_no(0), yes_no(2))]);
+        assert_eq!(netfilter.at_router(3), "");
+        assert_eq!(netfilter.at_node(0, 3, &mut Vec::new()), "");
         assert_eq!(
-            walls.at_node(2, 3, &mut Vec::new()),
+            netfilter.at_node(2, 3, &mut Vec::new()),
             "-A INPUT -s 10.180.1.10 -j DROP\n"
         );
     }
 
     #[test]
     fn loss_and_delay_concern_what_goes_in_and_out() {
-        let walls = walls(&[
-            Cut::Loss(vec![true, false, false], 0.5),
-            Cut::Slow(vec![true, true, false], SECOND),
+        let netfilter = netfilter(&[
+            NetworkFault::Loss(vec![true, false, false], 0.5),
+            NetworkFault::Slow(vec![true, true, false], SECOND),
         ]);
         let mut queues = Vec::new();
         assert_eq!(
-            walls.at_node(0, 3, &mut queues),
+            netfilter.at_node(0, 3, &mut queues),
             "-A INPUT -s 10.180.2.10 -m statistic --mode random --probability 0.500000 -j DROP\n\
              -A INPUT -s 10.180.2.10 -j NFQUEUE --queue-num 0 --queue-bypass\n\
              -A INPUT -s 10.180.1.11 -m statistic --mode random --probability 0.500000 -j DROP\n\
@@ -251,8 +251,8 @@ mod tests {
         // Both ends are slow, or one.
         assert_eq!(queues, [2 * SECOND, SECOND]);
         let mut queues = Vec::new();
-        assert_eq!(walls.at_node(2, 3, &mut queues).lines().count(), 3);
+        assert_eq!(netfilter.at_node(2, 3, &mut queues).lines().count(), 3);
         assert_eq!(queues, [SECOND]);
-        assert_eq!(walls.at_router(3), "");
+        assert_eq!(netfilter.at_router(3), "");
     }
 }

@@ -1,4 +1,4 @@
-//! A descent finds exactly what differs, in few rounds and few bytes, whatever the other says.
+//! A sync finds exactly what differs, in few rounds and few bytes, whatever the other says.
 
 use super::super::tests::any_id;
 use super::*;
@@ -17,7 +17,7 @@ fn number(value: u64) -> Id {
 }
 
 /// What one learns by looking at both.
-fn differences(here: &Keys, there: &Keys, arc: Arc) -> Vec<Difference> {
+fn differences(here: &Keys, there: &Keys, arc: KeyRange) -> Vec<Difference> {
     let mut keys: Vec<Id> = here.keys().chain(there.keys()).copied().collect();
     keys.sort();
     keys.dedup();
@@ -38,9 +38,9 @@ struct Course {
     open_most: usize,
 }
 
-/// Runs a descent, with so many questions in a round and so many differences taken at a time.
-fn run(here: &Keys, there: &Keys, arc: Arc, questions: usize, taken: usize) -> Course {
-    let mut descent = Descent::new(arc);
+/// Runs a sync, with so many questions in a round and so many differences taken at a time.
+fn run(here: &Keys, there: &Keys, arc: KeyRange, questions: usize, taken: usize) -> Course {
+    let mut sync = RangeSync::new(arc);
     let mut course = Course {
         found: Vec::new(),
         rounds: 0,
@@ -48,20 +48,18 @@ fn run(here: &Keys, there: &Keys, arc: Arc, questions: usize, taken: usize) -> C
         open_most: 0,
     };
     let size = |part: &[u8]| part.len();
-    while !descent.is_done() {
-        let asked = descent.questions(here, questions);
+    while !sync.is_done() {
+        let asked = sync.questions(here, questions);
         course.rounds += usize::from(!asked.is_empty());
         for question in asked {
             let answer = question.answer(there);
             course.bytes += size(&postcard::to_stdvec(&question).unwrap());
             course.bytes += size(&postcard::to_stdvec(&answer).unwrap());
-            descent.answered(here, question.arc, answer).unwrap();
+            sync.answered(here, question.arc, answer).unwrap();
         }
-        course.open_most = course
-            .open_most
-            .max(descent.open.len() + descent.listed.len());
+        course.open_most = course.open_most.max(sync.open.len() + sync.listed.len());
         loop {
-            let found = descent.differences(here, taken);
+            let found = sync.differences(here, taken);
             assert!(found.len() <= taken);
             if found.is_empty() {
                 break;
@@ -84,7 +82,7 @@ proptest! {
         start in any_id(), end in any_id(), circle in any::<bool>(),
         questions in 1..20_usize, taken in 1..50_usize,
     ) {
-        let arc = Arc::new(start, if circle { start } else { end });
+        let arc = KeyRange::new(start, if circle { start } else { end });
         let join = |more: &Keys| -> Keys { both.clone().into_iter().chain(more.clone()).collect() };
         let (here, there) = (join(&only_here), join(&only_there));
         let expected = differences(&here, &there, arc);
@@ -101,7 +99,7 @@ proptest! {
     fn entries_are_those_on_the_arc_in_the_order_of_the_walk(
         keys in any_keys(40), start in any_id(), end in any_id()
     ) {
-        for arc in [Arc::new(start, end), Arc::new(start, start)] {
+        for arc in [KeyRange::new(start, end), KeyRange::new(start, start)] {
             let entries: Vec<Entry> = keys.entries(arc).collect();
             let expected = keys.keys().filter(|key| arc.contains(**key)).count();
             prop_assert_eq!(entries.len(), expected);
@@ -115,20 +113,20 @@ proptest! {
     fn what_changes_meanwhile_is_found_by_the_next_one(
         here in any_keys(120), there in any_keys(120), late in any_keys(60), at in 0..6_usize
     ) {
-        let arc = Arc::new(Id::ZERO, Id::ZERO);
+        let arc = KeyRange::new(Id::ZERO, Id::ZERO);
         let mut mine = here.clone();
-        let mut descent = Descent::new(arc);
+        let mut sync = RangeSync::new(arc);
         let mut found = Vec::new();
         for round in 0.. {
-            if descent.is_done() { break }
+            if sync.is_done() { break }
             prop_assert!(round < 2000);
             if round == at {
                 mine.extend(late.clone());
             }
-            for question in descent.questions(&mine, 4) {
-                descent.answered(&mine, question.arc, question.answer(&there)).unwrap();
+            for question in sync.questions(&mine, 4) {
+                sync.answered(&mine, question.arc, question.answer(&there)).unwrap();
             }
-            found.extend(descent.differences(&mine, 64));
+            found.extend(sync.differences(&mine, 64));
         }
         // What did not change was found nevertheless.
         let unchanged = |difference: &Difference| !late.contains_key(&difference.key);
@@ -148,7 +146,7 @@ fn one_record_among_twenty_thousand_costs_two_kilobytes() {
     let mut there = here.clone();
     let key = Id::of_key(&7_u64.to_be_bytes());
     there.insert(key, digest(8));
-    let all = Arc::new(Id::ZERO, Id::ZERO);
+    let all = KeyRange::new(Id::ZERO, Id::ZERO);
     let course = run(&here, &there, all, 64, 64);
     let expected = Difference {
         key,
@@ -168,7 +166,13 @@ fn all_that_a_newcomer_lacks_costs_little_besides_its_names() {
     let there: Keys = (0..4_000_u64)
         .map(|n| (Id::of_key(&n.to_be_bytes()), digest(n)))
         .collect();
-    let course = run(&Keys::new(), &there, Arc::new(Id::MAX, Id::MAX), 64, 64);
+    let course = run(
+        &Keys::new(),
+        &there,
+        KeyRange::new(Id::MAX, Id::MAX),
+        64,
+        64,
+    );
     assert_eq!(course.found.len(), 4_000);
     // 40 bytes for each key and digest, and less than as much again to get there.
     assert!(course.bytes < 80 * 4_000, "{} bytes", course.bytes);
@@ -184,7 +188,7 @@ fn keys_that_crowd_at_one_place_take_the_most_rounds() {
     let course = run(
         &crowd(0),
         &crowd(1),
-        Arc::new(Id::MAX, Id::MAX),
+        KeyRange::new(Id::MAX, Id::MAX),
         usize::MAX,
         8,
     );
@@ -199,17 +203,17 @@ fn keys_that_crowd_at_one_place_take_the_most_rounds() {
 #[test]
 fn an_unanswered_question_is_asked_again() {
     let keys = Keys::from([(number(1), digest(1))]);
-    let arc = Arc::new(Id::ZERO, number(9));
-    let mut descent = Descent::new(arc);
-    let first = descent.questions(&keys, 1);
+    let arc = KeyRange::new(Id::ZERO, number(9));
+    let mut sync = RangeSync::new(arc);
+    let first = sync.questions(&keys, 1);
     assert_eq!(first.len(), 1);
-    assert_eq!(descent.questions(&keys, 1), first);
-    descent.answered(&keys, arc, Answer::Same).unwrap();
+    assert_eq!(sync.questions(&keys, 1), first);
+    sync.answered(&keys, arc, DigestAnswer::Same).unwrap();
     assert_eq!(
-        descent.answered(&keys, arc, Answer::Same),
-        Err(BadAnswer::NotAsked)
+        sync.answered(&keys, arc, DigestAnswer::Same),
+        Err(BadDigestAnswer::NotAsked)
     );
-    assert!(descent.is_done());
+    assert!(sync.is_done());
 }
 
 #[test]
@@ -219,16 +223,16 @@ fn answers_that_no_correct_node_gives_change_nothing() {
         key: number(at),
         digest: digest(at),
     };
-    let arc = Arc::new(number(10), number(26));
-    let mut descent = Descent::new(arc);
-    let before = descent.clone();
+    let arc = KeyRange::new(number(10), number(26));
+    let mut sync = RangeSync::new(arc);
+    let before = sync.clone();
     let mut refused = |answer| {
-        let refused = descent.answered(&mine, arc, answer);
-        assert_eq!(descent, before);
+        let refused = sync.answered(&mine, arc, answer);
+        assert_eq!(sync, before);
         refused.unwrap_err()
     };
-    let short = Answer::Parts(Box::new([ArcDigest::default(); PARTS]));
-    assert_eq!(refused(short), BadAnswer::CutTooShort);
+    let short = DigestAnswer::Parts(Box::new([RangeDigest::default(); PARTS]));
+    assert_eq!(refused(short), BadDigestAnswer::CutTooShort);
     let lists = [
         vec![entry(10)],
         vec![entry(27)],
@@ -236,33 +240,34 @@ fn answers_that_no_correct_node_gives_change_nothing() {
         vec![entry(11), entry(11)],
     ];
     for list in lists {
-        assert_eq!(refused(Answer::Keys(list)), BadAnswer::BadList);
+        assert_eq!(refused(DigestAnswer::Keys(list)), BadDigestAnswer::BadList);
     }
     let all: Vec<Entry> = (11..=26).map(entry).collect();
-    assert_eq!(descent.answered(&mine, arc, Answer::Keys(all)), Ok(()));
-    assert_eq!(descent.differences(&mine, 99).len(), 16);
-    let circle = Arc::new(Id::ZERO, Id::ZERO);
+    assert_eq!(sync.answered(&mine, arc, DigestAnswer::Keys(all)), Ok(()));
+    assert_eq!(sync.differences(&mine, 99).len(), 16);
+    let circle = KeyRange::new(Id::ZERO, Id::ZERO);
     let many = (1..=17).map(entry).collect();
-    let bad = Descent::new(circle).answered(&mine, circle, Answer::Keys(many));
-    assert_eq!(bad, Err(BadAnswer::BadList));
+    let bad = RangeSync::new(circle).answered(&mine, circle, DigestAnswer::Keys(many));
+    assert_eq!(bad, Err(BadDigestAnswer::BadList));
 }
 
 #[test]
 fn a_node_that_always_says_otherwise_fills_no_memory() {
     let mine = Keys::new();
-    let lie = ArcDigest::default().with(Entry {
+    let lie = RangeDigest::default().with(Entry {
         key: Id::ZERO,
         digest: digest(1),
     });
-    let mut descent = Descent::new(Arc::new(Id::ZERO, Id::ZERO));
+    let mut sync = RangeSync::new(KeyRange::new(Id::ZERO, Id::ZERO));
     for _ in 0..2_000 {
-        for question in descent.questions(&mine, 4) {
-            let parts = Answer::Parts(Box::new([lie; PARTS]));
-            if descent.answered(&mine, question.arc, parts).is_err() {
-                descent.answered(&mine, question.arc, Answer::Same).unwrap();
+        for question in sync.questions(&mine, 4) {
+            let parts = DigestAnswer::Parts(Box::new([lie; PARTS]));
+            if sync.answered(&mine, question.arc, parts).is_err() {
+                sync.answered(&mine, question.arc, DigestAnswer::Same)
+                    .unwrap();
             }
         }
-        assert!(descent.open.len() <= 4 * 600);
+        assert!(sync.open.len() <= 4 * 600);
     }
-    assert!(!descent.is_done(), "it lies on, and nobody minds");
+    assert!(!sync.is_done(), "it lies on, and nobody minds");
 }

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   asker                                              asked
-//!     │── Question: an arc, and my digest of it ─────────▶│
-//!     │◀───────────────────────────────── Answer::Same ───│   nothing to do there
-//!     │◀───────────────── Answer::Parts: 16 digests ──────│   ask on where mine differ
-//!     │◀────────────── Answer::Keys: each record's ───────│   few are left: compare
+//!     │── DigestQuestion: an arc, and my digest of it ─────────▶│
+//!     │◀───────────────────────────────── DigestAnswer::Same ───│   nothing to do there
+//!     │◀───────────────── DigestAnswer::Parts: 16 digests ──────│   ask on where mine differ
+//!     │◀────────────── DigestAnswer::Keys: each record's ───────│   few are left: compare
 //! ```
 //!
-//! A [`Descent`] is the asker's side and [`Question::answer`] the other; both are functions of
+//! A [`RangeSync`] is the asker's side and [`DigestQuestion::answer`] the other; both are functions of
 //! what they are handed and keep no copy of what a node holds. Each question is about what
-//! stands there at that moment, so records may change meanwhile, a descent may pause for as long
+//! stands there at that moment, so records may change meanwhile, a sync may pause for as long
 //! as it likes, and questions may be lost and asked again. What changes behind its back is found
 //! by the next one.
 //!
@@ -25,15 +25,15 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use serde::{Deserialize, Serialize};
 
 use super::digest::parts;
-use super::{ArcDigest, Digest, Entry};
-use crate::ring::{Arc, Id};
+use super::{Digest, Entry, RangeDigest};
+use crate::ring::{Id, KeyRange};
 
 /// How many parts an answer sums up.
 pub const PARTS: usize = 16;
 /// At most this many records are listed rather than summed up: a list of 640 bytes instead of
 /// up to 400 bytes of digests and another round.
 pub const LISTED: usize = 16;
-/// The most rounds that any descent takes if all open questions are asked in each: one for each
+/// The most rounds that any sync takes if all open questions are asked in each: one for each
 /// hexadecimal digit of a key.
 pub const ROUNDS: usize = 40;
 
@@ -41,20 +41,20 @@ pub const ROUNDS: usize = 40;
 const _: () = assert!(LISTED >= PARTS);
 
 /// What a node has, as digests.
-pub trait Holdings {
+pub trait DigestSource {
     /// The keys on an arc and the digests of their records, in the order of the walk: clockwise
     /// from its start, each key once.
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry>;
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry>;
 
     /// The sum of the entries on an arc. To be replaced where sums are kept.
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         self.entries(arc).collect()
     }
 }
 
-impl Holdings for BTreeMap<Id, Digest> {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
-        let Arc { start, end } = arc;
+impl DigestSource for BTreeMap<Id, Digest> {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
+        let KeyRange { start, end } = arc;
         // An arc over the top of the circle is two ranges. One that is not must not be asked
         // for as a range from the top.
         let (first, second) = if start < end {
@@ -70,45 +70,45 @@ impl Holdings for BTreeMap<Id, Digest> {
 
 /// "This is the digest of what I have on the arc; what is yours?"
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Question {
+pub struct DigestQuestion {
     /// Where.
-    pub arc: Arc,
+    pub arc: KeyRange,
     /// Of what the asker has there.
-    pub digest: ArcDigest,
+    pub digest: RangeDigest,
 }
 
 /// What the asked node has on the arc.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Answer {
+pub enum DigestAnswer {
     /// The same.
     Same,
     /// Something else, and these are the digests of the arc's sixteen parts.
-    Parts(Box<[ArcDigest; PARTS]>),
+    Parts(Box<[RangeDigest; PARTS]>),
     /// Something else, and it is all of this: at most [`LISTED`] entries in the order of the
     /// walk.
     Keys(Vec<Entry>),
 }
 
-impl Question {
+impl DigestQuestion {
     /// Answers for a node that has `mine`.
     #[must_use]
-    pub fn answer(self, mine: &impl Holdings) -> Answer {
+    pub fn answer(self, mine: &impl DigestSource) -> DigestAnswer {
         let own = mine.digest(self.arc);
         if own == self.digest {
-            return Answer::Same;
+            return DigestAnswer::Same;
         }
         match parts(self.arc) {
             Some(parts) if own.records() as usize > LISTED => {
-                Answer::Parts(Box::new(parts.map(|part| mine.digest(part))))
+                DigestAnswer::Parts(Box::new(parts.map(|part| mine.digest(part))))
             }
-            _ => Answer::Keys(mine.entries(self.arc).collect()),
+            _ => DigestAnswer::Keys(mine.entries(self.arc).collect()),
         }
     }
 }
 
 /// An answer that no correct node gives. Nothing was changed; its sender is not to be asked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadAnswer {
+pub enum BadDigestAnswer {
     /// Nothing is open there.
     #[error("an answer about an arc that was not asked about; it may have come twice")]
     NotAsked,
@@ -137,19 +137,19 @@ pub struct Difference {
 /// The asker's side of a comparison. It holds arcs, never what lies on them: at most 600 of them
 /// for each question that is asked at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Descent {
+pub struct RangeSync {
     /// Arcs on which the two differ, as far as is known; the last is asked about first, which
     /// keeps them few.
-    open: Vec<Arc>,
+    open: Vec<KeyRange>,
     /// Arcs of which all that the other has is known, and that.
-    listed: Vec<(Arc, Vec<Entry>)>,
+    listed: Vec<(KeyRange, Vec<Entry>)>,
 }
 
-impl Descent {
+impl RangeSync {
     /// Begins to compare what two nodes have on an arc.
     #[must_use]
-    pub fn new(arc: Arc) -> Descent {
-        Descent {
+    pub fn new(arc: KeyRange) -> RangeSync {
+        RangeSync {
             open: vec![arc],
             listed: Vec::new(),
         }
@@ -157,8 +157,8 @@ impl Descent {
 
     /// A comparison of nothing: for whoever knows already what differs.
     #[must_use]
-    pub const fn done() -> Descent {
-        Descent {
+    pub const fn done() -> RangeSync {
+        RangeSync {
             open: Vec::new(),
             listed: Vec::new(),
         }
@@ -173,8 +173,8 @@ impl Descent {
     /// What to ask next, at most `most` questions. They stay open, and are named again, until
     /// they are answered.
     #[must_use]
-    pub fn questions(&self, mine: &impl Holdings, most: usize) -> Vec<Question> {
-        let ask = |&arc: &Arc| Question {
+    pub fn questions(&self, mine: &impl DigestSource, most: usize) -> Vec<DigestQuestion> {
+        let ask = |&arc: &KeyRange| DigestQuestion {
             arc,
             digest: mine.digest(arc),
         };
@@ -187,25 +187,25 @@ impl Descent {
     /// If it can't be the answer of a correct node, or nobody asked.
     pub fn answered(
         &mut self,
-        mine: &impl Holdings,
-        arc: Arc,
-        answer: Answer,
-    ) -> Result<(), BadAnswer> {
+        mine: &impl DigestSource,
+        arc: KeyRange,
+        answer: DigestAnswer,
+    ) -> Result<(), BadDigestAnswer> {
         let place = self.open.iter().rposition(|&open| open == arc);
-        let place = place.ok_or(BadAnswer::NotAsked)?;
+        let place = place.ok_or(BadDigestAnswer::NotAsked)?;
         match answer {
-            Answer::Same => {
+            DigestAnswer::Same => {
                 self.open.remove(place);
             }
-            Answer::Keys(entries) => {
+            DigestAnswer::Keys(entries) => {
                 if !is_list_of(&entries, arc) {
-                    return Err(BadAnswer::BadList);
+                    return Err(BadDigestAnswer::BadList);
                 }
                 self.open.remove(place);
                 self.listed.push((arc, entries));
             }
-            Answer::Parts(theirs) => {
-                let parts = parts(arc).ok_or(BadAnswer::CutTooShort)?;
+            DigestAnswer::Parts(theirs) => {
+                let parts = parts(arc).ok_or(BadDigestAnswer::CutTooShort)?;
                 self.open.remove(place);
                 // Backwards, so that the first is asked about first.
                 for (part, theirs) in parts.into_iter().zip(*theirs).rev() {
@@ -225,7 +225,7 @@ impl Descent {
 
     /// Takes up to `most` of the differences found so far. What is sent because of them is best
     /// sent before more questions are asked: that bounds what waits here.
-    pub fn differences(&mut self, mine: &impl Holdings, most: usize) -> Vec<Difference> {
+    pub fn differences(&mut self, mine: &impl DigestSource, most: usize) -> Vec<Difference> {
         let mut found = Vec::new();
         while found.len() < most
             && let Some((arc, theirs)) = self.listed.pop()
@@ -237,7 +237,7 @@ impl Descent {
                 if found.len() == most {
                     // The rest of the arc waits; from its end on there is none.
                     if difference.key != arc.end {
-                        let rest = Arc::new(difference.key, arc.end);
+                        let rest = KeyRange::new(difference.key, arc.end);
                         self.listed.push((rest, there.collect()));
                     }
                     break;
@@ -250,7 +250,7 @@ impl Descent {
 
 /// Walks two lists of an arc side by side up to the next key that they don't have alike.
 fn next_difference(
-    arc: Arc,
+    arc: KeyRange,
     here: &mut Peekable<impl Iterator<Item = Entry>>,
     there: &mut Peekable<impl Iterator<Item = Entry>>,
 ) -> Option<Difference> {
@@ -270,12 +270,12 @@ fn next_difference(
 }
 
 /// How many points of the arc come before this one.
-fn place(arc: Arc, key: Id) -> Id {
+fn place(arc: KeyRange, key: Id) -> Id {
     arc.start.next().distance_to(key)
 }
 
 /// Whether a list is what a correct node answers: short, on the arc, in order.
-fn is_list_of(entries: &[Entry], arc: Arc) -> bool {
+fn is_list_of(entries: &[Entry], arc: KeyRange) -> bool {
     let ordered = |pair: &[Entry]| place(arc, pair[0].key) < place(arc, pair[1].key);
     entries.len() <= LISTED
         && entries.iter().all(|entry| arc.contains(entry.key))

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 use tokio::time::Instant;
 
-use super::shelf::Shelf;
+use super::node_store::NodeStore;
 use super::timers::{Due, Timers};
 use cuerda_core::protocol::{Event, Network, Protocol, Timer as _};
 use cuerda_core::ring::Peer;
@@ -33,18 +33,18 @@ impl<P: Protocol> Default for Outbox<P> {
     }
 }
 
-pub(super) struct Port<'a, P: Protocol> {
+pub(super) struct NodeContext<'a, P: Protocol> {
     pub(super) node: u8,
     pub(super) now: Instant,
     pub(super) wall_clock: u64,
     pub(super) outbox: &'a mut Outbox<P>,
     pub(super) timers: &'a mut Timers<P::Timer>,
     pub(super) random: &'a mut ChaCha8Rng,
-    pub(super) store: &'a mut Shelf,
+    pub(super) store: &'a mut NodeStore,
 }
 
-impl<P: Protocol> Network<P> for Port<'_, P> {
-    type Store = Shelf;
+impl<P: Protocol> Network<P> for NodeContext<'_, P> {
+    type Store = NodeStore;
 
     fn send(&mut self, to: Peer, message: P::Message) {
         self.outbox.sent.push((self.node, to, message));
@@ -73,7 +73,7 @@ impl<P: Protocol> Network<P> for Port<'_, P> {
         self.wall_clock
     }
 
-    fn store(&mut self) -> &mut Shelf {
+    fn store(&mut self) -> &mut NodeStore {
         self.store
     }
 }

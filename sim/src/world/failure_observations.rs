@@ -7,7 +7,7 @@ use serde::Serialize;
 /// How often nodes saw others fail, and as what. Which of these a fault causes is what a simulated
 /// network has to have in common with a real one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Sights {
+pub struct FailureObservations {
     /// Connections refused: the machine is there, and nobody listens.
     pub refused: u64,
     /// Connections to where there is no machine, as its network says.
@@ -24,11 +24,11 @@ pub struct Sights {
     pub timed_out: u64,
 }
 
-impl Sights {
+impl FailureObservations {
     /// The counters of a host, by their names.
     #[cfg(any(feature = "turmoil", feature = "containers"))]
-    pub(super) fn of(counter: impl Fn(&str) -> u64) -> Sights {
-        Sights {
+    pub(super) fn of(counter: impl Fn(&str) -> u64) -> FailureObservations {
+        FailureObservations {
             refused: counter("dials_refused"),
             unreachable: counter("dials_unreachable"),
             hung: counter("dials_silent"),
@@ -39,8 +39,12 @@ impl Sights {
         }
     }
 
-    fn with(self, other: Sights, each: impl Fn(u64, u64) -> u64) -> Sights {
-        Sights {
+    fn with(
+        self,
+        other: FailureObservations,
+        each: impl Fn(u64, u64) -> u64,
+    ) -> FailureObservations {
+        FailureObservations {
             refused: each(self.refused, other.refused),
             unreachable: each(self.unreachable, other.unreachable),
             hung: each(self.hung, other.hung),
@@ -66,19 +70,19 @@ impl Sights {
     }
 }
 
-impl Add for Sights {
-    type Output = Sights;
+impl Add for FailureObservations {
+    type Output = FailureObservations;
 
-    fn add(self, other: Sights) -> Sights {
+    fn add(self, other: FailureObservations) -> FailureObservations {
         self.with(other, u64::saturating_add)
     }
 }
 
 /// What came since; what is missing on the left counts as nothing.
-impl Sub for Sights {
-    type Output = Sights;
+impl Sub for FailureObservations {
+    type Output = FailureObservations;
 
-    fn sub(self, other: Sights) -> Sights {
+    fn sub(self, other: FailureObservations) -> FailureObservations {
         self.with(other, u64::saturating_sub)
     }
 }

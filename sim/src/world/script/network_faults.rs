@@ -4,7 +4,7 @@ use crate::world::{Random, Time};
 
 /// A fault of the network that is in force.
 #[derive(Clone, Debug)]
-pub(in crate::world) enum Cut {
+pub(in crate::world) enum NetworkFault {
     /// The part each node is in.
     Partition(Vec<u32>),
     /// Whether each node is among the senders, and among the receivers.
@@ -23,19 +23,19 @@ pub(in crate::world) enum Cut {
 
 /// All of them, by the index of the fault. They add up.
 #[derive(Clone, Debug, Default)]
-pub(in crate::world) struct Cuts(Vec<(usize, Cut)>);
+pub(in crate::world) struct NetworkFaults(Vec<(usize, NetworkFault)>);
 
 fn holds(set: &[bool], number: usize) -> bool {
     set.get(number).copied().unwrap_or(false)
 }
 
-impl Cuts {
+impl NetworkFaults {
     pub(in crate::world) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(in crate::world) fn begin(&mut self, index: usize, cut: Cut) {
-        self.0.push((index, cut));
+    pub(in crate::world) fn begin(&mut self, index: usize, fault: NetworkFault) {
+        self.0.push((index, fault));
     }
 
     pub(in crate::world) fn end(&mut self, index: usize) {
@@ -43,14 +43,15 @@ impl Cuts {
     }
 
     pub(super) fn has_partition(&self) -> bool {
-        let splits = |(_, cut): &(usize, Cut)| matches!(cut, Cut::Partition(_));
+        let splits =
+            |(_, fault): &(usize, NetworkFault)| matches!(fault, NetworkFault::Partition(_));
         self.0.iter().any(splits)
     }
 
     /// The partitions, each with the index of its fault and the part that each node is in.
     pub(super) fn partitions(&mut self) -> impl Iterator<Item = (usize, &mut Vec<u32>)> {
-        self.0.iter_mut().filter_map(|(index, cut)| match cut {
-            Cut::Partition(parts) => Some((*index, parts)),
+        self.0.iter_mut().filter_map(|(index, fault)| match fault {
+            NetworkFault::Partition(parts) => Some((*index, parts)),
             _ => None,
         })
     }
@@ -60,30 +61,30 @@ impl Cuts {
     pub(in crate::world) fn pass(&self, from: u32, to: u32, chance: &mut Random) -> Option<Time> {
         let (from, to) = (from as usize, to as usize);
         let mut extra = 0;
-        for (_, cut) in &self.0 {
-            match cut {
-                Cut::Partition(parts) => {
+        for (_, fault) in &self.0 {
+            match fault {
+                NetworkFault::Partition(parts) => {
                     if parts.get(from) != parts.get(to) {
                         return None;
                     }
                 }
-                Cut::OneWay(senders, receivers) => {
+                NetworkFault::OneWay(senders, receivers) => {
                     if holds(senders, from) && holds(receivers, to) {
                         return None;
                     }
                 }
-                Cut::Slow(nodes, time) => {
+                NetworkFault::Slow(nodes, time) => {
                     for slow in [holds(nodes, from), holds(nodes, to)] {
                         extra = u64::saturating_add(extra, *time * u64::from(slow));
                     }
                 }
-                Cut::Loss(nodes, share) => {
+                NetworkFault::Loss(nodes, share) => {
                     if (holds(nodes, from) || holds(nodes, to)) && chance.happens(*share) {
                         return None;
                     }
                 }
                 // Messages travel without connections here.
-                Cut::Reset(..) => {}
+                NetworkFault::Reset(..) => {}
             }
         }
         Some(extra)
@@ -93,18 +94,20 @@ impl Cuts {
     #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(in crate::world) fn block(&self, from: u32, to: u32) -> bool {
         let (from, to) = (from as usize, to as usize);
-        self.0.iter().any(|(_, cut)| match cut {
-            Cut::Partition(parts) => parts.get(from) != parts.get(to),
-            Cut::OneWay(senders, receivers) => holds(senders, from) && holds(receivers, to),
-            Cut::Slow(..) | Cut::Loss(..) | Cut::Reset(..) => false,
+        self.0.iter().any(|(_, fault)| match fault {
+            NetworkFault::Partition(parts) => parts.get(from) != parts.get(to),
+            NetworkFault::OneWay(senders, receivers) => {
+                holds(senders, from) && holds(receivers, to)
+            }
+            NetworkFault::Slow(..) | NetworkFault::Loss(..) | NetworkFault::Reset(..) => false,
         })
     }
 
     /// The time that slow nodes add to what goes from one node to another.
     #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(in crate::world) fn delay(&self, from: u32, to: u32) -> Time {
-        let slow = self.0.iter().map(|(_, cut)| match cut {
-            Cut::Slow(nodes, time) => [from, to]
+        let slow = self.0.iter().map(|(_, fault)| match fault {
+            NetworkFault::Slow(nodes, time) => [from, to]
                 .map(|end| *time * u64::from(holds(nodes, end as usize)))
                 .iter()
                 .fold(0, |sum, &one| u64::saturating_add(sum, one)),
@@ -116,8 +119,8 @@ impl Cuts {
     /// Whether a message from one node to another is lost by chance.
     #[cfg(feature = "turmoil")]
     pub(in crate::world) fn lose(&self, from: u32, to: u32, chance: &mut Random) -> bool {
-        self.0.iter().any(|(_, cut)| match cut {
-            Cut::Loss(nodes, share) => {
+        self.0.iter().any(|(_, fault)| match fault {
+            NetworkFault::Loss(nodes, share) => {
                 let concerned = holds(nodes, from as usize) || holds(nodes, to as usize);
                 concerned && chance.happens(*share)
             }
@@ -128,8 +131,10 @@ impl Cuts {
     /// The share of what goes from one node to another that is lost by chance.
     #[cfg(feature = "containers")]
     pub(in crate::world) fn share_lost(&self, from: u32, to: u32) -> f64 {
-        let passes = self.0.iter().map(|(_, cut)| match cut {
-            Cut::Loss(nodes, share) if holds(nodes, from as usize) || holds(nodes, to as usize) => {
+        let passes = self.0.iter().map(|(_, fault)| match fault {
+            NetworkFault::Loss(nodes, share)
+                if holds(nodes, from as usize) || holds(nodes, to as usize) =>
+            {
                 1.0 - share
             }
             _ => 1.0,
@@ -140,8 +145,8 @@ impl Cuts {
     /// After how many bytes a connection between two nodes is reset, if it is.
     #[cfg(feature = "turmoil")]
     pub(in crate::world) fn reset(&self, one: u32, other: u32) -> Option<u64> {
-        let resets = self.0.iter().filter_map(|(_, cut)| match cut {
-            Cut::Reset(nodes, after) => {
+        let resets = self.0.iter().filter_map(|(_, fault)| match fault {
+            NetworkFault::Reset(nodes, after) => {
                 let concerned = holds(nodes, one as usize) || holds(nodes, other as usize);
                 concerned.then_some(*after)
             }
@@ -152,8 +157,8 @@ impl Cuts {
 
     /// Whether no partition lies between two nodes.
     pub(super) fn are_together(&self, one: u32, other: u32) -> bool {
-        self.0.iter().all(|(_, cut)| match cut {
-            Cut::Partition(parts) => parts.get(one as usize) == parts.get(other as usize),
+        self.0.iter().all(|(_, fault)| match fault {
+            NetworkFault::Partition(parts) => parts.get(one as usize) == parts.get(other as usize),
             _ => true,
         })
     }
@@ -162,8 +167,8 @@ impl Cuts {
     /// `None` when all are.
     pub(super) fn sides(&self) -> Option<Vec<u32>> {
         let mut sides: Option<Vec<u32>> = None;
-        for (_, cut) in &self.0 {
-            if let Cut::Partition(parts) = cut {
+        for (_, fault) in &self.0 {
+            if let NetworkFault::Partition(parts) = fault {
                 sides = Some(match sides {
                     None => parts.clone(),
                     Some(sides) => crossed(&sides, parts),

@@ -17,7 +17,7 @@ use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Link;
-use crate::host::port::fraction;
+use crate::host::node_context::fraction;
 use crate::host::seeds::News;
 use crate::host::sockets::Sockets;
 use cuerda_core::Hint as _;
@@ -44,9 +44,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             oldest.abort();
             Counters::add(&self.counters.handshakes_displaced);
         }
-        let (door, serial) = (self.door.clone(), self.links.next_serial());
+        let (handshaker, serial) = (self.handshaker.clone(), self.links.next_serial());
         let task = self.tasks.spawn(async move {
-            let proven = door.accept(stream, limits::HANDSHAKE).await;
+            let proven = handshaker.accept(stream, limits::HANDSHAKE).await;
             Done::Accepted(serial, from, proven.map(Box::new))
         });
         self.handshakes.push_back((serial, task));
@@ -58,10 +58,10 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     pub(super) fn dial(&mut self, address: Address) {
-        let (sockets, door) = (self.sockets.clone(), self.door.clone());
+        let (sockets, handshaker) = (self.sockets.clone(), self.handshaker.clone());
         let patience = self.settings.connect_timeout;
         self.tasks.spawn(async move {
-            let proven = door.dial(&sockets, address.into(), patience).await;
+            let proven = handshaker.dial(&sockets, address.into(), patience).await;
             Done::Dialled(address, proven.map(Box::new))
         });
     }
@@ -149,8 +149,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// Whether it is a way to oneself, or to one who hosts no node.
     fn leads_nowhere(&self, proven: &Proven<S::Stream>) -> bool {
-        let opening = &proven.opening;
-        opening.public_key == self.door.opening.public_key || opening.nodes == 0
+        let handshake = &proven.handshake;
+        handshake.public_key == self.handshaker.handshake.public_key || handshake.nodes == 0
     }
 
     /// Begins to use a connection whose other end has proved who it is.
@@ -161,29 +161,31 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let Proven {
             channel,
             rest,
-            opening,
+            handshake,
             admitted,
             ..
         } = proven;
-        let mine = self.door.opening.public_key;
+        let mine = self.handshaker.handshake.public_key;
         // Keys and secrets may have changed while it was opened.
-        let admission = self.door.admission();
-        if self.door.tls.is_some() && !admission.still_admits(&opening.public_key, &admitted) {
+        let admission = self.handshaker.admission();
+        if self.handshaker.tls.is_some()
+            && !admission.still_admits(&handshake.public_key, &admitted)
+        {
             return Counters::add(&self.counters.connections_refused);
         }
         if dialled.is_some() {
             Counters::add(&self.counters.connections_opened);
         }
-        if let Some(surplus) = self.links.surplus(&opening.public_key) {
+        if let Some(surplus) = self.links.surplus(&handshake.public_key) {
             self.links.close(surplus);
             Counters::add(&self.counters.connections_displaced);
         }
         let serial = self.links.next_serial();
         let (frames, receiver) = mpsc::channel(limits::OUTGOING);
-        let link = Link::new(opening, admitted, dialled, frames, self.now);
+        let link = Link::new(handshake, admitted, dialled, frames, self.now);
         self.links.open(serial, link, &mine);
-        let (counters, letters) = (Arc::clone(&self.counters), self.inbox.sender.clone());
-        let inbox = Inbox { serial, letters };
+        let (counters, envelopes) = (Arc::clone(&self.counters), self.inbox.sender.clone());
+        let inbox = Inbox { serial, envelopes };
         self.carried += 1;
         self.tasks.spawn(async move {
             connection::carry(channel, rest, receiver, inbox, counters).await;
@@ -199,10 +201,10 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
         match news {
             News::Met(address, proven) => {
-                let opening = proven.opening.clone();
+                let handshake = proven.handshake.clone();
                 self.connected(*proven, address.into());
-                let ids = opening.ids().into_iter();
-                let address = opening.address;
+                let ids = handshake.ids().into_iter();
+                let address = handshake.address;
                 self.join(ids.map(|id| Peer { id, address }).collect());
             }
             News::Contacts(peers) => self.join(peers),
@@ -237,7 +239,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// Closes the connections that these keys and secrets would not have let in.
     pub(super) fn admit_by(&mut self, admission: Admission) -> usize {
         let stays = |link: &Link<P::Message>| {
-            admission.still_admits(&link.opening.public_key, &link.admitted)
+            admission.still_admits(&link.handshake.public_key, &link.admitted)
         };
         let gone: Vec<u64> = self
             .links
@@ -249,7 +251,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             self.links.close(serial);
             Counters::add(&self.counters.connections_refused);
         }
-        self.door.admit_by(admission);
+        self.handshaker.admit_by(admission);
         gone.len()
     }
 }

@@ -8,7 +8,7 @@ use super::clients::INCARNATION;
 use super::{Host, Sent};
 use crate::host::counters::Counters;
 use crate::host::disk::Said;
-use crate::host::frame::Letter;
+use crate::host::frame::Envelope;
 use crate::host::hooks::{Fate, Hooks};
 use crate::host::hosted::Hosted;
 use crate::host::links::{Wait, Waiting};
@@ -23,22 +23,22 @@ fn asker(node: u8, id: RequestId) -> Option<u8> {
 }
 
 impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
-    /// A letter came in by a connection.
-    pub(super) fn letter_came(&mut self, by: u64, letter: Letter<P::Message>) {
+    /// An envelope came in by a connection.
+    pub(super) fn envelope_came(&mut self, by: u64, envelope: Envelope<P::Message>) {
         // What came by a connection that is closed by now is as good as lost.
         let Some(link) = self.links.used(by, self.now) else {
             return;
         };
         Counters::add(&self.counters.letters_received);
-        let sender = link.ids.get(usize::from(letter.from));
-        let (Some(&id), true) = (sender, usize::from(letter.to) < self.nodes.len()) else {
+        let sender = link.ids.get(usize::from(envelope.from));
+        let (Some(&id), true) = (sender, usize::from(envelope.to) < self.nodes.len()) else {
             return Counters::add(&self.counters.messages_ignored);
         };
         let from = Peer {
             id,
-            address: link.opening.address,
+            address: link.handshake.address,
         };
-        self.message_came(from, letter.to, letter.message);
+        self.message_came(from, envelope.to, envelope.message);
     }
 
     /// A message came in, from outside or from another node of this host.
@@ -109,7 +109,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         Counters::add(&self.counters.requests_timed_out);
         if let Some(link) = self.links.close(by) {
             Counters::add(&self.counters.connections_distrusted);
-            tracing::debug!(peer = %link.opening.address, "closed a connection: no reply in time");
+            tracing::debug!(peer = %link.handshake.address, "closed a connection: no reply in time");
         }
     }
 
@@ -190,12 +190,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         };
         let Waiting { from, to, message } = waiting;
         let request = message.asks().map(|id| (asker(from, id), id.number));
-        let letter = Letter {
+        let envelope = Envelope {
             from,
             to: index,
             message,
         };
-        if !self.links.send(by, letter, self.now) {
+        if !self.links.send(by, envelope, self.now) {
             return Counters::add(&self.counters.letters_dropped);
         }
         Counters::add(&self.counters.letters_sent);

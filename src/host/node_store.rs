@@ -3,13 +3,13 @@
 use std::sync::{self, Mutex, MutexGuard, PoisonError};
 
 use crate::host::sqlite::{SqliteStore, StoreError};
-use cuerda_core::record::{ArcDigest, Entry, Holdings, Record};
-use cuerda_core::ring::{Arc, Id};
+use cuerda_core::record::{DigestSource, Entry, RangeDigest, Record};
+use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::{Batch, Damaged, MemoryStore, Notes, Store};
 
 /// A node's records: in memory, in memory that outlives the host, or in a file.
 #[derive(Debug)]
-pub(super) enum Shelf {
+pub(super) enum NodeStore {
     Memory(MemoryStore),
     Shared(sync::Arc<Mutex<MemoryStore>>),
     File(SqliteStore),
@@ -17,11 +17,11 @@ pub(super) enum Shelf {
 
 /// The same for each kind.
 macro_rules! each {
-    ($shelf:expr, $store:ident => $what:expr) => {
-        match $shelf {
-            Shelf::Memory($store) => $what,
-            Shelf::File($store) => $what,
-            Shelf::Shared(shared) => {
+    ($node_store:expr, $store:ident => $what:expr) => {
+        match $node_store {
+            NodeStore::Memory($store) => $what,
+            NodeStore::File($store) => $what,
+            NodeStore::Shared(shared) => {
                 #[allow(unused_mut, reason = "some calls change nothing")]
                 let mut $store = lock(shared);
                 $what
@@ -34,23 +34,23 @@ fn lock(shared: &Mutex<MemoryStore>) -> MutexGuard<'_, MemoryStore> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shelf {
+impl NodeStore {
     /// Takes out what is wrong with the disk itself, if a reading has shown anything.
     pub(super) fn take_trouble(&mut self) -> Option<StoreError> {
         match self {
-            Shelf::File(store) => store.take_trouble(),
-            Shelf::Memory(_) | Shelf::Shared(_) => None,
+            NodeStore::File(store) => store.take_trouble(),
+            NodeStore::Memory(_) | NodeStore::Shared(_) => None,
         }
     }
 }
 
-impl Holdings for Shelf {
-    fn entries(&self, arc: Arc) -> impl Iterator<Item = Entry> {
+impl DigestSource for NodeStore {
+    fn entries(&self, arc: KeyRange) -> impl Iterator<Item = Entry> {
         let entries: Box<dyn Iterator<Item = Entry> + '_> = match self {
-            Shelf::Memory(store) => Box::new(store.entries(arc)),
-            Shelf::File(store) => Box::new(store.entries(arc)),
+            NodeStore::Memory(store) => Box::new(store.entries(arc)),
+            NodeStore::File(store) => Box::new(store.entries(arc)),
             // Nothing borrowed may outlive the lock.
-            Shelf::Shared(shared) => {
+            NodeStore::Shared(shared) => {
                 let entries: Vec<Entry> = lock(shared).entries(arc).collect();
                 Box::new(entries.into_iter())
             }
@@ -58,12 +58,12 @@ impl Holdings for Shelf {
         entries
     }
 
-    fn digest(&self, arc: Arc) -> ArcDigest {
+    fn digest(&self, arc: KeyRange) -> RangeDigest {
         each!(self, store => store.digest(arc))
     }
 }
 
-impl Store for Shelf {
+impl Store for NodeStore {
     fn get(&mut self, key: Id) -> Result<Option<Record>, Damaged> {
         each!(self, store => store.get(key))
     }

@@ -10,18 +10,18 @@ use super::Id;
 /// From a point to itself it is the whole circle, never nothing: a node that is its own
 /// predecessor owns every key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Arc {
+pub struct KeyRange {
     /// Where the walk starts; not itself part of the arc.
     pub start: Id,
     /// Where it ends; the last point of the arc.
     pub end: Id,
 }
 
-impl Arc {
+impl KeyRange {
     /// The arc after `start` up to and with `end`.
     #[must_use]
-    pub const fn new(start: Id, end: Id) -> Arc {
-        Arc { start, end }
+    pub const fn new(start: Id, end: Id) -> KeyRange {
+        KeyRange { start, end }
     }
 
     /// Whether the point lies on the arc.
@@ -46,7 +46,7 @@ mod tests {
     proptest! {
         #[test]
         fn its_end_is_on_it_and_its_start_only_if_it_is_the_circle(a in any_id(), b in any_id()) {
-            let arc = Arc::new(a, b);
+            let arc = KeyRange::new(a, b);
             prop_assert!(arc.contains(b));
             prop_assert_eq!(arc.contains(a), a == b);
         }
@@ -54,7 +54,7 @@ mod tests {
         #[test]
         fn two_points_cut_the_circle_in_two(a in any_id(), b in any_id(), x in any_id()) {
             prop_assume!(a != b);
-            prop_assert!(Arc::new(a, b).contains(x) != Arc::new(b, a).contains(x));
+            prop_assert!(KeyRange::new(a, b).contains(x) != KeyRange::new(b, a).contains(x));
         }
 
         #[test]
@@ -63,7 +63,7 @@ mod tests {
         ) {
             prop_assume!(a != b && a != x);
             prop_assert_eq!(
-                Arc::new(a, b).contains(x), a.distance_to(x) <= Arc::new(a, b).length()
+                KeyRange::new(a, b).contains(x), a.distance_to(x) <= KeyRange::new(a, b).length()
             );
         }
     }
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn from_a_point_to_itself_it_is_everything() {
         let point = Id::of_key(b"p");
-        let all = Arc::new(point, point);
+        let all = KeyRange::new(point, point);
         assert!(all.contains(point) && all.contains(Id::ZERO) && all.contains(Id::MAX));
     }
 }

@@ -54,10 +54,10 @@ pub(in crate::world) fn pass_on<W: Machines>(
         }
         Event::PresumedDead(peer) => {
             let about = number_of(peer.address).map(|other| {
-                let up = other < world.machines() && world.is_up(other) && !world.is_struck(other);
+                let up = other < world.machines() && world.is_up(other) && !world.is_killed(other);
                 (other, up)
             });
-            watcher.told(at, number, &event, about);
+            watcher.on_event(at, number, &event, about);
         }
         Event::Written { token, result } => {
             records::written(world, token, result, at, watcher);
@@ -70,10 +70,10 @@ pub(in crate::world) fn pass_on<W: Machines>(
             }
         }
         Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
-            watcher.told(at, number, &event, None);
+            watcher.on_event(at, number, &event, None);
         }
         Event::Refused(..) | Event::Ignored(..) | Event::Told(_) => {
-            watcher.told(at, number, &event, None);
+            watcher.on_event(at, number, &event, None);
         }
         // No look-up of the harness is traced.
         Event::Step { .. } => {}

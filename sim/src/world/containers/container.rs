@@ -22,7 +22,7 @@ const USER: u64 = 65532;
 const SECRET: &str = "secret";
 
 /// How a machine is to start.
-pub(super) struct Birth {
+pub(super) struct ContainerSpec {
     pub(super) number: u32,
     pub(super) epoch: u32,
     /// The container's name.
@@ -35,32 +35,32 @@ pub(super) struct Birth {
     /// The node's settings, as the program reads them from its environment.
     pub(super) settings: Vec<String>,
     /// The container that had this disk before, which may still be about to end.
-    pub(super) before: Option<Life>,
+    pub(super) before: Option<Container>,
 }
 
 /// A container, as the world holds it.
 #[derive(Clone, Debug)]
-pub(super) struct Life {
+pub(super) struct Container {
     name: String,
     /// Held while the container is being started; true once it must not be started any more.
     over: Arc<Mutex<bool>>,
 }
 
-impl Life {
+impl Container {
     /// Makes and starts a container, beside whatever else goes on, and tells what it tells.
     pub(super) fn begin(
         engine: &Arc<Engine>,
         clock: Clock,
-        birth: Birth,
+        spec: ContainerSpec,
         tell: Sender<Told>,
-    ) -> Life {
-        let life = Life {
-            name: birth.name.clone(),
+    ) -> Container {
+        let container = Container {
+            name: spec.name.clone(),
             over: Arc::default(),
         };
-        let (mine, engine) = (life.clone(), Arc::clone(engine));
+        let (mine, engine) = (container.clone(), Arc::clone(engine));
         super::beside(move || {
-            let (number, epoch) = (birth.number, birth.epoch);
+            let (number, epoch) = (spec.number, spec.epoch);
             let send = |at, what| {
                 let told = Told {
                     at,
@@ -71,7 +71,7 @@ impl Life {
                 // A world that is gone hears nothing.
                 let _ = tell.send(told);
             };
-            match mine.start(&engine, &birth) {
+            match mine.start(&engine, &spec) {
                 Ok(Some(process)) => send(clock.real(), What::Runs(process)),
                 Ok(None) => return,
                 Err(trouble) => return send(clock.real(), What::Failed(trouble)),
@@ -87,7 +87,7 @@ impl Life {
             }
             send(clock.real(), What::Ended(mine.end()));
         });
-        life
+        container
     }
 
     fn gate(&self) -> MutexGuard<'_, bool> {
@@ -95,8 +95,8 @@ impl Life {
     }
 
     /// Starts the container; `None` if it is not wanted any more.
-    fn start(&self, engine: &Engine, birth: &Birth) -> Result<Option<i32>, Trouble> {
-        if let Some(before) = &birth.before {
+    fn start(&self, engine: &Engine, spec: &ContainerSpec) -> Result<Option<i32>, Trouble> {
+        if let Some(before) = &spec.before {
             // Two processes must never have one disk.
             let _ = docker(&["wait", &before.name]);
         }
@@ -104,22 +104,22 @@ impl Life {
         if *over {
             return Ok(None);
         }
-        let (label, disk) = (engine.label(), format!("{}:/data", birth.volume));
-        docker(&["volume", "create", "--label", &label, &birth.volume])?;
-        let mut create = vec!["create", "--name", &birth.name, "--label", &label];
-        create.extend(["--network", &birth.network, "--ip", &birth.address]);
+        let (label, disk) = (engine.label(), format!("{}:/data", spec.volume));
+        docker(&["volume", "create", "--label", &label, &spec.volume])?;
+        let mut create = vec!["create", "--name", &spec.name, "--label", &label];
+        create.extend(["--network", &spec.network, "--ip", &spec.address]);
         create.extend(["--cap-drop", "ALL", "--volume", &disk, "--no-healthcheck"]);
         // Whatever the engine does by default: nothing may be missing.
         create.extend(["--log-driver", "json-file", "--log-opt", "max-size=1g"]);
-        for setting in &birth.settings {
+        for setting in &spec.settings {
             create.extend(["--env", setting]);
         }
         create.extend([engine.image(), "node", "run"]);
         docker(&create)?;
-        let place = format!("{}:/data", birth.name);
-        feed(&["cp", "-", &place], &archive(birth.key, &engine.secret()))?;
-        docker(&["start", &birth.name])?;
-        let process = docker(&["inspect", "--format", "{{.State.Pid}}", &birth.name])?;
+        let place = format!("{}:/data", spec.name);
+        feed(&["cp", "-", &place], &archive(spec.key, &engine.secret()))?;
+        docker(&["start", &spec.name])?;
+        let process = docker(&["inspect", "--format", "{{.State.Pid}}", &spec.name])?;
         let process = process.parse().unwrap_or(0);
         drop(over);
         Ok(Some(process))
