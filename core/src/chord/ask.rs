@@ -5,12 +5,14 @@
 //! function, with [`Ask`] in the place of the context.
 
 use crate::chord::Node;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::limits;
 use super::message::{Message, Reply, Request};
+use super::open_requests::Waiter;
 use super::record_message::{RecordReply, RecordRequest, Stamped};
+use super::requests::Requests;
 use crate::chord::{Event, Timer};
 use crate::protocol::{Ignored, Network, RequestId, Step};
 use crate::record::Stamp;
@@ -46,8 +48,9 @@ impl Settled {
 #[derive(Debug)]
 pub(super) struct Ask<'a, N> {
     net: &'a mut N,
-    incarnation: u32,
-    next_request: &'a mut u32,
+    requests: &'a mut Requests,
+    /// Who asks.
+    waiter: Waiter,
     timeout: Duration,
     settled: Option<(u32, Settled)>,
     /// The stamp clock, for messages about records.
@@ -56,21 +59,18 @@ pub(super) struct Ask<'a, N> {
     traced: Option<u64>,
 }
 
-/// Marks the numbers of requests about records, so that nobody else looks for them.
-pub(super) const ABOUT_RECORDS: u32 = 1 << 31;
-
 impl<'a, N: Network<Node>> Ask<'a, N> {
     pub(super) fn new(
         net: &'a mut N,
-        incarnation: u32,
-        next_request: &'a mut u32,
+        requests: &'a mut Requests,
+        waiter: Waiter,
         timeout: Duration,
         settled: Option<(u32, Settled)>,
     ) -> Ask<'a, N> {
         Ask {
             net,
-            incarnation,
-            next_request,
+            requests,
+            waiter,
             timeout,
             settled,
             clock: Stamp::ZERO,
@@ -89,8 +89,11 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         Ask { traced, ..self }
     }
 
-    fn tell(&mut self, peer: Peer, step: Step) {
+    /// Tells a step of a look-up, if this is one that is traced.
+    #[inline]
+    fn tell(&mut self, peer: Peer, step: impl FnOnce() -> Step) {
         if let Some(token) = self.traced {
+            let step = step();
             self.net.emit(Event::Step { token, peer, step });
         }
     }
@@ -98,7 +101,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
     /// Takes what came in, if it is for the request of this number to this peer.
     fn take(&mut self, to: Peer, number: u32) -> Option<Settled> {
         let (_, settled) = self.settled.take_if(|(of, _)| *of == number)?;
-        self.tell(to, settled.step());
+        self.tell(to, || settled.step());
         Some(settled)
     }
 
@@ -112,22 +115,28 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         self.timeout
     }
 
-    /// The number of a new question. Zero means "not yet asked"; two thousand million questions
-    /// later it is skipped. The mark stays.
-    fn next_number(&mut self) -> u32 {
-        let mark = *self.next_request & ABOUT_RECORDS;
-        let number = self.next_request.wrapping_add(1) & !ABOUT_RECORDS;
-        *self.next_request = mark | number.max(1);
-        *self.next_request
+    /// The number of a new question to this peer, or of a pause.
+    fn begin(&mut self, to: Option<&Peer>) -> u32 {
+        self.requests.begin(to.map(|to| to.id), self.waiter)
+    }
+
+    /// Nothing more is waited for under this number.
+    fn end(&mut self, number: u32) {
+        self.requests.end(number);
+    }
+
+    /// The id of the request of this number.
+    const fn id(&self, number: u32) -> RequestId {
+        RequestId {
+            incarnation: self.requests.incarnation(),
+            number,
+        }
     }
 
     fn send(&mut self, to: Peer, number: u32, request: Request) {
-        let id = RequestId {
-            incarnation: self.incarnation,
-            number,
-        };
+        let id = self.id(number);
         self.net.send(to, Message::Request { id, request });
-        self.tell(to, Step::Asked);
+        self.tell(to, || Step::Asked);
         self.wait_for(number);
     }
 
@@ -175,9 +184,11 @@ impl Question {
         }
     }
 
-    /// Whether its open request has this number.
-    pub(super) const fn awaits(&self, number: u32) -> bool {
-        self.number != 0 && self.number == number
+    /// Its operation ends without its answer, or with another's.
+    pub(super) fn give_up<N: Network<Node>>(&self, ask: &mut Ask<'_, N>) {
+        if self.number != 0 {
+            ask.end(self.number);
+        }
     }
 
     /// Whether the peer has said that it is busy, and will answer later.
@@ -192,26 +203,28 @@ impl Question {
         request: impl Fn() -> Request,
     ) -> Poll<AskOutcome> {
         if self.number == 0 {
-            self.number = ask.next_number();
+            self.number = ask.begin(Some(&self.to));
             ask.send(self.to, self.number, request());
             return Poll::Pending;
         }
-        match ask.take(self.to, self.number) {
-            None => Poll::Pending,
+        let answer = match ask.take(self.to, self.number) {
+            None => return Poll::Pending,
             Some(Settled::Reply(Reply::Busy)) => {
                 self.waits = self.waits.or(Some(limits::BUSY_WAITS));
-                Poll::Pending
+                return Poll::Pending;
             }
-            Some(Settled::Reply(Reply::NotMember)) => Poll::Ready(AskOutcome::Silence),
+            Some(Settled::Reply(Reply::NotMember)) => AskOutcome::Silence,
             Some(Settled::Reply(reply)) if request().is_answered_by(&reply) => {
-                Poll::Ready(AskOutcome::Reply(reply))
+                AskOutcome::Reply(reply)
             }
             Some(Settled::Reply(_)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
-                Poll::Pending
+                return Poll::Pending;
             }
-            Some(Settled::Late) => self.late(ask, request),
-        }
+            Some(Settled::Late) => ready!(self.late(ask, request)),
+        };
+        ask.end(self.number);
+        Poll::Ready(answer)
     }
 
     fn late<N: Network<Node>>(
@@ -245,25 +258,27 @@ impl Question {
         body: impl Fn(&mut N) -> RecordRequest,
     ) -> Poll<Option<RecordReply>> {
         if self.number == 0 {
-            self.number = ask.next_number();
+            self.number = ask.begin(Some(&self.to));
             self.send_records(ask, body);
             return Poll::Pending;
         }
-        match ask.take(self.to, self.number) {
-            None => Poll::Pending,
-            Some(Settled::Reply(Reply::Records(reply))) => Poll::Ready(Some(reply.body)),
-            Some(Settled::Reply(Reply::NotMember)) => Poll::Ready(None),
-            Some(Settled::Late) if self.attempts <= 1 => Poll::Ready(None),
+        let reply = match ask.take(self.to, self.number) {
+            None => return Poll::Pending,
+            Some(Settled::Reply(Reply::Records(reply))) => Some(reply.body),
+            Some(Settled::Reply(Reply::NotMember)) => None,
+            Some(Settled::Late) if self.attempts <= 1 => None,
             Some(Settled::Late) => {
                 self.attempts -= 1;
                 self.send_records(ask, body);
-                Poll::Pending
+                return Poll::Pending;
             }
             Some(Settled::Reply(_)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
-                Poll::Pending
+                return Poll::Pending;
             }
-        }
+        };
+        ask.end(self.number);
+        Poll::Ready(reply)
     }
 
     fn send_records<N: Network<Node>>(
@@ -272,10 +287,7 @@ impl Question {
         body: impl Fn(&mut N) -> RecordRequest,
     ) {
         let (clock, body) = (ask.clock, body(ask.net));
-        let id = RequestId {
-            incarnation: ask.incarnation,
-            number: self.number,
-        };
+        let id = ask.id(self.number);
         let request = Request::Records(Box::new(Stamped { clock, body }));
         ask.net.send(self.to, Message::Request { id, request });
         ask.wait(self.number, ask.timeout * u32::from(self.patience));
@@ -296,22 +308,21 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    pub(super) const fn awaits(&self, number: u32) -> bool {
-        self.number != 0 && self.number == number
-    }
-
     pub(super) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
         time: Duration,
     ) -> Poll<()> {
         if self.number == 0 {
-            self.number = ask.next_number();
+            self.number = ask.begin(None);
             ask.wait(self.number, time);
             return Poll::Pending;
         }
         match ask.settled.take_if(|(number, _)| *number == self.number) {
-            Some(_) => Poll::Ready(()),
+            Some(_) => {
+                ask.end(self.number);
+                Poll::Ready(())
+            }
             None => Poll::Pending,
         }
     }
@@ -343,6 +354,9 @@ pub(super) mod script {
     /// What each asked peer does: reply, or stay silent.
     pub(crate) type Script<'a> = dyn FnMut(Peer, &Request) -> Option<Reply> + 'a;
 
+    /// Who waits for the replies.
+    pub(crate) const ASKER: Waiter = Waiter::Membership;
+
     /// Polls until the operation is done, answering each request by the script; returns the
     /// outcome and whom it asked what, in order.
     ///
@@ -361,13 +375,14 @@ pub(super) mod script {
         mut poll: impl FnMut(&mut Ask<'_, Recorder>) -> Poll<T>,
         script: &mut Script<'_>,
     ) -> (T, Vec<(Peer, Request)>) {
-        let (mut next, mut asked) = (0, Vec::new());
+        let (mut requests, mut asked) = (Requests::new(1), Vec::new());
         let timeout = Duration::from_millis(500);
         let mut due = Vec::new();
         let mut settled = None;
         for _ in 0..10_000 {
-            let mut ask = Ask::new(net, 1, &mut next, timeout, settled.take());
+            let mut ask = Ask::new(net, &mut requests, ASKER, timeout, settled.take());
             if let Poll::Ready(outcome) = poll(&mut ask) {
+                assert!(requests.open().is_empty(), "done, it waits for nothing");
                 return (outcome, asked);
             }
             let mut waits: Vec<u32> = Vec::new();
@@ -412,7 +427,7 @@ pub(super) mod script {
 
 #[cfg(test)]
 mod tests {
-    use super::script::drive;
+    use super::script::{ASKER, drive};
     use super::*;
     use crate::ring::test_peers::peer;
 
@@ -451,12 +466,12 @@ mod tests {
     #[test]
     fn busy_is_no_silence_and_its_wait_is_bounded() {
         use crate::chord::Recorder;
-        let (mut net, mut next) = (Recorder::default(), 0);
+        let (mut net, mut requests) = (Recorder::default(), Requests::new(1));
         let mut question = Question::new(peer(7), 1);
         let timeout = Duration::from_millis(500);
         let mut poll = |settled: Option<Settled>| {
             let settled = settled.map(|settled| (1, settled));
-            let mut ask = Ask::new(&mut net, 1, &mut next, timeout, settled);
+            let mut ask = Ask::new(&mut net, &mut requests, ASKER, timeout, settled);
             question.poll(&mut ask, || Request::Neighbours)
         };
         assert_eq!(poll(None), Poll::Pending);
@@ -477,13 +492,13 @@ mod tests {
     #[test]
     fn a_reply_of_another_kind_is_ignored_and_told() {
         use crate::chord::Recorder;
-        let (mut net, mut next) = (Recorder::default(), 0);
+        let (mut net, mut requests) = (Recorder::default(), Requests::new(1));
         let mut question = Question::new(peer(7), 1);
         let timeout = Duration::from_millis(500);
-        let mut ask = Ask::new(&mut net, 1, &mut next, timeout, None);
+        let mut ask = Ask::new(&mut net, &mut requests, ASKER, timeout, None);
         assert!(question.poll(&mut ask, || Request::Ping).is_pending());
         let settled = Some((1, Settled::Reply(Reply::Owner)));
-        let mut ask = Ask::new(&mut net, 1, &mut next, timeout, settled);
+        let mut ask = Ask::new(&mut net, &mut requests, ASKER, timeout, settled);
         assert!(question.poll(&mut ask, || Request::Ping).is_pending());
         assert_eq!(net.events, [Event::Ignored(peer(7), Ignored::Unfit)]);
     }

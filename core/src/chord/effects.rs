@@ -20,8 +20,7 @@ impl Node {
             remembered: &self.remembered,
             config: &self.config,
             membership,
-            incarnation: self.requests.incarnation(),
-            timeout: self.requests.timeout(&self.config),
+            requests: &mut self.requests,
             net,
             effects: Vec::new(),
         };
@@ -29,7 +28,7 @@ impl Node {
         self.unsettled |= records.take_unsettled();
         for effect in context.effects {
             match effect {
-                Effect::SeekOwner { token, key } => self.seek_owner(token, key, net),
+                Effect::SeekOwner { access, key } => self.seek_owner(access, key, net),
                 Effect::SeekMisplaced(key) => self.seek_misplaced(key, net),
                 Effect::SayGoodbye => self.say_goodbye(net),
                 Effect::LeaveWhenIdle => self.leave_when_idle(net),
@@ -57,12 +56,14 @@ impl Node {
     }
 
     /// Does what follows when neighbours or ownership are not what they were.
+    #[inline]
     pub(super) fn settle_records(&mut self, net: &mut impl Network<Node>) {
         // What follows from one thing may lead to another, but not for ever.
         for _ in 0..super::limits::SETTLINGS {
-            if std::mem::take(&mut self.unsettled) {
-                self.tell_records(Input::Settle, net);
+            if !std::mem::take(&mut self.unsettled) {
+                return;
             }
+            self.tell_records(Input::Settle, net);
         }
     }
 

@@ -10,6 +10,7 @@ use std::task::Poll;
 use super::ask::Settled;
 use super::message::{Message, Reply};
 use super::op::{Heard, Rectified, Rectify, Stabilize};
+use super::open_requests::Waiter;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::Network;
@@ -57,14 +58,6 @@ impl Maintenance {
         !matches!(self.step, Step::None)
     }
 
-    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
-        match &self.step {
-            Step::None => None,
-            Step::Stabilizing(stabilize) => stabilize.awaits(number),
-            Step::Rectifying(rectify) => rectify.awaits(number),
-        }
-    }
-
     /// Takes out what a peer said when it left, if it did.
     fn leaver_of(&mut self, peer: Peer) -> Option<Leaver> {
         let departures = &mut self.departures;
@@ -86,6 +79,7 @@ impl Node {
     pub(super) fn maintain(&mut self, net: &mut impl Network<Node>) {
         if self.is_in_the_way() {
             self.maintenance.step = Step::None;
+            self.requests.forget(|waiter| waiter == Waiter::Maintenance);
             self.heard(Heard::Undecided, net);
         }
         while self.is_member() && !self.maintenance.is_busy() {
@@ -130,8 +124,10 @@ impl Node {
         &mut self,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
-    ) -> bool {
-        let mut ask = self.requests.ask(net, &self.config, settled);
+    ) {
+        let mut ask = self
+            .requests
+            .ask(net, &self.config, Waiter::Maintenance, settled);
         match &mut self.maintenance.step {
             Step::None => {}
             Step::Stabilizing(stabilize) => {
@@ -150,7 +146,12 @@ impl Node {
                 }
             }
         }
-        true
+    }
+
+    /// Drops the running step, and all that waits for its end.
+    pub(super) fn stop_maintenance(&mut self) {
+        self.maintenance = Maintenance::default();
+        self.requests.forget(|waiter| waiter == Waiter::Maintenance);
     }
 
     fn stabilize(&mut self, net: &mut impl Network<Node>) {

@@ -6,9 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::ask::Settled;
-use super::maintenance::Maintenance;
 use super::message::Message;
 use super::op::{Join, Joined, Leave, Retreat};
+use super::open_requests::Waiter;
 use super::phase::MembershipPhase;
 use super::records::{Input, Records};
 use super::{Node, jittered, limits};
@@ -21,8 +21,10 @@ impl Node {
         &mut self,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
-    ) -> bool {
-        let mut ask = self.requests.ask(net, &self.config, settled);
+    ) {
+        let mut ask = self
+            .requests
+            .ask(net, &self.config, Waiter::Membership, settled);
         match &mut self.phase {
             MembershipPhase::Joining(join) => {
                 if let Poll::Ready(joined) = join.poll(&mut ask) {
@@ -41,7 +43,12 @@ impl Node {
             }
             MembershipPhase::Outside | MembershipPhase::Member => {}
         }
-        true
+    }
+
+    /// Goes over to another phase; what the last one still waited for is given up.
+    fn enter(&mut self, phase: MembershipPhase) {
+        self.phase = phase;
+        self.requests.forget(|waiter| waiter == Waiter::Membership);
     }
 
     pub(super) fn found(&mut self, net: &mut impl Network<Node>) {
@@ -67,7 +74,7 @@ impl Node {
 
     pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
         let join = Join::new(self.me(), self.hello(), &self.config, contacts);
-        self.phase = MembershipPhase::Joining(Box::new(join));
+        self.enter(MembershipPhase::Joining(Box::new(join)));
         self.poll_membership(None, net);
     }
 
@@ -107,11 +114,11 @@ impl Node {
 
     pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network<Node>) {
         self.neighbours = neighbours;
-        self.phase = MembershipPhase::Member;
+        self.enter(MembershipPhase::Member);
         self.tell_records(Input::Joined, net);
         // A joiner stabilizes and notifies at once.
         self.hurry = limits::HURRIED_ROUNDS;
-        self.maintenance = Maintenance::default();
+        self.stop_maintenance();
         self.maintenance.stabilization_due();
         net.emit(Event::Joined);
         net.emit(Event::NeighboursChanged);
@@ -155,9 +162,9 @@ impl Node {
         net.emit(Event::Leaving);
         self.refuse_delayed(net);
         // A step that went on could notify those who are told now, or strand the leaver.
-        self.maintenance = Maintenance::default();
+        self.stop_maintenance();
         let leave = Leave::new(&self.neighbours, self.config.attempts);
-        self.phase = MembershipPhase::Leaving(Box::new(leave));
+        self.enter(MembershipPhase::Leaving(Box::new(leave)));
         self.poll_membership(None, net);
     }
 
@@ -173,8 +180,8 @@ impl Node {
     }
 
     pub(super) fn left(&mut self, net: &mut impl Network<Node>) {
-        self.phase = MembershipPhase::Outside;
-        self.maintenance = Maintenance::default();
+        self.enter(MembershipPhase::Outside);
+        self.stop_maintenance();
         self.stop_queries(net);
         self.tell_records(Input::Left, net);
         net.emit(Event::Left);
@@ -185,9 +192,9 @@ impl Node {
         net.emit(Event::Stranded);
         self.tell_records(Input::Stranded, net);
         self.refuse_delayed(net);
-        self.maintenance = Maintenance::default();
+        self.stop_maintenance();
         let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
-        self.phase = MembershipPhase::Stranded(Box::new(retreat));
+        self.enter(MembershipPhase::Stranded(Box::new(retreat)));
         self.poll_membership(None, net);
     }
 

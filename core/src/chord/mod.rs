@@ -11,7 +11,8 @@
 //!   ├ records/*       records: who serves them, and on which nodes they are
 //!   ├ op/*            the operations, each a value that asks and ends
 //!   ├ ask.rs          questions, timers, retries: how an operation asks
-//!   └ requests.rs     how requests are numbered, and how long their replies may take
+//!   ├ requests.rs     the requests' numbers, who waits for which, how long replies may take
+//!   └ slots.rs        places with numbers, for what there may be many of
 //! ```
 //!
 //! A handler runs to its end, so what held on entry holds throughout. Every request has a
@@ -28,6 +29,7 @@ mod membership;
 mod merging;
 mod message;
 mod op;
+mod open_requests;
 mod phase;
 mod queries;
 mod record_message;
@@ -35,6 +37,7 @@ mod records;
 mod remembered;
 mod requests;
 mod rtt;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -57,8 +60,9 @@ pub use record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stam
 pub use timer::Timer;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
-use ask::{ABOUT_RECORDS, Settled};
+use ask::Settled;
 use maintenance::Maintenance;
+use open_requests::Waiter;
 use phase::MembershipPhase;
 use queries::Queries;
 use records::Records;
@@ -356,24 +360,19 @@ impl Node {
         settled: (u32, Settled),
         net: &mut impl Network<Node>,
     ) -> bool {
-        let number = settled.0;
-        let asked = |to: Peer| from.is_none_or(|from| from.id == to.id);
-        if number & ABOUT_RECORDS != 0 {
-            let me = self.me();
-            let to = self
-                .records
-                .as_ref()
-                .and_then(|records| records.awaits(me, number));
-            return to.is_some_and(asked)
-                && self.tell_records(records::Input::Settled(number, settled.1), net);
+        let from = from.map(|from| from.id);
+        let Some(waiter) = self.requests.waiter(settled.0, from) else {
+            return false;
+        };
+        match waiter {
+            Waiter::Maintenance => self.poll_maintenance(Some(settled), net),
+            Waiter::Membership => self.poll_membership(Some(settled), net),
+            Waiter::Query(at) => self.poll_query(at, Some(settled), net),
+            Waiter::Records(waiter) => {
+                self.tell_records(records::Input::Settled(waiter, settled), net);
+            }
         }
-        if let Some(to) = self.maintenance.awaits(number) {
-            asked(to) && self.poll_maintenance(Some(settled), net)
-        } else if let Some((at, to)) = self.queries.awaits(number) {
-            asked(to) && self.poll_query(at, settled, net)
-        } else {
-            self.phase.awaits(number).is_some_and(asked) && self.poll_membership(Some(settled), net)
-        }
+        true
     }
 
     fn hello(&self) -> Hello {
@@ -446,12 +445,7 @@ impl Protocol for Node {
 
     #[inline]
     fn awaits(&self, number: u32) -> bool {
-        if number & ABOUT_RECORDS != 0 {
-            return self.keeps(|records| records.awaits(self.me(), number).is_some());
-        }
-        self.maintenance.awaits(number).is_some()
-            || self.queries.awaits(number).is_some()
-            || self.phase.awaits(number).is_some()
+        self.requests.awaits(number)
     }
 
     #[inline]

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::op::{Join, Leave, Retreat};
-use crate::ring::Peer;
 
 /// Where a node stands towards the ring, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,15 +40,6 @@ impl MembershipPhase {
             MembershipPhase::Member => Membership::Member,
             MembershipPhase::Stranded(_) => Membership::Stranded,
             MembershipPhase::Leaving(_) => Membership::Leaving,
-        }
-    }
-
-    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
-        match self {
-            MembershipPhase::Joining(join) => join.awaits(number),
-            MembershipPhase::Stranded(retreat) => retreat.awaits(number),
-            MembershipPhase::Leaving(leave) => leave.awaits(number),
-            MembershipPhase::Outside | MembershipPhase::Member => None,
         }
     }
 }

@@ -8,7 +8,9 @@ use std::task::Poll;
 use super::ask::{AskOutcome, Question, Settled};
 use super::message::{Message, Reply, Request};
 use super::op::{Lookup, Oneself, Outcome};
-use super::records::Input;
+use super::open_requests::Waiter;
+use super::records::{ClientAccess, Input};
+use super::slots::Slots;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::LookupError;
@@ -18,7 +20,7 @@ use crate::ring::{BITS, Id, Peer};
 /// The queries under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Queries {
-    open: Vec<Query>,
+    open: Slots<Query>,
     /// The exponent of the finger to refresh next.
     next_finger: u8,
     /// The table is being filled for the first time: don't wait between two fingers.
@@ -39,9 +41,7 @@ enum QueryPurpose {
         traced: bool,
     },
     /// A client's reading or write.
-    Access {
-        token: u64,
-    },
+    Access(ClientAccess),
     /// Records that this node should not hold.
     Misplaced {
         first: Id,
@@ -60,24 +60,14 @@ enum QueryPurpose {
 }
 
 impl Queries {
-    pub(super) fn awaits(&self, number: u32) -> Option<(usize, Peer)> {
-        self.open.iter().enumerate().find_map(|(at, query)| {
-            let to = match query {
-                Query::Lookup(_, lookup) => lookup.awaits(number),
-                Query::Probe(question) => question.awaits(number).then_some(question.to),
-            };
-            to.map(|to| (at, to))
-        })
-    }
-
     /// See [`Protocol::prefetch_tables`](crate::protocol::Protocol::prefetch_tables).
     pub(super) fn prefetch(&self) -> u64 {
-        let first = self.open.first();
+        let first = self.open.get(0);
         first.map_or(0, |query| u64::from(matches!(query, Query::Probe(_))))
     }
 
     fn clients(&self) -> impl Iterator<Item = u64> + '_ {
-        self.open.iter().filter_map(|query| match query {
+        self.open.iter().filter_map(|(_, query)| match query {
             Query::Lookup(QueryPurpose::Client { token, .. }, _) => Some(*token),
             _ => None,
         })
@@ -85,10 +75,10 @@ impl Queries {
 
     /// How many look-ups its clients have made necessary.
     fn of_clients(&self) -> usize {
-        let of_clients = |query: &&Query| {
+        let of_clients = |(_, query): &(u32, &Query)| {
             matches!(
                 query,
-                Query::Lookup(QueryPurpose::Client { .. } | QueryPurpose::Access { .. }, _)
+                Query::Lookup(QueryPurpose::Client { .. } | QueryPurpose::Access(_), _)
             )
         };
         self.open.iter().filter(of_clients).count()
@@ -104,7 +94,7 @@ impl Queries {
 
     fn is_fixing(&self) -> bool {
         let fixing = |query: &Query| matches!(query, Query::Lookup(QueryPurpose::Finger { .. }, _));
-        self.open.iter().any(fixing)
+        self.open.iter().any(|(_, query)| fixing(query))
     }
 }
 
@@ -134,8 +124,13 @@ impl Node {
     }
 
     /// Looks up who owns the key of a client's reading or write.
-    pub(super) fn seek_owner(&mut self, token: u64, key: Id, net: &mut impl Network<Node>) {
-        self.start_lookup(QueryPurpose::Access { token }, key, None, net);
+    pub(super) fn seek_owner(
+        &mut self,
+        access: ClientAccess,
+        key: Id,
+        net: &mut impl Network<Node>,
+    ) {
+        self.start_lookup(QueryPurpose::Access(access), key, None, net);
     }
 
     /// Looks up who owns a record that this node should not hold, or will not.
@@ -189,31 +184,22 @@ impl Node {
     }
 
     fn start_query(&mut self, query: Query, net: &mut impl Network<Node>) {
-        let at = self.queries.open.len();
-        self.queries.open.push(query);
-        self.poll_at(at, None, net);
+        let at = self.queries.open.put(query);
+        self.poll_query(at, None, net);
     }
 
+    /// Polls the query in this place.
     pub(super) fn poll_query(
         &mut self,
-        at: usize,
-        settled: (u32, Settled),
-        net: &mut impl Network<Node>,
-    ) -> bool {
-        self.poll_at(at, Some(settled), net);
-        true
-    }
-
-    fn poll_at(
-        &mut self,
-        at: usize,
+        at: u32,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) {
         let hello = self.hello_for(at);
-        let mut ask = self.requests.ask(net, &self.config, settled);
-        match &mut self.queries.open[at] {
-            Query::Lookup(purpose, lookup) => {
+        let waiter = Waiter::Query(at);
+        let mut ask = self.requests.ask(net, &self.config, waiter, settled);
+        match self.queries.open.get_mut(at) {
+            Some(Query::Lookup(purpose, lookup)) => {
                 let purpose = *purpose;
                 if let QueryPurpose::Client {
                     token,
@@ -223,24 +209,26 @@ impl Node {
                     ask = ask.traced(token);
                 }
                 if let Poll::Ready(outcome) = lookup.poll(&mut ask) {
-                    self.queries.open.swap_remove(at);
+                    self.queries.open.take(at);
                     self.found_out(purpose, outcome, net);
                     self.leave_when_idle(net);
                 }
             }
-            Query::Probe(question) => {
+            Some(Query::Probe(question)) => {
                 let peer = question.to;
                 let request = || hello.clone().expect("made for every probe");
                 if let Poll::Ready(answer) = question.poll(&mut ask, request) {
-                    self.queries.open.swap_remove(at);
+                    self.queries.open.take(at);
                     self.probed(peer, answer, net);
                 }
             }
+            None => {}
         }
     }
 
-    fn hello_for(&self, at: usize) -> Option<Request> {
-        matches!(self.queries.open[at], Query::Probe(_)).then(|| Request::Hello(self.hello()))
+    fn hello_for(&self, at: u32) -> Option<Request> {
+        let probes = matches!(self.queries.open.get(at), Some(Query::Probe(_)));
+        probes.then(|| Request::Hello(self.hello()))
     }
 
     fn found_out(&mut self, purpose: QueryPurpose, outcome: Outcome, net: &mut impl Network<Node>) {
@@ -255,8 +243,8 @@ impl Node {
                     timeouts,
                 });
             }
-            QueryPurpose::Access { token } => {
-                self.tell_records(Input::OwnerSought(token, outcome), net);
+            QueryPurpose::Access(access) => {
+                self.tell_records(Input::OwnerSought(access, outcome), net);
             }
             QueryPurpose::Misplaced { first } => {
                 self.tell_records(Input::MisplacedSought(first, outcome), net);
@@ -432,5 +420,7 @@ impl Node {
             });
         }
         self.queries = Queries::default();
+        self.requests
+            .forget(|waiter| matches!(waiter, Waiter::Query(_)));
     }
 }

@@ -1,20 +1,24 @@
-//! The requests of one incarnation of a node: their numbers, and how long a reply may take.
+//! The requests of one incarnation of a node: their numbers, who waits for them, and how long a
+//! reply may take.
 
 use std::time::Duration;
 
 use super::ask::{Ask, Settled};
 use super::config::Config;
+use super::open_requests::{Open, OpenRequests, Waiter};
 use super::rtt::RoundTrips;
 use crate::chord::Node;
 use crate::protocol::Network;
+use crate::ring::Id;
 
 /// What a node knows of its requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Requests {
     round_trips: RoundTrips,
     incarnation: u32,
-    /// The number of the last one.
+    /// The number of the last one, or of the last pause.
     last: u32,
+    open: OpenRequests,
 }
 
 impl Requests {
@@ -23,6 +27,7 @@ impl Requests {
             round_trips: RoundTrips::default(),
             incarnation,
             last: 0,
+            open: OpenRequests::default(),
         }
     }
 
@@ -37,6 +42,7 @@ impl Requests {
     }
 
     /// A reply took this long.
+    #[inline]
     pub(super) fn measured(&mut self, took: Duration) {
         self.round_trips.measured(took);
     }
@@ -46,14 +52,57 @@ impl Requests {
         self.round_trips.timeout(config)
     }
 
+    // ---- who waits ----
+
+    /// A new number, under which this one waits for what `to` replies, or for the end of a pause.
+    /// Zero means "not yet asked" and is skipped on wrap-around.
+    #[inline]
+    pub(super) fn begin(&mut self, to: Option<Id>, waiter: Waiter) -> u32 {
+        self.last = self.last.wrapping_add(1).max(1);
+        self.open.enter(self.last, Open { to, waiter });
+        self.last
+    }
+
+    /// Nobody waits under this number any more.
+    #[inline]
+    pub(super) fn end(&mut self, number: u32) {
+        self.open.remove(number);
+    }
+
+    /// Nothing of these waits any more: they were given up.
+    pub(super) fn forget(&mut self, such: impl Fn(Waiter) -> bool) {
+        self.open.forget(such);
+    }
+
+    /// Whether anybody waits under this number.
+    #[inline]
+    pub(super) fn awaits(&self, number: u32) -> bool {
+        self.open.get(number).is_some()
+    }
+
+    /// Who waits for this: what came in under a number `from` a peer, or with its timer.
+    #[inline]
+    pub(super) fn waiter(&self, number: u32, from: Option<Id>) -> Option<Waiter> {
+        let open = self.open.get(number)?;
+        (from.is_none() || from == open.to).then_some(open.waiter)
+    }
+
+    /// All open ones.
+    #[cfg(test)]
+    pub(super) fn open(&self) -> std::collections::BTreeMap<u32, Open> {
+        self.open.all()
+    }
+
     /// The means of asking, for the time of one input: what came in with it is `settled`.
+    #[inline]
     pub(super) fn ask<'a, N: Network<Node>>(
         &'a mut self,
         net: &'a mut N,
         config: &Config,
+        waiter: Waiter,
         settled: Option<(u32, Settled)>,
     ) -> Ask<'a, N> {
         let timeout = self.timeout(config);
-        Ask::new(net, self.incarnation, &mut self.last, timeout, settled)
+        Ask::new(net, self, waiter, timeout, settled)
     }
 }

@@ -1,7 +1,7 @@
 //! Who a node is and where it is reached.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -24,12 +24,20 @@ pub struct Address {
 
 impl Address {
     /// The IP address.
+    #[inline]
     #[must_use]
-    pub fn ip(self) -> IpAddr {
-        Ipv6Addr::from(self.ip).to_canonical()
+    pub const fn ip(self) -> IpAddr {
+        // As a number it is compared at once, and worlds ask for the address of every message.
+        let bits = u128::from_be_bytes(self.ip);
+        if bits >> 32 == 0xffff {
+            IpAddr::V4(Ipv4Addr::from_bits(bits as u32))
+        } else {
+            IpAddr::V6(Ipv6Addr::from_bits(bits))
+        }
     }
 
     /// The port.
+    #[inline]
     #[must_use]
     pub const fn port(self) -> u16 {
         u16::from_be_bytes(self.port)
@@ -121,6 +129,20 @@ mod tests {
             let socket: SocketAddr = text.parse().unwrap();
             assert_eq!(SocketAddr::from(Address::from(socket)), socket);
             assert_eq!(Address::from(socket).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_is_one_mapped_into_ipv6() {
+        for text in [
+            "::ffff:10.0.0.7",
+            "::fffe:10.0.0.7",
+            "::1:ffff:a00:7",
+            "::10.0.0.7",
+        ] {
+            let ip = text.parse::<Ipv6Addr>().unwrap();
+            let address = Address::from(SocketAddr::from((ip, 4000)));
+            assert_eq!(address.ip(), ip.to_canonical());
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Judge<'a, P: Judged> {
     is_real: bool,
     origin: Time,
     pub(super) records: Option<RecordWatch>,
+    /// Whether there is anybody among the following.
+    others_listen: bool,
     checks: Vec<&'a mut dyn Check<P>>,
     watchers: Vec<&'a mut dyn Watcher<P>>,
     listener: Option<&'a mut Listener<'a>>,
@@ -106,6 +108,9 @@ impl<'a, P: Judged> Judge<'a, P> {
             is_real: W::REAL_TIME,
             records: RecordWatch::new(scenario),
             origin: world.origin(),
+            others_listen: others.listener.is_some()
+                || !others.watchers.is_empty()
+                || !others.checks.is_empty(),
             checks: others.checks,
             watchers: others.watchers,
             listener: others.listener,
@@ -154,6 +159,21 @@ impl<'a, P: Judged> Judge<'a, P> {
         for (check, detail) in records.drain(at.now) {
             self.of_records += 1;
             self.describe(at, check, detail, None);
+        }
+    }
+
+    /// Tells the others what is about to be handled.
+    #[cold]
+    fn let_others_hear(&mut self, number: u64, now: Time, line: &dyn Fn() -> String) {
+        if let Some(listener) = &mut self.listener {
+            let since = std::time::Duration::from_nanos(now - self.origin);
+            listener(number, since, &line());
+        }
+        for watcher in &mut self.watchers {
+            watcher.handling(number, now, line);
+        }
+        for check in &mut self.checks {
+            check.handling(number, now, line);
         }
     }
 
@@ -539,20 +559,11 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         self.others(at, |other| other.on_event(at, number, event, about));
     }
 
+    /// The most frequent call of all, and mostly nobody listens.
+    #[inline]
     fn handling(&mut self, number: u64, now: Time, line: &dyn Fn() -> String) {
-        // The most frequent call of all: mostly nobody listens.
-        if self.listener.is_none() && self.watchers.is_empty() && self.checks.is_empty() {
-            return;
-        }
-        if let Some(listener) = &mut self.listener {
-            let since = std::time::Duration::from_nanos(now - self.origin);
-            listener(number, since, &line());
-        }
-        for watcher in &mut self.watchers {
-            watcher.handling(number, now, line);
-        }
-        for check in &mut self.checks {
-            check.handling(number, now, line);
+        if self.others_listen {
+            self.let_others_hear(number, now, line);
         }
     }
 }

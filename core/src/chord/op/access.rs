@@ -119,18 +119,6 @@ impl Access {
         }
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        let question = match &self.stage {
-            Stage::Elsewhere => None,
-            Stage::Asking(question) | Stage::Mending(question, ..) => Some(question),
-            Stage::Pausing(pause) => return pause.awaits(number).then_some(self.me),
-            Stage::Gathering(gathering) => gathering.question.as_ref(),
-        };
-        question
-            .filter(|question| question.awaits(number))
-            .map(|question| question.to)
-    }
-
     fn request(&self) -> RecordRequest {
         match &self.purpose {
             AccessKind::Read => RecordRequest::Read(self.key),

@@ -64,42 +64,31 @@ impl Acquire {
         }
     }
 
-    /// The successors may be others now: those that were asked are not asked again.
-    pub(in crate::chord) fn consider(&mut self, others: Vec<Peer>) {
+    /// The successors may be others now: those that were asked are not asked again. Says whether
+    /// it has given up all that it waited for.
+    #[must_use]
+    pub(in crate::chord) fn consider(&mut self, others: Vec<Peer>) -> bool {
         if self.others == others {
-            return;
+            return false;
         }
-        if self.is_vacant() {
-            self.others = others;
-            if self.others.is_empty() {
-                self.stage = Stage::Fetching(Vec::new());
-            }
-        } else {
+        if !self.is_vacant() {
             *self = Acquire {
                 rounds: self.rounds,
                 number: self.number,
                 ..Acquire::new(self.arc, others, self.attempts)
             };
+            return true;
         }
+        self.others = others;
+        if self.others.is_empty() {
+            self.stage = Stage::Fetching(Vec::new());
+        }
+        self.others.is_empty()
     }
 
     /// Whether it knows that nobody serves the arc.
     pub(in crate::chord) const fn is_vacant(&self) -> bool {
         matches!(self.stage, Stage::Fetching(_) | Stage::Resting(_))
-    }
-
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        match &self.stage {
-            Stage::Claiming(question) => question.awaits(number).then_some(question.to),
-            Stage::Waiting(pause) | Stage::Resting(pause) => {
-                let awaits = pause.awaits(number);
-                self.others.first().copied().filter(|_| awaits)
-            }
-            Stage::Fetching(compares) => compares
-                .iter()
-                .find(|compare| compare.awaits(number))
-                .map(Compare::peer),
-        }
     }
 
     /// The highest number heard, when the arc can be served.

@@ -96,14 +96,6 @@ impl Compare {
         self.peer
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> bool {
-        let fetching = self.fetching.iter().map(|(_, question)| question);
-        let merging = self.merging.iter().map(|(_, question)| question);
-        let comparing = self.comparing.iter().map(|(_, question)| question);
-        let mut all = comparing.chain(fetching).chain(merging);
-        all.any(|question| question.awaits(number))
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
@@ -126,6 +118,9 @@ impl Compare {
             };
             if !went_well {
                 self.outcome.failed = true;
+                for (_, question) in &self.comparing {
+                    question.give_up(ask);
+                }
                 return Poll::Ready(std::mem::take(&mut self.outcome));
             }
         }

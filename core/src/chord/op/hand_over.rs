@@ -75,15 +75,6 @@ impl HandOver {
         self.stage = Stage::Telling(number, Question::new(self.to, attempts));
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        let awaits = match &self.stage {
-            Stage::Bringing(compare) => compare.awaits(number),
-            Stage::Brought => false,
-            Stage::Telling(_, question) => question.awaits(number),
-        };
-        awaits.then_some(self.to)
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,

@@ -136,21 +136,6 @@ impl Join {
         }
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        match &self.stage {
-            Stage::Greeting {
-                question: Some(question),
-                ..
-            }
-            | Stage::AskingOwner { question, .. }
-            | Stage::AskingMember { question, .. } => {
-                question.awaits(number).then_some(question.to)
-            }
-            Stage::Finding { lookup, .. } => lookup.awaits(number),
-            Stage::Greeting { question: None, .. } | Stage::Waiting => None,
-        }
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,

@@ -45,13 +45,6 @@ impl Leave {
         self.telling.is_empty()
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        self.telling
-            .iter()
-            .find(|question| question.awaits(number))
-            .map(|question| question.to)
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<()> {
         let (predecessor, successors) = (self.predecessor, &self.successors);
         let leaving = || Request::Leaving {

@@ -130,15 +130,6 @@ impl Lookup {
         self
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        match &self.stage {
-            Stage::Routing(question) | Stage::Confirming(question) => {
-                question.awaits(number).then_some(question.to)
-            }
-            Stage::Choosing => None,
-        }
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
@@ -303,7 +294,13 @@ impl Lookup {
     fn add_route(&mut self, peer: Peer) {
         let distance = |peer: &Peer| peer.id.distance_to(self.key);
         let far = distance(&peer);
-        let at = self.routes.partition_point(|other| distance(other) > far);
+        // They are named in order, as a rule, the nearest first: then each comes before all others.
+        let at = match self.routes.first() {
+            Some(farthest) if distance(farthest) > far => {
+                self.routes.partition_point(|other| distance(other) > far)
+            }
+            _ => 0,
+        };
         if self.routes.get(at).is_none_or(|other| other.id != peer.id) {
             self.routes.insert(at, peer);
         }

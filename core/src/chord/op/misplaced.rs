@@ -47,14 +47,6 @@ impl Misplaced {
         self.stage = Stage::Confirming(entries, Question::new(owner, 1));
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        match &self.stage {
-            Stage::Seeking => None,
-            Stage::Confirming(_, question) => question.awaits(number).then_some(question.to),
-            Stage::Comparing(compare) => compare.awaits(number).then(|| compare.peer()),
-        }
-    }
-
     /// The records that are safe elsewhere, as they were when that was asked, and whether others
     /// were brought there.
     pub(in crate::chord) fn poll<N: Network<Node>>(

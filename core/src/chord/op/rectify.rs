@@ -36,10 +36,6 @@ impl Rectify {
         }
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        self.ping.awaits(number).then_some(self.ping.to)
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,

@@ -87,13 +87,6 @@ impl Replicate {
         self.key == key && self.name == name
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        let mut asking = self.asking.iter().map(|(question, _)| question);
-        asking
-            .find(|question| question.awaits(number))
-            .map(|question| question.to)
-    }
-
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,
@@ -120,6 +113,9 @@ impl Replicate {
                 Some(RecordReply::Stored) => self.holders.push(question.to.id),
                 Some(RecordReply::Beaten(stamp)) => self.beaten = self.beaten.max(Some(stamp)),
                 Some(RecordReply::Superseded(number)) => {
+                    for (question, _) in &self.asking {
+                        question.give_up(ask);
+                    }
                     return Poll::Ready(Replicated::Superseded(number));
                 }
                 _ if is_next_owner => self.next_owner_lacks = true,

@@ -46,11 +46,6 @@ impl Retreat {
         }
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        let question = self.question.as_ref()?;
-        question.awaits(number).then_some(question.to)
-    }
-
     /// The new successor and its successors, or `None` if nobody answers.
     pub(in crate::chord) fn poll<N: Network<Node>>(
         &mut self,

@@ -55,10 +55,6 @@ impl Stabilize {
         }
     }
 
-    pub(in crate::chord) fn awaits(&self, number: u32) -> Option<Peer> {
-        self.question.awaits(number).then_some(self.question.to)
-    }
-
     /// Who lets this step wait, in the middle of a step of its own.
     pub(in crate::chord) fn put_off_by(&self) -> Option<Peer> {
         self.question.is_put_off().then_some(self.question.to)

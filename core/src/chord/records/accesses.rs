@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use super::{Asker, Context, Effect, Records};
+use super::{Asker, ClientAccess, Context, Effect, Records, Waiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Access, AccessKind, Outcome, Step};
 use crate::chord::record_message::RecordReply;
@@ -43,8 +43,7 @@ impl Records {
                     field,
                     condition: write.condition,
                 };
-                let access = Access::new(token, key, ctx.me(), purpose);
-                self.run_access(access, Some(Step::Seek), None, ctx);
+                self.begin_access(Access::new(token, key, ctx.me(), purpose), ctx);
             }
         }
     }
@@ -62,8 +61,12 @@ impl Records {
             return ctx.net.emit(Event::Read { token, result });
         }
         self.heard_clock(past, ctx);
-        let access = Access::new(token, key, ctx.me(), AccessKind::Read);
-        self.run_access(access, Some(Step::Seek), None, ctx);
+        self.begin_access(Access::new(token, key, ctx.me(), AccessKind::Read), ctx);
+    }
+
+    fn begin_access<N: Network<Node>>(&mut self, access: Access, ctx: &mut Context<'_, N>) {
+        let at = self.accesses.put(access);
+        self.run_access(at, Some(Step::Seek), None, ctx);
     }
 
     fn may_access<N>(&self, ctx: &Context<'_, N>) -> Result<(), AccessError> {
@@ -93,98 +96,104 @@ impl Records {
 
     pub(super) fn poll_access<N: Network<Node>>(
         &mut self,
-        at: usize,
-        settled: (u32, Settled),
+        at: u32,
+        settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let access = self.accesses.swap_remove(at);
-        self.run_access(access, None, Some(settled), ctx);
+        self.run_access(at, None, settled, ctx);
     }
 
-    fn take_access(&mut self, token: u64) -> Option<Access> {
-        let accesses = &mut self.accesses;
-        let at = accesses.iter().position(|access| access.token == token)?;
-        Some(accesses.swap_remove(at))
+    /// This very operation of a client's, if it has not ended.
+    fn access_mut(&mut self, access: ClientAccess) -> Option<&mut Access> {
+        let found = self.accesses.get_mut(access.at);
+        found.filter(|found| found.token == access.token)
     }
 
     /// The owner of the key of a client's operation was looked up.
     pub(super) fn access_sought<N: Network<Node>>(
         &mut self,
-        token: u64,
+        access: ClientAccess,
         outcome: &Outcome,
         ctx: &mut Context<'_, N>,
     ) {
-        if let Some(mut access) = self.take_access(token) {
-            let step = access.sought(outcome.result, outcome.predecessor);
-            self.run_access(access, step, None, ctx);
+        if let Some(sought) = self.access_mut(access) {
+            let step = sought.sought(outcome.result, outcome.predecessor);
+            self.run_access(access.at, step, None, ctx);
         }
     }
 
     /// This node itself has answered.
     fn access_answered<N: Network<Node>>(
         &mut self,
-        token: u64,
+        access: ClientAccess,
         reply: RecordReply,
         ctx: &mut Context<'_, N>,
     ) {
-        if let Some(mut access) = self.take_access(token) {
-            let step = access.heard(ctx.me(), Some(reply));
-            self.run_access(access, step, None, ctx);
+        if let Some(answered) = self.access_mut(access) {
+            let step = answered.heard(ctx.me(), Some(reply));
+            self.run_access(access.at, step, None, ctx);
         }
     }
 
-    /// Does what an operation says, until it waits or ends.
+    /// Does what the operation in this place says, until it waits or ends.
     fn run_access<N: Network<Node>>(
         &mut self,
-        mut access: Access,
+        at: u32,
         mut step: Option<Step>,
         mut settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let token = access.token;
         loop {
+            let membership = self.membership(ctx);
+            let Some(access) = self.accesses.get_mut(at) else {
+                return;
+            };
+            let (token, key) = (access.token, access.key);
+            let this = ClientAccess { at, token };
             match step.take() {
                 None => {
                     let clock = self.clock.latest();
-                    let mut ask = ctx.ask(&mut self.next_request, clock, settled.take());
+                    let mut ask = ctx.ask(Waiter::Access(at), clock, settled.take());
                     match access.poll(&mut ask) {
                         Poll::Ready(next) => step = Some(next),
-                        Poll::Pending => return self.accesses.push(access),
+                        Poll::Pending => return,
                     }
                 }
-                Some(Step::Seek) => match self.membership(ctx) {
+                Some(Step::Seek) => match membership {
                     Membership::Member => {
-                        let key = access.key;
-                        self.accesses.push(access);
-                        return ctx.effects.push(Effect::SeekOwner { token, key });
+                        return ctx.effects.push(Effect::SeekOwner { access: this, key });
                     }
                     Membership::Leaving => step = Some(access.fail(LookupError::Stopped.into())),
                     _ => step = access.sought(Err(LookupError::NotMember), None),
                 },
                 Some(Step::Here(request)) => {
-                    self.accesses.push(access);
-                    let Some(reply) = self.answer(Asker::Client(token), request, ctx) else {
+                    let Some(reply) = self.answer(Asker::Client(this), request, ctx) else {
                         return;
                     };
-                    let Some(again) = self.take_access(token) else {
+                    let Some(access) = self.access_mut(this) else {
                         return;
                     };
-                    access = again;
                     step = access.heard(ctx.me(), Some(reply));
                 }
                 Some(Step::Restamp(above)) => {
-                    step = match self.stamp(above, ctx) {
+                    let stamp = self.stamp(above, ctx);
+                    let Some(access) = self.accesses.get_mut(at) else {
+                        return;
+                    };
+                    step = match stamp {
                         Ok(stamp) => access.stamped(stamp),
                         Err(denied) => Some(access.fail(denied.into())),
                     };
                 }
                 Some(Step::Read(result)) => {
+                    self.accesses.take(at);
                     let clock = self.clock.latest();
                     let result = result.map(|fetched| Fetched { clock, ..fetched });
                     ctx.net.emit(Event::Read { token, result });
                     return ctx.effects.push(Effect::LeaveWhenIdle);
                 }
                 Some(Step::Wrote(result)) => {
+                    self.accesses.take(at);
                     ctx.net.emit(Event::Written { token, result });
                     return ctx.effects.push(Effect::LeaveWhenIdle);
                 }
@@ -194,7 +203,8 @@ impl Records {
 
     /// The node stops: every client hears of it.
     pub(super) fn stop_accesses<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        for access in std::mem::take(&mut self.accesses) {
+        ctx.forget(|waiter| matches!(waiter, Waiter::Access(_)));
+        for (_, access) in std::mem::take(&mut self.accesses).iter() {
             let token = access.token;
             match access.fail(LookupError::Stopped.into()) {
                 Step::Read(result) => ctx.net.emit(Event::Read { token, result }),
@@ -213,7 +223,7 @@ impl Records {
     ) {
         match asker {
             Asker::Node(peer, id) => ctx.reply(peer, id, self.clock.latest(), reply),
-            Asker::Client(token) => self.access_answered(token, reply, ctx),
+            Asker::Client(access) => self.access_answered(access, reply, ctx),
         }
     }
 

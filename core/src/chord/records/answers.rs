@@ -309,7 +309,7 @@ impl Records {
         self.ownership = extended;
         self.epoch = epoch;
         self.taken = Some((arc, epoch));
-        self.acquire = None;
+        self.stop_acquiring(ctx);
         self.ownership_changed(ctx);
         RecordReply::Taken
     }

@@ -1,12 +1,12 @@
 //! What of a node and its world its records are given, for the time of one input.
 
-use std::time::Duration;
-
-use super::Effect;
+use super::{Effect, Waiter};
 use crate::chord::ask::{Ask, Settled};
 use crate::chord::message::{Message, Reply};
+use crate::chord::open_requests;
 use crate::chord::record_message::{RecordReply, Stamped};
 use crate::chord::remembered::Remembered;
+use crate::chord::requests::Requests;
 use crate::chord::{Config, Membership, Node};
 use crate::protocol::{Network, RequestId};
 use crate::record::Stamp;
@@ -22,9 +22,7 @@ pub(in crate::chord) struct Context<'a, N> {
     pub(in crate::chord) config: &'a Config,
     /// Where the node stands towards the ring, before its records have a say in it.
     pub(in crate::chord) membership: Membership,
-    pub(in crate::chord) incarnation: u32,
-    /// How long a reply may take.
-    pub(in crate::chord) timeout: Duration,
+    pub(in crate::chord) requests: &'a mut Requests,
     pub(in crate::chord) net: &'a mut N,
     /// What the node is to do, in this order.
     pub(in crate::chord) effects: Vec<Effect>,
@@ -36,15 +34,23 @@ impl<N: Network<Node>> Context<'_, N> {
         self.neighbours.me()
     }
 
-    /// The means of asking under the next of these numbers, with this stamp clock.
-    pub(super) fn ask<'b>(
-        &'b mut self,
-        next_request: &'b mut u32,
+    /// The means of asking for this waiter, with this stamp clock.
+    pub(super) fn ask(
+        &mut self,
+        waiter: Waiter,
         clock: Stamp,
         settled: Option<(u32, Settled)>,
-    ) -> Ask<'b, N> {
-        let (incarnation, timeout) = (self.incarnation, self.timeout);
-        Ask::new(self.net, incarnation, next_request, timeout, settled).stamped(clock)
+    ) -> Ask<'_, N> {
+        let waiter = open_requests::Waiter::Records(waiter);
+        let ask = self.requests.ask(self.net, self.config, waiter, settled);
+        ask.stamped(clock)
+    }
+
+    /// Nothing of these waits any more: they were given up.
+    pub(super) fn forget(&mut self, such: impl Fn(Waiter) -> bool) {
+        use open_requests::Waiter::Records;
+        let such = |waiter| matches!(waiter, Records(waiter) if such(waiter));
+        self.requests.forget(such);
     }
 
     /// Sends a reply about records.

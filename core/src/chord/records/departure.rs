@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::task::Poll;
 
 use super::repair::Repair;
-use super::{Context, Effect, Records};
+use super::{Context, Effect, Records, Waiter};
 use crate::chord::ask::{Pause, Settled};
 use crate::chord::{Membership, Node};
 use crate::protocol::Network;
@@ -35,16 +35,6 @@ pub(super) enum Departure {
 }
 
 impl Departure {
-    pub(super) fn awaits(&self, number: u32) -> bool {
-        match self {
-            Departure::Staying | Departure::Over => false,
-            Departure::HandingOver(pause) => pause.awaits(number),
-            Departure::Giving { pause, again, .. } => {
-                pause.awaits(number) || again.as_ref().is_some_and(|again| again.awaits(number))
-            }
-        }
-    }
-
     /// Whether there is nothing to wait for: the node does not leave, or has done all that it can.
     pub(super) const fn is_over(&self) -> bool {
         matches!(self, Departure::Staying | Departure::Over)
@@ -92,12 +82,13 @@ impl Records {
         }
         let within = ctx.config.hand_over_within;
         let mut pause = Pause::default();
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
+        let mut ask = ctx.ask(Waiter::Departure, self.clock.latest(), None);
         let _ = pause.poll(&mut ask, within);
         self.departure = Departure::HandingOver(pause);
         self.acquire = None;
         self.hand_over = None;
         self.again = None;
+        ctx.forget(|waiter| matches!(waiter, Waiter::Acquire | Waiter::HandOver | Waiter::Again));
         match self.ownership {
             Some(ownership) => self.hand_over(ownership.arc(me.id), successor, ctx),
             None => self.handed_over(ctx),
@@ -117,6 +108,7 @@ impl Records {
         self.repair = Repair::default();
         self.assignments.clear();
         self.misplaced = None;
+        ctx.forget(|waiter| matches!(waiter, Waiter::Repair | Waiter::Misplaced));
         ctx.effects.push(Effect::SayGoodbye);
         self.look_for_misplaced(ctx);
     }
@@ -127,7 +119,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let within = ctx.config.hand_over_within;
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Departure, self.clock.latest(), settled);
         match &mut self.departure {
             Departure::Staying | Departure::Over => {}
             Departure::HandingOver(pause) => {
@@ -143,8 +135,7 @@ impl Records {
                     .as_mut()
                     .is_some_and(|again| again.poll(&mut ask, within).is_ready());
                 if over {
-                    self.departure = Departure::Over;
-                    ctx.effects.push(Effect::LeaveWhenIdle);
+                    self.end_departure(ctx);
                 } else if now {
                     *again = None;
                     self.look_for_misplaced(ctx);
@@ -154,16 +145,21 @@ impl Records {
     }
 
     /// No record is left that should be elsewhere.
-    pub(super) fn none_misplaced<N>(&mut self, ctx: &mut Context<'_, N>) {
+    pub(super) fn none_misplaced<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         if matches!(self.departure, Departure::Giving { .. }) {
-            self.departure = Departure::Over;
-            ctx.effects.push(Effect::LeaveWhenIdle);
+            self.end_departure(ctx);
         }
+    }
+
+    fn end_departure<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.departure = Departure::Over;
+        ctx.forget(|waiter| waiter == Waiter::Departure);
+        ctx.effects.push(Effect::LeaveWhenIdle);
     }
 
     /// What is left could not be given away now. A node that stays looks again after a period.
     pub(super) fn misplaced_later<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
+        let mut ask = ctx.ask(Waiter::Departure, self.clock.latest(), None);
         if let Departure::Giving { again, .. } = &mut self.departure
             && again.is_none()
         {

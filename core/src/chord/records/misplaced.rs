@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use super::repair::{Assignment, digest_of};
-use super::{Context, Effect, Records};
+use super::{Context, Effect, Records, Waiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Misplaced, Outcome};
 use crate::chord::{Membership, Node, limits};
@@ -82,7 +82,7 @@ impl Records {
         let Some(misplaced) = &mut self.misplaced else {
             return;
         };
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Misplaced, self.clock.latest(), settled);
         let Poll::Ready((safe, brought)) = misplaced.poll(&mut ask) else {
             return;
         };

@@ -38,10 +38,11 @@ mod ownership;
 mod repair;
 mod writes;
 
-use super::ask::{ABOUT_RECORDS, Pause, Settled};
+use super::ask::{Pause, Settled};
 use super::message::Reply;
 use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
 use super::record_message::{RecordNotice, RecordRequest, Stamped};
+use super::slots::Slots;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::{Network, RequestId, Write};
@@ -58,14 +59,13 @@ use writes::OpenWrite;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Records {
     clock: StampClock,
-    next_request: u32,
     ownership: Option<Ownership>,
     /// The latest epoch of any ownership that this node has heard of.
     epoch: u64,
     /// What was handed over last, to know it when it is said again.
     taken: Option<(KeyRange, u64)>,
-    accesses: Vec<Access>,
-    writes: Vec<OpenWrite>,
+    accesses: Slots<Access>,
+    writes: Slots<OpenWrite>,
     /// What is rarely under way is boxed: a world has a million of these.
     acquire: Option<Box<Acquire>>,
     hand_over: Option<Box<HandOver>>,
@@ -103,14 +103,14 @@ pub(super) enum Input {
     Request(Peer, RequestId, Stamped<RecordRequest>),
     /// Another node says something that it wants no answer to.
     Notice(Peer, Stamped<RecordNotice>),
-    /// This came in for the request of this number; somebody waits for it.
-    Settled(u32, Settled),
+    /// This came in for the request of the number beside it, for this one that waits for it.
+    Settled(Waiter, (u32, Settled)),
     /// A client writes.
     Write { token: u64, key: Id, write: Write },
     /// A client reads.
     Read { token: u64, key: Id, past: Stamp },
     /// The look-up of [`Effect::SeekOwner`] has ended.
-    OwnerSought(u64, Outcome),
+    OwnerSought(ClientAccess, Outcome),
     /// The look-up of [`Effect::SeekMisplaced`] has ended.
     MisplacedSought(Id, Outcome),
     /// The repair timer is due.
@@ -129,8 +129,8 @@ pub(super) enum Input {
 /// asked for it depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Look up who owns the key of the client's operation with this token.
-    SeekOwner { token: u64, key: Id },
+    /// Look up who owns the key of this operation of a client's.
+    SeekOwner { access: ClientAccess, key: Id },
     /// Look up who owns a record that this node should not hold, or will not.
     SeekMisplaced(Id),
     /// Nothing is left to hand over: say good-bye to the neighbours.
@@ -144,15 +144,25 @@ pub(super) enum Effect {
 enum Asker {
     /// Another node, under this id.
     Node(Peer, RequestId),
-    /// The client's operation here with this token.
-    Client(u64),
+    /// This operation of a client's, here.
+    Client(ClientAccess),
 }
 
-/// What waits for a reply.
-#[derive(Clone, Copy, Debug)]
-enum Waiting {
-    Access(usize),
-    Write(usize),
+/// An operation of a client's here: its place, and its token, which tells it apart from a later one
+/// in the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ClientAccess {
+    at: u32,
+    token: u64,
+}
+
+/// What waits for a reply, or for the end of a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Waiter {
+    /// The client's operation in this place.
+    Access(u32),
+    /// The owner's write in this place.
+    Write(u32),
     Acquire,
     HandOver,
     Repair,
@@ -166,12 +176,11 @@ impl Records {
     pub(super) fn new(me: Id, mark: u64) -> Records {
         Records {
             clock: StampClock::restored(me, mark),
-            next_request: ABOUT_RECORDS,
             ownership: None,
             epoch: 0,
             taken: None,
-            accesses: Vec::new(),
-            writes: Vec::new(),
+            accesses: Slots::default(),
+            writes: Slots::default(),
             acquire: None,
             hand_over: None,
             repair: Repair::default(),
@@ -208,10 +217,10 @@ impl Records {
             Input::Settle => self.settle_ownership(ctx),
             Input::Request(from, id, request) => self.requested(from, id, request, ctx),
             Input::Notice(from, notice) => self.noticed(from, notice, ctx),
-            Input::Settled(number, settled) => self.settled(number, settled, ctx),
+            Input::Settled(waiter, settled) => self.settled(waiter, settled, ctx),
             Input::Write { token, key, write } => self.write(token, key, write, ctx),
             Input::Read { token, key, past } => self.read(token, key, past, ctx),
-            Input::OwnerSought(token, outcome) => self.access_sought(token, &outcome, ctx),
+            Input::OwnerSought(access, outcome) => self.access_sought(access, &outcome, ctx),
             Input::MisplacedSought(first, outcome) => self.misplaced_sought(first, &outcome, ctx),
             Input::RepairDue => self.repair_due(ctx),
             Input::ArmRepair => self.arm_repair(ctx),
@@ -233,11 +242,6 @@ impl Records {
     /// asked, or what it has is not elsewhere yet, as far as that can be.
     pub(super) const fn hold_back(&self) -> bool {
         !self.accesses.is_empty() || !self.departure.is_over()
-    }
-
-    /// Whose reply to the request of this number is waited for, if any is.
-    pub(super) fn awaits(&self, me: Peer, number: u32) -> Option<Peer> {
-        self.waiting(me, number).map(|(_, to)| to)
     }
 
     // ---- what its parts share ----
@@ -275,11 +279,21 @@ impl Records {
     /// Tries again after a while what could not be done now.
     fn try_again<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         if self.again.is_none() {
-            let mut pause = Pause::default();
-            let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), None);
-            let time = ask.timeout();
-            let _ = pause.poll(&mut ask, time);
-            self.again = Some(pause);
+            self.again = Some(Pause::default());
+            self.poll_again(None, ctx);
+        }
+    }
+
+    fn poll_again<N: Network<Node>>(
+        &mut self,
+        settled: Option<(u32, Settled)>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let mut ask = ctx.ask(Waiter::Again, self.clock.latest(), settled);
+        let time = ask.timeout();
+        let over = |again: &mut Pause| again.poll(&mut ask, time).is_ready();
+        if self.again.take_if(over).is_some() {
+            self.unsettled = true;
         }
     }
 
@@ -295,11 +309,12 @@ impl Records {
         }
     }
 
-    fn serve_own<N: Network<Node>>(&mut self, ctx: &Context<'_, N>) {
+    fn serve_own<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let start = ctx.neighbours.predecessor().id;
         let epoch = self.next_epoch();
         self.ownership = Some(Ownership { start, epoch });
-        self.repair.begin(ctx.me().id, ctx.holders());
+        let holders = ctx.holders();
+        self.repair.begin(holders, ctx);
     }
 
     /// The node is no member any more, or anew: others may serve what it served.
@@ -310,9 +325,13 @@ impl Records {
         self.hand_over = None;
         self.repair = Repair::default();
         self.misplaced = None;
-        for write in std::mem::take(&mut self.writes) {
-            self.fail_write(write.asker, ctx);
-        }
+        ctx.forget(|waiter| {
+            matches!(
+                waiter,
+                Waiter::Acquire | Waiter::HandOver | Waiter::Repair | Waiter::Misplaced
+            )
+        });
+        self.fail_writes(|_| true, ctx);
     }
 
     /// Replies and timers that are still under way find nothing.
@@ -320,69 +339,34 @@ impl Records {
         self.stop_accesses(ctx);
         let anew = Records::new(ctx.me().id, 0);
         let old = std::mem::replace(self, anew);
+        ctx.forget(|_| true);
         self.clock = old.clock;
-        self.next_request = old.next_request;
         self.armed = old.armed;
         self.epoch = old.epoch;
     }
 
     // ---- replies ----
 
-    fn waiting(&self, me: Peer, number: u32) -> Option<(Waiting, Peer)> {
-        let access = self.accesses.iter().enumerate().find_map(|(at, access)| {
-            let to = access.awaits(number)?;
-            Some((Waiting::Access(at), to))
-        });
-        let write = || {
-            let mut writes = self.writes.iter().enumerate();
-            writes.find_map(|(at, write)| Some((Waiting::Write(at), write.awaits(number)?)))
-        };
-        let waits = |to: Option<Peer>, waiting| to.map(|to| (waiting, to));
-        let acquire = self.acquire.as_ref();
-        let hand_over = self.hand_over.as_ref();
-        let misplaced = self.misplaced.as_ref();
-        let again = self.again.as_ref().filter(|pause| pause.awaits(number));
-        access
-            .or_else(write)
-            .or_else(|| waits(acquire?.awaits(number), Waiting::Acquire))
-            .or_else(|| waits(hand_over?.awaits(number), Waiting::HandOver))
-            .or_else(|| waits(self.repair.awaits(number), Waiting::Repair))
-            .or_else(|| waits(misplaced?.awaits(number), Waiting::Misplaced))
-            .or_else(|| waits(again.map(|_| me), Waiting::Again))
-            .or_else(|| {
-                waits(
-                    self.departure.awaits(number).then_some(me),
-                    Waiting::Departure,
-                )
-            })
-    }
-
     /// Gives what came in to what waits for it.
     fn settled<N: Network<Node>>(
         &mut self,
-        number: u32,
-        settled: Settled,
+        waiter: Waiter,
+        settled: (u32, Settled),
         ctx: &mut Context<'_, N>,
     ) {
-        let Some((waiting, _)) = self.waiting(ctx.me(), number) else {
-            return;
-        };
-        if let Settled::Reply(Reply::Records(reply)) = &settled {
+        if let (_, Settled::Reply(Reply::Records(reply))) = &settled {
             self.heard_clock(reply.clock, ctx);
         }
-        let settled = (number, settled);
-        match waiting {
-            Waiting::Access(at) => self.poll_access(at, settled, ctx),
-            Waiting::Write(at) => self.poll_write(at, Some(settled), ctx),
-            Waiting::Acquire => self.poll_acquire(Some(settled), ctx),
-            Waiting::HandOver => self.poll_hand_over(Some(settled), ctx),
-            Waiting::Repair => self.poll_repair(Some(settled), ctx),
-            Waiting::Misplaced => self.poll_misplaced(Some(settled), ctx),
-            Waiting::Again => {
-                self.again = None;
-                self.unsettled = true;
-            }
-            Waiting::Departure => self.poll_departure(Some(settled), ctx),
+        let settled = Some(settled);
+        match waiter {
+            Waiter::Access(at) => self.poll_access(at, settled, ctx),
+            Waiter::Write(at) => self.poll_write(at, settled, ctx),
+            Waiter::Acquire => self.poll_acquire(settled, ctx),
+            Waiter::HandOver => self.poll_hand_over(settled, ctx),
+            Waiter::Repair => self.poll_repair(settled, ctx),
+            Waiter::Misplaced => self.poll_misplaced(settled, ctx),
+            Waiter::Again => self.poll_again(settled, ctx),
+            Waiter::Departure => self.poll_departure(settled, ctx),
         }
     }
 }

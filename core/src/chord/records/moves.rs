@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use super::ownership::Gap;
-use super::{Context, Ownership, Records};
+use super::{Context, Ownership, Records, Waiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Acquire, HandOver, Handed};
 use crate::chord::{Membership, Node};
@@ -21,18 +21,18 @@ impl Records {
         if !self.is_staying() {
             return self.go_on_handing_over(ctx);
         }
-        self.repair.set_holders(holders);
+        self.repair.set_holders(holders, ctx);
         match Ownership::gap(self.ownership, me, predecessor.id) {
             Gap::None => {
-                self.acquire = None;
-                self.stop_bringing();
+                self.stop_acquiring(ctx);
+                self.stop_bringing(ctx);
             }
             Gap::Acquire(arc) => {
-                self.stop_bringing();
+                self.stop_bringing(ctx);
                 self.acquire(arc, others, ctx);
             }
             Gap::Release(arc) => {
-                self.acquire = None;
+                self.stop_acquiring(ctx);
                 self.hand_over(arc, predecessor, ctx);
             }
         }
@@ -49,13 +49,23 @@ impl Records {
 
     /// The ownership changed by what came in.
     pub(super) fn ownership_changed<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        self.repair.begin_anew();
+        self.repair.begin_anew(ctx);
         self.unsettled = true;
         self.repair_now(ctx);
     }
 
-    fn stop_bringing(&mut self) {
-        self.hand_over.take_if(|hand_over| hand_over.is_bringing());
+    /// Gives up handing over, unless this node has let go already.
+    pub(super) fn stop_bringing<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let bringing = |hand_over: &mut Box<HandOver>| hand_over.is_bringing();
+        if self.hand_over.take_if(bringing).is_some() {
+            ctx.forget(|waiter| waiter == Waiter::HandOver);
+        }
+    }
+
+    pub(super) fn stop_acquiring<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if self.acquire.take().is_some() {
+            ctx.forget(|waiter| waiter == Waiter::Acquire);
+        }
     }
 
     // ---- taking over ----
@@ -68,8 +78,15 @@ impl Records {
     ) {
         let attempts = ctx.config.attempts;
         match &mut self.acquire {
-            Some(acquire) if acquire.arc == arc => acquire.consider(others),
-            acquire => *acquire = Some(Box::new(Acquire::new(arc, others, attempts))),
+            Some(acquire) if acquire.arc == arc => {
+                if acquire.consider(others) {
+                    ctx.forget(|waiter| waiter == Waiter::Acquire);
+                }
+            }
+            acquire => {
+                *acquire = Some(Box::new(Acquire::new(arc, others, attempts)));
+                ctx.forget(|waiter| waiter == Waiter::Acquire);
+            }
         }
         self.poll_acquire(None, ctx);
     }
@@ -84,7 +101,7 @@ impl Records {
             return;
         };
         let arc = acquire.arc;
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Acquire, self.clock.latest(), settled);
         let Poll::Ready(epoch) = acquire.poll(&mut ask) else {
             return;
         };
@@ -109,6 +126,7 @@ impl Records {
         if self.hand_over.as_deref().is_some_and(keep) || self.again.is_some() {
             return;
         }
+        self.stop_bringing(ctx);
         self.hand_over = Some(Box::new(HandOver::new(arc, to, attempts)));
         self.poll_hand_over(None, ctx);
     }
@@ -122,7 +140,7 @@ impl Records {
             let Some(hand_over) = &mut self.hand_over else {
                 return;
             };
-            let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled.take());
+            let mut ask = ctx.ask(Waiter::HandOver, self.clock.latest(), settled.take());
             let Poll::Ready(handed) = hand_over.poll(&mut ask) else {
                 return;
             };
@@ -167,7 +185,7 @@ impl Records {
             _ => None,
         };
         self.tell_next_owner(ctx.config.attempts);
-        self.fail_writes_on(arc, ctx);
+        self.fail_writes(|write| arc.contains(write.key()), ctx);
     }
 
     /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::task::Poll;
 
-use super::{Context, Records};
+use super::{Context, Records, Waiter};
 use crate::chord::Timer;
 use crate::chord::ask::Settled;
 use crate::chord::op::{Compare, Way};
@@ -48,32 +48,33 @@ const FORGOTTEN: u8 = 4;
 
 impl Repair {
     /// Who should have copies now.
-    pub(super) fn set_holders(&mut self, holders: Vec<Peer>) {
+    pub(super) fn set_holders<N: Network<Node>>(
+        &mut self,
+        holders: Vec<Peer>,
+        ctx: &mut Context<'_, N>,
+    ) {
         if self.holders != holders {
             self.holders = holders;
-            self.begin_anew();
+            self.begin_anew(ctx);
         }
     }
 
     /// The owner begins to serve: with these, or with nobody, it is complete.
-    pub(super) fn begin(&mut self, me: Id, holders: Vec<Peer>) {
-        self.set_holders(holders);
+    pub(super) fn begin<N: Network<Node>>(&mut self, holders: Vec<Peer>, ctx: &mut Context<'_, N>) {
+        self.set_holders(holders, ctx);
         let all = self.holders.iter().map(|holder| holder.id);
-        self.last_complete = std::iter::once(me).chain(all).collect();
+        self.last_complete = std::iter::once(ctx.me().id).chain(all).collect();
     }
 
     /// Nothing is known any more of what the others have.
-    pub(super) fn begin_anew(&mut self) {
+    pub(super) fn begin_anew<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         self.complete = false;
         self.todo.clear();
-        self.current = None;
+        if self.current.take().is_some() {
+            ctx.forget(|waiter| waiter == Waiter::Repair);
+        }
         self.dirty.append(&mut self.running);
         self.due = true;
-    }
-
-    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
-        let current = self.current.as_ref()?;
-        current.awaits(number).then(|| current.peer())
     }
 
     /// All holders have what the owner has. As many as there should be are the set that later
@@ -156,7 +157,7 @@ impl Records {
         let attempts = ctx.config.attempts;
         let repair = &mut self.repair;
         let Some(ownership) = self.ownership else {
-            return repair.begin_anew();
+            return repair.begin_anew(ctx);
         };
         if let Some(holder) = repair.todo.pop_front() {
             let arc = ownership.arc(me);
@@ -175,7 +176,7 @@ impl Records {
         }
         repair.completed(me, ctx.config.replicas);
         // What is being written is on its way to all holders by itself.
-        let open = |key: &Id| self.writes.iter().any(|write| write.key() == *key);
+        let open = |key: &Id| self.writes.iter().any(|(_, write)| write.key() == *key);
         if !repair.dirty.iter().all(open) {
             repair.due = true;
             self.unsettled = true;
@@ -190,7 +191,7 @@ impl Records {
         let Some(current) = &mut self.repair.current else {
             return;
         };
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Repair, self.clock.latest(), settled);
         let Poll::Ready(compared) = current.poll(&mut ask) else {
             return;
         };

@@ -2,14 +2,14 @@
 
 use std::task::Poll;
 
-use super::{Asker, Context, Records};
+use super::{Asker, Context, Records, Waiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Replicate, Replicated};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, merging};
 use crate::protocol::{Condition, Network, Written};
 use crate::record::{Field, Record, Stamp};
-use crate::ring::{Id, KeyRange, Peer};
+use crate::ring::Id;
 
 /// A write on its way to the holders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,10 +22,6 @@ pub(super) struct OpenWrite {
 }
 
 impl OpenWrite {
-    pub(super) fn awaits(&self, number: u32) -> Option<Peer> {
-        self.replicate.awaits(number)
-    }
-
     pub(super) const fn key(&self) -> Id {
         self.replicate.key
     }
@@ -35,7 +31,7 @@ impl Records {
     /// Whether this very write is on its way already; who asked last is then told.
     pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
         let same = |write: &&mut OpenWrite| write.stamp == stamp && write.replicate.is(key, name);
-        let open = self.writes.iter_mut().find(same);
+        let open = self.writes.values_mut().find(same);
         open.map(|write| write.asker = asker).is_some()
     }
 
@@ -64,28 +60,31 @@ impl Records {
         let attempts = ctx.config.attempts;
         let replicate = Replicate::new(me, write, epoch, (others, copies), next_owner, attempts);
         self.repair.dirty.insert(key);
-        self.writes.push(OpenWrite {
+        let at = self.writes.put(OpenWrite {
             asker,
             stamp,
             conditional: condition != Condition::None,
             replicate,
         });
-        let at = self.writes.len() - 1;
         self.arm_repair(ctx);
         self.poll_write(at, None, ctx);
     }
 
     pub(super) fn poll_write<N: Network<Node>>(
         &mut self,
-        at: usize,
+        at: u32,
         settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let mut ask = ctx.ask(&mut self.next_request, self.clock.latest(), settled);
-        let Poll::Ready(replicated) = self.writes[at].replicate.poll(&mut ask) else {
+        let mut ask = ctx.ask(Waiter::Write(at), self.clock.latest(), settled);
+        let open = self.writes.get_mut(at);
+        let polled = open.map(|write| write.replicate.poll(&mut ask));
+        let Some(Poll::Ready(replicated)) = polled else {
             return;
         };
-        let write = self.writes.swap_remove(at);
+        let Some(write) = self.writes.take(at) else {
+            return;
+        };
         match replicated {
             Replicated::Held {
                 holders,
@@ -93,7 +92,7 @@ impl Records {
             } => {
                 if next_owner_lacks {
                     // What is brought to it is not all any more: begin anew.
-                    self.hand_over.take_if(|hand_over| hand_over.is_bringing());
+                    self.stop_bringing(ctx);
                     self.try_again(ctx);
                 }
                 self.held(&write, holders, ctx);
@@ -122,7 +121,7 @@ impl Records {
         let right: Vec<Id> = ctx.holders().iter().map(|holder| holder.id).collect();
         let open = |other: &OpenWrite| other.replicate.key == key;
         if right.iter().all(|holder| holders.contains(holder)) {
-            if !self.writes.iter().any(open) {
+            if !self.writes.iter().any(|(_, write)| open(write)) {
                 self.repair.dirty.remove(&key);
             }
         } else {
@@ -137,17 +136,22 @@ impl Records {
         self.respond(write.asker, RecordReply::Written(written), ctx);
     }
 
-    /// This node has let go of an arc: writes that are open there are tried again at the next.
-    pub(super) fn fail_writes_on<N: Network<Node>>(
+    /// Gives these open writes up: they are tried again elsewhere, or by another owner.
+    pub(super) fn fail_writes<N: Network<Node>>(
         &mut self,
-        arc: KeyRange,
+        such: impl Fn(&OpenWrite) -> bool,
         ctx: &mut Context<'_, N>,
     ) {
-        let (failed, open): (Vec<OpenWrite>, _) = std::mem::take(&mut self.writes)
-            .into_iter()
-            .partition(|write| arc.contains(write.replicate.key));
-        self.writes = open;
-        for write in failed {
+        let failed = self.writes.iter().filter(|(_, write)| such(write));
+        let failed: Vec<u32> = failed.map(|(at, _)| at).collect();
+        // The places are in order.
+        let is_one = |at: u32| failed.binary_search(&at).is_ok();
+        ctx.forget(|waiter| matches!(waiter, Waiter::Write(at) if is_one(at)));
+        let writes: Vec<_> = failed
+            .iter()
+            .filter_map(|at| self.writes.take(*at))
+            .collect();
+        for write in writes {
             self.fail_write(write.asker, ctx);
         }
     }

@@ -1,6 +1,7 @@
 //! Two rings that were one, and peers that are worth asking again.
 
 use super::world::*;
+use crate::chord::open_requests::Waiter;
 use crate::chord::{
     Config, Event, Hello, Input, Message, Refusal, Reply, Request, Timer, VERSIONS,
 };
@@ -228,8 +229,11 @@ fn a_remembered_peer_of_the_same_ring_is_forgotten_and_of_another_one_used() {
     assert_eq!(to, 25);
     bench.reply(25, number, Reply::Owner);
     assert_eq!(bench.asked(), []);
-    let successor = bench.node.maintenance.awaits(number_of_step);
-    assert_eq!(successor, Some(peer(30)));
+    let asked = bench.node.requests.open()[&number_of_step];
+    assert_eq!(
+        (asked.waiter, asked.to),
+        (Waiter::Maintenance, Some(peer(30).id))
+    );
     bench.reply(30, number_of_step, neighbours(30, 20, &[40, 10]));
     let (to, _, request) = bench.question();
     assert_eq!((to, request), (25, Request::Neighbours));

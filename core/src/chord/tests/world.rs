@@ -64,6 +64,36 @@ pub(super) fn assert_sound(node: &Node) {
     for finger in node.fingers().entries() {
         assert_ne!(finger.peer.id, me.id);
     }
+    let table: BTreeMap<u32, Option<String>> = (node.requests.open().into_iter())
+        .map(|(number, open)| (number, open.to.map(|to| format!("{to:.8}"))))
+        .collect();
+    assert_eq!(table, waits_of(node), "the table says otherwise: {node:?}");
+}
+
+/// The numbers under which the operations of a node wait, and for whom. Every operation shows the
+/// questions and pauses that it has; so none can be forgotten here.
+fn waits_of(node: &Node) -> BTreeMap<u32, Option<String>> {
+    let shown = format!("{node:?}");
+    let number_in = |part: &str| {
+        let (_, rest) = part.split_once("number: ").expect("each has a number");
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().expect("a number is shown as digits")
+    };
+    let mut waits = BTreeMap::new();
+    let questions = shown.split("Question { to: ").skip(1).map(|part| {
+        let (peer, _) = part
+            .split_once('@')
+            .expect("a peer is shown with its address");
+        (number_in(part), Some(peer.to_owned()))
+    });
+    let pauses = shown.split("Pause { ").skip(1);
+    let pauses = pauses.map(|part| (number_in(part), None));
+    for (number, to) in questions.chain(pauses) {
+        // Zero: not yet asked.
+        let twice = number != 0 && waits.insert(number, to).is_some();
+        assert!(!twice, "two wait under {number}: {shown}");
+    }
+    waits
 }
 
 /// A few nodes, the messages between them, and their timers, in the order of virtual time.

@@ -32,6 +32,8 @@ impl<M> Default for Envelopes<M> {
 }
 
 impl<M> Envelopes<M> {
+    // A call would copy each message once more.
+    #[inline(always)]
     pub(super) fn put(&mut self, envelope: Envelope<M>) -> u32 {
         if let Some(place) = self.free.pop() {
             self.slots[place as usize] = Some(envelope);

@@ -81,12 +81,14 @@ struct Host<P: Simulated> {
 
 impl<P: Simulated> Host<P> {
     /// Whether an entry still concerns this start of the machine.
+    #[inline]
     fn is_of_now(&self, entry: &Entry) -> bool {
         self.up && self.epoch == entry.epoch
     }
 
     /// Whether a timer is still of interest to the node. Most are not: each request has one,
     /// and its reply comes first.
+    #[inline]
     fn expects(&self, timer: P::Timer) -> bool {
         timer
             .request()
@@ -189,42 +191,61 @@ impl<P: Simulated> World<P> {
         std::hint::black_box(seen);
     }
 
+    // Called in one place, and so often that a frame of its own shows.
+    #[inline(always)]
     fn step(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
         self.handled += 1;
-        let digested = u64::from(entry.kind & 0xff);
-        if entry.kind == kind::CONTROL {
-            self.digest
-                .add(entry.time, (u64::from(entry.value) << 8) | digested);
-            watcher.handling(self.handled, entry.time, &|| {
-                self.script.describe(entry.value)
-            });
-            return script::control(self, entry.value, entry.time, watcher);
+        match entry.kind {
+            kind::ENVELOPE => self.step_envelope(entry, watcher),
+            kind::CONTROL => self.step_control(entry, watcher),
+            _ => self.step_timer(entry, watcher),
         }
-        let about = (u64::from(entry.node) << 32) | digested;
-        let timer = wire::timer::<P::Timer>(&entry);
-        if entry.kind == kind::ENVELOPE {
-            let envelope = self.air.envelopes.get(entry.value);
-            let (from, what) = (envelope.from_number, envelope.message.kind());
-            let first = what.bytes().next().map_or(0, u64::from);
-            let first = first | (what.len() as u64) << 8;
-            self.digest
-                .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
-            watcher.handling(self.handled, entry.time, &|| {
-                format!("n{from} -> n{}: {:?}", entry.node, envelope.message)
-            });
-        } else {
-            self.digest
-                .add(entry.time, about | u64::from(entry.value) << 8);
-            watcher.handling(self.handled, entry.time, &|| {
-                let what = timer.map_or("Commit", |timer| timer.kind());
-                format!("n{}: timer {what} {}", entry.node, entry.value)
-            });
-        }
+    }
+
+    fn step_control(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
+        let digested = kind::digested(entry.kind);
+        self.digest
+            .add(entry.time, (u64::from(entry.value) << 8) | digested);
+        watcher.handling(self.handled, entry.time, &|| {
+            self.script.describe(entry.value)
+        });
+        script::control(self, entry.value, entry.time, watcher);
+    }
+
+    #[inline]
+    fn step_envelope(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
+        let envelope = self.air.envelopes.get(entry.value);
+        let (from, what) = (envelope.from_number, envelope.message.kind());
+        let first = what.bytes().next().map_or(0, u64::from);
+        let first = first | (what.len() as u64) << 8;
+        let about = (u64::from(entry.node) << 32) | kind::digested(entry.kind);
+        self.digest
+            .add(entry.time ^ (u64::from(from) << 40), about | first << 8);
+        watcher.handling(self.handled, entry.time, &|| {
+            format!("n{from} -> n{}: {:?}", entry.node, envelope.message)
+        });
         let host = &mut self.hosts[entry.node as usize];
         if host.paused > 0 && host.up {
             host.backlog.push(entry);
-        } else if entry.kind == kind::ENVELOPE {
-            self.deliver(entry, watcher);
+        } else {
+            self.deliver(entry, what, watcher);
+        }
+    }
+
+    /// A timer of the node's, or a disk that has what was under way to it.
+    #[inline]
+    fn step_timer(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
+        let timer = wire::timer::<P::Timer>(&entry);
+        let about = (u64::from(entry.node) << 32) | kind::digested(entry.kind);
+        self.digest
+            .add(entry.time, about | u64::from(entry.value) << 8);
+        watcher.handling(self.handled, entry.time, &|| {
+            let what = timer.map_or("Commit", |timer| timer.kind());
+            format!("n{}: timer {what} {}", entry.node, entry.value)
+        });
+        let host = &mut self.hosts[entry.node as usize];
+        if host.paused > 0 && host.up {
+            host.backlog.push(entry);
         } else if host.is_of_now(&entry) {
             match timer {
                 None => self.commit(entry.node, watcher),
@@ -238,7 +259,9 @@ impl<P: Simulated> World<P> {
         }
     }
 
-    fn deliver(&mut self, entry: Entry, watcher: &mut impl Watcher<P>) {
+    /// Hands a message to its node. `kind` is what the message is called.
+    #[inline]
+    fn deliver(&mut self, entry: Entry, kind: &'static str, watcher: &mut impl Watcher<P>) {
         let envelope = self.air.envelopes.take(entry.value);
         let host = &self.hosts[entry.node as usize];
         if !host.up || envelope.sent < host.up_since {
@@ -252,7 +275,6 @@ impl<P: Simulated> World<P> {
         let took = envelope
             .asked
             .map(|sent| std::time::Duration::from_nanos(now - sent));
-        let kind = envelope.message.kind();
         let cause = Cause::Message {
             from: envelope.from_number,
             to: entry.node,

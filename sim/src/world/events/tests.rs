@@ -236,7 +236,7 @@ impl World {
         };
         let (to, request) = (self.node(to).me(), Request::Ping);
         self.context(from, |context| {
-            context.send(to, Message::Request { id, request })
+            context.send(to, Message::Request { id, request });
         });
     }
 

@@ -20,6 +20,11 @@ pub(super) mod kind {
     pub(crate) const CONTROL: u16 = 0x105;
     pub(crate) const COMMIT: u16 = 0x107;
 
+    /// What of it goes into the digest.
+    pub(crate) const fn digested(kind: u16) -> u64 {
+        (kind & 0xff) as u64
+    }
+
     /// Whether it is a timer of the node's.
     #[cfg(test)]
     pub(crate) const fn is_timer(kind: u16) -> bool {
@@ -97,6 +102,8 @@ impl<M: Wire> Air<M> {
         self.post(to, late, envelope);
     }
 
+    // A call would copy each message once more.
+    #[inline(always)]
     fn post(&mut self, to: u32, late: Time, envelope: Envelope<M>) {
         let place = self.envelopes.put(envelope);
         self.queue.push(Entry::new(
@@ -183,6 +190,7 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
 }
 
 /// The timer that an entry stands for, if it is one.
+#[inline]
 pub(super) fn timer<T: Timer>(entry: &Entry) -> Option<T> {
     let kind = u8::try_from(entry.kind).ok()?;
     Some(T::unpack(kind, entry.value))

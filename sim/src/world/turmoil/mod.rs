@@ -25,8 +25,8 @@
 //!
 //! # What is a fault here
 //!
-//! A crash is a loss of power: peers see silence, and what was not committed is gone. A pause stops the driver and its sockets, but
-//! not the time-outs of its connections. NetworkFaults hold bytes back until they end; loss and
+//! A crash is a loss of power: peers see silence, and what was not committed is gone. A pause stops
+//! the driver and its sockets, but not the time-outs of its connections. Cuts hold bytes back until they end; loss and
 //! duplication concern whole messages, before they are written.
 //!
 //! # What it costs

@@ -155,7 +155,7 @@ fn a_hundred_pending_connects_are_no_trouble() {
     bench.change(|net| net.machines[0].paused = 1);
     bench.change(|net| {
         net.network_faults
-            .begin(0, NetworkFault::Partition(vec![0, 1]))
+            .begin(0, NetworkFault::Partition(vec![0, 1]));
     });
     bench.go_on(5 * SECOND);
     bench.change(|net| net.network_faults.end(0));

@@ -388,7 +388,7 @@ fn a_doomed_connection_breaks_in_the_middle() {
     });
     bench.change(|net| {
         net.network_faults
-            .begin(0, NetworkFault::Reset(vec![false, true], 250))
+            .begin(0, NetworkFault::Reset(vec![false, true], 250));
     });
     bench.go_on(5 * SECOND);
     let told: Vec<usize> = notes.all().into_iter().map(|(_, what)| what).collect();
