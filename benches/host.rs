@@ -95,10 +95,7 @@ fn frames(criterion: &mut Criterion) {
         from: 0,
         to: 0,
         message: Message::Reply {
-            id: RequestId {
-                incarnation: 1,
-                number: 1000,
-            },
+            id: RequestId::of_node(1, 1000),
             reply: Reply::Neighbours {
                 predecessor: peer(9),
                 successors: SuccessorList::following(Id::ZERO, peers[0], &peers[1..], 8),

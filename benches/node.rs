@@ -94,10 +94,7 @@ fn next_hop(criterion: &mut Criterion) {
         ("near", beyond.id.next()),
         ("covered", node.neighbours().successor().id),
     ] {
-        let id = RequestId {
-            incarnation: 1,
-            number: 1,
-        };
+        let id = RequestId::of_node(1, 1);
         let request = Request::Find {
             key,
             confirm: false,

@@ -108,10 +108,7 @@ impl Fake {
                 }));
             }
             Call::Ask { to, make, returns } => {
-                let id = RequestId {
-                    incarnation: 0,
-                    number: 1,
-                };
+                let id = RequestId::of_host(1);
                 if let Message::Request {
                     request: Request::Records(asked),
                     ..

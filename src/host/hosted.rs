@@ -3,9 +3,8 @@
 //! A protocol must say what is told of a node; all else has a default.
 //!
 //! Messages travel as serde and postcard write them. A request's
-//! [`RequestId`](cuerda_core::protocol::RequestId) bears the incarnation that the node was
-//! [made](Protocol::new) with, which is at least 1: those of incarnation 0 are the host's own,
-//! asked for its clients.
+//! [`RequestId`](cuerda_core::protocol::RequestId) says who asks: the node, in the incarnation that
+//! it was [made](Protocol::new) with, or the host, for a client.
 
 use std::fmt::Debug;
 use std::time::Duration;

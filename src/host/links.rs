@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::admission::Admitted;
 use super::frame::{Envelope, Frame, Handshake};
 use super::limits;
-use cuerda_core::protocol::Wire;
+use cuerda_core::protocol::{Origin, Wire};
 use cuerda_core::ring::{Address, Id, Peer};
 
 /// An open connection.
@@ -264,7 +264,8 @@ impl<M: Wire> Links<M> {
             .flat_map(|dial| &dial.waiting);
         waiting.any(|waiting| {
             let asks = waiting.message.asks();
-            waiting.from == node && asks.is_some_and(|id| id.number == number && id.incarnation > 0)
+            waiting.from == node
+                && asks.is_some_and(|id| id.number == number && id.origin != Origin::HOST)
         })
     }
 

@@ -127,10 +127,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
 
     /// The id of the request of this number.
     const fn id(&self, number: u32) -> RequestId {
-        RequestId {
-            incarnation: self.requests.incarnation(),
-            number,
-        }
+        RequestId::of_node(self.requests.incarnation(), number)
     }
 
     fn send(&mut self, to: Peer, number: u32, request: Request) {

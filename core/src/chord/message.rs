@@ -263,7 +263,7 @@ impl Wire for Message {
 
     /// As postcard writes it.
     fn wire_size(&self) -> usize {
-        let id_size = |id: &RequestId| varint(id.incarnation.into()) + varint(id.number.into());
+        let id_size = |id: &RequestId| varint(id.origin.number().into()) + varint(id.number.into());
         1 + match self {
             Message::Request { id, request } => {
                 id_size(id)
@@ -436,10 +436,8 @@ mod tests {
             Just(Reply::Noted),
         ];
         let id = || {
-            any::<(u32, u32)>().prop_map(|(incarnation, number)| RequestId {
-                incarnation,
-                number,
-            })
+            any::<(u32, u32)>()
+                .prop_map(|(incarnation, number)| RequestId::of_node(incarnation, number))
         };
         prop_oneof![
             (id(), request).prop_map(|(id, request)| Message::Request { id, request }),

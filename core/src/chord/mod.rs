@@ -48,8 +48,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::protocol::{
-    AccessError, Condition, Denied, Fetched, Ignored, LookupError, Network, OwnerFound, Protocol,
-    Refusal, RequestId, Versions, VersionsApart, Wire, Write, Written,
+    AccessError, Condition, Denied, Fetched, Ignored, LookupError, Network, Origin, OwnerFound,
+    Protocol, Refusal, RequestId, Versions, VersionsApart, Wire, Write, Written,
 };
 pub use config::{Config, ConfigError};
 pub use message::{Hello, Message, Reply, Request};
@@ -287,9 +287,9 @@ impl Node {
         took: Option<Duration>,
         net: &mut impl Network<Node>,
     ) {
-        // A process may ask its own node for a client: such questions have the incarnation zero.
-        let of_client = matches!(&message, Message::Request { id, .. } if id.incarnation == 0);
-        if from.id == self.me().id && !of_client {
+        // The process that runs it may ask, for a client.
+        let of_host = matches!(&message, Message::Request { id, .. } if id.origin == Origin::HOST);
+        if from.id == self.me().id && !of_host {
             return net.emit(Event::Ignored(from, Ignored::Oneself));
         }
         if message.longest_list() > usize::from(limits::SUCCESSORS) {
@@ -302,8 +302,8 @@ impl Node {
                     self.requests.measured(took);
                 }
                 let settled = (id.number, Settled::Reply(reply));
-                let open =
-                    id.incarnation == self.incarnation() && self.settle(Some(from), settled, net);
+                let is_mine = id.origin == Origin::node(self.incarnation());
+                let open = is_mine && self.settle(Some(from), settled, net);
                 if !open {
                     net.emit(Event::Ignored(from, Ignored::Unasked));
                 }

@@ -26,6 +26,7 @@ mod event;
 pub mod limits;
 mod recorder;
 mod refusal;
+mod request_id;
 mod versions;
 
 use std::fmt::Debug;
@@ -33,8 +34,6 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::ring::Peer;
 use crate::store::Store;
@@ -44,6 +43,7 @@ pub use error::LookupError;
 pub use event::{Event, Ignored, Input, OwnerFound, Step};
 pub use recorder::Recorder;
 pub use refusal::Refusal;
+pub use request_id::{Origin, RequestId};
 pub use versions::{Versions, VersionsApart};
 
 /// A node as a value: Chord's, or anybody's own.
@@ -180,13 +180,4 @@ pub trait Timer: Copy + Debug + Eq + Hash + Ord + Send {
     fn request(self) -> Option<u32> {
         None
     }
-}
-
-/// Tells the requests of a node apart, across its restarts too: the incarnation and a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RequestId {
-    /// The asker's incarnation; a reply to an earlier one is ignored.
-    pub incarnation: u32,
-    /// Counts the requests of one incarnation.
-    pub number: u32,
 }

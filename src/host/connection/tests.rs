@@ -63,10 +63,7 @@ fn long_letter() -> Frame {
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 1)).into();
     let id = Id::ZERO;
     let reply = cuerda_core::chord::Reply::Closer(vec![Peer { id, address }; 64]);
-    let id = cuerda_core::chord::RequestId {
-        incarnation: 1,
-        number: 1,
-    };
+    let id = cuerda_core::chord::RequestId::of_node(1, 1);
     let message = Message::Reply { id, reply };
     Frame::Envelope(Envelope {
         from: 0,

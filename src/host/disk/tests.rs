@@ -109,10 +109,7 @@ fn no_more_messages_are_kept_than_there_is_room_for() {
             id: key(1),
             address: std::net::SocketAddr::from(([10, 0, 0, 7], 1)).into(),
         };
-        let id = cuerda_core::chord::RequestId {
-            incarnation: 1,
-            number: 1,
-        };
+        let id = cuerda_core::chord::RequestId::of_node(1, 1);
         let request = cuerda_core::chord::Request::Ping;
         Said::Message(peer, Message::Request { id, request })
     };

@@ -20,10 +20,6 @@ use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Store;
 use records::Records;
 
-/// The incarnation in the ids of requests that the host asks for its clients. Nodes count
-/// their starts from one, so that no reply can be taken for one to a node.
-pub(super) const INCARNATION: u32 = 0;
-
 /// Tokens from here on are the host's own; those below are for harnesses.
 const FIRST_TOKEN: u64 = 1 << 63;
 
@@ -232,10 +228,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let basics = &self.basics;
         let patience = (basics.request_timeout * 2).min(basics.request_timeout_max);
         self.timers.set(self.now + patience, Due::Ask(number));
-        let id = RequestId {
-            incarnation: INCARNATION,
-            number,
-        };
+        let id = RequestId::of_host(number);
         self.outbox.sent.push((0, to, make(id)));
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::clients::INCARNATION;
 use super::{Host, Sent};
 use crate::host::counters::Counters;
 use crate::host::disk::Said;
@@ -14,12 +13,12 @@ use crate::host::hosted::Hosted;
 use crate::host::links::{Wait, Waiting};
 use crate::host::sockets::Sockets;
 use crate::host::timers::Due;
-use cuerda_core::protocol::{Input, RequestId, Wire as _};
+use cuerda_core::protocol::{Input, Origin, RequestId, Wire as _};
 use cuerda_core::ring::Peer;
 
 /// Who asks the request with this id: one of the nodes, or a client of the host.
 fn asker(node: u8, id: RequestId) -> Option<u8> {
-    (id.incarnation != INCARNATION).then_some(node)
+    (id.origin != Origin::HOST).then_some(node)
 }
 
 impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {

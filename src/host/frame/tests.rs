@@ -54,10 +54,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
                 })
             },
         );
-    let id = any::<(u32, u32)>().prop_map(|(incarnation, number)| RequestId {
-        incarnation,
-        number,
-    });
+    let id = any::<(u32, u32)>()
+        .prop_map(|(incarnation, number)| RequestId::of_node(incarnation, number));
     let peers = || prop::collection::vec(any_peer(), 1..70);
     let message = (id, peers(), any::<bool>(), 0..5_u8).prop_map(|(id, peers, flag, kind)| {
         let following = SuccessorList::following(Id::ZERO, peers[0], &peers[1..], 64);
@@ -215,10 +213,7 @@ fn nothing_is_reserved_for_what_a_length_promises() {
 
 #[test]
 fn a_list_longer_than_its_frame_is_refused() {
-    let id = RequestId {
-        incarnation: 1,
-        number: 1,
-    };
+    let id = RequestId::of_node(1, 1);
     let reply = Reply::Closer(Vec::new());
     let message = Message::Reply { id, reply };
     let whole = bytes_of(&Frame::Envelope(Envelope {

@@ -267,10 +267,7 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
         // Replies that nobody asked for: to a client of the host, to the node, to an earlier one.
         for incarnation in [0, 1, 7] {
             for number in 0..20 {
-                let id = RequestId {
-                    incarnation,
-                    number,
-                };
+                let id = RequestId::of_node(incarnation, number);
                 let reply = Reply::Pong;
                 line.send(&envelope(0, 0, Message::Reply { id, reply }))
                     .await
@@ -290,10 +287,7 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
         // That was rude, and no reason to close.
         line.send(&question(3, Request::Ping)).await.unwrap();
         let pong = Message::Reply {
-            id: RequestId {
-                incarnation: 1,
-                number: 3,
-            },
+            id: RequestId::of_node(1, 3),
             reply: Reply::Pong,
         };
         assert_eq!(line.message().await, pong);

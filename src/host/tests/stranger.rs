@@ -176,10 +176,7 @@ pub(super) fn encoded(frame: &Frame) -> BytesMut {
 
 /// A question under this number, from the first node to the first.
 pub(super) fn question(number: u32, request: Request) -> Frame {
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     envelope(0, 0, Message::Request { id, request })
 }
 

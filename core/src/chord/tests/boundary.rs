@@ -37,10 +37,7 @@ fn assert_ignored(bench: &mut Bench, from: u8, id: RequestId, reply: Reply, why:
 #[test]
 fn a_reply_from_a_peer_that_was_not_asked_is_ignored() {
     let (mut bench, number, reply) = asking();
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     assert_ignored(&mut bench, 40, id, reply.clone(), Ignored::Unasked);
     bench.reply(30, number, reply);
     assert_eq!(around(&bench.node).1, [30, 45, 10]);
@@ -50,10 +47,7 @@ fn a_reply_from_a_peer_that_was_not_asked_is_ignored() {
 fn a_reply_to_an_earlier_incarnation_is_ignored() {
     let (mut bench, number, reply) = asking();
     for incarnation in [0, 2, u32::MAX] {
-        let id = RequestId {
-            incarnation,
-            number,
-        };
+        let id = RequestId::of_node(incarnation, number);
         assert_ignored(&mut bench, 30, id, reply.clone(), Ignored::Unasked);
     }
     bench.reply(30, number, reply);
@@ -63,10 +57,7 @@ fn a_reply_to_an_earlier_incarnation_is_ignored() {
 #[test]
 fn a_doubled_reply_is_ignored_the_second_time() {
     let (mut bench, number, reply) = asking();
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     bench.reply(30, number, reply.clone());
     bench.net.take_events();
     bench.sent();
@@ -77,27 +68,18 @@ fn a_doubled_reply_is_ignored_the_second_time() {
 fn a_reply_that_nobody_asked_for_is_ignored() {
     let (mut bench, number, reply) = asking();
     for wrong in [0, number + 1, u32::MAX] {
-        let id = RequestId {
-            incarnation: 1,
-            number: wrong,
-        };
+        let id = RequestId::of_node(1, wrong);
         assert_ignored(&mut bench, 30, id, reply.clone(), Ignored::Unasked);
     }
     let mut outside = Bench::outside(20);
-    let id = RequestId {
-        incarnation: 1,
-        number: 0,
-    };
+    let id = RequestId::of_node(1, 0);
     assert_ignored(&mut outside, 30, id, Reply::Pong, Ignored::Unasked);
 }
 
 #[test]
 fn a_reply_of_another_kind_is_ignored_and_the_right_one_still_counts() {
     let (mut bench, number, reply) = asking();
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     for unfit in [
         Reply::Pong,
         Reply::Owner,
@@ -113,10 +95,7 @@ fn a_reply_of_another_kind_is_ignored_and_the_right_one_still_counts() {
 #[test]
 fn whatever_seems_to_come_from_the_node_itself_is_ignored() {
     let (mut bench, number, reply) = asking();
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     let leaving = Request::Leaving {
         predecessor: peer(1),
         successors: list(20, &[50]),
@@ -357,10 +336,7 @@ fn a_clone_given_the_same_inputs_stays_equal_and_hashes_equal() {
 #[test]
 fn slow_replies_lengthen_the_wait_for_the_next() {
     let (mut bench, number, reply) = asking();
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     let took = Some(Duration::from_millis(400));
     let message = Message::Reply { id, reply };
     bench.handle(Input::Message {

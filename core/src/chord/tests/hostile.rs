@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use super::limits::{forged, peers_held};
 use super::world::*;
 use crate::chord::{
-    Event, Hello, Input, Message, Refusal, Reply, Request, RequestId, Timer, VERSIONS, limits,
+    Event, Hello, Input, Message, Origin, Refusal, Reply, Request, RequestId, Timer, VERSIONS,
+    limits,
 };
 use crate::ring::test_peers::peer;
 use crate::ring::{Id, Peer};
@@ -108,10 +109,8 @@ enum Act {
 }
 
 fn any_act() -> impl Strategy<Value = Act> {
-    let id = (0..NUMBERS, prop::bool::weighted(0.9)).prop_map(|(number, now)| RequestId {
-        incarnation: u32::from(now),
-        number,
-    });
+    let id = (0..NUMBERS, prop::bool::weighted(0.9))
+        .prop_map(|(number, now)| RequestId::of_node(u32::from(now), number));
     let message = prop_oneof![
         4 => (id.clone(), any_request())
             .prop_map(|(id, request)| Message::Request { id, request }),
@@ -167,10 +166,7 @@ impl Trial {
                 let Some(&(number, from)) = self.open.get(at) else {
                     return;
                 };
-                let id = RequestId {
-                    incarnation: 1,
-                    number,
-                };
+                let id = RequestId::of_node(1, number);
                 Input::Message {
                     from,
                     message: Message::Reply { id, reply },
@@ -207,11 +203,12 @@ impl Trial {
         let mut asked = BTreeMap::new();
         for (to, message) in net.take_sent() {
             // The process's own client is answered.
-            let of_client = matches!(&message, Message::Reply { id, .. } if id.incarnation == 0);
-            let itself = to.id == peer(ME).id && !of_client;
+            let of_host =
+                matches!(&message, Message::Reply { id, .. } if id.origin == Origin::HOST);
+            let itself = to.id == peer(ME).id && !of_host;
             assert!(!itself, "a message to itself after {shown}");
             if let Message::Request { id, .. } = message {
-                assert_eq!(id.incarnation, 1);
+                assert_eq!(id.origin, Origin::node(1));
                 asked.insert(id.number, to);
             }
         }

@@ -16,10 +16,7 @@ use crate::record::{
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Id, KeyRange, SuccessorList};
 
-const ID: RequestId = RequestId {
-    incarnation: 2,
-    number: 300,
-};
+const ID: RequestId = RequestId::of_node(2, 300);
 
 fn stamp(counter: u32) -> Stamp {
     Stamp {

@@ -358,10 +358,7 @@ pub(super) struct Bench {
 }
 
 /// The id under which the test asks the node.
-pub(super) const ASKED: RequestId = RequestId {
-    incarnation: 7,
-    number: 7,
-};
+pub(super) const ASKED: RequestId = RequestId::of_node(7, 7);
 
 impl Bench {
     /// A node of no ring.
@@ -406,10 +403,7 @@ impl Bench {
 
     /// Answers the node's request of that number.
     pub(super) fn reply(&mut self, from: u8, number: u32, reply: Reply) {
-        let id = RequestId {
-            incarnation: 1,
-            number,
-        };
+        let id = RequestId::of_node(1, number);
         self.hear(from, Message::Reply { id, reply });
     }
 

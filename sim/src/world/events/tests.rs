@@ -230,10 +230,7 @@ impl World {
 
     /// Has one node ask whether the other lives; [`Log::reply`] finds the answer.
     fn ping(&mut self, from: u32, to: u32, number: u32) {
-        let id = RequestId {
-            incarnation: 99,
-            number,
-        };
+        let id = RequestId::of_node(99, number);
         let (to, request) = (self.node(to).me(), Request::Ping);
         self.context(from, |context| {
             context.send(to, Message::Request { id, request });

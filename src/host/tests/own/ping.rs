@@ -121,10 +121,7 @@ impl Ping {
         }
         self.asked += 1;
         let (incarnation, number) = (self.incarnation, self.asked);
-        let id = RequestId {
-            incarnation,
-            number,
-        };
+        let id = RequestId::of_node(incarnation, number);
         self.waiting.insert(number, to);
         net.set_timer(Due::Late(number), PATIENCE..PATIENCE);
         net.send(to, Message::Ping { id });

@@ -160,10 +160,7 @@ fn a_record_too_large_for_a_message_goes_in_pieces() {
     assert_eq!(entries(&theirs), entries(&large));
     let most = limits::MERGED_BYTES + 1024;
     for request in asked {
-        let id = crate::chord::RequestId {
-            incarnation: 1,
-            number: 1,
-        };
+        let id = crate::chord::RequestId::of_node(1, 1);
         let message = crate::chord::Message::Request { id, request };
         assert!(message.wire_size() <= most);
     }

@@ -22,10 +22,7 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
     let host = &mut world.hosts[number as usize];
     // A tombstone of that time would be forgotten at once.
     let field = Field::new(Stamp::ZERO, None, "kept", None);
-    let id = RequestId {
-        incarnation: 99,
-        number: 1,
-    };
+    let id = RequestId::of_node(99, 1);
     let body = cuerda_core::chord::RecordRequest::Read(Id::of_key(key));
     let clock = Stamp::ZERO;
     let request = Request::Records(Box::new(Stamped { clock, body }));

@@ -328,19 +328,13 @@ fn only_the_reply_to_the_request_at_hand_knows_when_that_was_sent() {
     let (mut world, mut log) = (world(2, ""), Log::default());
     world.go_on(3.0, &mut log);
     let (asker, number) = (world.node(1).me(), 7);
-    let id = RequestId {
-        incarnation: 1,
-        number,
-    };
+    let id = RequestId::of_node(1, number);
     let sent = 2 * SECOND;
     let mut fork = world.clone();
     fork.air.queue = Queue::new(1000.0);
     fork.context(0, |context| {
         context.asked = Some((asker.address, id, sent));
-        let other = RequestId {
-            incarnation: 1,
-            number: 8,
-        };
+        let other = RequestId::of_node(1, 8);
         let reply = cuerda_core::chord::Reply::Pong;
         for (to, id) in [(asker, id), (asker, other), (nobody(), id)] {
             context.send(
