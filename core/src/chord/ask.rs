@@ -15,13 +15,14 @@ use super::record_message::{RecordReply, RecordRequest, Stamped};
 use super::requests::Requests;
 use crate::chord::{Event, Timer};
 use crate::protocol::{Ignored, Network, RequestId, Step};
-use crate::record::Stamp;
+use crate::record::{Stamp, StampClock};
 use crate::ring::Peer;
 
 /// What has come in for one question: the input that is being handled.
 #[derive(Clone, Debug)]
 pub(super) enum Settled {
-    Reply(Reply),
+    /// This peer's reply.
+    Reply(Peer, Reply),
     Late,
 }
 
@@ -30,7 +31,7 @@ impl Settled {
     const fn step(&self) -> Step {
         match self {
             Settled::Late => Step::Silent,
-            Settled::Reply(reply) => Step::Answered(match reply {
+            Settled::Reply(_, reply) => Step::Answered(match reply {
                 Reply::Owner => "owner",
                 Reply::Covered(_) => "covered",
                 Reply::Closer(_) => "closer",
@@ -54,7 +55,7 @@ pub(super) struct Ask<'a, N> {
     timeout: Duration,
     settled: Option<(u32, Settled)>,
     /// The stamp clock, for messages about records.
-    clock: Stamp,
+    clock: Option<&'a mut StampClock>,
     /// The token of the client's look-up whose steps are told.
     traced: Option<u64>,
 }
@@ -73,13 +74,14 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
             waiter,
             timeout,
             settled,
-            clock: Stamp::ZERO,
+            clock: None,
             traced: None,
         }
     }
 
     /// The same, with a stamp clock.
-    pub(super) fn stamped(self, clock: Stamp) -> Ask<'a, N> {
+    pub(super) fn stamped(self, clock: &'a mut StampClock) -> Ask<'a, N> {
+        let clock = Some(clock);
         Ask { clock, ..self }
     }
 
@@ -98,11 +100,26 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         }
     }
 
-    /// Takes what came in, if it is for the request of this number to this peer.
+    /// Takes what came in, if it is for the request of this number to this peer. A reply of
+    /// another's, who was not asked, is dropped.
     fn take(&mut self, to: Peer, number: u32) -> Option<Settled> {
         let (_, settled) = self.settled.take_if(|(of, _)| *of == number)?;
+        if let Settled::Reply(from, _) = &settled
+            && from.id != to.id
+        {
+            self.net.emit(Event::Ignored(*from, Ignored::Unasked));
+            return None;
+        }
         self.tell(to, || settled.step());
         Some(settled)
+    }
+
+    /// Takes in the clock that came with a reply about records. One that is too far ahead is left
+    /// alone, as everywhere.
+    fn heard(&mut self, stamp: Stamp) {
+        if let Some(clock) = &mut self.clock {
+            let _ = clock.heard(stamp, self.net.wall_clock());
+        }
     }
 
     /// The world, for what is no question.
@@ -115,9 +132,9 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         self.timeout
     }
 
-    /// The number of a new question to this peer, or of a pause.
-    fn begin(&mut self, to: Option<&Peer>) -> u32 {
-        self.requests.begin(to.map(|to| to.id), self.waiter)
+    /// The number of a new question or pause.
+    fn begin(&mut self) -> u32 {
+        self.requests.begin(self.waiter)
     }
 
     /// Nothing more is waited for under this number.
@@ -200,21 +217,21 @@ impl Question {
         request: impl Fn() -> Request,
     ) -> Poll<AskOutcome> {
         if self.number == 0 {
-            self.number = ask.begin(Some(&self.to));
+            self.number = ask.begin();
             ask.send(self.to, self.number, request());
             return Poll::Pending;
         }
         let answer = match ask.take(self.to, self.number) {
             None => return Poll::Pending,
-            Some(Settled::Reply(Reply::Busy)) => {
+            Some(Settled::Reply(_, Reply::Busy)) => {
                 self.waits = self.waits.or(Some(limits::BUSY_WAITS));
                 return Poll::Pending;
             }
-            Some(Settled::Reply(Reply::NotMember)) => AskOutcome::Silence,
-            Some(Settled::Reply(reply)) if request().is_answered_by(&reply) => {
+            Some(Settled::Reply(_, Reply::NotMember)) => AskOutcome::Silence,
+            Some(Settled::Reply(_, reply)) if request().is_answered_by(&reply) => {
                 AskOutcome::Reply(reply)
             }
-            Some(Settled::Reply(_)) => {
+            Some(Settled::Reply(..)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
                 return Poll::Pending;
             }
@@ -255,21 +272,25 @@ impl Question {
         body: impl Fn(&mut N) -> RecordRequest,
     ) -> Poll<Option<RecordReply>> {
         if self.number == 0 {
-            self.number = ask.begin(Some(&self.to));
+            self.number = ask.begin();
             self.send_records(ask, body);
             return Poll::Pending;
         }
         let reply = match ask.take(self.to, self.number) {
             None => return Poll::Pending,
-            Some(Settled::Reply(Reply::Records(reply))) => Some(reply.body),
-            Some(Settled::Reply(Reply::NotMember)) => None,
+            Some(Settled::Reply(_, Reply::Records(reply))) => {
+                let Stamped { clock, body } = *reply;
+                ask.heard(clock);
+                Some(body)
+            }
+            Some(Settled::Reply(_, Reply::NotMember)) => None,
             Some(Settled::Late) if self.attempts <= 1 => None,
             Some(Settled::Late) => {
                 self.attempts -= 1;
                 self.send_records(ask, body);
                 return Poll::Pending;
             }
-            Some(Settled::Reply(_)) => {
+            Some(Settled::Reply(..)) => {
                 ask.net.emit(Event::Ignored(self.to, Ignored::Unfit));
                 return Poll::Pending;
             }
@@ -283,7 +304,11 @@ impl Question {
         ask: &mut Ask<'_, N>,
         body: impl Fn(&mut N) -> RecordRequest,
     ) {
-        let (clock, body) = (ask.clock, body(ask.net));
+        let clock = ask
+            .clock
+            .as_ref()
+            .map_or(Stamp::ZERO, |clock| clock.latest());
+        let body = body(ask.net);
         let id = ask.id(self.number);
         let request = Request::Records(Box::new(Stamped { clock, body }));
         ask.net.send(self.to, Message::Request { id, request });
@@ -311,14 +336,18 @@ impl Pause {
         time: Duration,
     ) -> Poll<()> {
         if self.number == 0 {
-            self.number = ask.begin(None);
+            self.number = ask.begin();
             ask.wait(self.number, time);
             return Poll::Pending;
         }
         match ask.settled.take_if(|(number, _)| *number == self.number) {
-            Some(_) => {
+            Some((_, Settled::Late)) => {
                 ask.end(self.number);
                 Poll::Ready(())
+            }
+            Some((_, Settled::Reply(from, _))) => {
+                ask.net.emit(Event::Ignored(from, Ignored::Unasked));
+                Poll::Pending
             }
             None => Poll::Pending,
         }
@@ -394,7 +423,8 @@ pub(super) mod script {
                 };
                 waits.retain(|number| *number != id.number);
                 let reply = script(to, &request);
-                due.push((id.number, reply.map_or(Settled::Late, Settled::Reply)));
+                let settled = reply.map_or(Settled::Late, |reply| Settled::Reply(to, reply));
+                due.push((id.number, settled));
                 asked.push((to, request));
             }
             // A pause ends by itself.
@@ -472,7 +502,8 @@ mod tests {
             question.poll(&mut ask, || Request::Neighbours)
         };
         assert_eq!(poll(None), Poll::Pending);
-        assert_eq!(poll(Some(Settled::Reply(Reply::Busy))), Poll::Pending);
+        let busy = Settled::Reply(peer(7), Reply::Busy);
+        assert_eq!(poll(Some(busy)), Poll::Pending);
         for _ in 0..limits::BUSY_WAITS {
             assert_eq!(poll(Some(Settled::Late)), Poll::Pending);
         }
@@ -494,7 +525,7 @@ mod tests {
         let timeout = Duration::from_millis(500);
         let mut ask = Ask::new(&mut net, &mut requests, ASKER, timeout, None);
         assert!(question.poll(&mut ask, || Request::Ping).is_pending());
-        let settled = Some((1, Settled::Reply(Reply::Owner)));
+        let settled = Some((1, Settled::Reply(peer(7), Reply::Owner)));
         let mut ask = Ask::new(&mut net, &mut requests, ASKER, timeout, settled);
         assert!(question.poll(&mut ask, || Request::Ping).is_pending());
         assert_eq!(net.events, [Event::Ignored(peer(7), Ignored::Unfit)]);

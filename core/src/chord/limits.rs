@@ -41,6 +41,9 @@ pub const CONTACTS: usize = 32;
 // A look-up that forgot candidates before it may ask them would give up too early.
 const _: () = assert!(LOOKUP_CANDIDATES <= LOOKUP_ASKS);
 
+// Queries, clients' operations and writes lie in places with numbers of 16 bits.
+const _: () = assert!(QUERIES + LOOKUPS + ACCESSES < 1 << 16 && WRITES < 1 << 16);
+
 /// Questions about digests that one comparison of two nodes has open at a time.
 pub const COMPARISONS: usize = 4;
 /// Keys that one node fetches from another in one message.

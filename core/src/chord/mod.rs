@@ -301,9 +301,9 @@ impl Node {
                 if let Some(took) = took {
                     self.requests.measured(took);
                 }
-                let settled = (id.number, Settled::Reply(reply));
+                let settled = (id.number, Settled::Reply(from, reply));
                 let is_mine = id.origin == Origin::node(self.incarnation());
-                let open = is_mine && self.settle(Some(from), settled, net);
+                let open = is_mine && self.settle(settled, net);
                 if !open {
                     net.emit(Event::Ignored(from, Ignored::Unasked));
                 }
@@ -321,7 +321,7 @@ impl Node {
     fn handle_timer(&mut self, timer: Timer, net: &mut impl Network<Node>) {
         match timer {
             Timer::Request(number) => {
-                self.settle(None, (number, Settled::Late), net);
+                self.settle((number, Settled::Late), net);
             }
             Timer::Stabilize => {
                 self.armed.stabilize = false;
@@ -352,16 +352,10 @@ impl Node {
         }
     }
 
-    /// Gives what came in to the operation that waits for it; false if none does. A reply must
-    /// come `from` the peer that was asked.
-    fn settle(
-        &mut self,
-        from: Option<Peer>,
-        settled: (u32, Settled),
-        net: &mut impl Network<Node>,
-    ) -> bool {
-        let from = from.map(|from| from.id);
-        let Some(waiter) = self.requests.waiter(settled.0, from) else {
+    /// Gives what came in to the operation that waits for it; false if none does. Whether a reply
+    /// comes from the peer that was asked is looked at there.
+    fn settle(&mut self, settled: (u32, Settled), net: &mut impl Network<Node>) -> bool {
+        let Some(waiter) = self.requests.waiter(settled.0) else {
             return false;
         };
         match waiter {
@@ -445,7 +439,7 @@ impl Protocol for Node {
 
     #[inline]
     fn awaits(&self, number: u32) -> bool {
-        self.requests.awaits(number)
+        self.requests.waiter(number).is_some()
     }
 
     #[inline]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::records;
-use crate::ring::Id;
 
 /// What waits for the reply to a request, or for the end of a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,82 +12,107 @@ pub(super) enum Waiter {
     /// The way into a ring, back into it, or out of it.
     Membership,
     /// The query in this place.
-    Query(u32),
+    Query(u16),
     /// Something about records.
     Records(records::Waiter),
 }
 
-/// What is known of a number that somebody waits under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Open {
-    /// Who was asked; `None` for a pause, which only its timer ends.
-    pub(super) to: Option<Id>,
-    pub(super) waiter: Waiter,
+/// As many as nearly all nodes have open at a time, so that they need no memory of their own.
+const FEW: usize = 3;
+
+/// What waits under the open numbers of a node: one entry from when a request is sent, or a pause
+/// begins, until its operation has what it waited for, or is given up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct OpenRequests {
+    /// A few of them; zero, which is nobody's, where there is none.
+    numbers: [u32; FEW],
+    /// What waits under each of those.
+    waiters: [Waiter; FEW],
+    /// What does not fit there, if there is anything.
+    many: Option<Box<Many>>,
 }
 
-/// As many as most nodes have open at a time, so that they need no memory of their own.
-const FEW: usize = 2;
-
-/// The open requests and pauses of a node: one entry from when a request is sent, or a pause
-/// begins, until its operation has what it waited for, or is given up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct OpenRequests {
-    few: [Option<(u32, Open)>; FEW],
-    /// What does not fit there.
-    many: BTreeMap<u32, Open>,
+struct Many(BTreeMap<u32, Waiter>);
+
+/// What stands in a free place: two nodes of which the same is known are equal, whatever they have
+/// asked before.
+const NOBODY: Waiter = Waiter::Maintenance;
+
+impl Default for OpenRequests {
+    fn default() -> OpenRequests {
+        OpenRequests {
+            numbers: [0; FEW],
+            waiters: [NOBODY; FEW],
+            many: None,
+        }
+    }
 }
 
 impl OpenRequests {
-    /// Enters a number that is not in it.
+    /// Enters a number that is not in it, and is not zero.
     #[inline]
-    pub(super) fn enter(&mut self, number: u32, open: Open) {
-        for place in &mut self.few {
-            if place.is_none() {
-                *place = Some((number, open));
-                return;
-            }
-        }
-        self.many.insert(number, open);
-    }
-
-    /// What is known of a number.
-    #[inline]
-    pub(super) fn get(&self, number: u32) -> Option<Open> {
-        let here = self.few.iter().flatten().find(|(of, _)| *of == number);
-        match here {
-            Some((_, open)) => Some(*open),
-            None if self.many.is_empty() => None,
-            None => self.many.get(&number).copied(),
+    pub(super) fn enter(&mut self, number: u32, waiter: Waiter) {
+        if let Some(at) = self.place(0) {
+            self.numbers[at] = number;
+            self.waiters[at] = waiter;
+        } else {
+            let many = self.many.get_or_insert_default();
+            many.0.insert(number, waiter);
         }
     }
 
-    /// Nobody waits under this number any more.
+    /// What waits under a number.
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Option<Waiter> {
+        match self.place(number) {
+            Some(at) => (number != 0).then_some(self.waiters[at]),
+            None => self.many.as_ref()?.0.get(&number).copied(),
+        }
+    }
+
+    /// Nothing waits under this number any more.
     #[inline]
     pub(super) fn remove(&mut self, number: u32) {
-        for place in &mut self.few {
-            if place.is_some_and(|(of, _)| of == number) {
-                *place = None;
-                return;
-            }
+        if let Some(at) = self.place(number) {
+            self.free(at);
+        } else if let Some(many) = &mut self.many {
+            many.0.remove(&number);
+            self.many.take_if(|many| many.0.is_empty());
         }
-        self.many.remove(&number);
     }
 
     /// None of these waits any more.
     pub(super) fn forget(&mut self, such: impl Fn(Waiter) -> bool) {
-        for place in &mut self.few {
-            if place.is_some_and(|(_, open)| such(open.waiter)) {
-                *place = None;
+        for at in 0..FEW {
+            if self.numbers[at] != 0 && such(self.waiters[at]) {
+                self.free(at);
             }
         }
-        self.many.retain(|_, open| !such(open.waiter));
+        if let Some(many) = &mut self.many {
+            many.0.retain(|_, waiter| !such(*waiter));
+            self.many.take_if(|many| many.0.is_empty());
+        }
+    }
+
+    /// Where a number is among the few.
+    #[inline]
+    fn place(&self, number: u32) -> Option<usize> {
+        self.numbers.iter().position(|of| *of == number)
+    }
+
+    #[inline]
+    const fn free(&mut self, at: usize) {
+        self.numbers[at] = 0;
+        self.waiters[at] = NOBODY;
     }
 
     /// All of them, by number.
     #[cfg(test)]
-    pub(super) fn all(&self) -> BTreeMap<u32, Open> {
-        let mut all = self.many.clone();
-        all.extend(self.few.iter().flatten().copied());
+    pub(super) fn all(&self) -> BTreeMap<u32, Waiter> {
+        let few = self.numbers.into_iter().zip(self.waiters);
+        let mut all: BTreeMap<_, _> = few.filter(|(number, _)| *number != 0).collect();
+        all.extend(self.many.iter().flat_map(|many| &many.0));
         all
     }
 }
@@ -96,41 +120,36 @@ impl OpenRequests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ring::test_peers::peer;
     use proptest::prelude::*;
 
     #[test]
     fn it_takes_little_room() {
         // What worlds of a million nodes rest on.
-        assert!(
-            size_of::<OpenRequests>() <= 96,
-            "{}",
-            size_of::<OpenRequests>()
-        );
+        assert_eq!(size_of::<OpenRequests>(), 32);
     }
 
     #[derive(Clone, Copy, Debug)]
     enum Step {
-        Enter(u8, Option<u8>),
+        Enter(Waiter),
         Remove(prop::sample::Index),
-        Forget(u8),
+        Forget(Waiter),
+    }
+
+    fn any_waiter() -> impl Strategy<Value = Waiter> {
+        prop_oneof![
+            Just(Waiter::Maintenance),
+            Just(Waiter::Membership),
+            (0u16..3).prop_map(Waiter::Query),
+            (0u16..3).prop_map(|at| Waiter::Records(records::Waiter::Access(at))),
+        ]
     }
 
     fn any_step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            3 => (0u8..4, any::<Option<u8>>()).prop_map(|(waiter, to)| Step::Enter(waiter, to)),
+            4 => any_waiter().prop_map(Step::Enter),
             2 => any::<prop::sample::Index>().prop_map(Step::Remove),
-            1 => (0u8..4).prop_map(Step::Forget),
+            1 => any_waiter().prop_map(Step::Forget),
         ]
-    }
-
-    fn waiter(of: u8) -> Waiter {
-        match of {
-            0 => Waiter::Maintenance,
-            1 => Waiter::Membership,
-            2 => Waiter::Query(7),
-            _ => Waiter::Records(records::Waiter::Access(7)),
-        }
     }
 
     proptest! {
@@ -139,10 +158,9 @@ mod tests {
             let (mut table, mut model) = (OpenRequests::default(), BTreeMap::new());
             for (number, step) in (1..).zip(steps) {
                 match step {
-                    Step::Enter(of, to) => {
-                        let open = Open { to: to.map(|to| peer(to).id), waiter: waiter(of) };
-                        table.enter(number, open);
-                        model.insert(number, open);
+                    Step::Enter(waiter) => {
+                        table.enter(number, waiter);
+                        model.insert(number, waiter);
                     }
                     Step::Remove(index) if !model.is_empty() => {
                         let number = *index.get(&model.keys().copied().collect::<Vec<_>>());
@@ -150,9 +168,9 @@ mod tests {
                         model.remove(&number);
                     }
                     Step::Remove(_) => table.remove(number),
-                    Step::Forget(of) => {
-                        table.forget(|other| other == waiter(of));
-                        model.retain(|_, open: &mut Open| open.waiter != waiter(of));
+                    Step::Forget(which) => {
+                        table.forget(|waiter| waiter == which);
+                        model.retain(|_, waiter| *waiter != which);
                     }
                 }
                 prop_assert_eq!(&table.all(), &model);

@@ -75,7 +75,7 @@ impl Queries {
 
     /// How many look-ups its clients have made necessary.
     fn of_clients(&self) -> usize {
-        let of_clients = |(_, query): &(u32, &Query)| {
+        let of_clients = |(_, query): &(u16, &Query)| {
             matches!(
                 query,
                 Query::Lookup(QueryPurpose::Client { .. } | QueryPurpose::Access(_), _)
@@ -191,7 +191,7 @@ impl Node {
     /// Polls the query in this place.
     pub(super) fn poll_query(
         &mut self,
-        at: u32,
+        at: u16,
         settled: Option<(u32, Settled)>,
         net: &mut impl Network<Node>,
     ) {
@@ -226,7 +226,7 @@ impl Node {
         }
     }
 
-    fn hello_for(&self, at: u32) -> Option<Request> {
+    fn hello_for(&self, at: u16) -> Option<Request> {
         let probes = matches!(self.queries.open.get(at), Some(Query::Probe(_)));
         probes.then(|| Request::Hello(self.hello()))
     }

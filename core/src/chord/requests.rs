@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use super::ask::{Ask, Settled};
 use super::config::Config;
-use super::open_requests::{Open, OpenRequests, Waiter};
+use super::open_requests::{OpenRequests, Waiter};
 use super::rtt::RoundTrips;
 use crate::chord::Node;
 use crate::protocol::Network;
-use crate::ring::Id;
 
 /// What a node knows of its requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,12 +53,12 @@ impl Requests {
 
     // ---- who waits ----
 
-    /// A new number, under which this one waits for what `to` replies, or for the end of a pause.
-    /// Zero means "not yet asked" and is skipped on wrap-around.
+    /// A new number, under which this one waits for a reply, or for the end of a pause. Zero means
+    /// "not yet asked" and is skipped on wrap-around.
     #[inline]
-    pub(super) fn begin(&mut self, to: Option<Id>, waiter: Waiter) -> u32 {
+    pub(super) fn begin(&mut self, waiter: Waiter) -> u32 {
         self.last = self.last.wrapping_add(1).max(1);
-        self.open.enter(self.last, Open { to, waiter });
+        self.open.enter(self.last, waiter);
         self.last
     }
 
@@ -74,22 +73,15 @@ impl Requests {
         self.open.forget(such);
     }
 
-    /// Whether anybody waits under this number.
+    /// What waits under this number.
     #[inline]
-    pub(super) fn awaits(&self, number: u32) -> bool {
-        self.open.get(number).is_some()
-    }
-
-    /// Who waits for this: what came in under a number `from` a peer, or with its timer.
-    #[inline]
-    pub(super) fn waiter(&self, number: u32, from: Option<Id>) -> Option<Waiter> {
-        let open = self.open.get(number)?;
-        (from.is_none() || from == open.to).then_some(open.waiter)
+    pub(super) fn waiter(&self, number: u32) -> Option<Waiter> {
+        self.open.get(number)
     }
 
     /// All open ones.
     #[cfg(test)]
-    pub(super) fn open(&self) -> std::collections::BTreeMap<u32, Open> {
+    pub(super) fn open(&self) -> std::collections::BTreeMap<u32, Waiter> {
         self.open.all()
     }
 

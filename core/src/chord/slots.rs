@@ -1,20 +1,21 @@
 //! Values in numbered places.
 
 /// Values, each in a place whose number stays the same until it is taken out. Whoever waits for
-/// something is found by it at once, however many others wait too.
+/// something is found by it at once, however many others wait too. Numbers are short because worlds
+/// of a million nodes keep some for each: a table is not to have more than 2^16 places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Slots<T> {
     places: Vec<Place<T>>,
     /// The free place that is filled next.
-    free: Option<u32>,
-    held: u32,
+    free: Option<u16>,
+    held: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Place<T> {
     Held(T),
     /// The free place that is filled after this one.
-    Free(Option<u32>),
+    Free(Option<u16>),
 }
 
 impl<T> Default for Slots<T> {
@@ -29,13 +30,14 @@ impl<T> Default for Slots<T> {
 
 impl<T> Slots<T> {
     /// Puts a value into a free place, and says which.
-    pub(super) fn put(&mut self, value: T) -> u32 {
+    pub(super) fn put(&mut self, value: T) -> u16 {
         self.held += 1;
         let Some(at) = self.free else {
             self.places.push(Place::Held(value));
-            return u32::try_from(self.places.len() - 1).expect("every table is bounded");
+            let at = u16::try_from(self.places.len() - 1);
+            return at.expect("tables have fewer places than there are numbers for them");
         };
-        let place = &mut self.places[at as usize];
+        let place = &mut self.places[usize::from(at)];
         if let Place::Free(next) = std::mem::replace(place, Place::Held(value)) {
             self.free = next;
         }
@@ -43,24 +45,24 @@ impl<T> Slots<T> {
     }
 
     /// What lies in a place.
-    pub(super) fn get(&self, at: u32) -> Option<&T> {
-        match self.places.get(at as usize) {
+    pub(super) fn get(&self, at: u16) -> Option<&T> {
+        match self.places.get(usize::from(at)) {
             Some(Place::Held(value)) => Some(value),
             _ => None,
         }
     }
 
     /// The same, to be changed.
-    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
-        match self.places.get_mut(at as usize) {
+    pub(super) fn get_mut(&mut self, at: u16) -> Option<&mut T> {
+        match self.places.get_mut(usize::from(at)) {
             Some(Place::Held(value)) => Some(value),
             _ => None,
         }
     }
 
     /// Takes out what lies in a place.
-    pub(super) fn take(&mut self, at: u32) -> Option<T> {
-        let place = self.places.get_mut(at as usize)?;
+    pub(super) fn take(&mut self, at: u16) -> Option<T> {
+        let place = self.places.get_mut(usize::from(at))?;
         if matches!(place, Place::Free(_)) {
             return None;
         }
@@ -79,7 +81,7 @@ impl<T> Slots<T> {
     }
 
     /// All of them, by their places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &T)> {
         (0..)
             .zip(&self.places)
             .filter_map(|(at, place)| match place {
@@ -136,10 +138,10 @@ mod tests {
                     }
                 }
                 most = most.max(model.len());
-                let held: BTreeMap<u32, usize> = slots.iter().map(|(at, value)| (at, *value)).collect();
+                let held: BTreeMap<u16, usize> = slots.iter().map(|(at, value)| (at, *value)).collect();
                 prop_assert_eq!(&held, &model);
                 prop_assert_eq!((slots.len(), slots.is_empty()), (model.len(), model.is_empty()));
-                prop_assert!(held.keys().all(|&at| (at as usize) < most));
+                prop_assert!(held.keys().all(|&at| usize::from(at) < most));
                 if model.is_empty() {
                     prop_assert_eq!(&slots, &Slots::default());
                 }

@@ -96,7 +96,7 @@ impl Records {
 
     pub(super) fn poll_access<N: Network<Node>>(
         &mut self,
-        at: u32,
+        at: u16,
         settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
@@ -138,7 +138,7 @@ impl Records {
     /// Does what the operation in this place says, until it waits or ends.
     fn run_access<N: Network<Node>>(
         &mut self,
-        at: u32,
+        at: u16,
         mut step: Option<Step>,
         mut settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
@@ -152,8 +152,8 @@ impl Records {
             let this = ClientAccess { at, token };
             match step.take() {
                 None => {
-                    let clock = self.clock.latest();
-                    let mut ask = ctx.ask(Waiter::Access(at), clock, settled.take());
+                    let waiter = Waiter::Access(at);
+                    let mut ask = ctx.ask(waiter, &mut self.clock, settled.take());
                     match access.poll(&mut ask) {
                         Poll::Ready(next) => step = Some(next),
                         Poll::Pending => return,

@@ -9,7 +9,7 @@ use crate::chord::remembered::Remembered;
 use crate::chord::requests::Requests;
 use crate::chord::{Config, Membership, Node};
 use crate::protocol::{Network, RequestId};
-use crate::record::Stamp;
+use crate::record::{Stamp, StampClock};
 use crate::ring::{Neighbours, Peer};
 use crate::store::{Notes, Store};
 
@@ -35,12 +35,12 @@ impl<N: Network<Node>> Context<'_, N> {
     }
 
     /// The means of asking for this waiter, with this stamp clock.
-    pub(super) fn ask(
-        &mut self,
+    pub(super) fn ask<'b>(
+        &'b mut self,
         waiter: Waiter,
-        clock: Stamp,
+        clock: &'b mut StampClock,
         settled: Option<(u32, Settled)>,
-    ) -> Ask<'_, N> {
+    ) -> Ask<'b, N> {
         let waiter = open_requests::Waiter::Records(waiter);
         let ask = self.requests.ask(self.net, self.config, waiter, settled);
         ask.stamped(clock)

@@ -82,7 +82,7 @@ impl Records {
         }
         let within = ctx.config.hand_over_within;
         let mut pause = Pause::default();
-        let mut ask = ctx.ask(Waiter::Departure, self.clock.latest(), None);
+        let mut ask = ctx.ask(Waiter::Departure, &mut self.clock, None);
         let _ = pause.poll(&mut ask, within);
         self.departure = Departure::HandingOver(pause);
         self.acquire = None;
@@ -119,7 +119,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let within = ctx.config.hand_over_within;
-        let mut ask = ctx.ask(Waiter::Departure, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Departure, &mut self.clock, settled);
         match &mut self.departure {
             Departure::Staying | Departure::Over => {}
             Departure::HandingOver(pause) => {
@@ -159,7 +159,7 @@ impl Records {
 
     /// What is left could not be given away now. A node that stays looks again after a period.
     pub(super) fn misplaced_later<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let mut ask = ctx.ask(Waiter::Departure, self.clock.latest(), None);
+        let mut ask = ctx.ask(Waiter::Departure, &mut self.clock, None);
         if let Departure::Giving { again, .. } = &mut self.departure
             && again.is_none()
         {

@@ -82,7 +82,7 @@ impl Records {
         let Some(misplaced) = &mut self.misplaced else {
             return;
         };
-        let mut ask = ctx.ask(Waiter::Misplaced, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Misplaced, &mut self.clock, settled);
         let Poll::Ready((safe, brought)) = misplaced.poll(&mut ask) else {
             return;
         };

@@ -39,7 +39,6 @@ mod repair;
 mod writes;
 
 use super::ask::{Pause, Settled};
-use super::message::Reply;
 use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
 use super::record_message::{RecordNotice, RecordRequest, Stamped};
 use super::slots::Slots;
@@ -152,7 +151,7 @@ enum Asker {
 /// in the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ClientAccess {
-    at: u32,
+    at: u16,
     token: u64,
 }
 
@@ -160,9 +159,9 @@ pub(super) struct ClientAccess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Waiter {
     /// The client's operation in this place.
-    Access(u32),
+    Access(u16),
     /// The owner's write in this place.
-    Write(u32),
+    Write(u16),
     Acquire,
     HandOver,
     Repair,
@@ -289,7 +288,7 @@ impl Records {
         settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let mut ask = ctx.ask(Waiter::Again, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Again, &mut self.clock, settled);
         let time = ask.timeout();
         let over = |again: &mut Pause| again.poll(&mut ask, time).is_ready();
         if self.again.take_if(over).is_some() {
@@ -354,9 +353,6 @@ impl Records {
         settled: (u32, Settled),
         ctx: &mut Context<'_, N>,
     ) {
-        if let (_, Settled::Reply(Reply::Records(reply))) = &settled {
-            self.heard_clock(reply.clock, ctx);
-        }
         let settled = Some(settled);
         match waiter {
             Waiter::Access(at) => self.poll_access(at, settled, ctx),

@@ -101,7 +101,7 @@ impl Records {
             return;
         };
         let arc = acquire.arc;
-        let mut ask = ctx.ask(Waiter::Acquire, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Acquire, &mut self.clock, settled);
         let Poll::Ready(epoch) = acquire.poll(&mut ask) else {
             return;
         };
@@ -140,7 +140,7 @@ impl Records {
             let Some(hand_over) = &mut self.hand_over else {
                 return;
             };
-            let mut ask = ctx.ask(Waiter::HandOver, self.clock.latest(), settled.take());
+            let mut ask = ctx.ask(Waiter::HandOver, &mut self.clock, settled.take());
             let Poll::Ready(handed) = hand_over.poll(&mut ask) else {
                 return;
             };

@@ -191,7 +191,7 @@ impl Records {
         let Some(current) = &mut self.repair.current else {
             return;
         };
-        let mut ask = ctx.ask(Waiter::Repair, self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Repair, &mut self.clock, settled);
         let Poll::Ready(compared) = current.poll(&mut ask) else {
             return;
         };

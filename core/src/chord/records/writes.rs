@@ -72,11 +72,11 @@ impl Records {
 
     pub(super) fn poll_write<N: Network<Node>>(
         &mut self,
-        at: u32,
+        at: u16,
         settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let mut ask = ctx.ask(Waiter::Write(at), self.clock.latest(), settled);
+        let mut ask = ctx.ask(Waiter::Write(at), &mut self.clock, settled);
         let open = self.writes.get_mut(at);
         let polled = open.map(|write| write.replicate.poll(&mut ask));
         let Some(Poll::Ready(replicated)) = polled else {
@@ -143,9 +143,9 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let failed = self.writes.iter().filter(|(_, write)| such(write));
-        let failed: Vec<u32> = failed.map(|(at, _)| at).collect();
+        let failed: Vec<u16> = failed.map(|(at, _)| at).collect();
         // The places are in order.
-        let is_one = |at: u32| failed.binary_search(&at).is_ok();
+        let is_one = |at: u16| failed.binary_search(&at).is_ok();
         ctx.forget(|waiter| matches!(waiter, Waiter::Write(at) if is_one(at)));
         let writes: Vec<_> = failed
             .iter()

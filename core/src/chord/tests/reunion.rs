@@ -229,11 +229,8 @@ fn a_remembered_peer_of_the_same_ring_is_forgotten_and_of_another_one_used() {
     assert_eq!(to, 25);
     bench.reply(25, number, Reply::Owner);
     assert_eq!(bench.asked(), []);
-    let asked = bench.node.requests.open()[&number_of_step];
-    assert_eq!(
-        (asked.waiter, asked.to),
-        (Waiter::Maintenance, Some(peer(30).id))
-    );
+    let waiter = bench.node.requests.waiter(number_of_step);
+    assert_eq!(waiter, Some(Waiter::Maintenance));
     bench.reply(30, number_of_step, neighbours(30, 20, &[40, 10]));
     let (to, _, request) = bench.question();
     assert_eq!((to, request), (25, Request::Neighbours));
