@@ -352,7 +352,8 @@ impl Node {
         }
     }
 
-    // ---- reunion (chord.md, section 8; Shafaat, Ghodsi and Haridi 2009) ----
+    // ---- reunion (T. M. Shafaat, A. Ghodsi and S. Haridi, *Dealing with network partitions in
+    //      structured overlay networks*, Peer-to-Peer Networking and Applications 2(4), 2009) ----
 
     /// Asks a few of those presumed dead whether they are back.
     pub(super) fn probe_remembered(&mut self, net: &mut impl Network<Node>) {

@@ -16,7 +16,8 @@ use crate::ring::{Peer, SuccessorList};
 ///    [`crate::ring::Neighbours`].
 ///
 /// From the question to the answer's use the node's own state is undefined, and it answers no
-/// question about it (`chord.md`'s rule 3; verdi-chord, `implementing-zave-chord.md`).
+/// question about it: in the proof asking and updating are one step, which happens at the instant
+/// the other answers (TSE 2017, section IV).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Stabilize {
     from: From,
