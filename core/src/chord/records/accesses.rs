@@ -203,7 +203,6 @@ impl Records {
 
     /// The node stops: every client hears of it.
     pub(super) fn stop_accesses<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        ctx.forget(|waiter| matches!(waiter, Waiter::Access(_)));
         for (_, access) in std::mem::take(&mut self.accesses).iter() {
             let token = access.token;
             match access.fail(LookupError::Stopped.into()) {

@@ -1,7 +1,10 @@
 //! Every table is bounded, and a full one says so at once.
 
 use super::world::*;
-use crate::chord::{Input, LookupError, Reply, Request, Timer, limits};
+use crate::chord::{
+    Event, Input, LookupError, RecordReply, RecordRequest, Reply, Request, Stamped, Timer, limits,
+};
+use crate::record::{Field, Record, Stamp};
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Id, Peer, SuccessorList};
 
@@ -51,6 +54,60 @@ fn when_as_many_look_ups_are_open_as_there_is_room_for_the_next_is_refused_at_on
         bench.ended(),
         [(most + 2, Err(LookupError::TooManyLookups))]
     );
+}
+
+#[test]
+fn each_of_as_many_readings_as_there_is_room_for_gets_its_own_answer() {
+    let mut bench = Bench::member(20, 10, &[30, 40]);
+    bench.handle(Input::Resume);
+    let most = limits::ACCESSES as u64;
+    for token in 0..most {
+        let (key, past) = (Id::from_high(token), Stamp::ZERO);
+        bench.handle(Input::Read { token, key, past });
+    }
+    assert_entered(&bench.node);
+    // Each in another order than the one before, as replies come.
+    let shuffled = |asked: &[(u8, u32, Request)], by: usize| -> Vec<(u8, u32, Request)> {
+        let places = (0..asked.len()).map(|at| at * by % asked.len());
+        places.map(|at| asked[at].clone()).collect()
+    };
+    let looked_up = bench.asked();
+    assert_eq!(looked_up.len(), limits::ACCESSES);
+    for (to, number, _) in shuffled(&looked_up, 333) {
+        bench.reply(to, number, Reply::Owner);
+    }
+    assert_entered(&bench.node);
+    let read = bench.asked();
+    assert_eq!(read.len(), limits::ACCESSES);
+    for (to, number, request) in shuffled(&read, 777) {
+        let Request::Records(stamped) = request else {
+            panic!("not about records: {request:?}");
+        };
+        let RecordRequest::Read(key) = stamped.body else {
+            panic!("not a reading: {stamped:?}");
+        };
+        let value = key.to_string().into_bytes();
+        let record = Record::of("", Field::new(Stamp::ZERO, None, value, None));
+        let (record, others) = (Some(record), Vec::new());
+        let body = RecordReply::Record { record, others };
+        let clock = Stamp::ZERO;
+        bench.net.take_events();
+        bench.reply(
+            to,
+            number,
+            Reply::Records(Box::new(Stamped { clock, body })),
+        );
+        let told = bench.net.take_events();
+        let [Event::Read { token, result }] = &told[..] else {
+            panic!("not one answer: {told:?}");
+        };
+        assert_eq!(Id::from_high(*token), key);
+        let fetched = result.as_ref().expect("it was answered");
+        let field = fetched.record.as_ref().and_then(|record| record.field(""));
+        let value = field.and_then(Field::value).expect("it has a value");
+        assert_eq!(value.as_bytes(), key.to_string().as_bytes());
+    }
+    assert!(bench.node.requests.open().is_empty());
 }
 
 #[test]

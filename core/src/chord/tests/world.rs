@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chord::{
-    Config, Event, Input, LookupError, Message, Node, Protocol, Recorder, Reply, Request,
-    RequestId, Timer,
+    Config, Event, Ignored, Input, LookupError, Message, Node, Origin, Protocol, Recorder, Reply,
+    Request, RequestId, Timer,
 };
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
@@ -379,8 +379,39 @@ impl Bench {
     }
 
     pub(super) fn handle(&mut self, input: Input) {
+        let reply = match &input {
+            Input::Message {
+                message: Message::Reply { id, reply },
+                ..
+            } => Some((*id, reply.clone())),
+            _ => None,
+        };
+        let told = self.net.events.len();
+        let waited = self.node.requests.open();
         self.node.handle(input, &mut self.net);
         assert_sound(&self.node);
+        if let Some((id, reply)) = reply {
+            let waited = id.origin == Origin::node(1) && waited.contains_key(&id.number);
+            self.assert_settled_once(id.number, &reply, waited, told);
+        }
+    }
+
+    /// A reply was handled under a number under which something waited, or nothing. It is told as
+    /// ignored, or it settles what waited, once and for all.
+    fn assert_settled_once(&self, number: u32, reply: &Reply, waited: bool, told: usize) {
+        let ignored = |event: &Event| match event {
+            Event::Ignored(_, why) => Some(*why),
+            _ => None,
+        };
+        let ignored: Vec<Ignored> = self.net.events[told..].iter().filter_map(ignored).collect();
+        let waits = self.node.requests.waiter(number).is_some();
+        assert!(ignored.len() <= 1, "{ignored:?}");
+        if ignored.is_empty() {
+            assert!(waited, "nobody asked, under {number}, for {reply:?}");
+            assert!(!waits || *reply == Reply::Busy, "{number} is settled");
+        } else {
+            assert!(waits || !waited, "{ignored:?}, but nothing waits any more");
+        }
     }
 
     pub(super) fn timer(&mut self, timer: Timer) {

@@ -142,6 +142,26 @@ fn silence_and_nonsense_end_it() {
 }
 
 #[test]
+fn given_up_while_several_questions_are_open_it_waits_for_none_of_them() {
+    let all = |stamp: u8| -> Vec<(u8, u8)> { (0..60).map(|place| (place * 4, stamp)).collect() };
+    let mut theirs = store(&all(2));
+    let mut net = Recorder {
+        store: store(&all(1)),
+        ..Recorder::default()
+    };
+    let mut op = Compare::new(peer(7), whole(), Way::Both, 1);
+    let mut asked_before = false;
+    let mut once = |_, request: &Request| match std::mem::replace(&mut asked_before, true) {
+        false => told(answer(&mut theirs, body(request))),
+        true => told(RecordReply::Merged),
+    };
+    // That nothing is waited for in the end is looked at where it is driven.
+    let (compared, asked) = drive_in(&mut net, |ask| op.poll(ask), &mut once);
+    assert!(compared.failed && compared.answered);
+    assert!(asked.len() > 2, "one at a time: {asked:?}");
+}
+
+#[test]
 fn a_record_too_large_for_a_message_goes_in_pieces() {
     let mut large = MemoryStore::default();
     let fields = (0..5_u8).map(|number| {
