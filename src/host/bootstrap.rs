@@ -17,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::driver::StartError;
 use super::frame::{Frame, Handshake, Known, Registered, Registration};
 use super::handshake::{Handshaker, Refused};
 use super::hosted::Hosted;
@@ -25,6 +24,7 @@ use super::limits;
 use super::protocol_name::ProtocolName;
 use super::settings::{Security, Settings};
 use super::sockets::Sockets;
+use super::start_error::StartError;
 use super::tls::Tls;
 use cuerda_core::Hint as _;
 use cuerda_core::ring::{Id, Peer};

@@ -1,11 +1,13 @@
 //! What a host must know of Chord's nodes. Nothing else in the driver, the links and the frames
 //! knows them.
 
-use super::driver::StartError;
+use std::borrow::Cow;
+
 use super::handle::Handle;
-use super::hosted::{Basics, Hosted};
+use super::hosted::{Basics, Hosted, UnfitSettings};
 use super::settings::successors_needed;
 use super::status::{CallError, FingerRow, NodeStatus};
+use cuerda_core::Hint as _;
 use cuerda_core::chord::{Config, Membership, Message, Node, Reply, Request};
 use cuerda_core::ring::{BITS, Id, KeyRange, Peer};
 
@@ -35,11 +37,24 @@ impl Hosted for Node {
         }
     }
 
-    fn validate(config: &Config, virtual_nodes: u8) -> Result<(), StartError> {
-        config.validate()?;
+    fn validate(config: &Config, virtual_nodes: u8) -> Result<(), UnfitSettings> {
+        config.validate().map_err(|error| UnfitSettings {
+            why: error.to_string(),
+            hint: error.hint(),
+        })?;
         let needed = successors_needed(config.replicas, virtual_nodes);
         if u16::from(config.successors) < needed {
-            return Err(StartError::Successors(needed));
+            // The holders of a record, which are different processes, may lie behind more nodes
+            // than an owner knows.
+            return Err(UnfitSettings {
+                why: format!(
+                    "with so many virtual nodes and `replicas` the list of successors must be \
+                     {needed} long"
+                ),
+                hint: Some(Cow::Borrowed(
+                    "raise `successors` on all nodes, or lower `virtual_nodes` or `replicas`",
+                )),
+            });
         }
         Ok(())
     }

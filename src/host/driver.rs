@@ -43,8 +43,6 @@ use cuerda_core::Hint as _;
 use cuerda_core::protocol::{Event, Input};
 use cuerda_core::ring::{Address, Id};
 
-pub use begin::StartError;
-
 /// Envelopes handled in one batch.
 const ENVELOPES: usize = 256;
 /// Of everything else, as many are handled in one batch.

@@ -6,13 +6,14 @@
 //! [`RequestId`](cuerda_core::protocol::RequestId) says who asks: the node, in the incarnation that
 //! it was [made](Protocol::new) with, or the host, for a client.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::driver::StartError;
+use cuerda_core::Hint;
 use cuerda_core::protocol::Protocol;
 use cuerda_core::ring::Id;
 
@@ -42,7 +43,7 @@ pub trait Hosted:
     ///
     /// # Errors
     /// If not: what to change.
-    fn validate(_config: &Self::Config, _virtual_nodes: u8) -> Result<(), StartError> {
+    fn validate(_config: &Self::Config, _virtual_nodes: u8) -> Result<(), UnfitSettings> {
         Ok(())
     }
 
@@ -62,6 +63,22 @@ pub trait Hosted:
     /// on waiting.
     fn defers(_message: &Self::Message) -> bool {
         false
+    }
+}
+
+/// Settings with which a host can't run nodes of this protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct UnfitSettings {
+    /// What is wrong, with which setting.
+    pub why: String,
+    /// What to change, where that is not said already.
+    pub hint: Option<Cow<'static, str>>,
+}
+
+impl Hint for UnfitSettings {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        self.hint.clone()
     }
 }
 

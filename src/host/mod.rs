@@ -17,7 +17,8 @@
 //! ```
 //!
 //! A host runs nodes of any protocol that is [`Hosted`]; `chord.rs` alone knows Chord's, together
-//! with what only a ring has: walks round it, imports and the stream of events.
+//! with what only a ring has: its status, walks round it, imports and the stream of events. Types
+//! with a protocol as parameter have Chord's node as default.
 //!
 //! The same driver runs on the operating system's sockets and on a simulator's, which is why it
 //! takes its [`Sockets`], its randomness and its wall clock from outside, and knows time only by
@@ -61,6 +62,7 @@ mod seeds;
 mod settings;
 mod sockets;
 pub mod sqlite;
+mod start_error;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -73,17 +75,18 @@ pub use admission::{Admission, AdmissionError, Secret};
 pub use bootstrap::Bootstrap;
 pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
-pub use driver::{Ended, Host, StartError};
+pub use driver::{Ended, Host};
 pub use frame::{
     Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration,
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
-pub use hosted::{Basics, Hosted};
+pub use hosted::{Basics, Hosted, UnfitSettings};
 pub use identity::{Identity, IdentityError};
 pub use protocol_name::{ProtocolName, UnfitName};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
+pub use start_error::StartError;
 pub use status::{
     CallError, Exported, FingerRow, HeldKey, Hop, LookupAnswer, NodeStatus, Page, Restored, Status,
     Visited, Walk,

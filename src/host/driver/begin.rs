@@ -1,9 +1,6 @@
 //! How a host comes up.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
@@ -24,69 +21,16 @@ use crate::host::hosted::Hosted;
 use crate::host::limits;
 use crate::host::links::Links;
 use crate::host::node_context::Outbox;
-use crate::host::protocol_name::{ProtocolName, UnfitName};
+use crate::host::protocol_name::ProtocolName;
 use crate::host::seeds::Seeker;
 use crate::host::settings::{Begin, Security, Settings};
 use crate::host::sockets::Sockets;
-use crate::host::sqlite::StoreError;
+use crate::host::start_error::StartError;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
-use cuerda_core::Hint;
-use cuerda_core::chord::ConfigError;
 use cuerda_core::protocol::Input;
 use cuerda_core::ring::{Id, Peer};
-
-/// Why a host can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address can't be listened on.
-    #[error("can't listen on {0}: {1}")]
-    Listen(SocketAddr, io::Error),
-    /// Others could not reach it at this address.
-    #[error("nobody can reach a node at {0}")]
-    Advertise(SocketAddr),
-    /// A setting is out of range.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// More virtual nodes than a process may host, or none.
-    #[error("a process hosts 1 to {most} nodes, not {0}", most = limits::VIRTUAL_NODES)]
-    VirtualNodes(u8),
-    /// The holders of a record, which are different processes, may lie behind more nodes than an
-    /// owner knows: how many successors there must be.
-    #[error("with so many virtual nodes and `replicas` the list of successors must be {0} long")]
-    Successors(u16),
-    /// The settings of nodes of another protocol than Chord don't fit.
-    #[error("{0}")]
-    Unfit(String),
-    /// Other processes would not read what the protocol is called.
-    #[error(transparent)]
-    Name(#[from] UnfitName),
-    /// The key can't be used for TLS.
-    #[error("the key can't be used for TLS: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The records can't be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Hint for StartError {
-    fn hint(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(match self {
-            StartError::Listen(..) => "choose another address, or stop who uses it",
-            StartError::Advertise(_) => {
-                "say where others reach it by `advertise`, as in `--advertise 192.0.2.7:4000`"
-            }
-            StartError::Successors(_) => {
-                "raise `successors` on all nodes, or lower `virtual_nodes` or `replicas`"
-            }
-            StartError::Config(error) => return error.hint(),
-            StartError::Store(error) => return error.hint(),
-            StartError::Name(error) => return error.hint(),
-            StartError::VirtualNodes(_) | StartError::Unfit(_) | StartError::Tls(_) => return None,
-        }))
-    }
-}
 
 impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// Listens, and makes the nodes. Nothing is sent before [`Host::run`].

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::host::StartError;
+use cuerda_core::Hint as _;
 use cuerda_core::ring::{Id, Peer};
 
 /// The first of these at or after a key.
@@ -108,7 +109,13 @@ async fn lists_too_short_for_the_holders_of_a_record_are_refused() {
     let begin = || Begin::Wait;
     let error = Host::bind(Tcp, NoHooks, several(1, 9, begin())).await;
     let error = error.unwrap_err();
-    assert!(matches!(error, StartError::Successors(18)), "{error}");
+    assert!(matches!(error, StartError::Unfit(_)), "{error}");
+    assert!(error.to_string().contains("18 long"), "{error}");
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.contains("`successors`"))
+    );
     assert!(
         Host::bind(Tcp, NoHooks, several(1, 8, begin()))
             .await
