@@ -3,18 +3,10 @@
 use cuerda_core::record::DigestSource;
 use cuerda_core::ring::{Id, KeyRange};
 
+use super::machines::Broken;
 use super::{Machines, take_down};
 use crate::scenario::DiskFault;
 use crate::world::{Cause, DiskGone, Gone, Moment, Watcher, nanoseconds};
-
-/// How a disk is about to break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::world) enum Broken {
-    /// The next batch that should come to an end on the disk fails, and all behind it.
-    Fails,
-    /// The power goes while the last batch is on its way: what was sealed before it is there.
-    Torn,
-}
 
 pub(super) fn begin<W: Machines>(
     world: &mut W,

@@ -6,8 +6,8 @@ use cuerda_core::protocol::{Input, Protocol};
 use cuerda_core::ring::Peer;
 use cuerda_core::store::MemoryStore;
 
+use super::Script;
 use super::network_faults::NetworkFaults;
-use super::{Broken, Script};
 use crate::world::{Cause, FailureObservations, Moment, NodeView, Time, View, Watcher, World};
 
 /// The settings of a world's nodes.
@@ -71,6 +71,15 @@ pub(in crate::world) trait Lifecycle: World {
             cause,
         }
     }
+}
+
+/// How a disk is about to break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::world) enum Broken {
+    /// The next batch that should come to an end on the disk fails, and all behind it.
+    Fails,
+    /// The power goes while the last batch is on its way: what was sealed before it is there.
+    Torn,
 }
 
 /// What goes wrong with machines, their disks and clocks, and the network between them.
