@@ -8,6 +8,7 @@ use crate::chord::Node;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
+use super::config::Config;
 use super::limits;
 use super::message::{Message, Reply, Request};
 use super::open_requests::Waiter;
@@ -58,6 +59,21 @@ pub(super) struct Ask<'a, N> {
     clock: Option<&'a mut StampClock>,
     /// The token of the client's look-up whose steps are told.
     traced: Option<u64>,
+}
+
+impl Requests {
+    /// The means of asking, for the time of one input: what came in with it is `settled`.
+    #[inline]
+    pub(super) fn ask<'a, N: Network<Node>>(
+        &'a mut self,
+        net: &'a mut N,
+        config: &Config,
+        waiter: Waiter,
+        settled: Option<(u32, Settled)>,
+    ) -> Ask<'a, N> {
+        let timeout = self.timeout(config);
+        Ask::new(net, self, waiter, timeout, settled)
+    }
 }
 
 impl<'a, N: Network<Node>> Ask<'a, N> {

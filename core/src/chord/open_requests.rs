@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::records;
-
 /// What waits for the reply to a request, or for the end of a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Waiter {
@@ -14,7 +12,22 @@ pub(super) enum Waiter {
     /// The query in this place.
     Query(u16),
     /// Something about records.
-    Records(records::Waiter),
+    Records(RecordsWaiter),
+}
+
+/// What about records waits for a reply, or for the end of a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum RecordsWaiter {
+    /// The client's operation in this place.
+    Access(u16),
+    /// The owner's write in this place.
+    Write(u16),
+    Acquire,
+    HandOver,
+    Repair,
+    Misplaced,
+    Again,
+    Departure,
 }
 
 /// As many as nearly all nodes have open at a time, so that they need no memory of their own.
@@ -140,7 +153,7 @@ mod tests {
             Just(Waiter::Maintenance),
             Just(Waiter::Membership),
             (0u16..3).prop_map(Waiter::Query),
-            (0u16..3).prop_map(|at| Waiter::Records(records::Waiter::Access(at))),
+            (0u16..3).prop_map(|at| Waiter::Records(RecordsWaiter::Access(at))),
         ]
     }
 

@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use super::ask::{Ask, Settled};
 use super::config::Config;
 use super::open_requests::{OpenRequests, Waiter};
 use super::rtt::RoundTrips;
-use crate::chord::Node;
-use crate::protocol::Network;
 
 /// What a node knows of its requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,18 +80,5 @@ impl Requests {
     #[cfg(test)]
     pub(super) fn open(&self) -> std::collections::BTreeMap<u32, Waiter> {
         self.open.all()
-    }
-
-    /// The means of asking, for the time of one input: what came in with it is `settled`.
-    #[inline]
-    pub(super) fn ask<'a, N: Network<Node>>(
-        &'a mut self,
-        net: &'a mut N,
-        config: &Config,
-        waiter: Waiter,
-        settled: Option<(u32, Settled)>,
-    ) -> Ask<'a, N> {
-        let timeout = self.timeout(config);
-        Ask::new(net, self, waiter, timeout, settled)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use super::{Asker, ClientAccess, Context, Effect, Records, Waiter};
+use super::{Asker, ClientAccess, Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Access, AccessKind, Outcome, Step};
 use crate::chord::record_message::RecordReply;
@@ -152,7 +152,7 @@ impl Records {
             let this = ClientAccess { at, token };
             match step.take() {
                 None => {
-                    let waiter = Waiter::Access(at);
+                    let waiter = RecordsWaiter::Access(at);
                     let mut ask = ctx.ask(waiter, &mut self.clock, settled.take());
                     match access.poll(&mut ask) {
                         Poll::Ready(next) => step = Some(next),

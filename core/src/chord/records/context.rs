@@ -1,6 +1,6 @@
 //! What of a node and its world its records are given, for the time of one input.
 
-use super::{Effect, Waiter};
+use super::{Effect, RecordsWaiter};
 use crate::chord::ask::{Ask, Settled};
 use crate::chord::message::{Message, Reply};
 use crate::chord::open_requests;
@@ -37,7 +37,7 @@ impl<N: Network<Node>> Context<'_, N> {
     /// The means of asking for this waiter, with this stamp clock.
     pub(super) fn ask<'b>(
         &'b mut self,
-        waiter: Waiter,
+        waiter: RecordsWaiter,
         clock: &'b mut StampClock,
         settled: Option<(u32, Settled)>,
     ) -> Ask<'b, N> {
@@ -47,7 +47,7 @@ impl<N: Network<Node>> Context<'_, N> {
     }
 
     /// Nothing of these waits any more: they were given up.
-    pub(super) fn forget(&mut self, such: impl Fn(Waiter) -> bool) {
+    pub(super) fn forget(&mut self, such: impl Fn(RecordsWaiter) -> bool) {
         use open_requests::Waiter::Records;
         let such = |waiter| matches!(waiter, Records(waiter) if such(waiter));
         self.requests.forget(such);

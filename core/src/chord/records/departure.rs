@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::task::Poll;
 
 use super::repair::Repair;
-use super::{Context, Effect, Records, Waiter};
+use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::{Pause, Settled};
 use crate::chord::{Membership, Node};
 use crate::protocol::Network;
@@ -82,13 +82,18 @@ impl Records {
         }
         let within = ctx.config.hand_over_within;
         let mut pause = Pause::default();
-        let mut ask = ctx.ask(Waiter::Departure, &mut self.clock, None);
+        let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, None);
         let _ = pause.poll(&mut ask, within);
         self.departure = Departure::HandingOver(pause);
         self.acquire = None;
         self.hand_over = None;
         self.again = None;
-        ctx.forget(|waiter| matches!(waiter, Waiter::Acquire | Waiter::HandOver | Waiter::Again));
+        ctx.forget(|waiter| {
+            matches!(
+                waiter,
+                RecordsWaiter::Acquire | RecordsWaiter::HandOver | RecordsWaiter::Again
+            )
+        });
         match self.ownership {
             Some(ownership) => self.hand_over(ownership.arc(me.id), successor, ctx),
             None => self.handed_over(ctx),
@@ -108,7 +113,7 @@ impl Records {
         self.repair = Repair::default();
         self.assignments.clear();
         self.misplaced = None;
-        ctx.forget(|waiter| matches!(waiter, Waiter::Repair | Waiter::Misplaced));
+        ctx.forget(|waiter| matches!(waiter, RecordsWaiter::Repair | RecordsWaiter::Misplaced));
         ctx.effects.push(Effect::SayGoodbye);
         self.look_for_misplaced(ctx);
     }
@@ -119,7 +124,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let within = ctx.config.hand_over_within;
-        let mut ask = ctx.ask(Waiter::Departure, &mut self.clock, settled);
+        let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, settled);
         match &mut self.departure {
             Departure::Staying | Departure::Over => {}
             Departure::HandingOver(pause) => {
@@ -153,13 +158,13 @@ impl Records {
 
     fn end_departure<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         self.departure = Departure::Over;
-        ctx.forget(|waiter| waiter == Waiter::Departure);
+        ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
         ctx.effects.push(Effect::LeaveWhenIdle);
     }
 
     /// What is left could not be given away now. A node that stays looks again after a period.
     pub(super) fn misplaced_later<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let mut ask = ctx.ask(Waiter::Departure, &mut self.clock, None);
+        let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, None);
         if let Departure::Giving { again, .. } = &mut self.departure
             && again.is_none()
         {

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use super::repair::{Assignment, digest_of};
-use super::{Context, Effect, Records, Waiter};
+use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Misplaced, Outcome};
 use crate::chord::{Membership, Node, limits};
@@ -82,7 +82,7 @@ impl Records {
         let Some(misplaced) = &mut self.misplaced else {
             return;
         };
-        let mut ask = ctx.ask(Waiter::Misplaced, &mut self.clock, settled);
+        let mut ask = ctx.ask(RecordsWaiter::Misplaced, &mut self.clock, settled);
         let Poll::Ready((safe, brought)) = misplaced.poll(&mut ask) else {
             return;
         };

@@ -44,6 +44,7 @@ use super::record_message::{RecordNotice, RecordRequest, Stamped};
 use super::slots::Slots;
 use super::{Node, limits};
 use crate::chord::Event;
+use crate::chord::open_requests::RecordsWaiter;
 use crate::protocol::{Network, RequestId, Write};
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Id, KeyRange, Peer};
@@ -103,7 +104,7 @@ pub(super) enum Input {
     /// Another node says something that it wants no answer to.
     Notice(Peer, Stamped<RecordNotice>),
     /// This came in for the request of the number beside it, for this one that waits for it.
-    Settled(Waiter, (u32, Settled)),
+    Settled(RecordsWaiter, (u32, Settled)),
     /// A client writes.
     Write { token: u64, key: Id, write: Write },
     /// A client reads.
@@ -153,21 +154,6 @@ enum Asker {
 pub(super) struct ClientAccess {
     at: u16,
     token: u64,
-}
-
-/// What waits for a reply, or for the end of a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Waiter {
-    /// The client's operation in this place.
-    Access(u16),
-    /// The owner's write in this place.
-    Write(u16),
-    Acquire,
-    HandOver,
-    Repair,
-    Misplaced,
-    Again,
-    Departure,
 }
 
 impl Records {
@@ -288,7 +274,7 @@ impl Records {
         settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let mut ask = ctx.ask(Waiter::Again, &mut self.clock, settled);
+        let mut ask = ctx.ask(RecordsWaiter::Again, &mut self.clock, settled);
         let time = ask.timeout();
         let over = |again: &mut Pause| again.poll(&mut ask, time).is_ready();
         if self.again.take_if(over).is_some() {
@@ -327,7 +313,10 @@ impl Records {
         ctx.forget(|waiter| {
             matches!(
                 waiter,
-                Waiter::Acquire | Waiter::HandOver | Waiter::Repair | Waiter::Misplaced
+                RecordsWaiter::Acquire
+                    | RecordsWaiter::HandOver
+                    | RecordsWaiter::Repair
+                    | RecordsWaiter::Misplaced
             )
         });
         self.fail_writes(|_| true, ctx);
@@ -349,20 +338,20 @@ impl Records {
     /// Gives what came in to what waits for it.
     fn settled<N: Network<Node>>(
         &mut self,
-        waiter: Waiter,
+        waiter: RecordsWaiter,
         settled: (u32, Settled),
         ctx: &mut Context<'_, N>,
     ) {
         let settled = Some(settled);
         match waiter {
-            Waiter::Access(at) => self.poll_access(at, settled, ctx),
-            Waiter::Write(at) => self.poll_write(at, settled, ctx),
-            Waiter::Acquire => self.poll_acquire(settled, ctx),
-            Waiter::HandOver => self.poll_hand_over(settled, ctx),
-            Waiter::Repair => self.poll_repair(settled, ctx),
-            Waiter::Misplaced => self.poll_misplaced(settled, ctx),
-            Waiter::Again => self.poll_again(settled, ctx),
-            Waiter::Departure => self.poll_departure(settled, ctx),
+            RecordsWaiter::Access(at) => self.poll_access(at, settled, ctx),
+            RecordsWaiter::Write(at) => self.poll_write(at, settled, ctx),
+            RecordsWaiter::Acquire => self.poll_acquire(settled, ctx),
+            RecordsWaiter::HandOver => self.poll_hand_over(settled, ctx),
+            RecordsWaiter::Repair => self.poll_repair(settled, ctx),
+            RecordsWaiter::Misplaced => self.poll_misplaced(settled, ctx),
+            RecordsWaiter::Again => self.poll_again(settled, ctx),
+            RecordsWaiter::Departure => self.poll_departure(settled, ctx),
         }
     }
 }

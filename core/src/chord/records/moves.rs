@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use super::ownership::Gap;
-use super::{Context, Ownership, Records, Waiter};
+use super::{Context, Ownership, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Acquire, HandOver, Handed};
 use crate::chord::{Membership, Node};
@@ -58,13 +58,13 @@ impl Records {
     pub(super) fn stop_bringing<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let bringing = |hand_over: &mut Box<HandOver>| hand_over.is_bringing();
         if self.hand_over.take_if(bringing).is_some() {
-            ctx.forget(|waiter| waiter == Waiter::HandOver);
+            ctx.forget(|waiter| waiter == RecordsWaiter::HandOver);
         }
     }
 
     pub(super) fn stop_acquiring<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         if self.acquire.take().is_some() {
-            ctx.forget(|waiter| waiter == Waiter::Acquire);
+            ctx.forget(|waiter| waiter == RecordsWaiter::Acquire);
         }
     }
 
@@ -80,12 +80,12 @@ impl Records {
         match &mut self.acquire {
             Some(acquire) if acquire.arc == arc => {
                 if acquire.consider(others) {
-                    ctx.forget(|waiter| waiter == Waiter::Acquire);
+                    ctx.forget(|waiter| waiter == RecordsWaiter::Acquire);
                 }
             }
             acquire => {
                 *acquire = Some(Box::new(Acquire::new(arc, others, attempts)));
-                ctx.forget(|waiter| waiter == Waiter::Acquire);
+                ctx.forget(|waiter| waiter == RecordsWaiter::Acquire);
             }
         }
         self.poll_acquire(None, ctx);
@@ -101,7 +101,7 @@ impl Records {
             return;
         };
         let arc = acquire.arc;
-        let mut ask = ctx.ask(Waiter::Acquire, &mut self.clock, settled);
+        let mut ask = ctx.ask(RecordsWaiter::Acquire, &mut self.clock, settled);
         let Poll::Ready(epoch) = acquire.poll(&mut ask) else {
             return;
         };
@@ -140,7 +140,7 @@ impl Records {
             let Some(hand_over) = &mut self.hand_over else {
                 return;
             };
-            let mut ask = ctx.ask(Waiter::HandOver, &mut self.clock, settled.take());
+            let mut ask = ctx.ask(RecordsWaiter::HandOver, &mut self.clock, settled.take());
             let Poll::Ready(handed) = hand_over.poll(&mut ask) else {
                 return;
             };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::task::Poll;
 
-use super::{Context, Records, Waiter};
+use super::{Context, Records, RecordsWaiter};
 use crate::chord::Timer;
 use crate::chord::ask::Settled;
 use crate::chord::op::{Compare, Way};
@@ -71,7 +71,7 @@ impl Repair {
         self.complete = false;
         self.todo.clear();
         if self.current.take().is_some() {
-            ctx.forget(|waiter| waiter == Waiter::Repair);
+            ctx.forget(|waiter| waiter == RecordsWaiter::Repair);
         }
         self.dirty.append(&mut self.running);
         self.due = true;
@@ -191,7 +191,7 @@ impl Records {
         let Some(current) = &mut self.repair.current else {
             return;
         };
-        let mut ask = ctx.ask(Waiter::Repair, &mut self.clock, settled);
+        let mut ask = ctx.ask(RecordsWaiter::Repair, &mut self.clock, settled);
         let Poll::Ready(compared) = current.poll(&mut ask) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use super::{Asker, Context, Records, Waiter};
+use super::{Asker, Context, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Replicate, Replicated};
 use crate::chord::record_message::RecordReply;
@@ -76,7 +76,7 @@ impl Records {
         settled: Option<(u32, Settled)>,
         ctx: &mut Context<'_, N>,
     ) {
-        let mut ask = ctx.ask(Waiter::Write(at), &mut self.clock, settled);
+        let mut ask = ctx.ask(RecordsWaiter::Write(at), &mut self.clock, settled);
         let open = self.writes.get_mut(at);
         let polled = open.map(|write| write.replicate.poll(&mut ask));
         let Some(Poll::Ready(replicated)) = polled else {
@@ -146,7 +146,7 @@ impl Records {
         let failed: Vec<u16> = failed.map(|(at, _)| at).collect();
         // The places are in order.
         let is_one = |at: u16| failed.binary_search(&at).is_ok();
-        ctx.forget(|waiter| matches!(waiter, Waiter::Write(at) if is_one(at)));
+        ctx.forget(|waiter| matches!(waiter, RecordsWaiter::Write(at) if is_one(at)));
         let writes: Vec<_> = failed
             .iter()
             .filter_map(|at| self.writes.take(*at))
