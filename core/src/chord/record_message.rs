@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   client's node                     owner                      other holders
-//!     │── Write { stamp } ─────────────▶│── Store { number } ──────▶│  all, side by side
+//!     │── Write { stamp } ─────────────▶│── Store { epoch } ───────▶│  all, side by side
 //!     │◀───────────────────── Written ──│◀─────────────── Stored ───│
 //!     │── Read ────────────────────────▶│
 //!     │◀────────────────────── Record ──│── Compare, Fetch, Merge ─▶│  repair
@@ -57,16 +57,16 @@ pub enum RecordRequest {
         key: Id,
         /// The fields written.
         part: Record,
-        /// The number under which the owner serves the key: a holder that knows of a later owner
+        /// The epoch in which the owner serves the key: a holder that knows of a later owner
         /// refuses.
-        number: u64,
+        epoch: u64,
     },
     /// This is the digest of what I have on an arc; what is yours?
     Compare {
         /// Where, and the digest.
         question: DigestQuestion,
         /// The asker serves exactly this arc and counts the asked node among its holders.
-        charge: bool,
+        assigns: bool,
     },
     /// Which records do you have under these keys?
     Fetch {
@@ -83,8 +83,8 @@ pub enum RecordRequest {
     HandOver {
         /// Which.
         arc: KeyRange,
-        /// Later than every number under which it was served before.
-        number: u64,
+        /// Later than every epoch in which it was served before.
+        epoch: u64,
     },
     /// Do as many nodes as should hold exactly these, without me?
     Confirm {
@@ -132,14 +132,14 @@ pub enum RecordReply {
     Stored,
     /// To `Store` and `Write`: it did not win over what is there; this stamp beat it.
     Beaten(Stamp),
-    /// To `Store` and `HandOver`: the asked node knows of a later owner, with this number.
+    /// To `Store` and `HandOver`: the asked node knows of a later owner, in this epoch.
     Superseded(u64),
     /// To `Compare`.
     Compared {
         /// What the asked node has on the arc.
         answer: DigestAnswer,
-        /// The highest number under which it knows that arcs were served.
-        number: u64,
+        /// The highest epoch in which it knows that arcs were served.
+        epoch: u64,
     },
     /// To `Fetch`: as many of them, in order, as fit into a message, at least one.
     Records {
@@ -154,8 +154,8 @@ pub enum RecordReply {
     Claimed {
         /// Who serves it.
         by: Claimed,
-        /// The highest number that the asked node knows of.
-        number: u64,
+        /// The highest epoch that the asked node knows of.
+        epoch: u64,
     },
     /// To `HandOver`: the asked node serves it now.
     Taken,

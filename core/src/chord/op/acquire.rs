@@ -21,7 +21,7 @@ use crate::ring::{Id, KeyRange, Peer};
 ///    somebody was wrongly taken for dead, or before others joined in between.
 /// 4. One that stays silent from the start is dead. One that answered and then fell silent is
 ///    fetched from again.
-/// 5. Then the arc can be served, under a number above all that were heard.
+/// 5. Then the arc can be served, in an epoch above all that were heard.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Acquire {
     pub(in crate::chord) arc: KeyRange,
@@ -30,7 +30,7 @@ pub(in crate::chord) struct Acquire {
     others: Vec<Peer>,
     stage: Stage,
     rounds: u8,
-    number: u64,
+    epoch: u64,
     /// Those that have been fetched from, or are dead.
     done: Vec<Id>,
     /// Those that answered, and then did not; once for each time.
@@ -58,7 +58,7 @@ impl Acquire {
             others,
             stage,
             rounds: 0,
-            number: 0,
+            epoch: 0,
             done: Vec::new(),
             broken_off: Vec::new(),
         }
@@ -74,7 +74,7 @@ impl Acquire {
         if !self.is_vacant() {
             *self = Acquire {
                 rounds: self.rounds,
-                number: self.number,
+                epoch: self.epoch,
                 ..Acquire::new(self.arc, others, self.attempts)
             };
             return true;
@@ -91,7 +91,7 @@ impl Acquire {
         matches!(self.stage, Stage::Fetching(_) | Stage::Resting(_))
     }
 
-    /// The highest number heard, when the arc can be served.
+    /// The highest epoch heard, when the arc can be served.
     pub(in crate::chord) fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<u64> {
         loop {
             match &mut self.stage {
@@ -113,15 +113,15 @@ impl Acquire {
                     self.stage = Stage::Fetching(Vec::new());
                 }
                 Stage::Fetching(_) => {
-                    if let Some(number) = ready!(self.fetch(ask)) {
-                        return Poll::Ready(number);
+                    if let Some(epoch) = ready!(self.fetch(ask)) {
+                        return Poll::Ready(epoch);
                     }
                 }
             }
         }
     }
 
-    /// The highest number heard, when all that can be fetched is.
+    /// The highest epoch heard, when all that can be fetched is.
     fn fetch<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<u64>> {
         let Stage::Fetching(compares) = &mut self.stage else {
             return Poll::Ready(None);
@@ -133,7 +133,7 @@ impl Acquire {
                 continue;
             };
             let peer = compare.peer().id;
-            self.number = self.number.max(compared.number);
+            self.epoch = self.epoch.max(compared.epoch);
             let times = self.broken_off.iter().filter(|id| **id == peer).count();
             if compared.failed && compared.answered && times < usize::from(limits::FETCH_TRIES) {
                 self.broken_off.push(peer);
@@ -165,7 +165,7 @@ impl Acquire {
         if began {
             Poll::Ready(None)
         } else if compares.is_empty() {
-            Poll::Ready(Some(self.number))
+            Poll::Ready(Some(self.epoch))
         } else {
             Poll::Pending
         }
@@ -173,8 +173,8 @@ impl Acquire {
 
     fn claimed(&mut self, reply: Option<RecordReply>) {
         let by = match reply {
-            Some(RecordReply::Claimed { by, number }) => {
-                self.number = self.number.max(number);
+            Some(RecordReply::Claimed { by, epoch }) => {
+                self.epoch = self.epoch.max(epoch);
                 by
             }
             // Silent: if it is dead, stabilization finds the next one, which is then claimed from.

@@ -48,7 +48,7 @@ pub(in crate::chord) enum Way {
     /// Both ways.
     Both,
     /// Both ways, and the other is told that it is among the holders of the arc.
-    Charge,
+    Assign,
 }
 
 /// What comparing came to.
@@ -60,8 +60,8 @@ pub(in crate::chord) struct Compared {
     pub(in crate::chord) answered: bool,
     /// Keys whose records are other here than before.
     pub(in crate::chord) changed: Vec<Id>,
-    /// The highest number of a served arc that the other knows of.
-    pub(in crate::chord) number: u64,
+    /// The highest epoch of a served arc that the other knows of.
+    pub(in crate::chord) epoch: u64,
 }
 
 impl Compare {
@@ -143,7 +143,7 @@ impl Compare {
                 self.comparing.push((question.arc, self.question()));
             }
         }
-        let (charge, whole) = (self.way == Way::Charge, self.whole);
+        let (assigns, whole) = (self.way == Way::Assign, self.whole);
         let mut at = 0;
         while at < self.comparing.len() {
             let (arc, question) = &mut self.comparing[at];
@@ -153,18 +153,18 @@ impl Compare {
                     arc,
                     digest: record::DigestSource::digest(net.store(), arc),
                 },
-                charge: charge && arc == whole,
+                assigns: assigns && arc == whole,
             };
             let Poll::Ready(reply) = question.poll_records(ask, about) else {
                 at += 1;
                 continue;
             };
             self.comparing.remove(at);
-            let Some(RecordReply::Compared { answer, number }) = reply else {
+            let Some(RecordReply::Compared { answer, epoch }) = reply else {
                 return Poll::Ready(false);
             };
             self.outcome.answered = true;
-            self.outcome.number = self.outcome.number.max(number);
+            self.outcome.epoch = self.outcome.epoch.max(epoch);
             let mine = ask.net().store();
             if self.sync.answered(mine, arc, answer).is_err() {
                 return Poll::Ready(false);

@@ -16,8 +16,8 @@ use crate::ring::{KeyRange, Peer};
 ///    written meanwhile goes to it as well, and is acknowledged only with it.
 /// 2. Let go: from now on this node does not answer for the arc. ([`super::super::Node`] does
 ///    that, and fails the writes that are open there, which are tried again at the other.)
-/// 3. Say so, under a number above all under which it was served, until the other has heard.
-/// 4. If it is silent then, or about to leave itself, take the arc back under a later number, and
+/// 3. Say so, in an epoch above all in which it was served, until the other has heard.
+/// 4. If it is silent then, or about to leave itself, take the arc back in a later epoch, and
 ///    begin anew with whoever should have it then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct HandOver {
@@ -43,7 +43,7 @@ pub(in crate::chord) enum Handed {
     Brought(Compared),
     /// The other serves the arc.
     Taken,
-    /// The other knows of a later owner, with this number.
+    /// The other knows of a later owner, in this epoch.
     Superseded(u64),
     /// The other is silent, or about to leave itself; this is said when the node has let go of
     /// the arc already.
@@ -70,9 +70,9 @@ impl HandOver {
     }
 
     /// This node has let go of the arc: tell the other.
-    pub(in crate::chord) fn tell(&mut self, number: u64, attempts: u8) {
+    pub(in crate::chord) fn tell(&mut self, epoch: u64, attempts: u8) {
         self.tellings += 1;
-        self.stage = Stage::Telling(number, Question::new(self.to, attempts));
+        self.stage = Stage::Telling(epoch, Question::new(self.to, attempts));
     }
 
     pub(in crate::chord) fn poll<N: Network<Node>>(
@@ -89,14 +89,14 @@ impl HandOver {
                 Poll::Ready(Handed::Brought(compared))
             }
             Stage::Brought => Poll::Pending,
-            Stage::Telling(number, question) => {
-                let (arc, number) = (self.arc, *number);
-                let hand = |_: &mut N| RecordRequest::HandOver { arc, number };
+            Stage::Telling(epoch, question) => {
+                let (arc, epoch) = (self.arc, *epoch);
+                let hand = |_: &mut N| RecordRequest::HandOver { arc, epoch };
                 Poll::Ready(match ready!(question.poll_records(ask, hand)) {
                     Some(RecordReply::Taken) => Handed::Taken,
-                    // Refused under an older number, it is not next to what the other serves.
+                    // Refused in an older epoch, it is not next to what the other serves.
                     Some(RecordReply::Superseded(later))
-                        if later >= number && self.tellings < limits::TELLINGS =>
+                        if later >= epoch && self.tellings < limits::TELLINGS =>
                     {
                         Handed::Superseded(later)
                     }

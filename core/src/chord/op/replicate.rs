@@ -23,8 +23,8 @@ pub(in crate::chord) struct Replicate {
     pub(in crate::chord) key: Id,
     name: String,
     field: Field,
-    /// The number under which the key is served.
-    number: u64,
+    /// The epoch in which the key is served.
+    epoch: u64,
     attempts: u8,
     asking: Vec<(Question, bool)>,
     /// Not yet asked.
@@ -46,7 +46,7 @@ pub(in crate::chord) enum Replicated {
     },
     /// This stamp is above it.
     Beaten(Stamp),
-    /// Somebody else owns the key, under this number.
+    /// Somebody else owns the key, in this epoch.
     Superseded(u64),
 }
 
@@ -56,7 +56,7 @@ impl Replicate {
     pub(in crate::chord) fn new(
         me: Id,
         (key, name, field): (Id, String, Field),
-        number: u64,
+        epoch: u64,
         (mut others, copies): (Vec<Peer>, usize),
         next_owner: Option<Peer>,
         attempts: u8,
@@ -69,7 +69,7 @@ impl Replicate {
             key,
             name,
             field,
-            number,
+            epoch,
             attempts,
             asking: asking
                 .chain(next_owner)
@@ -93,12 +93,12 @@ impl Replicate {
     ) -> Poll<Replicated> {
         let mut at = 0;
         while at < self.asking.len() {
-            let (key, number) = (self.key, self.number);
+            let (key, epoch) = (self.key, self.epoch);
             let (name, field) = (&self.name, &self.field);
             let store = |_: &mut N| RecordRequest::Store {
                 key,
                 part: Record::of(name, field.clone()),
-                number,
+                epoch,
             };
             let (question, is_next_owner) = &mut self.asking[at];
             let is_next_owner = *is_next_owner;
@@ -112,11 +112,11 @@ impl Replicate {
                 Some(RecordReply::Stored) if is_next_owner => {}
                 Some(RecordReply::Stored) => self.holders.push(question.to.id),
                 Some(RecordReply::Beaten(stamp)) => self.beaten = self.beaten.max(Some(stamp)),
-                Some(RecordReply::Superseded(number)) => {
+                Some(RecordReply::Superseded(epoch)) => {
                     for (question, _) in &self.asking {
                         question.give_up(ask);
                     }
-                    return Poll::Ready(Replicated::Superseded(number));
+                    return Poll::Ready(Replicated::Superseded(epoch));
                 }
                 _ if is_next_owner => self.next_owner_lacks = true,
                 _ if self.spare.is_empty() => {}

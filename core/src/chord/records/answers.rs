@@ -77,14 +77,14 @@ impl Records {
                 field,
                 condition,
             } => return self.write_here(asker, (key, name, field), condition, ctx),
-            RecordRequest::Store { key, part, number } => self.store(key, part, number, ctx),
-            RecordRequest::Compare { question, charge } => {
-                if charge {
+            RecordRequest::Store { key, part, epoch } => self.store(key, part, epoch, ctx),
+            RecordRequest::Compare { question, assigns } => {
+                if assigns {
                     self.assigned(question.arc, from);
                 }
                 RecordReply::Compared {
                     answer: question.answer(ctx.net.store()),
-                    number: self.epoch,
+                    epoch: self.epoch,
                 }
             }
             RecordRequest::Fetch { keys, after } => {
@@ -105,7 +105,7 @@ impl Records {
                 RecordReply::Merged
             }
             RecordRequest::Claim(arc) => self.claimed(arc, ctx.me().id),
-            RecordRequest::HandOver { arc, number } => self.take_over(arc, number, ctx),
+            RecordRequest::HandOver { arc, epoch } => self.take_over(arc, epoch, ctx),
             RecordRequest::Confirm { entries, leaving } => {
                 if entries.len() > limits::FETCHED_KEYS {
                     ctx.net.emit(Event::Ignored(from, Ignored::Full));
@@ -285,7 +285,7 @@ impl Records {
         self.unsettled |= by == Claimed::Here;
         RecordReply::Claimed {
             by,
-            number: self.epoch,
+            epoch: self.epoch,
         }
     }
 

@@ -148,7 +148,7 @@ impl Records {
             match handed {
                 Handed::Brought(compared) => {
                     self.repair.dirty.extend(compared.changed);
-                    self.heard_epoch(compared.number);
+                    self.heard_epoch(compared.epoch);
                     self.let_go(arc, ctx);
                 }
                 Handed::Superseded(epoch) => {

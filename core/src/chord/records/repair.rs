@@ -161,7 +161,7 @@ impl Records {
         };
         if let Some(holder) = repair.todo.pop_front() {
             let arc = ownership.arc(me);
-            let compare = Compare::new(holder, arc, Way::Charge, attempts);
+            let compare = Compare::new(holder, arc, Way::Assign, attempts);
             repair.current = Some(Box::new(compare));
             return self.poll_repair(None, ctx);
         }
@@ -196,7 +196,7 @@ impl Records {
             return;
         };
         self.repair.current = None;
-        self.heard_epoch(compared.number);
+        self.heard_epoch(compared.epoch);
         self.repair.failed |= compared.failed;
         self.repair.dirty.extend(compared.changed);
         self.next_holder(ctx);

@@ -164,7 +164,7 @@ fn a_holder_acknowledges_only_what_won_and_a_beaten_write_is_stamped_anew() {
     let store = |milliseconds, value| RecordRequest::Store {
         key: key(35),
         part: Record::of("", field(milliseconds, value)),
-        number: 1,
+        epoch: 1,
     };
     assert_eq!(
         bench.records(40, store(5, "new")),
@@ -251,12 +251,12 @@ fn a_former_owner_gets_no_write_to_all_holders() {
     // 60 has taken over the keys before 50, whom it took for dead, under a later number.
     let mut bench = serving(60, 50, &[70, 80]);
     let arc = KeyRange::new(key(40), key(50));
-    let hand = |number| RecordRequest::HandOver { arc, number };
+    let hand = |epoch| RecordRequest::HandOver { arc, epoch };
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
     let store = RecordRequest::Store {
         key: key(45),
         part: Record::of("", field(1, "a")),
-        number: 3,
+        epoch: 3,
     };
     assert_eq!(bench.records(50, store), Some(RecordReply::Superseded(10)));
     // Told so, a former owner serves nothing, and says so to whoever asked.
@@ -301,7 +301,7 @@ fn who_has_given_all_away_waits_only_for_its_neighbours_to_take_note() {
         panic!("first the successor is to have all: {asked:?}");
     };
     let answer = question.answer(&bench.net.store);
-    bench.told(60, *number, RecordReply::Compared { answer, number: 1 });
+    bench.told(60, *number, RecordReply::Compared { answer, epoch: 1 });
     let asked = bench.asked_about_records();
     let [(60, number, RecordRequest::HandOver { .. })] = &asked[..] else {
         panic!("then it is to serve it: {asked:?}");
@@ -340,7 +340,7 @@ fn who_has_given_all_away_waits_only_for_its_neighbours_to_take_note() {
 fn a_hand_over_that_was_overtaken_is_refused() {
     let mut bench = serving(60, 50, &[70, 80]);
     let arc = KeyRange::new(key(40), key(50));
-    let hand = |number| RecordRequest::HandOver { arc, number };
+    let hand = |epoch| RecordRequest::HandOver { arc, epoch };
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
     // Said again it is the same one; an older one is not.
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
@@ -414,7 +414,7 @@ fn a_copy_may_go_only_when_as_many_others_hold_exactly_it() {
         let same = crate::record::DigestAnswer::Same;
         let compared = RecordReply::Compared {
             answer: same,
-            number: 0,
+            epoch: 0,
         };
         bench.told(holder, *number, compared);
     }

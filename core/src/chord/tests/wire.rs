@@ -143,14 +143,14 @@ fn record_requests() -> Vec<RecordRequest> {
         RecordRequest::Store {
             key: key(),
             part: record(),
-            number: 300,
+            epoch: 300,
         },
         RecordRequest::Compare {
             question: DigestQuestion {
                 arc: arc(),
                 digest: RangeDigest::default().with(entry()),
             },
-            charge: true,
+            assigns: true,
         },
         RecordRequest::Fetch {
             keys: vec![key()],
@@ -160,7 +160,7 @@ fn record_requests() -> Vec<RecordRequest> {
         RecordRequest::Claim(arc()),
         RecordRequest::HandOver {
             arc: arc(),
-            number: 300,
+            epoch: 300,
         },
         RecordRequest::Confirm {
             entries: vec![entry()],
@@ -192,11 +192,8 @@ fn denials() -> Vec<Denied> {
 }
 
 fn record_replies() -> Vec<RecordReply> {
-    let compared = |answer| RecordReply::Compared {
-        answer,
-        number: 300,
-    };
-    let claimed = |by| RecordReply::Claimed { by, number: 300 };
+    let compared = |answer| RecordReply::Compared { answer, epoch: 300 };
+    let claimed = |by| RecordReply::Claimed { by, epoch: 300 };
     let mut replies = vec![
         RecordReply::Record {
             record: Some(record()),

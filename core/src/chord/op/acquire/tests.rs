@@ -14,19 +14,19 @@ fn acquire(
     let arc = KeyRange::new(peer(1).id, peer(2).id);
     let mut op = Acquire::new(arc, peers(others), 2);
     let mut net = Recorder::default();
-    let (number, asked) = drive_in(&mut net, |ask| op.poll(ask), &mut |to, request| match body(
+    let (epoch, asked) = drive_in(&mut net, |ask| op.poll(ask), &mut |to, request| match body(
         request,
     ) {
         RecordRequest::Claim(of) => {
             assert_eq!(*of, arc);
             let by = claimed()?;
-            told(RecordReply::Claimed { by, number: 1 })
+            told(RecordReply::Claimed { by, epoch: 1 })
         }
         RecordRequest::Compare { question, .. } => {
             assert_eq!(question.arc, arc);
-            let number = compared(to)?;
+            let epoch = compared(to)?;
             let answer = DigestAnswer::Same;
-            told(RecordReply::Compared { answer, number })
+            told(RecordReply::Compared { answer, epoch })
         }
         other => panic!("not asked: {other:?}"),
     });
@@ -34,15 +34,15 @@ fn acquire(
         RecordRequest::Claim(_) => (to, "claim"),
         _ => (to, "fetch"),
     };
-    (number, asked.into_iter().map(word).collect())
+    (epoch, asked.into_iter().map(word).collect())
 }
 
 #[test]
 fn when_nobody_serves_it_all_are_fetched_from_and_the_highest_number_is_heard() {
-    let (number, asked) = acquire(&[3, 4, 5], &mut || Some(Claimed::Elsewhere), &mut |to| {
+    let (epoch, asked) = acquire(&[3, 4, 5], &mut || Some(Claimed::Elsewhere), &mut |to| {
         Some(if to == peer(4) { 9 } else { 2 })
     });
-    assert_eq!(number, 9);
+    assert_eq!(epoch, 9);
     let fetched = [(peer(3), "fetch"), (peer(4), "fetch"), (peer(5), "fetch")];
     assert_eq!(asked[0], (peer(3), "claim"));
     assert_eq!(asked[1..], fetched);
@@ -85,8 +85,8 @@ fn the_dead_are_asked_as_often_as_it_takes_to_know_and_no_more() {
 
 #[test]
 fn alone_it_need_not_ask() {
-    let (number, asked) = acquire(&[], &mut || None, &mut |_| None);
-    assert_eq!((number, asked), (0, vec![]));
+    let (epoch, asked) = acquire(&[], &mut || None, &mut |_| None);
+    assert_eq!((epoch, asked), (0, vec![]));
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn one_that_breaks_off_is_fetched_from_again() {
         match body(request) {
             RecordRequest::Claim(_) => told(RecordReply::Claimed {
                 by: Claimed::Elsewhere,
-                number: 0,
+                epoch: 0,
             }),
             RecordRequest::Compare { .. } => {
                 compares += 1;
                 let digest = crate::record::Record::default().digest();
                 let entry = crate::record::Entry { key, digest };
                 let answer = DigestAnswer::Keys(vec![entry]);
-                told(RecordReply::Compared { answer, number: 0 })
+                told(RecordReply::Compared { answer, epoch: 0 })
             }
             // Silent when it matters, the first time.
             _ if compares < 2 => None,

@@ -37,7 +37,7 @@ fn answer(store: &mut MemoryStore, request: &RecordRequest) -> RecordReply {
     match request {
         RecordRequest::Compare { question, .. } => RecordReply::Compared {
             answer: question.answer(store),
-            number: 3,
+            epoch: 3,
         },
         RecordRequest::Fetch { keys, .. } => RecordReply::Records {
             records: keys
@@ -91,7 +91,7 @@ proptest! {
         let (mine, mut theirs) = (store(&mine), store(&theirs));
         let (before, others) = (entries(&mine), entries(&theirs));
         let (net, compared, asked) = compare(Way::Both, mine, &mut theirs);
-        prop_assert!(!compared.failed && (asked.is_empty() || compared.number == 3));
+        prop_assert!(!compared.failed && (asked.is_empty() || compared.epoch == 3));
         prop_assert_eq!(entries(&net.store), entries(&theirs));
         for request in &asked {
             let keys: Vec<Id> = match body(request) {
@@ -164,14 +164,14 @@ fn given_up_while_several_questions_are_open_it_waits_for_none_of_them() {
 #[test]
 fn a_record_too_large_for_a_message_goes_in_pieces() {
     let mut large = MemoryStore::default();
-    let fields = (0..5_u8).map(|number| {
+    let fields = (0..5_u8).map(|epoch| {
         let stamp = Stamp {
             milliseconds: 1,
-            counter: number.into(),
+            counter: epoch.into(),
             node: Id::ZERO,
         };
-        let value = vec![number; 20_000];
-        (format!("{number}"), Field::new(stamp, None, value, None))
+        let value = vec![epoch; 20_000];
+        (format!("{epoch}"), Field::new(stamp, None, value, None))
     });
     large.put(peer(1).id, fields.collect());
     let mut theirs = MemoryStore::default();
