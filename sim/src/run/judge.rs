@@ -15,8 +15,8 @@ use crate::check::structure::{Changed, Disturbance, Structure};
 use crate::report::{Loss, Ring, Violation};
 use crate::scenario::Scenario;
 use crate::world::{
-    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, SECOND, Time, Unheard,
-    Watcher, World, WriteEnd, WriteIssue, nanoseconds,
+    Cause, DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, SECOND, Subject, Time,
+    Unheard, Watcher, World, WriteEnd, WriteIssue, nanoseconds,
 };
 
 /// As many violations are described; all are counted.
@@ -544,11 +544,11 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         at: Moment,
         number: u32,
         event: &Event<P::Told>,
-        about: Option<(u32, bool)>,
+        about: Option<Subject>,
     ) {
         self.tally.on_event(event, about);
         // Real machines stand still now and then, and nobody can tell that from death.
-        if let (true, Event::PresumedDead(_), Some((_, true)), Some(watch)) =
+        if let (true, Event::PresumedDead(_), Some(Subject { up: true, .. }), Some(watch)) =
             (self.is_real, event, about, &mut self.structure)
         {
             watch.structure.suspected(at.now);

@@ -7,7 +7,7 @@ use cuerda_core::protocol::Event;
 
 use crate::report::statistics::{Counts, Latencies};
 use crate::report::{Events, FaultFired, Lookups, Traffic};
-use crate::world::{Effect, FailureObservations, Gone, LookupEnd, SECOND, Time, World};
+use crate::world::{Effect, FailureObservations, Gone, LookupEnd, SECOND, Subject, Time, World};
 
 /// The counts of a run.
 #[derive(Debug, Default)]
@@ -90,11 +90,11 @@ impl Tally {
         }
     }
 
-    pub(super) const fn on_event<T>(&mut self, event: &Event<T>, about: Option<(u32, bool)>) {
+    pub(super) const fn on_event<T>(&mut self, event: &Event<T>, about: Option<Subject>) {
         match event {
             Event::PresumedDead(_) => {
                 self.events.presumed_dead += 1;
-                if matches!(about, Some((_, true))) {
+                if matches!(about, Some(Subject { up: true, .. })) {
                     self.events.presumed_dead_wrongly += 1;
                 }
             }

@@ -195,6 +195,15 @@ pub struct Seen {
     pub strange: bool,
 }
 
+/// The peer that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Its number.
+    pub number: u32,
+    /// Whether its machine is up.
+    pub up: bool,
+}
+
 /// How the disks of machines went out of reach for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskGone {
@@ -352,14 +361,14 @@ pub trait Watcher<P: Simulated> {
     fn fault_ended(&mut self, _at: Moment, _effect: &Effect) {}
     /// The side of a partition on which each node is now; `None` when all are together.
     fn sides(&mut self, _at: Moment, _sides: Option<&[u32]>) {}
-    /// A node told something that no other method passes on. `about` is the number of the peer
-    /// it is about, and whether that one is up.
+    /// A node told something that no other method passes on. `about` is the peer it is about, if
+    /// it is about one that has a number.
     fn on_event(
         &mut self,
         _at: Moment,
         _number: u32,
         _event: &Event<P::Told>,
-        _about: Option<(u32, bool)>,
+        _about: Option<Subject>,
     ) {
     }
     /// An event is about to be handled: the counterpart of a log line, made only if called.

@@ -37,7 +37,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda_core::chord::Written;
+use cuerda_core::protocol::Written;
 use cuerda_core::record::{Conflict, Stamp};
 use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;

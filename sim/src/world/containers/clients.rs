@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use cuerda::http::control::{FoundRecord as Reading, Lookup, Stored};
 use cuerda::http::{Code, Problem};
-use cuerda_core::chord::{
-    AccessError, Condition, Denied, Fetched, Input, LookupError, OwnerFound, Write, Written,
+use cuerda_core::chord::Input;
+use cuerda_core::protocol::{
+    AccessError, Condition, Denied, Fetched, LookupError, OwnerFound, Write, Written,
 };
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::Id;

@@ -50,9 +50,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cuerda_core::chord::{
-    AccessError, Config, Event, Fetched, LookupError, Node, OwnerFound, Written,
-};
+use cuerda_core::chord::{Config, Event, Node};
+use cuerda_core::protocol::{AccessError, Fetched, LookupError, OwnerFound, Written};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Neighbours};
 

@@ -26,8 +26,8 @@ use super::wire::NodeContext;
 use super::{World, kind};
 use crate::scenario::{Overrides, Scenario};
 use crate::world::{
-    DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, SECOND, Time, Watcher, World as _,
-    address_of,
+    DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, SECOND, Subject, Time, Watcher,
+    World as _, address_of,
 };
 
 const MILLISECOND: Time = SECOND / 1000;
@@ -75,7 +75,7 @@ enum Seen {
     Began(Effect),
     Over(Effect),
     Sides(Option<Vec<u32>>),
-    Told(u32, Event, Option<(u32, bool)>),
+    Told(u32, Event, Option<Subject>),
     Line(String),
 }
 
@@ -163,7 +163,7 @@ impl Watcher<Node> for Log {
         self.0
             .push((at.now, Seen::Sides(sides.map(<[u32]>::to_vec))));
     }
-    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
+    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<Subject>) {
         self.0
             .push((at.now, Seen::Told(number, event.clone(), about)));
     }

@@ -4,7 +4,7 @@ use cuerda_core::protocol::{Event, Protocol};
 use cuerda_core::ring::Address;
 
 use super::{Machines, records};
-use crate::world::{DiskGone, Gone, Moment, Watcher, World, number_of};
+use crate::world::{DiskGone, Gone, Moment, Subject, Watcher, World, number_of};
 
 /// What only the nodes of a world's protocol tell.
 type Told<W> = <<W as World>::Protocol as Protocol>::Told;
@@ -53,9 +53,9 @@ pub(in crate::world) fn pass_on<W: Machines>(
             }
         }
         Event::PresumedDead(peer) => {
-            let about = number_of(peer.address).map(|other| {
-                let up = other < world.machines() && world.is_up(other) && !world.is_killed(other);
-                (other, up)
+            let about = number_of(peer.address).map(|other| Subject {
+                number: other,
+                up: other < world.machines() && world.is_up(other) && !world.is_killed(other),
             });
             watcher.on_event(at, number, &event, about);
         }

@@ -21,7 +21,8 @@ use super::stream::Stream;
 use crate::scenario::{Overrides, Scenario};
 use crate::world::script::Lifecycle as _;
 use crate::world::{
-    Effect, Gone, LookupEnd, Moment, NodeView, SECOND, Time, Watcher, World as _, address_of,
+    Effect, Gone, LookupEnd, Moment, NodeView, SECOND, Subject, Time, Watcher, World as _,
+    address_of,
 };
 
 const MILLISECOND: Time = SECOND / 1000;
@@ -226,9 +227,9 @@ impl Watcher<Node> for Log {
     fn fault_ended(&mut self, at: Moment, effect: &Effect) {
         self.put(at.now, Seen::Over(effect.clone()));
     }
-    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<(u32, bool)>) {
-        if let (Event::PresumedDead(_), Some((other, up))) = (event, about) {
-            self.put(at.now, Seen::Dead(number, other, up));
+    fn on_event(&mut self, at: Moment, number: u32, event: &Event, about: Option<Subject>) {
+        if let (Event::PresumedDead(_), Some(other)) = (event, about) {
+            self.put(at.now, Seen::Dead(number, other.number, other.up));
         }
     }
     fn handling(&mut self, _: u64, now: Time, line: &dyn Fn() -> String) {
