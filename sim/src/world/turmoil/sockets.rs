@@ -13,7 +13,7 @@ use cuerda::host::Sockets;
 use tokio::time::sleep;
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::net::{Net, Shared, now, number_of_ip};
+use super::net::{Ends, Net, Shared, now, number_of_ip};
 use super::stream::Stream;
 use crate::world::{Time, number_of};
 
@@ -36,15 +36,9 @@ impl Plugs {
         }
     }
 
-    fn stream(&self, inner: TcpStream, other: u32, dialled: bool) -> io::Result<Stream> {
-        let (local, remote) = (inner.local_addr()?, inner.peer_addr()?);
-        let ends = if dialled {
-            (local, remote)
-        } else {
-            (remote, local)
-        };
+    fn stream(&self, inner: TcpStream, other: u32, ends: Ends) -> Stream {
         let me = (self.number, self.epoch);
-        Ok(Stream::new(self.net.clone(), me, other, inner, ends))
+        Stream::new(self.net.clone(), me, other, inner, ends)
     }
 
     async fn wait_until(&self, time: Time) {
@@ -67,7 +61,8 @@ impl Sockets for Plugs {
         // Given up half-way, it has taken nothing out of the queue.
         let (inner, from) = self.net.awake(self.number, listener.accept()).await?;
         let other = number_of_ip(from).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok((self.stream(inner, other, false)?, from))
+        let ends = (inner.peer_addr()?, inner.local_addr()?);
+        Ok((self.stream(inner, other, ends), from))
     }
 
     async fn connect(&self, to: SocketAddr) -> io::Result<Stream> {
@@ -84,7 +79,10 @@ impl Sockets for Plugs {
         self.wait_until(arrived).await;
         self.net.until(self.is_open(other)).await;
         let connected = TcpStream::connect(to).await;
-        let stream = connected.and_then(|inner| self.stream(inner, other, true));
+        let stream = connected.and_then(|inner| {
+            let ends = (inner.local_addr()?, inner.peer_addr()?);
+            Ok(self.stream(inner, other, ends))
+        });
         self.wait_until(answered).await;
         self.net.until(self.is_open(other)).await;
         stream
