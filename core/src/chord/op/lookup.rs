@@ -112,6 +112,11 @@ impl Lookup {
 
     /// Adds nodes to start from, wherever they lie.
     pub(in crate::chord) fn through(mut self, routes: impl IntoIterator<Item = Peer>) -> Lookup {
+        let routes = routes.into_iter();
+        // How many there are is not known before they are looked at, but how many at most.
+        let (least, most) = routes.size_hint();
+        let room = most.unwrap_or(least).min(limits::LOOKUP_CANDIDATES);
+        self.routes.reserve(room);
         for peer in routes {
             self.add_route(peer);
         }

@@ -110,7 +110,7 @@ impl Log {
     fn reply(&self, from: u32, to: u32, number: u32) -> Option<Time> {
         let (way, which) = (
             format!("n{to} -> n{from}: Reply"),
-            format!("incarnation: 99, number: {number} }}"),
+            format!("origin: Origin(99), number: {number} }}"),
         );
         let mut lines = self.lines();
         let found = lines.find(|(_, line)| line.starts_with(&way) && line.contains(&which));
