@@ -74,8 +74,8 @@ const BEHIND: Time = 400_000_000;
 /// How long nothing is looked at while time passes.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// How long it may take until it is heard that what a client was told is on a disk is there, and
-/// how often that is looked for.
+/// How long to wait for what nodes have still to report (that a write acknowledged to a client is
+/// on their disks, or the end of a killed node's log), and how often to look.
 const HEARSAY: Time = 5_000_000_000;
 const AGAIN: Time = 50_000_000;
 
