@@ -5,12 +5,18 @@
 //! see of the control interface.
 //!
 //! ```text
-//!   mod.rs      the world: time, and what is told when      machines.rs  what the script does to it
-//!   engine.rs   the docker command, and what it leaves      container.rs one container's life
-//!   layout.rs   two networks and the router between them    clients.rs   reads, writes, look-ups
-//!   netfilter.rs  cuts and loss                             delay.rs     slow links, by a queue
-//!   namespace.rs  where these two are made                  stream.rs    what nodes tell
-//!   start.rs    how the ring comes about                    totals.rs    what nodes have counted
+//!   mod.rs        the world: time, and what is told when
+//!   machines.rs   what the script does to it
+//!   engine.rs     the docker command, and what it leaves
+//!   container.rs  one container's life
+//!   layout.rs     two networks and the router between them
+//!   netfilter.rs  cuts and loss
+//!   delay.rs      slow links, by a queue
+//!   namespace.rs  where these two are made
+//!   start.rs      how the ring comes about
+//!   clients.rs    reads, writes, look-ups
+//!   stream.rs     what nodes tell
+//!   totals.rs     what nodes have counted
 //! ```
 //!
 //! # Time
