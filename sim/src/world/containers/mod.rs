@@ -1,4 +1,5 @@
-//! The `containers` world: the deployed program in Docker, on real networks and in real time.
+//! The `containers` world: the deployed program in Docker, on real networks and in real time. That
+//! program runs Chord's nodes, so this world plays no other protocol.
 //!
 //! The same script plays the scenario as in the other worlds, and the same checkers watch; they
 //! are fed by what the nodes tell on their standard output (`--events all`) and by what clients
