@@ -86,7 +86,7 @@ mod tests {
     use cuerda_core::chord::Node;
 
     #[test]
-    fn chord_is_what_openings_mean_that_name_no_protocol() {
+    fn chord_is_what_handshakes_mean_that_name_no_protocol() {
         assert_eq!(ProtocolName::of::<Node>(), Ok(ProtocolName::default()));
         assert!(ProtocolName::default().is_first());
     }
