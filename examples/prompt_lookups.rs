@@ -1,8 +1,8 @@
 //! A check of one's own on Chord: while nothing is wrong, look-ups are answered promptly.
 //!
 //! The built-in checks ask whether look-ups are right. This one holds them to a promise of a
-//! deployment: an answer within five seconds, unless a fault is in force or is less than three minutes
-//! over. It is a [`Check`]: it watches a run as the built-in checkers do, and what it finds
+//! deployment: an answer within five seconds, unless a fault is in force or is less than three
+//! minutes over. It is a [`Check`]: it watches a run as the built-in checkers do, and what it finds
 //! makes the run fail under its name.
 //!
 //! ```text

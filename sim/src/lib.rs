@@ -1,4 +1,5 @@
-//! The harness: a deterministic simulator for Chord networks, and the checkers that judge it.
+//! The harness: a deterministic simulator for distributed protocols, of which Chord is the first,
+//! and the checkers that judge it.
 //!
 //! # The house
 //!
@@ -16,9 +17,11 @@
 //! ```
 //!
 //! All worlds play the same script, which is why one scenario and seed has the same ids, look-ups
-//! and faults in each. Two of them are deterministic; the third is what they are held against. A world knows no checker and a checker no world: the worlds tell a
-//! [`world::Watcher`] what happens, and the conductor passes it on. The nodes are those of the
-//! crate `cuerda`, which knows nothing of all this.
+//! and faults in each. Two of them are deterministic; the third is what they are held against. A
+//! world knows no checker and a checker no world: the worlds tell a [`world::Watcher`] what happens,
+//! and the conductor passes it on. The nodes are those of the crate `cuerda-core`, which knows
+//! nothing of all this, or of another protocol that implements its
+//! [`Protocol`](cuerda_core::protocol::Protocol).
 //!
 //! # Features
 //!

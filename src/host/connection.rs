@@ -106,7 +106,7 @@ pub(super) async fn carry<T, M>(
         };
         match step {
             Step::Taken(0) => {
-                return connection.say_farewell().await;
+                return connection.finish_writing().await;
             }
             Step::Taken(_) => {
                 let before = connection.outgoing.len();
@@ -205,8 +205,8 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
         }
     }
 
-    async fn say_farewell(&mut self) {
-        let farewell = async {
+    async fn finish_writing(&mut self) {
+        let written = async {
             while self.is_writing() {
                 let (writer, outgoing) = (&mut self.writer, &mut self.outgoing);
                 if write(writer, outgoing, &mut self.unflushed).await.is_err() {
@@ -215,7 +215,7 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
             }
             let _ = self.writer.shutdown().await;
         };
-        let _ = tokio::time::timeout(limits::FAREWELL, farewell).await;
+        let _ = tokio::time::timeout(limits::CLOSING, written).await;
     }
 }
 

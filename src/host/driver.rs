@@ -459,7 +459,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 self.carried -= usize::from(matches!(done, Ok(Done::Carried(..))));
             }
         };
-        let _ = tokio::time::timeout(limits::FAREWELL, flushed).await;
+        let _ = tokio::time::timeout(limits::CLOSING, flushed).await;
         self.tell_committed();
         self.clients.has_ended();
     }

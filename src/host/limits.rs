@@ -24,7 +24,7 @@ pub const UNWRITTEN: usize = 256 * 1024;
 /// How long a peer may refuse to read before its connection is closed.
 pub const STALLED: Duration = Duration::from_secs(10);
 /// How long a connection that is being closed goes on writing what it has.
-pub const FAREWELL: Duration = Duration::from_secs(1);
+pub const CLOSING: Duration = Duration::from_secs(1);
 /// Frames from all peers that wait to be handled. Then they are not read any more.
 pub const INBOX: usize = 1024;
 /// Calls of clients that wait to be handled.

@@ -2,9 +2,8 @@
 //!
 //! One task, the driver, owns the nodes of a process. It takes a batch of inputs, lets the
 //! nodes handle them, and then releases what they sent: what depends on their records once these
-//! are on the disk, all else at once. Around it stand one task for each
-//! connection, which turns frames into envelopes and back, one that accepts connections, and one
-//! that seeks members to join.
+//! are on the disk, all else at once. Around it stand one task for each connection, which turns
+//! frames into envelopes and back, one that accepts connections, and one that seeks members to join.
 //!
 //! ```text
 //!   handle.rs ─▶ driver.rs ◀─▶ connection.rs ◀─▶ tls.rs ◀─▶ sockets.rs

@@ -12,8 +12,8 @@ use cuerda_core::protocol::Protocol;
 const FIRST: &str = "chord";
 
 /// A protocol's name: 1 to [`ProtocolName::LONGEST`] visible ASCII characters, so that it can
-/// stand in a log whoever has sent it. The default is `chord`, which handshakes of the first release
-/// mean without saying so.
+/// stand in a log whoever has sent it. The default is `chord`, which handshakes of the first
+/// release mean without saying so.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProtocolName(Cow<'static, str>);
@@ -86,7 +86,7 @@ mod tests {
     use cuerda_core::chord::Node;
 
     #[test]
-    fn chord_is_what_openings_mean_that_name_no_protocol() {
+    fn chord_is_what_handshakes_mean_that_name_no_protocol() {
         assert_eq!(ProtocolName::of::<Node>(), Ok(ProtocolName::default()));
         assert!(ProtocolName::default().is_first());
     }

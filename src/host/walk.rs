@@ -1,7 +1,7 @@
 //! A walk round the ring, from successor to successor: what an operator sees of it.
 //!
-//! It asks each member for its neighbours, as any node could. The ring changes meanwhile; what
-//! it shows is a photograph with a long exposure.
+//! It asks each member for its neighbours, as any node could. The ring changes meanwhile, so the
+//! result mixes states of different moments.
 
 use std::collections::BTreeSet;
 

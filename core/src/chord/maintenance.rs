@@ -204,7 +204,7 @@ impl Node {
             }
             Heard::Candidate(candidate, None) => {
                 if self.neighbours.successors().is_empty() {
-                    // Who wanted to join a ring of one is gone before it did.
+                    // The node that wanted to join this ring of one is already dead.
                     if self.neighbours.predecessor() == candidate {
                         self.neighbours.rectify_silent(self.me());
                     }

@@ -82,9 +82,9 @@ impl Node {
         match joined {
             Joined::Member(neighbours) => {
                 self.tell_records(Input::Joining, net);
-                // It would hear of the newcomer from its successor, but only after a period; the
-                // newcomer's keys should not depend on that successor's life until then. A ring
-                // of one is that successor, and would only be asked while it asks.
+                // Introduce the newcomer to its predecessor now; otherwise that one would learn of
+                // it from its successor a period later, and lose it if that successor dies first.
+                // In a ring of one the two are the same node.
                 if neighbours.predecessor() != neighbours.successor() {
                     net.send(neighbours.predecessor(), Message::Introduce(self.me()));
                 }

@@ -82,9 +82,9 @@ pub type Recorder = crate::protocol::Recorder<Node>;
 /// 2. Notices about records: what needs no answer is not asked as a request.
 pub const PROTOCOL_VERSION: u16 = 2;
 
-/// The oldest version of Chord's messages that this code understands. Nodes that speak none from here
-/// to [`PROTOCOL_VERSION`] are refused. A node does not know which version each of its peers speaks,
-/// so it can't spare those of version 1 the notices that they don't understand.
+/// The oldest version of Chord's messages that this code understands. Nodes that speak none from
+/// here to [`PROTOCOL_VERSION`] are refused. A node does not know which version each of its peers
+/// speaks, so it can't spare those of version 1 the notices that they don't understand.
 pub const PROTOCOL_OLDEST: u16 = 2;
 
 // Whoever speaks no version at all could talk to nobody.

@@ -388,7 +388,7 @@ impl Node {
                     net,
                 );
             }
-            // On its way in by itself.
+            // It is joining by itself.
             Ok(false) => {}
         }
     }

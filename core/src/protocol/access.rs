@@ -18,7 +18,8 @@ pub struct Write {
     pub name: String,
     /// What it is to hold; `None` deletes it.
     pub value: Option<Value>,
-    /// For how long, by the clock of the node that is asked; `None` for as long as nobody writes or deletes it.
+    /// For how long, by the clock of the node that is asked; `None` for as long as nobody writes or
+    /// deletes it.
     pub lives: Option<Duration>,
     /// What must be there for the write to be done.
     pub condition: Condition,

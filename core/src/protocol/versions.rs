@@ -4,9 +4,9 @@
 //! says the newest version that it speaks and the oldest that it still understands, and they go on
 //! if the two ranges have a version in common; the newest of those is what they speak.
 //!
-//! What says so, a hello and the opening of a connection, must be read by all
-//! releases: neither ever changes its form. Whatever else is new goes into new kinds of messages,
-//! and is sent only to those who have the version for it.
+//! What says so, a hello and the handshake of a connection, must be read by all releases: neither
+//! ever changes its form. Whatever else is new goes into new kinds of messages, and is sent only to
+//! those who have the version for it.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,18 +1,18 @@
 //! How two nodes find the records in which they differ without telling each other all they have.
 //!
 //! ```text
-//!   asker                                              asked
+//!   asker                                                   asked
 //!     │── DigestQuestion: an arc, and my digest of it ─────────▶│
 //!     │◀───────────────────────────────── DigestAnswer::Same ───│   nothing to do there
 //!     │◀───────────────── DigestAnswer::Parts: 16 digests ──────│   ask on where mine differ
 //!     │◀────────────── DigestAnswer::Keys: each record's ───────│   few are left: compare
 //! ```
 //!
-//! A [`RangeSync`] is the asker's side and [`DigestQuestion::answer`] the other; both are functions of
-//! what they are handed and keep no copy of what a node holds. Each question is about what
-//! stands there at that moment, so records may change meanwhile, a sync may pause for as long
-//! as it likes, and questions may be lost and asked again. What changes behind its back is found
-//! by the next one.
+//! A [`RangeSync`] is the asker's side and [`DigestQuestion::answer`] the other; both are functions
+//! of what they are handed and keep no copy of what a node holds. Each question is about what
+//! stands there at that moment, so records may change meanwhile, a sync may pause for as long as it
+//! likes, and questions may be lost and asked again. What changes behind its back is found by the
+//! next one.
 //!
 //! It takes as many rounds as the arc can be cut into sixteenths until [`LISTED`] records are
 //! left: about log₁₆ of their number for keys that are spread evenly, and never more than
@@ -31,7 +31,7 @@ use crate::ring::{Id, KeyRange};
 /// At most this many records are listed rather than summed up: a list of 640 bytes instead of
 /// up to 400 bytes of digests and another round.
 pub const LISTED: usize = 16;
-/// The most rounds that any sync takes if all open questions are asked in each: one for each
+/// The most rounds that a sync takes, if every round asks all open questions: one for each
 /// hexadecimal digit of a key.
 pub const ROUNDS: usize = 40;
 

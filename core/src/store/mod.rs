@@ -10,8 +10,8 @@
 //! once. Whoever runs the node closes a [`Batch`] after some inputs, brings it to the disk in a
 //! way that suits it, and says when it is there; until then it keeps back every message and
 //! event that may depend on it ([`crate::protocol::Wire::depends_on_store`],
-//! [`crate::protocol::Event::depends_on_store`]). Batches are committed in their order, each whole or
-//! not at all. A crash loses what was not committed and nothing else.
+//! [`crate::protocol::Event::depends_on_store`]). Batches are committed in their order, each whole
+//! or not at all. A crash loses what was not committed and nothing else.
 //!
 //! Nothing here knows who owns a key, how many copies there should be, or what time it is.
 

@@ -24,7 +24,8 @@ pub struct Run<'a> {
 }
 
 /// The one command that runs a scenario again exactly so, for a shell. `program` is how the harness
-/// is called, in one word or several; `nodes` and `world` are given only where they override the file.
+/// is called, in one word or several; `nodes` and `world` are given only where they override the
+/// file.
 #[must_use]
 pub fn replay(
     program: &[String],

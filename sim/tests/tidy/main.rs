@@ -73,18 +73,18 @@ fn sources() -> Vec<Source> {
         "core/src",
         "text/src",
         "src",
+        "tests",
         "benches",
         "examples",
+        "fuzz/fuzz_targets",
         "sim/src",
         "sim/tests",
-        "sim/benches",
-        "sim/examples",
         "sim/wasm32/src",
     ];
-    let there = folders
-        .into_iter()
-        .filter(|folder| root().join(folder).is_dir());
-    let mut files: Vec<File> = there.flat_map(files).collect();
+    for folder in folders {
+        assert!(root().join(folder).is_dir(), "there is no {folder}/");
+    }
+    let mut files: Vec<File> = folders.into_iter().flat_map(files).collect();
     files.retain(|file| file.shown.ends_with(".rs"));
     assert!(
         files.len() > 100,

@@ -27,10 +27,10 @@ fn bench(pipe: usize, inbox: usize, rest: &[u8]) -> Bench {
     let (frames, outgoing) = mpsc::channel(limits::OUTGOING);
     let (sender, envelopes) = mpsc::channel(inbox);
     let counters = Arc::new(Counters::default());
-    let (serial, letters_in) = (7, sender);
+    let (serial, envelopes_in) = (7, sender);
     let inbox = Inbox {
         serial,
-        envelopes: letters_in,
+        envelopes: envelopes_in,
     };
     let rest = BytesMut::from(rest);
     let carried = tokio::spawn(carry(near, rest, outgoing, inbox, Arc::clone(&counters)));
@@ -59,7 +59,7 @@ fn bytes_of(frame: &Frame) -> BytesMut {
 }
 
 /// An envelope of some size.
-fn long_letter() -> Frame {
+fn long_envelope() -> Frame {
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 1)).into();
     let id = Id::ZERO;
     let reply = cuerda_core::chord::Reply::Closer(vec![Peer { id, address }; 64]);
@@ -86,7 +86,7 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn letters_come_in_in_order_beginning_with_what_came_after_the_opening() {
+async fn envelopes_come_in_in_order_beginning_with_what_came_after_the_handshake() {
     let mut rest = bytes_of(&Frame::Envelope(notify(0)));
     rest.extend_from_slice(&bytes_of(&Frame::Envelope(notify(1)))[..3]);
     let mut bench = bench(64, 10, &rest);
@@ -125,14 +125,14 @@ async fn what_was_given_before_the_end_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_the_farewell_delays_the_end_no_longer_than_allowed() {
+async fn who_does_not_read_delays_the_end_no_longer_than_allowed() {
     let mut bench = bench(16, 10, &[]);
     let frames = bench.frames.take().unwrap();
-    frames.send(long_letter()).await.unwrap();
+    frames.send(long_envelope()).await.unwrap();
     drop(frames);
     let began = Instant::now();
     bench.carried.await.unwrap();
-    assert!(began.elapsed() < limits::FAREWELL + limits::STALLED);
+    assert!(began.elapsed() < limits::CLOSING + limits::STALLED);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,12 +142,12 @@ async fn who_does_not_read_fills_his_queue_and_is_cut_off() {
     let (began, mut taken) = (Instant::now(), 0);
     let full = tokio::time::timeout(Duration::from_secs(1), async {
         loop {
-            frames.send(long_letter()).await.unwrap();
+            frames.send(long_envelope()).await.unwrap();
             taken += 1;
         }
     });
     full.await.unwrap_err();
-    let size = bytes_of(&long_letter()).len();
+    let size = bytes_of(&long_envelope()).len();
     // What is written or about to be, one more batch, and the queue.
     let most = (1000 + limits::UNWRITTEN) / size + 64 + limits::OUTGOING + 1;
     assert!(taken <= most, "{taken} of {most}");
@@ -162,8 +162,8 @@ async fn who_does_not_read_fills_his_queue_and_is_cut_off() {
 async fn who_reads_slowly_stays() {
     let mut bench = bench(16, 10, &[]);
     let frames = bench.frames.clone().unwrap();
-    frames.send(long_letter()).await.unwrap();
-    let length = bytes_of(&long_letter()).len();
+    frames.send(long_envelope()).await.unwrap();
+    let length = bytes_of(&long_envelope()).len();
     let mut read = [0; 16];
     let mut have = 0;
     while have < length {
@@ -196,7 +196,7 @@ async fn while_the_driver_is_busy_nothing_more_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_letter_ends_the_connection() {
+async fn what_is_no_envelope_ends_the_connection() {
     let known = Frame::Known(crate::host::Known {
         nodes: Vec::new(),
         complete: true,
@@ -233,7 +233,7 @@ async fn when_the_driver_is_gone_so_is_the_connection() {
 /// reset, and were cut.
 async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
     let (_frames, outgoing) = mpsc::channel(1);
-    let (envelopes, _letters) = mpsc::channel(1);
+    let (envelopes, _envelopes) = mpsc::channel(1);
     let inbox: Inbox<Message> = Inbox {
         serial: 7,
         envelopes,

@@ -34,7 +34,7 @@ pub(super) struct Clients<M> {
     leaving: Option<Vec<Returns<()>>>,
     /// The nodes that are on the way out, or gone.
     pub(super) told_to_leave: BTreeSet<u8>,
-    /// Those of them that have told that they left.
+    /// Those of them that have reported that they left.
     pub(super) left: BTreeSet<u8>,
     stopping: Option<Returns<()>>,
     records: Records,
@@ -72,7 +72,7 @@ impl<M> Clients<M> {
         self.stopping.is_some()
     }
 
-    /// Tells who waited for the end that it has come.
+    /// Tells all who waited for the host to end that it has.
     pub(super) fn has_ended(&mut self) {
         let leaving = self.leaving.take().unwrap_or_default();
         for returns in leaving.into_iter().chain(self.stopping.take()) {
@@ -104,8 +104,8 @@ impl<M> Clients<M> {
         let _ = open.returns.send(answer);
     }
 
-    /// A reply to a client's question; false if nobody asked this peer. One that only defers is
-    /// none: the real one follows.
+    /// A reply to a client's question; false if nobody asked this peer. A reply that only defers
+    /// does not end the question: the real one follows.
     pub(super) fn replied<P: Hosted<Message = M>>(
         &mut self,
         number: u32,
@@ -175,8 +175,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         self.clients.left.contains(&node) || self.nodes[usize::from(node)].is_outside()
     }
 
-    /// Lets the next node leave, once the one before has: told all at once, a neighbour could
-    /// take one that is leaving too for its new successor.
+    /// Lets the nodes leave one at a time; otherwise a neighbour may adopt a successor that is
+    /// leaving too.
     pub(super) fn leave_next(&mut self) {
         let inside = |node: &u8| !self.is_out(*node);
         if !self.clients.is_leaving() || self.clients.told_to_leave.iter().any(inside) {

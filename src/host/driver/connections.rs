@@ -66,8 +66,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         });
     }
 
-    /// One of the driver's own tasks has ended. If it panicked, so does the driver: that is a
-    /// bug, and nobody should have to find it in a log.
+    /// One of the driver's own tasks has ended. If it panicked, so does the driver: a panic is a
+    /// bug, and should not be hidden in a log.
     pub(super) fn done(&mut self, done: Result<Done<S::Stream>, JoinError>) {
         match done {
             Ok(Done::Carried(serial)) => {
@@ -138,7 +138,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let waiting = self.links.dial_succeeded(address);
         self.open(proven, Some(address));
         for message in waiting {
-            // Whoever answered there may be somebody else than was meant.
+            // Another node than the intended one may have answered at that address.
             if self.links.find(message.to.id).is_some() {
                 self.post(message);
             } else {
@@ -147,7 +147,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
     }
 
-    /// Whether it is a way to oneself, or to one who hosts no node.
+    /// Whether the connection leads to this process itself, or to one that hosts no node.
     fn leads_nowhere(&self, proven: &Proven<S::Stream>) -> bool {
         let handshake = &proven.handshake;
         handshake.public_key == self.handshaker.handshake.public_key || handshake.nodes == 0
@@ -195,7 +195,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// The seeker has found something out.
     pub(super) fn heard(&mut self, news: News<S::Stream>) {
-        // Whoever is on the way out does not come in again.
+        // A leaving host does not join again.
         if self.clients.is_leaving() {
             return;
         }
@@ -224,8 +224,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
     }
 
-    /// Closes connections that nobody uses, and forgets requests that were sent so late that
-    /// whoever asked had given up: no timer comes for them.
+    /// Closes idle connections, and forgets requests that were sent only after their asker had
+    /// given up, for which no timer comes.
     pub(super) fn sweep(&mut self) {
         let patience = self.basics.request_timeout_max;
         self.requests

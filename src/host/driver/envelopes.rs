@@ -24,7 +24,7 @@ fn asker(node: u8, id: RequestId) -> Option<u8> {
 impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// An envelope came in by a connection.
     pub(super) fn envelope_came(&mut self, by: u64, envelope: Envelope<P::Message>) {
-        // What came by a connection that is closed by now is as good as lost.
+        // The connection is closed by now: the envelope counts as lost.
         let Some(link) = self.links.used(by, self.now) else {
             return;
         };
@@ -48,7 +48,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         if let Some(id) = message.answers() {
             let asker = asker(to, id);
             let request = (asker, id.number);
-            // Numbers can be guessed; who was asked can't be played.
+            // A stranger can guess a number, but cannot pretend to be the peer that was asked.
             let asked = |sent: &Sent| sent.to == from.id;
             if self.requests.get(&request).is_some_and(asked)
                 && let Some(sent) = self.requests.remove(&request)
@@ -70,9 +70,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         self.hand(to, input);
     }
 
-    /// Until when a reply that is due now may still come. A request that had to wait for a
-    /// connection was not late for that: it has its time from when it was sent, and while the
-    /// connection is being made, once as long again.
+    /// Until when a reply that is due now may still come. The time that a request spent waiting for
+    /// a connection does not count: its patience starts when it is sent, and while the connection
+    /// is being made it gets that patience once more.
     pub(super) fn more_time(
         &self,
         node: u8,
@@ -83,7 +83,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let sent = self.requests.get(&(Some(node), number));
         match sent.filter(|sent| sent.by.is_some()) {
             Some(sent) => Some(sent.at + patience).filter(|until| *until > self.now),
-            // Its own disk is slow: that is not the silence of another.
+            // The request still waits for this node's own disk: its peer is not silent.
             None if self.disk.keeps_request(node, number) => Some(self.now + patience),
             None if extended || !self.nodes[usize::from(node)].awaits(number) => None,
             None => {
@@ -93,11 +93,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
     }
 
-    /// The time for a reply is over. If there was none, the connection that the request went by
-    /// may be one that swallows everything: it is not used again.
+    /// The time for a reply is over. If none came, the connection that carried the request may be
+    /// one that swallows everything: it is not used again.
     pub(super) fn no_reply(&mut self, asker: Option<u8>, number: u32) {
-        // It stays known: asked again under its number, nobody can say which of the two a reply
-        // is to.
+        // The request stays in the table: when it is sent again under the same number, a reply
+        // can't be told to be for the first or the second.
         let Some(by) = self
             .requests
             .get_mut(&(asker, number))

@@ -332,7 +332,7 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
 }
 
 /// A handshake by a process whose protocol has this name.
-fn opening_of(name: ProtocolName) -> Frame {
+fn handshake_of(name: ProtocolName) -> Frame {
     Frame::Handshake(Handshake {
         protocol: VERSIONS,
         cluster: Id::ZERO,
@@ -354,22 +354,22 @@ fn extended(mut frame: BytesMut, more: &[u8]) -> BytesMut {
 }
 
 #[test]
-fn a_name_stands_behind_an_opening_and_chord_needs_none() {
-    let first = bytes_of(&opening_of(ProtocolName::default()));
-    let mesh = opening_of(named("mesh"));
+fn a_name_stands_behind_a_handshake_and_chord_needs_none() {
+    let first = bytes_of(&handshake_of(ProtocolName::default()));
+    let mesh = handshake_of(named("mesh"));
     let mut bytes = bytes_of(&mesh);
     assert_eq!(bytes, extended(first.clone(), b"\x04mesh"));
     assert_eq!(Frame::decode(&mut bytes), Ok(Some(mesh)));
     // The first release reads what it knows of, and takes no frame with something behind that.
-    let body = &bytes_of(&opening_of(named("mesh")))[5..];
+    let body = &bytes_of(&handshake_of(named("mesh")))[5..];
     let (read, rest) = postcard::take_from_bytes::<Frame>(body).unwrap();
-    assert_eq!(read, opening_of(ProtocolName::default()));
+    assert_eq!(read, handshake_of(ProtocolName::default()));
     assert_eq!(rest, b"\x04mesh");
 }
 
 #[test]
-fn what_is_no_name_behind_an_opening_is_refused() {
-    let first = bytes_of(&opening_of(ProtocolName::default()));
+fn what_is_no_name_behind_a_handshake_is_refused() {
+    let first = bytes_of(&handshake_of(ProtocolName::default()));
     let long = [&[33][..], &[b'x'; 33]].concat();
     let rests: [&[u8]; 7] = [
         b"\x00",
@@ -403,7 +403,7 @@ fn what_is_no_name_behind_an_opening_is_refused() {
 proptest! {
     /// Whoever is not yet introduced reads all but what envelopes say.
     #[test]
-    fn before_the_openings_letters_are_recognized_and_not_read(frame in any_frame()) {
+    fn before_the_handshake_envelopes_are_recognized_and_not_read(frame in any_frame()) {
         let mut bytes = bytes_of(&frame);
         let unread = Frame::decode_unread(&mut bytes).unwrap().unwrap();
         prop_assert!(bytes.is_empty());

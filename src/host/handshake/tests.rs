@@ -81,7 +81,7 @@ async fn processes_of_different_protocols_refuse_each_other_at_both_ends() {
 }
 
 #[tokio::test]
-async fn a_letter_before_the_opening_is_told_as_such() {
+async fn an_envelope_before_the_handshake_is_told_as_such() {
     let (near, mut far) = duplex(1 << 16);
     let mut bytes = BytesMut::new();
     let (from, to, message) = (0, 0, Message::Notify);

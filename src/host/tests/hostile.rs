@@ -259,7 +259,7 @@ async fn who_connects_again_and_again_displaces_only_himself() {
 }
 
 #[tokio::test]
-async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
+async fn envelopes_that_no_correct_node_sends_are_ignored_and_counted() {
     for security in both() {
         let (handles, address, client) = victim(&security).await;
         let mut line = Stranger::new(50, &security).call(&Tcp, address).await;
@@ -295,7 +295,7 @@ async fn letters_that_no_correct_node_sends_are_ignored_and_counted() {
 }
 
 #[tokio::test]
-async fn a_second_opening_and_words_for_bootstrap_nodes_end_the_connection() {
+async fn a_second_handshake_and_words_for_bootstrap_nodes_end_the_connection() {
     for security in both() {
         let (handles, address, client) = victim(&security).await;
         let stranger = Stranger::new(50, &security);
@@ -323,7 +323,7 @@ async fn a_second_opening_and_words_for_bootstrap_nodes_end_the_connection() {
 }
 
 #[tokio::test]
-async fn openings_that_do_not_fit_are_refused() {
+async fn handshakes_that_do_not_fit_are_refused() {
     let (handles, address, client) = victim(&Security::tls()).await;
     let mends: [fn(&mut crate::host::Handshake); 3] = [
         |handshake| {

@@ -378,7 +378,7 @@ async fn members_do_not_connect_again_and_again_to_those_they_joined_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn letters_to_an_address_where_another_key_answers_are_not_sent() {
+async fn envelopes_to_an_address_where_another_key_answers_are_not_sent() {
     let net = Memory::default();
     let (asker, _) = net.start(settings(1, Begin::Found)).await;
     let (other, _) = net.start(settings(7, Begin::Found)).await;

@@ -233,9 +233,8 @@ impl Access {
         }
     }
 
-    /// Who should serve the key is silent. If the one that said so does not know, it finds out
-    /// when it is notified by somebody farther away: which the one before does when it hears of
-    /// a possible successor that it has no use for.
+    /// The owner is silent and its successor may not know. Make its predecessor notify the
+    /// successor, which then pings the owner and takes over.
     fn wake_successor(&self, net: &mut impl Network<Node>) {
         if let (Some((successor, _)), Some(before)) = (&self.fallback, self.before)
             && before.id != successor.id
@@ -267,7 +266,8 @@ impl Access {
                 None
             }
             Some(RecordReply::NotServing { ask, holders }) => {
-                // It had begun, and could not end it.
+                // No holders named: the owner could not finish the write, so it may have been
+                // applied.
                 self.maybe_applied |= holders.is_empty();
                 self.fallback = Some((from, holders));
                 if self.asked.contains(&ask.id) || self.asked.len() >= limits::REFERRALS {

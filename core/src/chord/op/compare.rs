@@ -85,7 +85,8 @@ impl Compare {
 
     /// The same for single keys, which are known to differ.
     pub(in crate::chord) fn of_keys(peer: Peer, keys: Vec<Id>, attempts: u8) -> Compare {
-        // An arc that is not asked about: all that differs is known.
+        // The range is a placeholder: the keys that differ are already known, so no digest is asked
+        // for.
         let mut compare = Compare::new(peer, KeyRange::new(peer.id, peer.id), Way::Both, attempts);
         compare.sync = RangeSync::done();
         compare.fetching = Some((keys, Question::new(peer, attempts)));

@@ -25,7 +25,7 @@ impl Records {
             body,
             RecordRequest::Compare { .. } | RecordRequest::Fetch { .. }
         );
-        // Who is leaving still shows what it has, until it is gone.
+        // A leaving node still lets others read its records, until it is gone.
         let answers = ctx.membership == Membership::Member
             || reading && self.membership(ctx) == Membership::Leaving;
         if !answers {
@@ -39,8 +39,8 @@ impl Records {
         self.arm_repair(ctx);
     }
 
-    /// A notice about records came in. To somebody who has left, or not joined yet: too late or too
-    /// early, not wrong.
+    /// A notice about records came in. One that arrives after leaving or before joining is dropped;
+    /// it is no error.
     pub(super) fn noticed<N: Network<Node>>(
         &mut self,
         from: Peer,
@@ -126,14 +126,14 @@ impl Records {
         }
         let record = merging::stored(ctx.net, key);
         if ctx.net.store().is_damaged(key) {
-            // What was here is with the holders, and comes back from there.
+            // The holders have copies; repair brings the record back from them.
             self.repair_soon(Some(key));
             let others = ctx.holders();
             return RecordReply::Record { record, others };
         }
         let too_large = |record: &Record| record.size() > record::limits::RECORD_BYTES;
         if record.as_ref().is_some_and(too_large) {
-            // Come of merging: it is fetched in pieces.
+            // Merging made the record too large for one message; the asker fetches it in pieces.
             let (record, others) = (None, vec![ctx.me()]);
             return RecordReply::Record { record, others };
         }
@@ -141,7 +141,7 @@ impl Records {
         RecordReply::Record { record, others }
     }
 
-    /// A write that this node should bring to all holders.
+    /// A client's write to a key that this node may serve: if it does, it brings it to all holders.
     fn write_here<N: Network<Node>>(
         &mut self,
         asker: Asker,
@@ -155,7 +155,7 @@ impl Records {
         }
         let found = merging::stored(ctx.net, key);
         if ctx.net.store().is_damaged(key) {
-            // It is tried again when there is something to judge by.
+            // The record must come back from the holders before a write to it can be judged.
             self.repair_soon(Some(key));
             self.fail_write(asker, ctx);
             return None;
@@ -177,8 +177,8 @@ impl Records {
         }
     }
 
-    /// What of a write can be judged by the record as the owner has it: the field to be stored,
-    /// or the answer.
+    /// Judges a write by the record as the owner has it: the field to be stored, or the answer
+    /// that refuses it.
     fn judge<N: Network<Node>>(
         &self,
         record: &Record,
@@ -196,9 +196,9 @@ impl Records {
             return Err(RecordReply::Denied(ahead.into()));
         }
         let replaces = match there {
-            // Asked again: the same write, judged before.
+            // The same write, sent again.
             Some(there) if there.stamp() == field.stamp() => return Ok(there.clone()),
-            // The same, and what has been written since found it here: it was done.
+            // A later write replaced this one, so it had been done.
             Some(there) if there.replaces() == Some(field.stamp()) => return Ok(there.clone()),
             Some(there) if there.stamp() > field.stamp() => {
                 return Err(RecordReply::Beaten(there.stamp()));
@@ -247,8 +247,8 @@ impl Records {
         let me = ctx.me().id;
         self.heard_epoch(epoch);
         if self.serves(me, key).is_some() {
-            // One of the two took over while the other was taken for dead. Whoever of them is not
-            // to serve it has written what the other lacks: it goes by a hand-over.
+            // Two nodes serve the key because one was wrongly presumed dead. The one that should
+            // not serve it hands over what the other lacks.
             let epoch = self.next_epoch();
             if let Some(ownership) = &mut self.ownership {
                 ownership.epoch = epoch;
@@ -281,7 +281,7 @@ impl Records {
             (None, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
             _ => Claimed::Elsewhere,
         };
-        // If it is to be handed over, it should be on its way.
+        // A claim of what is served here may call for a hand-over: see whether one should start.
         self.unsettled |= by == Claimed::Here;
         RecordReply::Claimed {
             by,
@@ -299,7 +299,7 @@ impl Records {
             return RecordReply::Taken;
         }
         if !self.is_staying() {
-            // On its way out: whoever comes next takes both arcs, one after the other.
+            // A leaving node takes no arc over: the node after it takes both its arc and this one.
             return self.referral(arc.end, ctx);
         }
         let extended = Ownership::extended(self.ownership, ctx.me().id, arc, epoch);

@@ -26,7 +26,8 @@ impl Records {
         let now = ctx.net.wall_clock();
         let swept = now.saturating_sub(SWEPT_LATER) / MINUTE * MINUTE;
         let lifetime = u64::try_from(ctx.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
-        // One that was away for longer has its records set aside when it comes back.
+        // A node that was away for longer sets its records aside when it comes back, so only nodes
+        // lost within so many periods count.
         let periods =
             ctx.config.tombstones_for.as_nanos() / ctx.config.stabilize_every.as_nanos().max(1);
         let quiet = !ctx.remembered.any_since(periods)
@@ -63,7 +64,7 @@ impl Records {
         }
     }
 
-    /// Some of the keys on an arc, so that all have their turn in some periods.
+    /// The next keys of an arc to sweep: some in each period, so that all have their turn.
     fn next_to_sweep<N: Network<Node>>(
         &mut self,
         arc: KeyRange,
@@ -82,8 +83,8 @@ impl Records {
         keys
     }
 
-    /// Who does not hear it gives the tombstones back when it is next compared with, and they are
-    /// forgotten again.
+    /// Tells the holders to forget these tombstones too. A holder that misses this gives them back
+    /// at the next comparison, and they are forgotten again.
     fn tell_holders_to_forget<N: Network<Node>>(
         &self,
         tombstones: &[(Id, String, Stamp)],

@@ -58,7 +58,7 @@ impl Records {
         };
         let owner = match outcome.result {
             Ok(found) if found.owner.id != me => found.owner,
-            // It will be known better later.
+            // No other owner is known yet; try again later.
             _ => {
                 self.next_misplaced = first;
                 return self.misplaced_later(ctx);
@@ -91,7 +91,7 @@ impl Records {
         let gave = brought || !safe.is_empty();
         let leaving = self.membership(ctx) == Membership::Leaving;
         for entry in safe {
-            // What changed meanwhile is asked about again.
+            // The record changed after the question was sent: ask about it again later.
             if digest_of(ctx.net.store(), entry.key) != Some(entry) {
                 continue;
             }
@@ -99,7 +99,7 @@ impl Records {
                 // A node that leaves takes nothing off its disk.
                 self.departure.is_safe_now(entry);
             } else if self.is_misplaced(me, entry.key) {
-                // It may have become a holder since it asked.
+                // Checked again, since this node may have become a holder since it asked.
                 ctx.net.store().remove(entry.key);
             }
         }

@@ -62,7 +62,7 @@ pub(super) struct Records {
     ownership: Option<Ownership>,
     /// The latest epoch of any ownership that this node has heard of.
     epoch: u64,
-    /// What was handed over last, to know it when it is said again.
+    /// The last arc taken over, and its epoch, to recognize a request that is sent again.
     taken: Option<(KeyRange, u64)>,
     accesses: Slots<Access>,
     writes: Slots<OpenWrite>,
@@ -76,14 +76,14 @@ pub(super) struct Records {
     next_misplaced: Id,
     /// Where to look next for deletions whose time is over.
     next_sweep: Option<Id>,
-    /// It was away for so long that it may have missed deletions that nobody remembers.
+    /// The node was away for so long that it may have missed deletions that nobody remembers.
     stale: bool,
     departure: Departure,
     /// Until what failed is tried again.
     again: Option<Pause>,
     /// Whether the repair timer is under way.
     armed: bool,
-    /// What it serves may not be what it should.
+    /// What the node serves may differ from what it should serve.
     unsettled: bool,
 }
 
@@ -125,8 +125,8 @@ pub(super) enum Input {
     Left,
 }
 
-/// What follows for the node from what happened to its records. Nothing that records do after they
-/// asked for it depends on it.
+/// What the node does because of what happened to its records. It does so after the input is
+/// handled; the records do not wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Look up who owns the key of this operation of a client's.
@@ -223,8 +223,8 @@ impl Records {
         std::mem::take(&mut self.unsettled)
     }
 
-    /// Whether they hold back a node that would leave: clients wait for the end of what they
-    /// asked, or what it has is not elsewhere yet, as far as that can be.
+    /// Whether they keep a node from leaving: a client still waits for its operation, or records
+    /// that others can take are not elsewhere yet.
     pub(super) const fn hold_back(&self) -> bool {
         !self.accesses.is_empty() || !self.departure.is_over()
     }
@@ -284,8 +284,8 @@ impl Records {
 
     // ---- the node comes and goes ----
 
-    /// It joins a ring that went on without it. (Who founds one has nobody to be behind of.) What
-    /// it has kept for too long may have been deleted there, and that forgotten.
+    /// When the node joins an existing ring, records it kept for too long are set aside: the ring
+    /// may have deleted them and forgotten the deletion.
     fn set_stale_aside<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let stale = std::mem::take(&mut self.stale);
         if stale && !ctx.net.store().is_empty() {

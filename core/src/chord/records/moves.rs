@@ -39,7 +39,7 @@ impl Records {
         self.repair_now(ctx);
     }
 
-    /// What is handed over before the node leaves goes to its successor.
+    /// Hands all that a leaving node serves to its successor.
     fn go_on_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let (me, successor) = (ctx.me().id, ctx.neighbours.successor());
         if let Some(ownership) = self.ownership {
@@ -166,7 +166,8 @@ impl Records {
                     if let_go {
                         self.take_back(arc, ctx);
                     }
-                    // If it is dead, that will turn out; if not, it goes on claiming.
+                    // If the receiver is dead, stabilization will find out; if it lives, it claims
+                    // again.
                     self.try_again(ctx);
                     return;
                 }
@@ -174,7 +175,7 @@ impl Records {
         }
     }
 
-    /// From now on the other is to answer for the arc.
+    /// From now on the receiver answers for the arc.
     fn let_go<N: Network<Node>>(&mut self, arc: KeyRange, ctx: &mut Context<'_, N>) {
         let me = ctx.me().id;
         self.ownership = match self.ownership {
@@ -188,8 +189,8 @@ impl Records {
         self.fail_writes(|write| arc.contains(write.key()), ctx);
     }
 
-    /// Nobody took the arc. Should the other have done so after all, and its answer be lost, the
-    /// later epoch decides who goes on.
+    /// This node serves the arc again, because nobody took it. If the receiver did take it and its
+    /// answer was lost, the later epoch decides which of the two goes on.
     fn take_back<N: Network<Node>>(&mut self, arc: KeyRange, ctx: &mut Context<'_, N>) {
         let me = ctx.me().id;
         let epoch = self.next_epoch();

@@ -24,7 +24,7 @@ pub(super) struct Repair {
     current: Option<Box<Compare>>,
     /// Keys of which not all holders are known to have what is here.
     pub(super) dirty: BTreeSet<Id>,
-    /// Those of them that were so when this round began.
+    /// The dirty keys that this round repairs.
     running: BTreeSet<Id>,
     failed: bool,
     due: bool,
@@ -43,7 +43,8 @@ pub(super) struct Assignment {
     pub(super) age: u8,
 }
 
-/// After so many repair periods without a word from the owner it may have found others.
+/// Repair periods without a word from the owner after which an assignment is forgotten: the owner
+/// may have found other holders.
 const FORGOTTEN: u8 = 4;
 
 impl Repair {
@@ -142,7 +143,7 @@ impl Records {
             return;
         }
         repair.due = false;
-        // Who has nothing could only fetch, and has done that when the ownership began.
+        // A node without records could only fetch, and it did that when its ownership began.
         if ctx.net.store().is_empty() && repair.dirty.is_empty() {
             return repair.completed(me, replicas);
         }
@@ -170,7 +171,7 @@ impl Records {
             repair.due = true;
             return self.try_again(ctx);
         }
-        // Whatever was damaged has come back, as far as anybody has it.
+        // Damaged records are back, as far as any holder has them.
         for key in std::mem::take(&mut repair.running) {
             ctx.net.store().mended(key);
         }

@@ -15,7 +15,8 @@ use crate::ring::Id;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct OpenWrite {
     pub(super) asker: Asker,
-    /// Of the write that was asked for; what replaced it since may be on its way in its place.
+    /// The stamp of the requested write. A newer write may have replaced it and be replicating in
+    /// its place.
     stamp: Stamp,
     conditional: bool,
     replicate: Replicate,
@@ -28,7 +29,7 @@ impl OpenWrite {
 }
 
 impl Records {
-    /// Whether this very write is on its way already; who asked last is then told.
+    /// Whether this very write is already replicating. If so, its outcome goes to the latest asker.
     pub(super) fn is_open(&mut self, asker: Asker, key: Id, name: &str, stamp: Stamp) -> bool {
         let same = |write: &&mut OpenWrite| write.stamp == stamp && write.replicate.is(key, name);
         let open = self.writes.values_mut().find(same);
@@ -91,7 +92,7 @@ impl Records {
                 next_owner_lacks,
             } => {
                 if next_owner_lacks {
-                    // What is brought to it is not all any more: begin anew.
+                    // The next owner now lacks this write, so the hand-over starts again.
                     self.stop_bringing(ctx);
                     self.try_again(ctx);
                 }

@@ -111,7 +111,7 @@ fn each_of_as_many_readings_as_there_is_room_for_gets_its_own_answer() {
 }
 
 #[test]
-fn a_full_house_of_look_ups_keeps_no_errand_of_the_nodes_own_waiting() {
+fn a_full_house_of_look_ups_keeps_no_query_of_the_nodes_own_waiting() {
     let mut bench = Bench::member(20, 10, &[30, 40]);
     for token in 0..limits::LOOKUPS as u64 {
         bench.look_up(token, peer(100).id);
@@ -128,7 +128,7 @@ fn a_full_house_of_look_ups_keeps_no_errand_of_the_nodes_own_waiting() {
 }
 
 #[test]
-fn a_node_runs_no_more_errands_of_its_own_than_there_is_room_for() {
+fn a_node_runs_no_more_queries_of_its_own_than_there_is_room_for() {
     let mut bench = Bench::member(20, 10, &[30, 40]);
     let many: Vec<u8> = (100..116).collect();
     bench.handle(Input::Remember(peers(&many)));

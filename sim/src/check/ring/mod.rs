@@ -17,7 +17,8 @@
 //!
 //! A member p is *principal* if no pair of consecutive entries of anybody's extended successor
 //! list (m, then its successors) skips it. How many are is kept by a segment tree over the circle
-//! (`check/coverage.rs`), in which each pair is a stretch. And one principal is enough to spare everything else:
+//! (`check/coverage.rs`), in which each pair is a stretch. And one principal is enough to spare
+//! everything else:
 //!
 //! **If every member lists a live one and at least one principal p exists, then there is exactly
 //! one ring, it is ordered, and everybody leads to it.** For let b(m) be the first live entry of
@@ -28,9 +29,9 @@
 //! until p is reached, from wherever one starts: p is on a cycle, there is no other, and all
 //! members lead to it. Starting at p the same holds till it is reached again, so the cycle winds
 //! once: it is ordered. `AtLeastOneRing`, `AtMostOneRing`, `OrderedRing` and
-//! `ConnectedAppendages` all hold. (Whether lists are in order does not matter. A member that is its own best successor
-//! only because it has no list yet, in a small ring, does: it breaks the premise, unless it is
-//! alone.)
+//! `ConnectedAppendages` all hold. (Whether lists are in order does not matter. A member that is
+//! its own best successor only because it has no list yet, in a small ring, does: it breaks the
+//! premise, unless it is alone.)
 //!
 //! So those four need a look at the whole graph only while no member is principal or somebody
 //! lists nobody alive; [`RingChecker::in_doubt`] says so. They are then *not* evaluated after

@@ -130,7 +130,7 @@ impl World {
     /// A container of this machine tells nothing any more.
     pub(super) fn ended(&mut self, number: u32) {
         let machine = &mut self.machines[number as usize];
-        // One that nobody told to end is still to be noticed.
+        // A container that ended without being stopped is noticed elsewhere.
         if machine.stage == Stage::Ending {
             machine.stage = Stage::Ended;
         }
@@ -206,7 +206,7 @@ impl Lifecycle for World {
         self.machines[number as usize].member
     }
 
-    /// They remember by themselves.
+    /// Real nodes keep their remembered peers on disk.
     fn remembered(&self, _: u32) -> Vec<Peer> {
         Vec::new()
     }
@@ -308,7 +308,7 @@ impl Lifecycle for World {
     fn stop(&mut self, number: u32) {
         let machine = &mut self.machines[number as usize];
         machine.up = false;
-        // Who has been killed is so, and who has left ends by itself.
+        // A killed container is gone, and one that left ends by itself.
         let ends = matches!(machine.stage, Stage::Ending | Stage::Ended);
         machine.stage = Stage::Ending;
         if let Some(container) = machine.container.as_ref().filter(|_| !ends) {
@@ -408,7 +408,7 @@ impl Orders for World {
         match input {
             Input::Found => self.start(number, &[]),
             Input::Join(peers) => self.start(number, &peers),
-            // It remembers by itself.
+            // Real nodes keep their remembered peers on disk.
             Input::Remember(_) => {}
             Input::Leave => {
                 let (place, sender) = (self.control(number), self.sender.clone());

@@ -1,16 +1,23 @@
-//! The `containers` world: the deployed program in Docker, on real networks and in real time.
+//! The `containers` world: the deployed program in Docker, on real networks and in real time. That
+//! program runs Chord's nodes, so this world plays no other protocol.
 //!
 //! The same script plays the scenario as in the other worlds, and the same checkers watch; they
 //! are fed by what the nodes tell on their standard output (`--events all`) and by what clients
 //! see of the control interface.
 //!
 //! ```text
-//!   mod.rs      the world: time, and what is told when      machines.rs  what the script does to it
-//!   engine.rs   the docker command, and what it leaves      container.rs one container's life
-//!   layout.rs   two networks and the router between them    clients.rs   reads, writes, look-ups
-//!   netfilter.rs  cuts and loss                             delay.rs     slow links, by a queue
-//!   namespace.rs  where these two are made                  stream.rs    what nodes tell
-//!   start.rs    how the ring comes about                    totals.rs    what nodes have counted
+//!   mod.rs        the world: time, and what is told when
+//!   machines.rs   what the script does to it
+//!   engine.rs     the docker command, and what it leaves
+//!   container.rs  one container's life
+//!   layout.rs     two networks and the router between them
+//!   netfilter.rs  cuts and loss
+//!   delay.rs      slow links, by a queue
+//!   namespace.rs  where these two are made
+//!   start.rs      how the ring comes about
+//!   clients.rs    reads, writes, look-ups
+//!   stream.rs     what nodes tell
+//!   totals.rs     what nodes have counted
 //! ```
 //!
 //! # Time
@@ -73,8 +80,8 @@ const BEHIND: Time = 400_000_000;
 /// How long nothing is looked at while time passes.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// How long it may take until it is heard that what a client was told is on a disk is there, and
-/// how often that is looked for.
+/// How long to wait for what nodes have still to report (that a write acknowledged to a client is
+/// on their disks, or the end of a killed node's log), and how often to look.
 const HEARSAY: Time = 5_000_000_000;
 const AGAIN: Time = 50_000_000;
 

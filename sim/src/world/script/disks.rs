@@ -1,4 +1,5 @@
-//! Disks that go wrong: which records are spoilt, and what the end of a node means whose disk broke.
+//! Disks that go wrong: which records are spoilt, and what the end of a node means whose disk
+//! broke.
 
 use cuerda_core::record::DigestSource;
 use cuerda_core::ring::{Id, KeyRange};

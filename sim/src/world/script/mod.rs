@@ -7,16 +7,23 @@
 //! reaches it through [`machines::Machines`] alone, which knows no protocol.
 //!
 //! ```text
-//!   mod.rs       the script's state;               machines.rs what it asks of a world
-//!   plan.rs      does what is due;                 agenda.rs   when that is
-//!   clients.rs   workloads and churn;              coming.rs   how nodes come and go
-//!   faults.rs    what goes wrong;                  select.rs   to whom
-//!   network_faults.rs  the network's faults in force;    sides.rs    who is cut off from whom
-//!   lookups.rs   look-ups under way;               records.rs  clients of records
-//!   members.rs   who is a member;                  events.rs   what nodes tell, passed on
-//!   disks.rs     disks that go wrong;
+//!   mod.rs                   the script's state
+//!   machines.rs              what it asks of a world
+//!   plan.rs                  does what is due
+//!   agenda.rs                when that is
+//!   clients.rs               workloads and churn
+//!   coming.rs                how nodes come and go
+//!   faults.rs                what goes wrong
+//!   select.rs                to whom
+//!   network_faults.rs        the network's faults in force
+//!   sides.rs                 who is cut off from whom
+//!   lookups.rs               look-ups under way
+//!   records.rs               clients of records
+//!   members.rs               who is a member
+//!   events.rs                what nodes tell, passed on
+//!   disks.rs                 disks that go wrong
 //!   failure_observations.rs  what nodes see of faults
-//!   start.rs     how the ring comes about
+//!   start.rs                 how the ring comes about
 //! ```
 
 mod agenda;

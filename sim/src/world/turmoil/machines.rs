@@ -282,8 +282,8 @@ impl<P: Simulated + Hosted> Faults for World<P> {
         *slow = slow.saturating_add_signed(by);
     }
 
-    /// Whichever way it breaks, that is at the next batch: the one that is under way is about to
-    /// be there.
+    /// A torn write takes effect at the next batch: one in progress still reaches the disk. A
+    /// failure also hits a batch that a slow disk is still writing.
     fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher<P>) {
         self.net.lock().machines[number as usize].disk_breaks = how;
     }

@@ -2,8 +2,8 @@
 //! a network that are simulated.
 //!
 //! Each machine runs [`cuerda::host::Host`], the driver that is deployed, on its own clock and on
-//! the sockets of the crate turmoil, with a node of any protocol that is [`Hosted`]. The scenario is played by the same script as in the `events`
-//! world, and the same checkers watch.
+//! the sockets of the crate turmoil, with a node of any protocol that is [`Hosted`]. The scenario
+//! is played by the same script as in the `events` world, and the same checkers watch.
 //!
 //! ```text
 //!   mod.rs      the world: steps, and what the machines tell in between
@@ -26,8 +26,8 @@
 //! # What is a fault here
 //!
 //! A crash is a loss of power: peers see silence, and what was not committed is gone. A pause stops
-//! the driver and its sockets, but not the time-outs of its connections. Cuts hold bytes back until they end; loss and
-//! duplication concern whole messages, before they are written.
+//! the driver and its sockets, but not the time-outs of its connections. Cuts hold bytes back until
+//! they end; loss and duplication concern whole messages, before they are written.
 //!
 //! # What it costs
 //!

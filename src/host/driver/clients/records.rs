@@ -23,7 +23,7 @@ use cuerda_core::store::Store;
 /// What a reading is answered with: what was found, and the wall clock then.
 pub(in crate::host) type Answered = Result<(Fetched, u64), AccessError>;
 
-/// Open reads and writes. Each ends, for the node that is asked always says how.
+/// Open reads and writes. Each ends, because the node that is asked always reports an outcome.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     writes: BTreeMap<u64, Returns<Wrote>>,
@@ -38,7 +38,7 @@ impl Records {
     }
 }
 
-/// What is too long would not fit into the message that brings it to the owner.
+/// Refuses what is too long for the message that carries it to the owner.
 fn check(write: &Write) -> Result<(), LimitError> {
     let value_bytes = write
         .value
@@ -138,7 +138,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let (keys, next) = following(store, after, limits::EXPORT_PAGE);
         let items = keys.into_iter().map(|key| Exported {
             key,
-            // A key that is damaged is still told of: the backup lacks it.
+            // A damaged key is still listed, so that the backup can say that it lacks it.
             record: store.get(key).ok().flatten(),
         });
         Page {

@@ -155,7 +155,7 @@ async fn what_makes_no_sense_and_what_can_not_be_is_told_apart() {
         fails: Some(AccessError::NoOwner),
         ..Fake::default()
     });
-    let doubtful = ring(Fake {
+    let uncertain = ring(Fake {
         authoritative: false,
         ..Fake::default()
     });
@@ -178,7 +178,7 @@ async fn what_makes_no_sense_and_what_can_not_be_is_told_apart() {
         (&known, "POST", "/v1/import"),
         (&lost, "GET", "/v1/records/a"),
         (&lost, "PUT", "/v1/records/a"),
-        (&doubtful, "GET", "/v1/records/a"),
+        (&uncertain, "GET", "/v1/records/a"),
     ] {
         let answer = ring.ask(method, path, "").await;
         let problem = answer.json();

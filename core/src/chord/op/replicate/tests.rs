@@ -50,7 +50,7 @@ fn whoever_is_beaten_or_superseded_says_so() {
 }
 
 #[test]
-fn an_heir_counts_for_nothing_and_its_silence_is_told() {
+fn a_next_owner_counts_for_nothing_and_its_silence_is_told() {
     let mut op = replicate(&[1, 2], 2, Some(8));
     let (held, asked) = drive(|ask| op.poll(ask), &mut |to, _| {
         (to != peer(8)).then(|| told(RecordReply::Stored)).flatten()

@@ -78,7 +78,7 @@ async fn every_write_ends_for_who_asked_and_is_counted_by_how_it_ended() {
 }
 
 #[tokio::test]
-async fn readings_are_told_with_the_time_and_doubtful_ones_counted() {
+async fn readings_are_told_with_the_time_and_uncertain_ones_counted() {
     let mut host = host().await;
     let fetched = |authoritative| Fetched {
         record: None,
