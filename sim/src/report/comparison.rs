@@ -160,6 +160,7 @@ mod tests {
                 vec!["n3".to_owned()],
                 vec!["n0".to_owned(), "n1".to_owned()],
             ],
+            hit: 1,
             seen: FailureObservations {
                 timed_out: 1234,
                 ..FailureObservations::default()

@@ -90,6 +90,8 @@ pub struct Lookups {
     pub wrong: Option<u64>,
     /// How many gave up.
     pub failed: u64,
+    /// How many had no end: whoever asked was gone, or the run was over.
+    pub unfinished: u64,
     /// Of those that finished.
     pub failed_share: Option<f64>,
     /// Of those that finished.
@@ -117,6 +119,8 @@ pub struct Writes {
     pub partial: u64,
     /// How many were not done, as far as the client knows.
     pub failed: u64,
+    /// How many had no end: whoever was asked was gone, or the run was over.
+    pub unfinished: u64,
     /// Of those failed, how many because somebody else had written since: compare-and-set.
     pub refused: u64,
     /// Acknowledged ones that no disk has any more, excused or not; `null` if not checked.
@@ -145,6 +149,8 @@ pub struct Reads {
     pub missing: u64,
     /// How many gave up.
     pub failed: u64,
+    /// How many had no end: whoever was asked was gone, or the run was over.
+    pub unfinished: u64,
     /// How many were not answered by the key's owner, whatever they found.
     pub uncertain: u64,
     /// Stale and missing together, of those that found out.
@@ -277,8 +283,11 @@ pub struct FaultFired {
     pub until_s: Option<f64>,
     /// `crash`, `partition`, …
     pub kind: String,
-    /// The nodes it hit, by name; groups for a partition.
+    /// The nodes it was for, by name; groups for a partition.
     pub nodes: Vec<Vec<String>>,
+    /// How many it hit. A cut with nobody on one side hits none, nor does damage to a disk on
+    /// which there is nothing.
+    pub hit: u32,
     /// What all nodes saw of others from its beginning to its end, or the run's: whatever else
     /// was in force then had its share in it.
     pub seen: FailureObservations,

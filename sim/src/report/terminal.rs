@@ -142,13 +142,22 @@ fn lookups(lookups: &Lookups) -> String {
         .wrong
         .map_or_else(|| "not checked".to_owned(), grouped);
     let counted = plain_table(
-        &["", "issued", "ok", "wrong", "failed", "wrong or failed"],
+        &[
+            "",
+            "issued",
+            "ok",
+            "wrong",
+            "failed",
+            "open",
+            "wrong or failed",
+        ],
         &[vec![
             "look-ups".to_owned(),
             grouped(lookups.issued),
             grouped(lookups.ok),
             wrong,
             grouped(lookups.failed),
+            grouped(lookups.unfinished),
             share(lookups.missed_share.or(lookups.failed_share)),
         ]],
     );
@@ -296,10 +305,11 @@ fn faults(text: &mut String, faults: &[FaultFired], run: &Run<'_>) {
         let until = fault.until_s.map_or_else(|| "the end".to_owned(), moment);
         let groups: Vec<String> = fault.nodes.iter().map(|group| named(group)).collect();
         let said = format!(
-            "{}, {} to {until}: {}",
+            "{}, {} to {until}: {}{}",
             fault.kind,
             moment(fault.at_s),
-            groups.join(" | ")
+            groups.join(" | "),
+            if fault.hit == 0 { "; hit nobody" } else { "" }
         );
         fold(text, "  ", 4, &said);
     }

@@ -7,6 +7,7 @@ use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
 use super::Listener;
+use super::aims::{Aims, MISSED};
 use super::records::RecordWatch;
 use super::tally::{Tally, name};
 use crate::check::judged::{Check, Judged};
@@ -29,7 +30,8 @@ pub(super) struct Judge<'a, P: Judged> {
     placement: Option<P::Placement>,
     sides: Vec<u32>,
     violations: Vec<Violation>,
-    /// Violations of the invariants, of look-ups, of records, and of checks of other people.
+    /// Violations of the invariants, of look-ups, of records, and of other checks: faults that hit
+    /// nobody, and those of other people.
     of_structure: u64,
     of_lookups: u64,
     of_records: u64,
@@ -38,6 +40,7 @@ pub(super) struct Judge<'a, P: Judged> {
     structure_is_checked: bool,
     /// Whether nodes run in real time, on machines that have other things to do too.
     is_real: bool,
+    aims: Aims,
     origin: Time,
     pub(super) records: Option<RecordWatch>,
     /// Whether there is anybody among the following.
@@ -107,6 +110,7 @@ impl<'a, P: Judged> Judge<'a, P> {
             structure_is_checked: checks.ring,
             is_real: W::REAL_TIME,
             records: RecordWatch::new(scenario),
+            aims: Aims::new(scenario),
             origin: world.origin(),
             others_listen: others.listener.is_some()
                 || !others.watchers.is_empty()
@@ -134,7 +138,9 @@ impl<'a, P: Judged> Judge<'a, P> {
             return;
         };
         let found = watch.structure.look(at.now, how);
-        watch.ideal_since = if watch.structure.is_ideal() {
+        // Where nobody is, nothing is right.
+        let is_ideal = watch.structure.members() > 0 && watch.structure.is_ideal();
+        watch.ideal_since = if is_ideal {
             watch.ideal_since.or(Some(at.now))
         } else {
             None
@@ -507,6 +513,10 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
 
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.tally.fault_began(at.now, effect);
+        if let Some(detail) = self.aims.missed(effect) {
+            self.of_checks += 1;
+            self.describe(at, MISSED.to_owned(), detail, None);
+        }
         if let Some(watch) = &mut self.structure {
             if let Some(by) = Disturbance::of(effect.kind) {
                 watch.structure.disturbed(at.now, by);

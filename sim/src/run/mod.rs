@@ -4,6 +4,7 @@
 //! conductor decides nothing itself: what is a violation is the checkers' business, what the
 //! nodes do the world's.
 
+mod aims;
 mod closing;
 #[cfg(not(target_family = "wasm"))]
 mod cost;

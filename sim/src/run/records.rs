@@ -298,12 +298,14 @@ impl RecordWatch {
     /// Writes' part of the report.
     pub(super) fn writes(&self) -> Writes {
         let lost = self.checker.lost().len() as u64;
+        let ended = self.writes.acked + self.writes.partial + self.writes.failed;
         Writes {
             lost: self.checked.then_some(lost),
             lost_excused: self
                 .checked
                 .then_some(self.writes.lost_excused.unwrap_or(0)),
             conflicts: self.checker.conflicts(),
+            unfinished: self.writes.issued - ended,
             latency_ms: self.write_latency.summary(),
             ..self.writes.clone()
         }
@@ -317,6 +319,7 @@ impl RecordWatch {
         Reads {
             stale_share: share(reads.stale + reads.missing, answered),
             failed_share: share(reads.failed, answered + reads.failed),
+            unfinished: reads.issued - answered - reads.failed,
             latency_ms: self.read_latency.summary(),
             ..reads.clone()
         }

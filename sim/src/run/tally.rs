@@ -111,6 +111,7 @@ impl Tally {
             until_s: effect.until.map(|until| self.seconds(until)),
             kind: effect.kind.to_owned(),
             nodes: effect.groups.iter().map(names).collect(),
+            hit: effect.hit,
             seen: FailureObservations::default(),
         });
     }
@@ -130,6 +131,7 @@ impl Tally {
             ok: self.ok,
             wrong: checked.then_some(self.wrong),
             failed: self.failed,
+            unfinished: self.issued - finished,
             failed_share: share(self.failed),
             wrong_share: share(self.wrong).filter(|_| checked),
             missed_share: share(self.failed + self.wrong).filter(|_| checked),

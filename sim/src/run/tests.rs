@@ -1,5 +1,6 @@
 //! The conductor: whole runs here, a judge fed by hand beside it.
 
+mod emptiness;
 mod judge;
 
 use std::sync::Arc;

@@ -50,9 +50,13 @@ pub(super) fn fault(
         .get("for")
         .map(|entry| length(&entry, at.ok(), end, problems))
         .transpose();
+    let may_miss = section
+        .get("may_miss")
+        .map_or(Ok(false), |entry| entry.truth(problems));
     Ok(Fault {
         at: at?,
         lasts: lasts?,
+        may_miss: may_miss?,
         kind: kind?,
     })
 }

@@ -218,6 +218,8 @@ pub struct Fault {
     pub at: Duration,
     /// How long it lasts; it stays without.
     pub lasts: Option<Duration>,
+    /// Whether it is right that it hits nobody; else the run fails then.
+    pub may_miss: bool,
     /// What it does to whom.
     pub kind: FaultKind,
 }

@@ -388,6 +388,14 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value as `true` or `false`.
+    pub(super) fn truth(&self, problems: &mut Problems) -> Result<bool, Reported> {
+        match self.value.get_ref() {
+            DeValue::Boolean(truth) => Ok(*truth),
+            _ => Err(self.wrong_type(problems, "`true` or `false`", "neither has quotes")),
+        }
+    }
+
     /// The value as a duration.
     pub(super) fn duration(&self, problems: &mut Problems) -> Result<Duration, Reported> {
         let help = match self.value.get_ref() {

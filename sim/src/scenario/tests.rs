@@ -198,6 +198,7 @@ for   = "1m"
                 Fault {
                     at: seconds(120),
                     lasts: Some(seconds(30)),
+                    may_miss: false,
                     kind: FaultKind::Crash {
                         nodes: Selector::Successors("song".to_owned(), 3),
                         disk: Disk::Kept,
@@ -206,6 +207,7 @@ for   = "1m"
                 Fault {
                     at: seconds(300),
                     lasts: Some(seconds(60)),
+                    may_miss: false,
                     kind: FaultKind::Partition {
                         split: vec![Selector::Arc(0.0, 0.5), Selector::Rest],
                     },

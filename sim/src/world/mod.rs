@@ -241,6 +241,9 @@ pub struct Effect {
     /// The nodes it concerns, in groups: the parts of a partition, the two ends of a one-way
     /// cut, one group for all others.
     pub groups: Vec<Vec<u32>>,
+    /// How many nodes it hits. A cut with nobody on one side hits none, nor does damage to a disk
+    /// on which there is nothing.
+    pub hit: u32,
     /// When it will end; `None` if it stays.
     pub until: Option<Time>,
 }

@@ -16,6 +16,7 @@ pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
             "acked",
             "partial",
             "failed",
+            "open",
             "lost",
             "conflicts",
             "copies missing",
@@ -26,6 +27,7 @@ pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
             grouped(writes.acked),
             grouped(writes.partial),
             grouped(writes.failed),
+            grouped(writes.unfinished),
             unchecked(writes.lost),
             grouped(writes.conflicts),
             unchecked(writes.missing_copies),
@@ -40,6 +42,7 @@ pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
             "stale",
             "missing",
             "failed",
+            "open",
             "stale or missing",
         ],
         &[vec![
@@ -49,6 +52,7 @@ pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
             grouped(reads.stale),
             grouped(reads.missing),
             grouped(reads.failed),
+            grouped(reads.unfinished),
             share,
         ]],
     );

@@ -45,6 +45,7 @@ fn failing_checks() {
             until_s: Some(150.5),
             kind: "crash".to_owned(),
             nodes: vec![names(3..6)],
+            hit: 3,
             seen: FailureObservations::default(),
         },
         FaultFired {
@@ -52,6 +53,7 @@ fn failing_checks() {
             until_s: None,
             kind: "partition".to_owned(),
             nodes: vec![names(0..500), names(500..1000)],
+            hit: 1000,
             seen: FailureObservations::default(),
         },
         FaultFired {
@@ -59,6 +61,7 @@ fn failing_checks() {
             until_s: None,
             kind: "pause".to_owned(),
             nodes: vec![Vec::new()],
+            hit: 0,
             seen: FailureObservations::default(),
         },
     ];

@@ -112,6 +112,7 @@ fn effect(kind: &'static str, until: Option<Time>) -> Effect {
         index: 0,
         kind,
         groups: vec![vec![1]],
+        hit: 1,
         until,
     }
 }

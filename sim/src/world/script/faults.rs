@@ -1,12 +1,14 @@
 //! What goes wrong, as the scenario says, and how it ends.
 
+use cuerda_core::store::Store as _;
+
 use super::agenda::schedule_end;
 use super::coming::{add, crash, enter, leave, restart};
 use super::network_faults::NetworkFault;
 use super::select::{select, split};
 use super::sides::{cut, mend};
 use super::{Machines, disks, failure_observations};
-use crate::scenario::{Disk, FaultKind};
+use crate::scenario::{Disk, DiskFault, FaultKind};
 use crate::world::{Cause, Effect, Watcher, nanoseconds};
 
 /// Which end of a fault it is.
@@ -31,6 +33,7 @@ pub(super) fn begin<W: Machines>(
     let effect = Effect {
         index,
         kind: kind_name(&fault.kind),
+        hit: hit(world, &fault.kind, &groups),
         groups,
         until,
     };
@@ -79,6 +82,29 @@ fn choose<W: Machines>(world: &mut W, kind: &FaultKind) -> Vec<Vec<u32>> {
         FaultKind::Partition { split: parts } => split(world, parts),
         FaultKind::Join { count } => vec![(0..*count).map(|_| add(world)).collect()],
     }
+}
+
+/// How many nodes a fault hits that has chosen these.
+fn hit<W: Machines>(world: &mut W, kind: &FaultKind, groups: &[Vec<u32>]) -> u32 {
+    let hit = match kind {
+        FaultKind::Partition { .. } => {
+            let sides = groups.iter().filter(|side| !side.is_empty()).count();
+            if sides > 1 { groups.concat().len() } else { 0 }
+        }
+        FaultKind::OneWay { .. } => {
+            let passes = |from: &u32| groups[1].iter().any(|to| to != from);
+            groups[0].iter().filter(|from| passes(from)).count()
+        }
+        FaultKind::Disk {
+            what: DiskFault::Flip(_),
+            ..
+        } => {
+            let holds = |number: &&u32| world.with_store(**number, |store| store.len()) > Some(0);
+            groups[0].iter().filter(holds).count()
+        }
+        _ => groups[0].len(),
+    };
+    u32::try_from(hit).expect("node numbers fit 32 bits")
 }
 
 /// Does what a fault does, or undoes it: for each kind the one stands beside the other.

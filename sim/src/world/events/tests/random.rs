@@ -52,7 +52,12 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         milliseconds(1..100),
         (1..30_u64).prop_map(Duration::from_secs)
     ]);
-    (at, lasts, kind).prop_map(|(at, lasts, kind)| Fault { at, lasts, kind })
+    (at, lasts, kind).prop_map(|(at, lasts, kind)| Fault {
+        at,
+        lasts,
+        may_miss: true,
+        kind,
+    })
 }
 
 fn any_scenario() -> impl Strategy<Value = Scenario> {
