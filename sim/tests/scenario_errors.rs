@@ -138,6 +138,11 @@ mistakes! {
     );
     latency_without_form: after_valid("[network]\nlatency = \"20ms\"");
     uniform_latency_swapped: after_valid("[network]\nlatency = { uniform = [\"90ms\", \"10ms\"] }");
+    latency_beyond_all_patience: after_valid("[network]\nlatency = { fixed = \"2600ms\" }");
+    latency_beyond_the_time_out_that_is_set: after_valid(
+        "[node]\nrequest_timeout_max = \"500ms\"\n\n[network]\nlatency = { uniform = [\"10ms\", \"300ms\"] }"
+    );
+    latency_mostly_beyond_patience: after_valid("[network]\nlatency = { exponential = \"3s\" }");
     uniform_latency_of_one: after_valid("[network]\nlatency = { uniform = [\"90ms\"] }");
     unknown_world: file("world = \"event\"\nduration = \"10m\"\n[ring]\nnodes = 5\n");
     too_many_nodes_for_containers: file("world = \"containers\"\nduration = \"10m\"\n[ring]\nnodes = 21\n");
@@ -237,6 +242,7 @@ mistakes! {
     misspelt_selector: nodes("\"sucessors(key:song, 3)\"");
     unheard_of_selector: nodes("\"everybody\"");
     selector_of_wrong_type: nodes("true");
+    may_miss_as_text: fault("pause", "nodes = \"n7\"\nmay_miss = \"yes\"");
 }
 
 // Expectations.

@@ -100,8 +100,10 @@ fn scenario(
         Some(section) => node::config(&section, problems),
         None => Ok(Config::default()),
     });
-    let network = single(top, "network", "[network]", problems)
-        .and_then(|section| traffic::network(section.as_ref(), problems));
+    let network = single(top, "network", "[network]", problems).and_then(|section| {
+        let patience = node.as_ref().ok().map(|config| config.request_timeout_max);
+        traffic::network(section.as_ref(), patience, problems)
+    });
 
     let frame = Frame {
         end: duration.ok(),

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use super::diagnostic::{Problems, Reported};
 use super::frame::Frame;
+use super::quantity::format_duration;
 use super::schema;
 use super::section::{Entry, Section};
 use super::{Churn, Latency, Network};
 
-/// Reads what the network does; without a section it only takes its time.
+/// Reads what the network does; without a section it only takes its time. `patience` is the longest
+/// that a node ever waits for a reply, if that could be read.
 pub(super) fn network(
     section: Option<&Section>,
+    patience: Option<Duration>,
     problems: &mut Problems,
 ) -> Result<Network, Reported> {
     let default = Network {
@@ -23,9 +26,10 @@ pub(super) fn network(
         return Ok(default);
     };
     section.only(schema::NETWORK, problems);
-    let latency = section
-        .get("latency")
-        .map_or(Ok(default.latency), |entry| latency(&entry, problems));
+    let latency = section.get("latency").map_or(Ok(default.latency), |entry| {
+        let latency = latency(&entry, problems)?;
+        in_time(latency, patience, &entry, problems)
+    });
     let mut share = |key, default| {
         section
             .get(key)
@@ -101,6 +105,34 @@ fn latency(entry: &Entry, problems: &mut Problems) -> Result<Latency, Reported> 
             }
             Ok(Latency::Uniform(least, greatest))
         }
+    }
+}
+
+/// The latency, if replies can come while they are waited for: there and back take two. Of an
+/// exponential one some are late whatever its mean is; it is refused where most are.
+fn in_time(
+    latency: Latency,
+    patience: Option<Duration>,
+    entry: &Entry,
+    problems: &mut Problems,
+) -> Result<Latency, Reported> {
+    let (one_way, how) = match latency {
+        Latency::Fixed(time) => (time, ""),
+        Latency::Uniform(_, greatest) => (greatest, "up to "),
+        Latency::Exponential(mean) => (mean, "on average "),
+    };
+    let reply = one_way.saturating_mul(2);
+    match patience {
+        Some(patience) if reply > patience => Err(entry.wrong(
+            problems,
+            format!(
+                "a reply takes {how}\"{}\", and nodes wait for none longer than \"{}\"",
+                format_duration(reply),
+                format_duration(patience)
+            ),
+            "raise `request_timeout_max` in [node] above what there and back take",
+        )),
+        _ => Ok(latency),
     }
 }
 

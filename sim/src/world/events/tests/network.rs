@@ -7,7 +7,11 @@ const SENT: usize = 20_000;
 
 fn delays(network: &str) -> Vec<Time> {
     let scenario = scenario(2, "");
-    let latency = format!("duration = \"1s\"\n[ring]\nnodes = 2\n[network]\n{network}");
+    // Nothing waits for these, however long they take.
+    let latency = format!(
+        "duration = \"1s\"\n[ring]\nnodes = 2\n[node]\nrequest_timeout_max = \"1d\"\n\
+         [network]\n{network}"
+    );
     let read = Scenario::parse("mine.toml", &latency, &[], &Overrides::default());
     let network = read.unwrap().network;
     let world = World::new(
