@@ -305,7 +305,7 @@ impl RecordWatch {
                 .checked
                 .then_some(self.writes.lost_excused.unwrap_or(0)),
             conflicts: self.checker.conflicts(),
-            unfinished: self.writes.issued - ended,
+            unfinished: self.writes.issued.saturating_sub(ended),
             latency_ms: self.write_latency.summary(),
             ..self.writes.clone()
         }
@@ -319,7 +319,7 @@ impl RecordWatch {
         Reads {
             stale_share: share(reads.stale + reads.missing, answered),
             failed_share: share(reads.failed, answered + reads.failed),
-            unfinished: reads.issued - answered - reads.failed,
+            unfinished: reads.issued.saturating_sub(answered + reads.failed),
             latency_ms: self.read_latency.summary(),
             ..reads.clone()
         }

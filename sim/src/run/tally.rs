@@ -131,7 +131,7 @@ impl Tally {
             ok: self.ok,
             wrong: checked.then_some(self.wrong),
             failed: self.failed,
-            unfinished: self.issued - finished,
+            unfinished: self.issued.saturating_sub(finished),
             failed_share: share(self.failed),
             wrong_share: share(self.wrong).filter(|_| checked),
             missed_share: share(self.failed + self.wrong).filter(|_| checked),
