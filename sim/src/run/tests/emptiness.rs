@@ -10,9 +10,10 @@ fn outcome(report: &Report) -> (Verdict, Vec<&str>) {
     (report.verdict, checks.collect())
 }
 
-/// A cut with nobody on one side, one from a node to itself, and damage to a disk on which there
+/// Cuts with nobody on one side (whoever is not named is in the last part), one from a node to itself, and damage to a disk on which there
 /// is nothing.
-const MISSES: [&str; 3] = [
+const MISSES: [&str; 4] = [
+    "kind = \"partition\"\nsplit = [\"arc(0.5..0.50001)\", \"n1\"]\nfor = \"10s\"\n",
     "kind = \"partition\"\nsplit = [\"arc(0.5..0.50001)\", \"rest\"]\nfor = \"10s\"\n",
     "kind = \"one_way\"\nfrom = \"n3\"\nto = [\"n3\"]\nfor = \"10s\"\n",
     "kind = \"disk\"\nnodes = \"n6\"\nwhat = \"flip\"\ncount = 3\n",
@@ -47,6 +48,15 @@ fn a_fault_that_hits_somebody_says_how_many() {
     let report = run(12, faults);
     let hit: Vec<u32> = report.faults.iter().map(|fault| fault.hit).collect();
     assert_eq!(hit, [12, 2, 2]);
+    assert_eq!(outcome(&report), (Verdict::Pass, vec![]));
+}
+
+#[test]
+fn a_part_that_names_nobody_has_all_who_are_not_named_if_it_is_the_last() {
+    let split = "kind = \"partition\"\nsplit = [\"n1\", \"arc(0.5..0.50001)\"]\nfor = \"10s\"\n";
+    let report = run(12, &format!("[[fault]]\nat = \"20s\"\n{split}"));
+    assert!(report.faults[0].nodes[1].is_empty());
+    assert_eq!(report.faults[0].hit, 12, "n1 is cut off");
     assert_eq!(outcome(&report), (Verdict::Pass, vec![]));
 }
 

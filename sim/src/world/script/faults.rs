@@ -88,8 +88,12 @@ fn choose<W: Machines>(world: &mut W, kind: &FaultKind) -> Vec<Vec<u32>> {
 fn hit<W: Machines>(world: &mut W, kind: &FaultKind, groups: &[Vec<u32>]) -> u32 {
     let hit = match kind {
         FaultKind::Partition { .. } => {
-            let sides = groups.iter().filter(|side| !side.is_empty()).count();
-            if sides > 1 { groups.concat().len() } else { 0 }
+            // Whoever is named in no part is in the last one, so that may have nobody named.
+            let parts = parts(world, groups);
+            let up: Vec<u32> = (0..world.machines()).filter(|&n| world.is_up(n)).collect();
+            let part = |number: &u32| parts[*number as usize];
+            let is_cut = up.iter().any(|number| part(number) != part(&up[0]));
+            if is_cut { up.len() } else { 0 }
         }
         FaultKind::OneWay { .. } => {
             let passes = |from: &u32| groups[1].iter().any(|to| to != from);
