@@ -15,7 +15,7 @@ use cuerda_core::chord::{
 };
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::MemoryStore;
-use cuerda_sim::report::metric_paths;
+use cuerda_sim::report::metrics;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
 use cuerda_sim::world::{Nobody, SECOND, World as _};
@@ -61,7 +61,7 @@ impl Last {
 /// a thousand in a second.
 fn quiet_world() -> World {
     let text = include_str!("../scenarios/speed/10k.toml");
-    let mut scenario = Scenario::parse("10k.toml", text, &metric_paths(), &Overrides::default())
+    let mut scenario = Scenario::parse("10k.toml", text, &metrics(), &Overrides::default())
         .expect("scenarios that are shipped are right");
     scenario.node.stabilize_every = Duration::from_secs(100 * 3600);
     scenario.node.fix_fingers_every = Duration::from_secs(1000 * 3600);

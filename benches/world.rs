@@ -13,7 +13,7 @@ use std::time::Duration;
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use cuerda_sim::report::metric_paths;
+use cuerda_sim::report::metrics;
 use cuerda_sim::run::play;
 use cuerda_sim::scenario::{Checks, Overrides, Scenario};
 
@@ -45,7 +45,7 @@ fn delivered(criterion: &mut Criterion) {
         group.sample_size(10).sampling_mode(SamplingMode::Flat);
         for (nodes, text, duration) in RINGS {
             let mut scenario =
-                Scenario::parse("speed.toml", text, &metric_paths(), &Overrides::default())
+                Scenario::parse("speed.toml", text, &metrics(), &Overrides::default())
                     .expect("scenarios that are shipped are right");
             scenario.duration = duration;
             for workload in &mut scenario.workloads {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use cuerda_core::chord::Node;
 use cuerda_core::ring::Id;
-use cuerda_sim::report::{Report, Verdict, holds_at_any_size, judge, metric_paths};
+use cuerda_sim::report::{Report, Verdict, holds_at_any_size, judge, metrics};
 use cuerda_sim::run::play_in;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::{World, events, turmoil};
@@ -29,7 +29,7 @@ fn scenario(name: &str, nodes: u32) -> Arc<Scenario> {
         nodes: Some(nodes),
         ..Overrides::default()
     };
-    let read = Scenario::parse(&file, &text, &metric_paths(), &overrides);
+    let read = Scenario::parse(&file, &text, &metrics(), &overrides);
     let mut scenario = read.unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
     scenario.expectations.retain(holds_at_any_size);
     assert!(!scenario.expectations.is_empty(), "{name} expects nothing");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use cuerda_sim::report::metric_paths;
+use cuerda_sim::report::metrics;
 use cuerda_sim::scenario::{Overrides, Scenario};
 use cuerda_sim::world::events::World;
 use cuerda_sim::world::{Nobody, SECOND, Time, World as _};
@@ -205,7 +205,7 @@ fn the_shipped_scenarios_agree_with_themselves() {
 }
 
 fn world(text: &str, seed: u64) -> World {
-    let scenario = Scenario::parse("lively.toml", text, &metric_paths(), &Overrides::default());
+    let scenario = Scenario::parse("lively.toml", text, &metrics(), &Overrides::default());
     let scenario = scenario.unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
     World::new(&Arc::new(scenario), seed)
 }

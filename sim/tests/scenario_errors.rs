@@ -2,7 +2,7 @@
 //!
 //! `cargo insta review`, or `INSTA_UPDATE=always cargo test`, takes new words over.
 
-use cuerda_sim::scenario::{Overrides, Scenario};
+use cuerda_sim::scenario::{Metric, MetricKind, Overrides, Scenario};
 use insta::assert_snapshot;
 
 /// What a report can say, as far as these files ask for it.
@@ -15,11 +15,20 @@ const METRICS: &[&str] = &[
     "ring.ideal",
     "ring.violations",
     "traffic.messages",
+    "world",
     "writes.lost",
 ];
 
 fn parse(text: &str, overrides: &Overrides) -> String {
-    let metrics: Vec<String> = METRICS.iter().map(|metric| (*metric).to_owned()).collect();
+    let metric = |path: &&str| Metric {
+        path: (*path).to_owned(),
+        kind: match *path {
+            "ring.ideal" => MetricKind::Truth,
+            "world" => MetricKind::Text,
+            _ => MetricKind::Number,
+        },
+    };
+    let metrics: Vec<Metric> = METRICS.iter().map(metric).collect();
     match Scenario::parse("scenarios/mine.toml", text, &metrics, overrides) {
         Ok(scenario) => panic!("nothing is wrong with {scenario:#?}"),
         Err(error) => error.to_string(),
@@ -258,5 +267,13 @@ mistakes! {
     least_above_greatest: expect("\"lookups.hops.mean\" = { min = 4, max = 3 }");
     exact_and_bounded: expect("\"ring.violations\" = { max = 3, equals = 0 }");
     bound_of_wrong_type: expect("\"ring.violations\" = { max = \"3\" }");
+    bounds_of_a_truth_value: expect("\"ring.ideal\" = { max = 1 }");
+    text_of_a_number: expect("\"lookups.issued\" = { equals = \"many\" }");
+    number_of_a_text: expect("\"world\" = { equals = 3 }");
+    unchecked_of_no_number: expect("unchecked = [\"writes.missing_copy\", \"writes.lost\"]");
+    unchecked_as_text: expect("unchecked = \"writes.lost\"");
+    known_to_fail_by_nothing: file("known_to_fail = \"\"\nduration = \"1m\"\n[ring]\nnodes = 3\n");
+    known_to_fail_by_a_number: file("known_to_fail = [3]\nduration = \"1m\"\n[ring]\nnodes = 3\n");
+    quiet_without_unit: file("quiet = 5\nduration = \"1m\"\n[ring]\nnodes = 3\n");
     endless_bound: expect("\"ring.violations\" = { max = inf }");
 }

@@ -42,6 +42,9 @@ pub trait Structure<V: ?Sized>: Sized {
     /// [`Structure::look`] has seen.
     fn is_ideal(&self) -> bool;
 
+    /// So many nodes that have been members are up and none now: what disturbed the network is not
+    /// over as long as they have not come back.
+    fn strays(&mut self, _count: usize) {}
     /// The network begins to be disturbed in this way; it may be so several times over.
     fn disturbed(&mut self, _now: Time, _by: Disturbance) {}
     /// One disturbance less.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cuerda_sim::report::{Report, judge, metric_paths, terminal};
+use cuerda_sim::report::{Report, judge, metrics, terminal};
 use cuerda_sim::run::{self, Progress, worlds};
 use cuerda_sim::scenario::{self, Scenario, World};
 use cuerda_text::suggest;
@@ -131,7 +131,7 @@ pub(crate) fn load(
         seed,
         nodes: overrides.nodes,
     };
-    let scenario = Scenario::parse(&file.to_string_lossy(), &text, &metric_paths(), &said)
+    let scenario = Scenario::parse(&file.to_string_lossy(), &text, &metrics(), &said)
         .map_err(Failure::Scenario)?;
     Ok(Loaded {
         file: file.to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! Judging reads nothing but the report and may be repeated.
 
+use cuerda_text::words::listed;
 use serde_json::Value;
 
 use super::metric::value_at;
@@ -25,10 +26,26 @@ pub fn judge(report: &mut Report, expectations: &[Expectation]) {
                 bound: in_words(&expectation.bound),
             })
         })
+        .chain(unasked(report, expectations))
         .collect();
     let failed =
         report.ring.violations > 0 || !report.violations.is_empty() || !report.unmet.is_empty();
     report.verdict = if failed { Verdict::Fail } else { Verdict::Pass };
+}
+
+/// The list of what could not be checked, as an expectation names it.
+pub(crate) const UNCHECKED: &str = "unchecked";
+
+/// What could not be checked and no expectation allows to be so.
+fn unasked(report: &Report, expectations: &[Expectation]) -> Option<Unmet> {
+    let is_expected = expectations
+        .iter()
+        .any(|expectation| expectation.metric == UNCHECKED);
+    (!is_expected && !report.unchecked.is_empty()).then(|| Unmet {
+        metric: UNCHECKED.to_owned(),
+        value: Value::from(report.unchecked.clone()),
+        bound: in_words(&Bound::Among(Vec::new())),
+    })
 }
 
 fn holds(bound: &Bound, value: &Value) -> bool {
@@ -41,6 +58,11 @@ fn holds(bound: &Bound, value: &Value) -> bool {
             (Some(wanted), Some(number)) => wanted == number,
             _ => !value.is_null() && wanted == value,
         },
+        // An empty list is left out of the report.
+        Bound::Among(allowed) => value.as_array().is_none_or(|list| {
+            let allows = |item: &Value| allowed.iter().any(|name| item == name.as_str());
+            list.iter().all(allows)
+        }),
     }
 }
 
@@ -54,6 +76,11 @@ fn in_words(bound: &Bound) -> String {
             (None, None) => "a number".to_owned(),
         },
         Bound::Equals(value) => format!("exactly {value}"),
+        Bound::Among(allowed) if allowed.is_empty() => "empty".to_owned(),
+        Bound::Among(allowed) => {
+            let allowed = allowed.iter().map(String::as_str);
+            format!("nothing but {}", listed(allowed, "and"))
+        }
     }
 }
 

@@ -5,8 +5,9 @@
 
 use serde_json::Value;
 
+use super::judge::UNCHECKED;
 use super::sample::sample;
-use crate::scenario::{Bound, Expectation};
+use crate::scenario::{Bound, Expectation, Metric, MetricKind};
 
 /// What a run costs differs from run to run; a bound on it would make the verdict random.
 const COST: &str = "cost";
@@ -24,6 +25,27 @@ pub fn metric_paths() -> Vec<String> {
     collect(&report, "", &mut paths);
     paths.retain(|path| path != VERDICT && path.split('.').next() != Some(COST));
     paths
+}
+
+/// The same, each with what it is.
+///
+/// # Panics
+/// Never: each path is read off a report.
+#[must_use]
+pub fn metrics() -> Vec<Metric> {
+    let report = serde_json::to_value(sample()).expect("a report is plain data");
+    let kind = |path: &str| match value_at(&report, path) {
+        Some(Value::Bool(_)) => MetricKind::Truth,
+        Some(Value::String(_)) => MetricKind::Text,
+        _ => MetricKind::Number,
+    };
+    let paths = metric_paths().into_iter();
+    paths
+        .map(|path| Metric {
+            kind: kind(&path),
+            path,
+        })
+        .collect()
 }
 
 /// What the number of nodes has to do with a metric.
@@ -85,6 +107,7 @@ const SIZES: &[(&str, Size)] = &[
     ("ring.ideal", Size::Irrelevant),
     ("ring.ideal_after_s", Size::Irrelevant),
     ("ring.ideal_after_periods", Size::Irrelevant),
+    ("ring.settled_after_s", Size::Irrelevant),
     ("ring.violations", Size::Decisive),
     ("ring.excused", Size::Decisive),
     ("traffic.messages", Size::Decisive),
@@ -120,7 +143,8 @@ pub fn holds_at_any_size(expectation: &Expectation) -> bool {
     match row {
         Some((_, Size::Irrelevant)) => true,
         Some((_, Size::Decisive)) => allows_only_zero(&expectation.bound),
-        None => false,
+        // What can't be checked does not go with the size.
+        None => expectation.metric == UNCHECKED,
     }
 }
 
@@ -129,6 +153,7 @@ fn allows_only_zero(bound: &Bound) -> bool {
     match bound {
         Bound::Range { min, max } => *max == Some(0.0) && min.is_none_or(|least| least <= 0.0),
         Bound::Equals(value) => value.as_f64() == Some(0.0),
+        Bound::Among(_) => true,
     }
 }
 

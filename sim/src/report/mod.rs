@@ -13,7 +13,9 @@ pub mod terminal;
 pub mod words;
 
 pub use judge::judge;
-pub use metric::{holds_at_any_size, metric_paths, value_at, why_not_a_metric};
+pub use metric::{holds_at_any_size, metric_paths, metrics, value_at, why_not_a_metric};
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -60,7 +62,14 @@ pub struct Report {
     /// is nothing of that kind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What was violated; the first ones, `ring.violations` and `lookups` count all.
+    /// Numbers of this report that were asked for and could not be found out, because the network
+    /// was not quiet enough in the end or was not given the time; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
+    /// How often each check was violated, by its name; left out where none was.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub violated: BTreeMap<String, u64>,
+    /// What was violated; the first ones, `violated` counts all.
     pub violations: Vec<Violation>,
     /// Expectations that did not hold.
     pub unmet: Vec<Unmet>,
@@ -213,13 +222,16 @@ pub struct Ring {
     pub ideal_after_s: Option<f64>,
     /// The same in stabilization periods.
     pub ideal_after_periods: Option<f64>,
+    /// Simulated seconds from the end of the run, when nothing disturbs anybody any more, until
+    /// the ring was ideal with all nodes that run; `null` if it did not become so, or nobody looked.
+    pub settled_after_s: Option<f64>,
     /// Properties that broke and were not excused.
     pub violations: u64,
     /// Properties that broke with a known excuse, and what other checks found with one but for
     /// losses of writes, which are counted there.
     pub excused: u64,
     /// What was excused, by the name of the excuse and the property or the check.
-    pub excuses: std::collections::BTreeMap<String, u64>,
+    pub excuses: BTreeMap<String, u64>,
 }
 
 /// What the network carried.

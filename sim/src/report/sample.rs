@@ -3,6 +3,8 @@
 //! It is written out field by field, without `..`, so that a new field of the report does not
 //! compile until it stands here too. Nobody reads its numbers.
 
+use std::collections::BTreeMap;
+
 use super::{
     Cost, Events, LatencySummary, Lookups, Reads, Report, Ring, Summary, Traffic, Verdict, Writes,
 };
@@ -80,6 +82,7 @@ pub(super) fn sample() -> Report {
             ideal: Some(true),
             ideal_after_s: Some(34.25),
             ideal_after_periods: Some(1.14),
+            settled_after_s: Some(0.0),
             violations: 0,
             excused: 0,
             excuses: std::collections::BTreeMap::new(),
@@ -104,6 +107,8 @@ pub(super) fn sample() -> Report {
         losses: Vec::new(),
         notes: Vec::new(),
         faults: Vec::new(),
+        unchecked: Vec::new(),
+        violated: BTreeMap::new(),
         violations: Vec::new(),
         unmet: Vec::new(),
         cost: Cost {

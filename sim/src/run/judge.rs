@@ -9,7 +9,8 @@ use cuerda_core::store::Batch;
 use super::Listener;
 use super::aims::{Aims, MISSED};
 use super::records::RecordWatch;
-use super::tally::{Tally, name};
+use super::tally::Tally;
+use super::violations::Violations;
 use crate::check::judged::{Check, Judged};
 use crate::check::placement::Placement;
 use crate::check::structure::{Changed, Disturbance, Structure};
@@ -20,8 +21,10 @@ use crate::world::{
     Unheard, Watcher, World, WriteEnd, WriteIssue, nanoseconds,
 };
 
-/// As many violations are described; all are counted.
-const DESCRIBED: usize = 20;
+/// The check that the network becomes as it should be when nothing disturbs it any more.
+pub(super) const UNSETTLED: &str = "unsettled";
+/// The check that the world can go on.
+pub(super) const WORLD: &str = "world";
 
 /// Watches a run.
 pub(super) struct Judge<'a, P: Judged> {
@@ -29,13 +32,20 @@ pub(super) struct Judge<'a, P: Judged> {
     structure: Option<StructureWatch<P>>,
     placement: Option<P::Placement>,
     sides: Vec<u32>,
-    violations: Vec<Violation>,
+    pub(super) violations: Violations,
     /// Violations of the invariants, of look-ups, of records, and of other checks: faults that hit
     /// nobody, and those of other people.
     of_structure: u64,
     of_lookups: u64,
     of_records: u64,
     of_checks: u64,
+    /// Numbers of the report that were asked for, and of which nothing can be said.
+    pub(super) unchecked: Vec<&'static str>,
+    /// When the network was settled after the end, in seconds; `None` if it was not, or was not
+    /// looked at.
+    pub(super) settled_after_s: Option<f64>,
+    /// Whether the run is over.
+    is_over: bool,
     /// Whether what the structure finds is a violation; else it only serves other checks.
     structure_is_checked: bool,
     /// Whether nodes run in real time, on machines that have other things to do too.
@@ -102,11 +112,14 @@ impl<'a, P: Judged> Judge<'a, P> {
             }),
             placement: placed.then(|| P::Placement::start(world.each_member())),
             sides: Vec::new(),
-            violations: Vec::new(),
+            violations: Violations::default(),
             of_structure: 0,
             of_lookups: 0,
             of_records: 0,
             of_checks: 0,
+            unchecked: Vec::new(),
+            settled_after_s: None,
+            is_over: false,
             structure_is_checked: checks.ring,
             is_real: W::REAL_TIME,
             records: RecordWatch::new(scenario),
@@ -223,6 +236,65 @@ impl<'a, P: Judged> Judge<'a, P> {
             .is_some_and(|since| since + patience <= now)
     }
 
+    /// Whether it is a violation if the network is not as it should be.
+    pub(super) const fn checks_structure(&self) -> bool {
+        self.structure_is_checked && self.structure.is_some()
+    }
+
+    /// Whether what is stored is looked at after the end.
+    pub(super) fn checks_records(&self) -> bool {
+        let records = self.records.as_ref();
+        records.is_some_and(super::records::RecordWatch::is_checked)
+    }
+
+    /// How long the network must have been settled for what is stored to be in order.
+    pub(super) fn patience(&self) -> Option<Time> {
+        self.records.as_ref().map(|records| records.patience)
+    }
+
+    /// Whether the network is ideal with the members it has.
+    pub(super) fn is_ideal(&self) -> bool {
+        let watch = self.structure.as_ref();
+        watch.is_some_and(|watch| watch.ideal_since.is_some())
+    }
+
+    /// The run is over, and all that disturbs the network ends; that it loses messages too, if it
+    /// did. What comes now is neither counted nor measured.
+    pub(super) fn calm(&mut self, at: Moment, was_lossy: bool) {
+        self.is_over = true;
+        if let Some(records) = &mut self.records {
+            records.run_is_over();
+        }
+        if let Some(watch) = self.structure.as_mut().filter(|_| was_lossy) {
+            watch.structure.calmed(at.now, Disturbance::Suspicion);
+            self.look(at, Changed::ByNodes);
+        }
+    }
+
+    /// The network is settled, after a quiet phase that began then.
+    pub(super) fn settled(&mut self, began: Time) {
+        let since = self.structure.as_ref().and_then(|watch| watch.ideal_since);
+        let took = since.map(|since| since.saturating_sub(began));
+        self.settled_after_s = took.map(|took| took as f64 / SECOND as f64);
+    }
+
+    /// The network has not settled, though nothing has disturbed it for so long.
+    pub(super) fn never_settled(&mut self, now: Time, waited: Time, outside: usize) {
+        let Some(watch) = &self.structure else { return };
+        let (members, parts) = (watch.structure.members(), watch.structure.parts());
+        let detail = format!(
+            "nothing has disturbed anybody for {} s, and the network is not as it should be: \
+             {members} members in {parts} networks, {outside} nodes that run and are no members",
+            waited / SECOND
+        );
+        self.of_checks += 1;
+        let at = Moment {
+            now,
+            cause: Cause::End,
+        };
+        self.describe(at, UNSETTLED.to_owned(), detail, None);
+    }
+
     /// The end of the run, for what is stored: which members there are, sorted by their ids.
     pub(super) fn stored_at_end(&mut self, now: Time, members: &[(Id, u32)]) {
         let judged = P::Placement::CHECKS && self.is_quiet(now);
@@ -259,26 +331,20 @@ impl<'a, P: Judged> Judge<'a, P> {
         self.look_at_records(at);
         self.end_others(at);
         let violated = self.of_records + self.of_checks;
-        (std::mem::take(&mut self.violations), violated)
+        (self.violations.take_described(), violated)
     }
 
     fn describe(&mut self, at: Moment, check: String, detail: String, node: Option<u32>) {
-        if self.violations.len() < DESCRIBED {
-            self.violations.push(Violation {
-                at_s: self.tally.seconds(at.now),
-                check,
-                detail,
-                node: node.map(name),
-                cause: at.cause.to_string(),
-            });
-        }
+        let at_s = self.tally.seconds(at.now);
+        self.violations.add(at_s, at, check, detail, node);
     }
 
     /// The world could not go on.
-    pub(super) fn broken(&self, now: Time, why: &str) -> Violation {
+    pub(super) fn broken(&mut self, now: Time, why: &str) -> Violation {
+        self.violations.count(WORLD);
         Violation {
             at_s: self.tally.seconds(now),
-            check: "world".to_owned(),
+            check: WORLD.to_owned(),
             detail: why.to_owned(),
             node: None,
             cause: Cause::End.to_string(),
@@ -315,7 +381,7 @@ impl<'a, P: Judged> Judge<'a, P> {
         report.excused = report.excuses.values().sum();
         (
             report,
-            std::mem::take(&mut self.violations),
+            self.violations.take_described(),
             self.of_structure + self.of_lookups,
         )
     }
@@ -509,6 +575,14 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
             self.look_at_records(at);
         }
         self.others(at, |other| other.disks_gone(at, numbers, how));
+    }
+
+    fn strays(&mut self, at: Moment, count: usize) {
+        if let Some(watch) = &mut self.structure {
+            watch.structure.strays(count);
+            self.look(at, Changed::ByNodes);
+        }
+        self.others(at, |other| other.strays(at, count));
     }
 
     fn fault_began(&mut self, at: Moment, effect: &Effect) {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use cuerda_core::ring::Id;
 
 use super::play;
-use crate::report::metric_paths;
+use crate::report::metrics;
 use crate::scenario::quantity::format_duration;
 use crate::scenario::{Overrides, Scenario};
 use crate::world::{World as _, events};
@@ -201,7 +201,7 @@ impl Matrix {
     #[must_use]
     pub fn scenario(&self, case: &Case) -> Scenario {
         let text = self.text(case);
-        let read = Scenario::parse("matrix.toml", &text, &metric_paths(), &Overrides::default());
+        let read = Scenario::parse("matrix.toml", &text, &metrics(), &Overrides::default());
         read.unwrap_or_else(|wrong| panic!("the matrix wrote a wrong scenario: {wrong}"))
     }
 

@@ -18,8 +18,10 @@ mod records;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod violations;
 pub mod worlds;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use crate::world::containers;
 use crate::world::turmoil;
 use crate::world::{Cause, World, events, nanoseconds};
 use cost::Meter;
-use judge::{Judge, Others};
+use judge::{Judge, Others, WORLD};
 
 pub use play::{Play, play_in_with, play_with, read};
 
@@ -105,9 +107,10 @@ fn not_begun(scenario: &Scenario, why: &str) -> Report {
         seed: scenario.seed,
         nodes: scenario.nodes,
         verdict: Verdict::Fail,
+        violated: BTreeMap::from([(WORLD.to_owned(), 1)]),
         violations: vec![Violation {
             at_s: 0.0,
-            check: "world".to_owned(),
+            check: WORLD.to_owned(),
             detail: why.to_owned(),
             node: None,
             cause: Cause::Start.to_string(),
@@ -164,16 +167,16 @@ where
     let seen = world.seen();
     judge.tally.faults_seen(&seen);
     let now = world.now();
-    let (ring, mut violations, mut grave) = judge.ring(now);
+    let (mut ring, mut violations, mut grave) = judge.ring(now);
     let mut traffic = judge.tally.traffic(now, world);
     if let Some(records) = &judge.records {
         records.add_traffic(&mut traffic, world.repair_bytes());
     }
-    let (lookups, events) = (
-        judge.tally.lookups(judge.judges_lookups()),
-        judge.tally.events.clone(),
-    );
+    let lookups = judge.tally.lookups(judge.judges_lookups());
+    let (events, faults) = (judge.tally.events.clone(), judge.tally.faults.clone());
+    let digest = world.digest().to_string();
     closing::close(world, scenario, &mut judge);
+    ring.settled_after_s = judge.settled_after_s;
     let now = world.now();
     let (more, of_records) = judge.more_violations(now);
     violations.extend(more);
@@ -192,7 +195,7 @@ where
         } else {
             Verdict::Fail
         },
-        digest: world.digest().to_string(),
+        digest,
         simulated_s: scenario.duration.as_secs_f64(),
         lookups,
         writes: judge.records.as_ref().map(records::RecordWatch::writes),
@@ -201,8 +204,10 @@ where
         traffic,
         events,
         losses: judge.losses(),
-        faults: judge.tally.faults.clone(),
+        faults,
         notes: world.notes().to_vec(),
+        unchecked: judge.unchecked.iter().map(|&it| it.to_owned()).collect(),
+        violated: judge.violations.counts().clone(),
         violations,
         unmet: Vec::new(),
         cost,

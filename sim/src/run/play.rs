@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::judge::Others;
 use super::{Listener, Progress, perform_in};
 use crate::check::judged::{Check, Judged};
-use crate::report::{Report, Verdict, judge, metric_paths};
+use crate::report::{Report, Verdict, judge, metrics};
 use crate::scenario::{self, Diagnostic, Overrides, Scenario};
 use crate::world::{Watcher, World, events};
 
@@ -82,7 +82,7 @@ impl<'a, P: Judged> Play<'a, P> {
 /// # Errors
 /// What is wrong with it, where that stands, and what would be right.
 pub fn read(name: &str, text: &str) -> Result<Scenario, Diagnostic> {
-    Scenario::parse(name, text, &metric_paths(), &Overrides::default())
+    Scenario::parse(name, text, &metrics(), &Overrides::default())
 }
 
 /// Plays a scenario to its end in the `events` world, and judges it by the built-in checks, those

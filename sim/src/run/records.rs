@@ -16,8 +16,8 @@ use crate::world::{DiskGone, ReadEnd, Reading, Time, WriteEnd, WriteIssue, nanos
 /// is kept in it must be in order.
 const SETTLED: u64 = 10;
 
-/// How often a key is read again at the end if a reading fails.
-const TRIES: u8 = 3;
+/// Of as many missing copies the report tells where.
+const COPIES: usize = 3;
 
 /// As many losses are described; all are counted.
 const LOSSES: usize = 100;
@@ -38,11 +38,12 @@ pub(super) struct RecordWatch {
     tombstones_for: Time,
     /// How many keys there are, by whose numbers they are named.
     keys: u32,
-    /// Keys still to be read after the end, each with the tries left; `None` before.
-    last: Option<BTreeMap<Id, u8>>,
+    /// Whether the run is over: what ends now had no end as long as it was counted.
+    is_over: bool,
+    /// Keys that are read after the end and have not been found as they must; `None` before.
+    last: Option<BTreeSet<Id>>,
     /// Readings under way then.
     last_open: BTreeMap<u64, Id>,
-    failed_again: BTreeSet<Id>,
     /// What was lost: when, which key, the story, and by what name it is excused.
     pub(super) losses: Vec<(Time, String, String, Option<&'static str>)>,
     /// How often each name has excused each check but `lost`, which is counted among the writes.
@@ -69,9 +70,9 @@ impl RecordWatch {
                 .max(nanoseconds(scenario.node.repair_every()).saturating_mul(SETTLED / 2)),
             replicas: usize::from(scenario.node.replicas),
             tombstones_for: nanoseconds(scenario.node.tombstones_for),
+            is_over: false,
             last: None,
             last_open: BTreeMap::new(),
-            failed_again: BTreeSet::new(),
             losses: Vec::new(),
             excuses: BTreeMap::new(),
         })
@@ -138,23 +139,28 @@ impl RecordWatch {
 
     pub(super) fn write_ended(&mut self, now: Time, end: &WriteEnd) {
         let write = end.issue.write;
+        if !self.is_over {
+            self.count_write(now, end);
+        }
         match &end.result {
-            Ok(written) => {
-                if written.is_complete() {
-                    self.writes.acked += 1;
-                    self.write_latency
-                        .add(Duration::from_nanos(now - end.issued));
-                } else {
-                    self.writes.partial += 1;
-                }
-                self.checker.written(now, write, written);
+            Ok(written) => self.checker.written(now, write, written),
+            Err(_) => self.checker.write_failed(write),
+        }
+    }
+
+    fn count_write(&mut self, now: Time, end: &WriteEnd) {
+        match &end.result {
+            Ok(written) if written.is_complete() => {
+                self.writes.acked += 1;
+                let took = Duration::from_nanos(now - end.issued);
+                self.write_latency.add(took);
             }
+            Ok(_) => self.writes.partial += 1,
             Err(error) => {
                 self.writes.failed += 1;
                 if matches!(error, AccessError::Denied(Denied::Changed(_))) {
                     self.writes.refused += 1;
                 }
-                self.checker.write_failed(write);
             }
         }
     }
@@ -177,8 +183,8 @@ impl RecordWatch {
             Err(error) => {
                 self.checker.read_failed(end.read);
                 match last {
-                    Some(key) => self.tried(key, &format!("failed: {error}")),
-                    None => self.reads.failed += 1,
+                    Some(key) => self.unreadable(key, &format!("failed: {error}")),
+                    None => self.reads.failed += u64::from(!self.is_over),
                 }
                 return;
             }
@@ -191,12 +197,15 @@ impl RecordWatch {
         if let Some(key) = last {
             match verdict {
                 Verdict::Right => {
-                    self.last.as_mut().and_then(|last| last.remove(&key));
+                    self.last.as_mut().map(|last| last.remove(&key));
                 }
-                Verdict::Stale => self.tried(key, "found something older"),
-                Verdict::Missing => self.tried(key, "found nothing"),
-                Verdict::Invented => self.tried(key, "found what nobody wrote"),
+                Verdict::Stale => self.unreadable(key, "found something older"),
+                Verdict::Missing => self.unreadable(key, "found nothing"),
+                Verdict::Invented => self.unreadable(key, "found what nobody wrote"),
             }
+            return;
+        }
+        if self.is_over {
             return;
         }
         self.reads.uncertain += u64::from(!reading.authoritative);
@@ -214,7 +223,7 @@ impl RecordWatch {
     pub(super) fn read_abandoned(&mut self, read: u64) {
         self.checker.read_failed(read);
         if let Some(key) = self.last_open.remove(&read) {
-            self.tried(key, "was abandoned");
+            self.unreadable(key, "was abandoned");
         }
     }
 
@@ -244,7 +253,7 @@ impl RecordWatch {
             .checker
             .missing_copies(now, |key| holders(key, self.replicas));
         self.writes.missing_copies = Some(missing.len() as u64);
-        for one in missing.iter().take(TRIES.into()) {
+        for one in missing.iter().take(COPIES) {
             let what = if one.differs {
                 "another version"
             } else {
@@ -258,25 +267,19 @@ impl RecordWatch {
         }
     }
 
-    /// The keys to be read after the end, at most so many of them, evenly chosen.
-    pub(super) fn begin_last(&mut self, now: Time, most: usize) {
-        let keys = self.checker.readable(now);
-        let step = keys.len().div_ceil(most).max(1);
-        let keys: BTreeMap<Id, u8> = keys
-            .into_iter()
-            .step_by(step)
-            .map(|key| (key, TRIES))
-            .collect();
-        self.reads.checked_at_end = keys.len() as u64;
-        self.last = Some(keys);
+    /// The run is over: from now on nothing is counted but what the end is judged by.
+    pub(super) const fn run_is_over(&mut self) {
+        self.is_over = true;
     }
 
-    /// Which keys are to be read (again) now.
-    pub(super) fn to_read(&self) -> Vec<Id> {
-        let keys = self.last.iter().flatten();
-        keys.filter(|(key, tries)| **tries > 0 && !self.last_open.values().any(|open| open == *key))
-            .map(|(&key, _)| key)
-            .collect()
+    /// The keys to be read after the end, at most so many of them, evenly chosen.
+    pub(super) fn begin_last(&mut self, now: Time, most: usize) -> Vec<Id> {
+        let keys = self.checker.readable(now);
+        let step = keys.len().div_ceil(most).max(1);
+        let keys: Vec<Id> = keys.into_iter().step_by(step).collect();
+        self.reads.checked_at_end = keys.len() as u64;
+        self.last = Some(keys.iter().copied().collect());
+        keys
     }
 
     /// Whether readings are under way that the end waits for.
@@ -284,15 +287,19 @@ impl RecordWatch {
         !self.last_open.is_empty()
     }
 
-    fn tried(&mut self, key: Id, why: &str) {
-        let Some(tries) = self.last.as_mut().and_then(|last| last.get_mut(&key)) else {
-            return;
-        };
-        *tries = tries.saturating_sub(1);
-        if *tries == 0 && self.failed_again.insert(key) {
-            self.reads.unreadable += 1;
-            self.checker.unreadable(key, why);
+    /// The time for readings is over. Whatever has no answer yet gets none.
+    pub(super) fn end_last(&mut self) {
+        for key in self.last.take().unwrap_or_default() {
+            self.unreadable(key, "had no answer");
         }
+    }
+
+    fn unreadable(&mut self, key: Id, why: &str) {
+        if let Some(last) = &mut self.last {
+            last.remove(&key);
+        }
+        self.reads.unreadable += 1;
+        self.checker.unreadable(key, why);
     }
 
     /// Writes' part of the report.
@@ -336,7 +343,7 @@ impl RecordWatch {
     }
 
     /// Whether anything is to be looked at after the end.
-    pub(super) fn is_checked(&self) -> bool {
+    pub(super) const fn is_checked(&self) -> bool {
         self.checked && self.writes.acked > 0
     }
 }

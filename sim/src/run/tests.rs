@@ -11,7 +11,7 @@ use cuerda_core::ring::{Id, Neighbours};
 
 use super::{Play, play, play_in, play_traced, play_with};
 use crate::check::judged::{Check, Finding};
-use crate::report::{Report, Verdict, metric_paths};
+use crate::report::{Report, Verdict, metrics};
 use crate::scenario::{Latency, Overrides, Scenario};
 use crate::world::{Digest, LookupEnd, Moment, NodeView, SECOND, Time, Watcher, World};
 
@@ -24,7 +24,7 @@ fn scenario(top: &str, nodes: u32, rest: &str) -> Scenario {
          stabilize_every = \"1s\"\nfix_fingers_every = \"5s\"\nrequest_timeout = \"200ms\"\n\
          [network]\nlatency = {{ fixed = \"20ms\" }}\n{rest}"
     );
-    let read = Scenario::parse("mine.toml", &text, &metric_paths(), &Overrides::default());
+    let read = Scenario::parse("mine.toml", &text, &metrics(), &Overrides::default());
     read.unwrap_or_else(|wrong| panic!("{wrong:?}"))
 }
 
@@ -171,6 +171,10 @@ impl World for Broken {
     fn repair_bytes(&self) -> Option<u64> {
         None
     }
+    fn outside(&self) -> usize {
+        0
+    }
+    fn calm(&mut self, _: &mut impl Watcher<Self::Protocol>) {}
     fn read(&mut self, _: Id, _: &mut impl Watcher<Node>) {}
     fn members(&self) -> usize {
         0
@@ -244,6 +248,10 @@ impl World for Real {
     fn repair_bytes(&self) -> Option<u64> {
         self.0.repair_bytes()
     }
+    fn outside(&self) -> usize {
+        0
+    }
+    fn calm(&mut self, _: &mut impl Watcher<Self::Protocol>) {}
     fn read(&mut self, key: Id, watcher: &mut impl Watcher<Node>) {
         self.0.read(key, watcher);
     }

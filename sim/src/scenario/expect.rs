@@ -7,16 +7,16 @@ use toml::de::DeValue;
 
 use super::diagnostic::{Problems, Reported};
 use super::section::{Entry, Section};
-use super::{Bound, Expectation};
+use super::{Bound, Expectation, Metric, MetricKind};
 
 const BOUNDS: &[&str] = &["min", "max", "equals"];
 const FORM: &str = "write a bound, as in `{ max = 0.01 }`, `{ min = 3, max = 4 }` or \
                     `{ equals = true }`";
 
-/// Reads all expectations. `metrics` are the paths that a report has.
+/// Reads all expectations. `metrics` is what a report has.
 pub(super) fn expectations(
     section: &Section,
-    metrics: &[String],
+    metrics: &[Metric],
     problems: &mut Problems,
 ) -> Result<Vec<Expectation>, Reported> {
     let read: Vec<_> = section
@@ -28,9 +28,12 @@ pub(super) fn expectations(
 
 fn expectation(
     entry: &Entry,
-    metrics: &[String],
+    metrics: &[Metric],
     problems: &mut Problems,
 ) -> Result<Expectation, Reported> {
+    if entry.key == UNCHECKED {
+        return unchecked(entry, metrics, problems);
+    }
     if let Some(path) = unquoted(entry, metrics) {
         return Err(problems.report(
             entry.key_span.clone(),
@@ -38,25 +41,91 @@ fn expectation(
             format!("write `\"{path}\" = {{ … }}`"),
         ));
     }
-    let known = metrics.iter().any(|metric| metric == entry.key);
-    let metric = if known {
-        Ok(entry.key.to_owned())
-    } else {
-        Err(problems.report(
+    let known = metrics.iter().find(|metric| metric.path == entry.key);
+    let metric = match known {
+        Some(known) => Ok(known),
+        None => Err(problems.report(
             entry.key_span.clone(),
             format!("the report has no number `{}`", entry.key),
             which_metric(entry.key, metrics),
-        ))
+        )),
     };
     let bound = bound(entry, problems);
+    let (metric, bound) = (metric?, bound?);
+    can_match(entry, metric, &bound, problems)?;
     Ok(Expectation {
-        metric: metric?,
-        bound: bound?,
+        metric: metric.path.clone(),
+        bound,
+    })
+}
+
+/// Refuses a bound that nothing can keep to, because what it is for is of another kind.
+fn can_match(
+    entry: &Entry,
+    metric: &Metric,
+    bound: &Bound,
+    problems: &mut Problems,
+) -> Result<(), Reported> {
+    let asks = match bound {
+        Bound::Range { .. } => MetricKind::Number,
+        Bound::Equals(Value::Bool(_)) => MetricKind::Truth,
+        Bound::Equals(Value::String(_)) => MetricKind::Text,
+        Bound::Equals(_) | Bound::Among(_) => MetricKind::Number,
+    };
+    if asks == metric.kind {
+        return Ok(());
+    }
+    let (is, help) = match metric.kind {
+        MetricKind::Number => ("a number", "{ min = 3, max = 4 }"),
+        MetricKind::Truth => ("true or false", "{ equals = true }"),
+        MetricKind::Text => ("a text", "{ equals = \"events\" }"),
+    };
+    let what = match asks {
+        MetricKind::Number => "a number",
+        MetricKind::Truth => "a truth value",
+        MetricKind::Text => "a text",
+    };
+    Err(entry.wrong(
+        problems,
+        format!("`{}` is {is}, and this asks for {what}", metric.path),
+        format!("ask for it as in `{help}`"),
+    ))
+}
+
+/// What a run may leave unchecked at its end.
+const UNCHECKED: &str = "unchecked";
+
+/// Reads which numbers a run may say nothing of.
+fn unchecked(
+    entry: &Entry,
+    metrics: &[Metric],
+    problems: &mut Problems,
+) -> Result<Expectation, Reported> {
+    const HELP: &str = "name the numbers of which the run may say nothing, as in \
+                        [\"writes.missing_copies\", \"reads.unreadable\"]";
+    let mut allowed = Vec::new();
+    let mut all = Ok(());
+    for item in entry.list(problems, HELP)?.iter() {
+        let item = entry.with_value(item);
+        match item.text(problems, HELP) {
+            Ok(path) if metrics.iter().any(|metric| metric.path == path) => {
+                allowed.push(path.to_owned());
+            }
+            Ok(path) => {
+                let why = format!("the report has no number `{path}`");
+                all = Err(item.wrong(problems, why, which_metric(path, metrics)));
+            }
+            Err(reported) => all = Err(reported),
+        }
+    }
+    all.map(|()| Expectation {
+        metric: UNCHECKED.to_owned(),
+        bound: Bound::Among(allowed),
     })
 }
 
 /// The path that a key without quotes stands for: TOML reads `a.b = {…}` as a table in a table.
-fn unquoted(entry: &Entry, metrics: &[String]) -> Option<String> {
+fn unquoted(entry: &Entry, metrics: &[Metric]) -> Option<String> {
     let mut path = entry.key.to_owned();
     let mut value = entry.value.get_ref();
     loop {
@@ -69,13 +138,15 @@ fn unquoted(entry: &Entry, metrics: &[String]) -> Option<String> {
         value = next.get_ref();
     }
     let begins = format!("{}.", entry.key);
-    let is_part = metrics.iter().any(|metric| metric.starts_with(&begins));
+    let is_part = metrics
+        .iter()
+        .any(|metric| metric.path.starts_with(&begins));
     (path != entry.key && is_part).then_some(path)
 }
 
 /// Says which paths are near one that the report has not.
-fn which_metric(path: &str, metrics: &[String]) -> String {
-    let known = || metrics.iter().map(String::as_str);
+fn which_metric(path: &str, metrics: &[Metric]) -> String {
+    let known = || metrics.iter().map(|metric| metric.path.as_str());
     let below = |begins: &str| -> Vec<&str> {
         known()
             .filter(|metric| metric.starts_with(begins) && metric[begins.len()..].starts_with('.'))

@@ -53,8 +53,14 @@ pub struct Scenario {
     pub seed: u64,
     /// How long it lasts, in simulated time from t = 0.
     pub duration: Duration,
+    /// How long the quiet phase after the end lasts at most. Without, as long as the protocol's
+    /// periods ask for; zero leaves it out.
+    pub quiet: Option<Duration>,
     /// What is checked while it runs.
     pub checks: Checks,
+    /// By which checks it fails until the protocol is mended, and by no other; empty for those
+    /// that must pass. It changes no verdict.
+    pub known_to_fail: Vec<String>,
     /// How many nodes there are at t = 0.
     pub nodes: u32,
     /// How the ring comes about.
@@ -348,6 +354,26 @@ pub enum Selector {
     List(Vec<Selector>),
 }
 
+/// Something of the report that an expectation can bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Where it stands in the report, such as `lookups.hops.mean`.
+    pub path: String,
+    /// What it is.
+    pub kind: MetricKind,
+}
+
+/// What an expectation can ask of something in the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Bounds, or an exact number.
+    Number,
+    /// Whether it is true.
+    Truth,
+    /// An exact text.
+    Text,
+}
+
 /// A bound on a number of the report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -369,4 +395,6 @@ pub enum Bound {
     },
     /// Exactly this number, truth value or text.
     Equals(serde_json::Value),
+    /// A list of nothing but these.
+    Among(Vec<String>),
 }

@@ -17,7 +17,7 @@ use super::diagnostic::{Problems, Reported};
 use super::frame::Frame;
 use super::section::{Entry, Section};
 use super::selector::Crowd;
-use super::{Checks, MOST_NODES, Scenario, Start, World};
+use super::{Checks, MOST_NODES, Metric, Scenario, Start, World};
 use super::{expect, fault, node, room, schema, syntax, traffic, workload};
 
 /// What the command line says instead of the file.
@@ -34,14 +34,14 @@ pub struct Overrides {
 
 impl Scenario {
     /// Reads the text of a scenario file. `file` is the path to show in errors, and names the
-    /// scenario; `metrics` are the paths of all numbers that a report has.
+    /// scenario; `metrics` is all that a report has to be bounded.
     ///
     /// # Errors
     /// All that is wrong with the file, if anything is.
     pub fn parse(
         file: &str,
         text: &str,
-        metrics: &[String],
+        metrics: &[Metric],
         overrides: &Overrides,
     ) -> Result<Scenario, Diagnostic> {
         let mut problems = Problems::new(file, text);
@@ -62,7 +62,7 @@ fn name(file: &str) -> String {
 fn scenario(
     name: String,
     top: &Section,
-    metrics: &[String],
+    metrics: &[Metric],
     overrides: &Overrides,
     problems: &mut Problems,
 ) -> Result<Scenario, Reported> {
@@ -92,9 +92,16 @@ fn scenario(
             "say how long the run is, as in `duration = \"10m\"`",
         )
         .and_then(|entry| run_time(&entry, problems));
+    let quiet = top
+        .get("quiet")
+        .map(|entry| entry.duration(problems))
+        .transpose();
     let checks = top
         .get("checks")
         .map_or(Ok(ALL_CHECKS), |entry| checks(&entry, problems));
+    let known_to_fail = top
+        .get("known_to_fail")
+        .map_or(Ok(Vec::new()), |entry| known_to_fail(&entry, problems));
     let ring = ring(top, overrides, problems);
     let node = single(top, "node", "[node]", problems).and_then(|section| match section {
         Some(section) => node::config(&section, problems),
@@ -145,7 +152,9 @@ fn scenario(
         world: world?.or(overrides.world).unwrap_or(World::Events),
         seed: overrides.seed.or(seed?).unwrap_or(1),
         duration: duration?,
+        quiet: quiet?,
         checks: checks?,
+        known_to_fail: known_to_fail?,
         nodes,
         start,
         node: node?,
@@ -289,6 +298,31 @@ fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
         }
     }
     all.map(|()| checks)
+}
+
+/// The names of checks by which a scenario fails until something is mended: one, or a list.
+fn known_to_fail(entry: &Entry, problems: &mut Problems) -> Result<Vec<String>, Reported> {
+    const HELP: &str = "name the check by which it fails, as in \"lost\"";
+    let name = |entry: &Entry, problems: &mut Problems| {
+        let name = entry.text(problems, HELP)?;
+        match name.trim().is_empty() {
+            true => Err(entry.wrong(problems, "a check without a name", HELP)),
+            false => Ok(name.to_owned()),
+        }
+    };
+    if !matches!(entry.value.get_ref(), DeValue::Array(_)) {
+        return name(entry, problems).map(|name| vec![name]);
+    }
+    let items = entry.list(problems, HELP)?;
+    let read = items.iter().map(|item| {
+        let entry = Entry {
+            key: "known_to_fail",
+            ..entry.with_value(item)
+        };
+        name(&entry, problems)
+    });
+    let read: Vec<_> = read.collect();
+    read.into_iter().collect()
 }
 
 /// How many nodes there are, and how their ring comes about.

@@ -3,8 +3,20 @@
 
 /// The keys before the first section, sections included.
 pub(super) const TOP: &[&str] = &[
-    "title", "world", "seed", "duration", "checks", "ring", "node", "network", "workload", "churn",
-    "fault", "expect",
+    "title",
+    "world",
+    "seed",
+    "duration",
+    "quiet",
+    "checks",
+    "known_to_fail",
+    "ring",
+    "node",
+    "network",
+    "workload",
+    "churn",
+    "fault",
+    "expect",
 ];
 /// The sections that may stand several times.
 pub(super) const REPEATED: &[&str] = &["workload", "churn", "fault"];

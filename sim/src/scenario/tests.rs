@@ -11,7 +11,14 @@ use super::*;
 
 pub(super) const EVERY_KEY: &str = include_str!("every_key.toml");
 
-fn metrics() -> Vec<String> {
+fn metrics() -> Vec<Metric> {
+    let metric = |path: &str| Metric {
+        path: path.to_owned(),
+        kind: match path {
+            "ring.ideal" => MetricKind::Truth,
+            _ => MetricKind::Number,
+        },
+    };
     [
         "lookups.failed_share",
         "lookups.wrong_share",
@@ -19,8 +26,9 @@ fn metrics() -> Vec<String> {
         "ring.ideal",
         "ring.violations",
         "writes.lost",
+        "writes.missing_copies",
     ]
-    .map(str::to_owned)
+    .map(metric)
     .to_vec()
 }
 
@@ -51,6 +59,8 @@ fn a_short_file_has_the_documented_defaults() {
             world: World::Events,
             seed: 1,
             duration: seconds(600),
+            quiet: None,
+            known_to_fail: Vec::new(),
             checks: Checks {
                 ring: true,
                 lookups: true,
@@ -148,6 +158,8 @@ for   = "1m"
             world: World::Events,
             seed: 1,
             duration: seconds(600),
+            quiet: None,
+            known_to_fail: Vec::new(),
             checks: Checks {
                 ring: true,
                 lookups: true,
@@ -227,6 +239,11 @@ for   = "1m"
 #[test]
 fn every_key_is_read_as_it_says() {
     let scenario = valid(EVERY_KEY);
+    assert_eq!(scenario.quiet, Some(seconds(1800)));
+    assert_eq!(scenario.known_to_fail, ["at-most-one-ring"]);
+    let last = scenario.expectations.last().expect("there are some");
+    let allowed = Bound::Among(vec!["writes.missing_copies".to_owned()]);
+    assert_eq!((last.metric.as_str(), &last.bound), ("unchecked", &allowed));
     assert_eq!(scenario.node.probe_every_max, Some(seconds(60)));
     assert_eq!(scenario.workloads[0].rate, 0.5);
     assert_eq!(scenario.workloads[0].until, seconds(3000));

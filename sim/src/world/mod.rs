@@ -83,6 +83,8 @@ pub enum Cause {
     FaultEnded(usize),
     /// The churn of the scenario.
     Churn(&'static str),
+    /// The scenario is over, and all that disturbs the network ends.
+    Calm,
     /// The world's beginning.
     Start,
     /// The end of the run.
@@ -98,6 +100,7 @@ impl fmt::Display for Cause {
             Cause::FaultBegan(index) => write!(f, "begin of fault {}", index + 1),
             Cause::FaultEnded(index) => write!(f, "end of fault {}", index + 1),
             Cause::Churn(kind) => write!(f, "churn: {kind}"),
+            Cause::Calm => f.write_str("begin of the quiet phase"),
             Cause::Start => f.write_str("start"),
             Cause::End => f.write_str("end of the run"),
         }
@@ -307,6 +310,12 @@ pub trait World {
     fn notes(&self) -> &[String] {
         &[]
     }
+    /// How many nodes run that want to be members and are none: they are still joining, lost all
+    /// they knew, or have just started again. Whoever sleeps or is about to leave is not among them.
+    fn outside(&self) -> usize;
+    /// The scenario is over. What disturbs the network, clocks and disks ends; machines that sleep
+    /// for good are gone for good. Machines that are down stay so.
+    fn calm(&mut self, watcher: &mut impl Watcher<Self::Protocol>);
     /// A client reads a key, from a random member.
     fn read(&mut self, key: Id, watcher: &mut impl Watcher<Self::Protocol>);
     /// Handles all that is due before `end`, and lets time pass until then.
@@ -324,6 +333,8 @@ pub trait Watcher<P: Simulated> {
     fn joined(&mut self, _at: Moment, _node: NodeView<'_, P::View>) {}
     /// A member's neighbours changed.
     fn changed(&mut self, _at: Moment, _node: NodeView<'_, P::View>) {}
+    /// So many nodes that have been members are up, are none now, and have not been told to leave.
+    fn strays(&mut self, _at: Moment, _count: usize) {}
     /// A member ceased to be one.
     fn gone(&mut self, _at: Moment, _number: u32, _how: Gone) {}
     /// Several members ceased to be so at one instant. None of them is asked about in between.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use cuerda_sim::report::{Verdict, judge, metric_paths};
+use cuerda_sim::report::{Verdict, judge, metrics};
 use cuerda_sim::run::play;
 use cuerda_sim::scenario::{Overrides, Scenario};
 
@@ -120,8 +120,7 @@ fn scenarios_that_pages_show_pass() {
                 continue;
             }
             let place = format!("{}:{}", page.shown, block.line);
-            let parsed =
-                Scenario::parse(&place, &block.text, &metric_paths(), &Overrides::default());
+            let parsed = Scenario::parse(&place, &block.text, &metrics(), &Overrides::default());
             let scenario = parsed.unwrap_or_else(|wrong| panic!("{wrong}"));
             let mut report = play(&scenario, &mut |_| ());
             judge(&mut report, &scenario.expectations);

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use cuerda_sim::report::metric_paths;
+use cuerda_sim::report::metrics;
 use cuerda_sim::run::play;
 use cuerda_sim::scenario::{Overrides, Scenario};
 
@@ -51,7 +51,7 @@ fn play_one(file: &str, text: &str) -> String {
         nodes: Some(NODES),
         ..Overrides::default()
     };
-    match Scenario::parse(file, text, &metric_paths(), &overrides) {
+    match Scenario::parse(file, text, &metrics(), &overrides) {
         Ok(scenario) => {
             let report = play(&scenario, &mut |_| ());
             format!("{} {file} --nodes {NODES}\n", report.digest)

@@ -395,7 +395,7 @@ impl RecordChecker {
             .collect()
     }
 
-    /// At the end of all, a key could not be read as it must be, however often it was tried.
+    /// At the end of all, when nothing disturbs anybody, a key could not be read as it must be.
     pub fn unreadable(&mut self, key: Id, why: &str) {
         let detail = format!("{key:.8} has an acknowledged write, and a reading at the end {why}");
         self.finding("unreadable", key, detail);

@@ -18,6 +18,8 @@ pub struct Ring {
     checker: RingChecker,
     excuses: Excuses,
     ideal: bool,
+    /// Nodes that have been members, are up and none now.
+    strays: usize,
     /// The ring as a whole, once in doubt, is not looked at again before this time unless what
     /// is found would be a violation.
     next_look: Time,
@@ -42,6 +44,7 @@ impl Structure<Neighbours> for Ring {
             checker: RingChecker::start(room, members),
             excuses,
             ideal: false,
+            strays: 0,
             next_look: now,
             stabilize_every,
         }
@@ -81,7 +84,9 @@ impl Structure<Neighbours> for Ring {
             }
         }
         self.ideal = self.checker.ideal();
-        self.excuses.ideal(now, self.ideal);
+        // Ideal for those who are up: not for what is left while others are on their way back.
+        let is_whole = self.strays == 0 && self.checker.members() > 0;
+        self.excuses.ideal(now, self.ideal && is_whole);
         for late in self.excuses.overdue(now) {
             let excuse = Some(late.excuse);
             found.push(broken(late.property, late.node, late.at, excuse));
@@ -99,6 +104,10 @@ impl Structure<Neighbours> for Ring {
 
     fn is_ideal(&self) -> bool {
         self.ideal
+    }
+
+    fn strays(&mut self, count: usize) {
+        self.strays = count;
     }
 
     fn disturbed(&mut self, now: Time, by: Disturbance) {

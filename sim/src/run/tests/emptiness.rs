@@ -1,7 +1,7 @@
 //! Runs in which nothing was tried, or nothing answered, do not pass.
 
 use super::{run, scenario};
-use crate::report::{Report, Verdict};
+use crate::report::{Report, Verdict, judge};
 use crate::run::play;
 
 /// Its verdict, and the checks that broke.
@@ -10,8 +10,8 @@ fn outcome(report: &Report) -> (Verdict, Vec<&str>) {
     (report.verdict, checks.collect())
 }
 
-/// Cuts with nobody on one side (whoever is not named is in the last part), one from a node to itself, and damage to a disk on which there
-/// is nothing.
+/// Cuts with nobody on one side (whoever is not named is in the last part), one from a node to
+/// itself, and damage to a disk on which there is nothing.
 const MISSES: [&str; 4] = [
     "kind = \"partition\"\nsplit = [\"arc(0.5..0.50001)\", \"n1\"]\nfor = \"10s\"\n",
     "kind = \"partition\"\nsplit = [\"arc(0.5..0.50001)\", \"rest\"]\nfor = \"10s\"\n",
@@ -101,4 +101,121 @@ fn operations_without_an_end_are_counted_and_the_columns_add_up() {
     for unfinished in [lookups.unfinished, writes.unfinished, reads.unfinished] {
         assert!(unfinished > 0, "six of twelve were asked and crashed");
     }
+}
+
+/// Forty keys, all written in the first twenty seconds.
+const PUTS: &str = "[[workload]]\nkind = \"put\"\nrate = \"20/s\"\nkeys = 40\nuntil = \"20s\"\n";
+
+/// A report with its verdict on what the scenario expects, too.
+fn judged(top: &str, nodes: u32, rest: &str) -> Report {
+    let scenario = scenario(top, nodes, rest);
+    let mut report = play(&scenario, &mut |_| ());
+    judge(&mut report, &scenario.expectations);
+    report
+}
+
+#[test]
+fn the_end_is_looked_at_though_the_network_goes_on_losing() {
+    let report = judged("", 12, &format!("loss = 0.001\n{PUTS}"));
+    assert_eq!(outcome(&report), (Verdict::Pass, vec![]));
+    let (writes, reads) = (report.writes.unwrap(), report.reads.unwrap());
+    assert_eq!(writes.missing_copies, Some(0));
+    assert!(reads.checked_at_end > 30, "{reads:?}");
+    assert_eq!((reads.unreadable, reads.issued), (0, 0));
+    assert!(report.ring.settled_after_s.is_some());
+}
+
+#[test]
+fn cuts_and_slow_disks_that_stay_end_with_the_run() {
+    for stays in [
+        "kind = \"partition\"\nsplit = [\"arc(0..0.5)\", \"rest\"]\n",
+        "kind = \"loss\"\nnodes = 4\nshare = 0.5\n",
+        "kind = \"slow\"\nnodes = 4\nextra = \"2s\"\n",
+        "kind = \"skew\"\nnodes = 4\nby = \"-3s\"\n",
+        "kind = \"disk\"\nnodes = 4\nwhat = \"slow\"\nextra = \"1s\"\n",
+    ] {
+        let report = judged("", 12, &format!("{PUTS}[[fault]]\nat = \"90s\"\n{stays}"));
+        assert_eq!(outcome(&report), (Verdict::Pass, vec![]), "{stays}");
+        assert_eq!(report.faults[0].until_s, None, "in the run it stayed");
+        assert!(report.ring.settled_after_s.is_some(), "{stays}");
+    }
+}
+
+#[test]
+fn what_is_not_looked_at_is_named_and_fails_unless_the_scenario_says_so() {
+    let report = judged("quiet = \"0s\"", 12, PUTS);
+    let unchecked = [
+        "ring.settled_after_s",
+        "writes.missing_copies",
+        "reads.unreadable",
+    ];
+    assert_eq!(
+        (report.verdict, &report.unchecked[..]),
+        (Verdict::Fail, &unchecked.map(str::to_owned)[..])
+    );
+    assert_eq!(report.unmet[0].metric, "unchecked");
+    let allow = |names: &str| format!("{PUTS}[expect]\nunchecked = [{names}]\n");
+    let some = judged("quiet = \"0s\"", 12, &allow("\"reads.unreadable\""));
+    assert_eq!(some.verdict, Verdict::Fail);
+    let names = unchecked.map(|name| format!("\"{name}\"")).join(", ");
+    let all = judged("quiet = \"0s\"", 12, &allow(&names));
+    assert_eq!((all.verdict, all.unmet.len()), (Verdict::Pass, 0));
+    assert_eq!(
+        (all.digest, all.ring.settled_after_s),
+        (report.digest, None)
+    );
+    // Nobody asks for it where nothing is checked.
+    let nothing = judged("quiet = \"0s\"\nchecks = []", 12, PUTS);
+    assert_eq!(
+        (nothing.verdict, nothing.unchecked.len()),
+        (Verdict::Pass, 0)
+    );
+}
+
+#[test]
+fn a_quiet_phase_that_is_too_short_leaves_things_open() {
+    let cut =
+        "[[fault]]\nat = \"90s\"\nkind = \"partition\"\nsplit = [\"arc(0..0.5)\", \"rest\"]\n";
+    let report = judged("quiet = \"1s\"", 12, &format!("{PUTS}{cut}"));
+    assert_eq!(report.verdict, Verdict::Fail);
+    assert_eq!(report.unchecked.len(), 3, "{:?}", report.unchecked);
+    assert!(report.violations.is_empty(), "{:?}", report.violations);
+}
+
+#[test]
+fn a_copy_on_a_machine_that_sleeps_for_good_is_no_copy() {
+    let sleep = "[[fault]]\nat = \"40s\"\nkind = \"pause\"\nnodes = \"successors(key:k0, 3)\"\n";
+    let expect = "[expect]\n\"writes.lost\" = { max = 0 }\n";
+    let report = judged("", 16, &format!("{PUTS}{sleep}{expect}"));
+    assert_eq!(report.verdict, Verdict::Fail);
+    assert!(report.writes.unwrap().lost > Some(0));
+    // Those who wake again still have what they had.
+    let nap = format!("{PUTS}{sleep}for = \"40s\"\n{expect}");
+    assert_eq!(judged("", 16, &nap).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_ring_that_does_not_settle_is_a_violation() {
+    // Nobody is left who could be as it should.
+    let report = run(
+        4,
+        "[[fault]]\nat = \"40s\"\nkind = \"crash\"\nnodes = \"100%\"\n",
+    );
+    assert_eq!(outcome(&report), (Verdict::Fail, vec!["unsettled"]));
+    assert_eq!(report.violated["unsettled"], 1);
+    assert_eq!(report.ring.settled_after_s, None);
+}
+
+#[test]
+fn checks_that_broke_are_counted_beyond_those_described() {
+    let report = run(
+        12,
+        "[[fault]]\nat = \"20s\"\nkind = \"one_way\"\nfrom = \"n3\"\nto = \"n3\"\n",
+    );
+    let counted: Vec<(&str, u64)> = report
+        .violated
+        .iter()
+        .map(|(check, &count)| (check.as_str(), count))
+        .collect();
+    assert_eq!(counted, [("faults: missed", 1)]);
 }

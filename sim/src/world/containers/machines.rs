@@ -70,6 +70,14 @@ impl crate::world::World for World {
         &self.notes
     }
 
+    fn outside(&self) -> usize {
+        script::outside(self)
+    }
+
+    fn calm(&mut self, watcher: &mut impl Watcher<Node>) {
+        script::calm(self, watcher);
+    }
+
     fn read(&mut self, key: Id, watcher: &mut impl Watcher<Node>) {
         script::read(self, key, watcher);
     }
@@ -385,6 +393,9 @@ impl Faults for World {
             self.breaks(format!("the disk of n{number} can't be broken"));
         }
     }
+
+    /// The network's own loss is not the scenario's.
+    fn calm_network(&mut self) {}
 
     fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {
         let done = self.netfilter.change(act);

@@ -74,6 +74,14 @@ impl<P: Simulated> crate::world::World for World<P> {
         script::seen(self)
     }
 
+    fn outside(&self) -> usize {
+        script::outside(self)
+    }
+
+    fn calm(&mut self, watcher: &mut impl Watcher<P>) {
+        script::calm(self, watcher);
+    }
+
     fn read(&mut self, key: Id, watcher: &mut impl Watcher<P>) {
         script::read(self, key, watcher);
     }
@@ -259,6 +267,11 @@ impl<P: Simulated> Faults for World<P> {
             .disk
             .get_or_insert_default()
             .broken = how;
+    }
+
+    fn calm_network(&mut self) {
+        self.air.loss = 0.0;
+        self.air.duplicate = 0.0;
     }
 
     fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {

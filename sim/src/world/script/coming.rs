@@ -2,7 +2,7 @@
 
 use cuerda_core::protocol::Input;
 
-use super::{Machines, sides, take_down};
+use super::{Machines, quiet, sides, take_down};
 use crate::scenario::Disk;
 use crate::world::{Cause, DiskGone, Gone, Watcher};
 
@@ -31,6 +31,12 @@ pub(in crate::world) fn enter<W: Machines>(
         let contact = pick_contact(world);
         sides::stand_with(world, number, contact, watcher);
         contacts.extend(contact);
+    } else {
+        let cause = Cause::Order {
+            node: number,
+            kind: "join",
+        };
+        quiet::stray(world, number, true, world.moment(cause), watcher);
     }
     for _ in 0..TRIES {
         let Some(contact) = pick_contact(world) else {
@@ -66,6 +72,11 @@ pub(super) fn leave<W: Machines>(
 ) {
     if world.is_up(number) {
         world.script_mut().leaving.insert(number);
+        let cause = Cause::Order {
+            node: number,
+            kind: "leave",
+        };
+        quiet::stray(world, number, false, world.moment(cause), watcher);
         world.order(number, Input::Leave, "leave", watcher);
     }
 }

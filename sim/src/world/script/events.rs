@@ -3,7 +3,7 @@
 use cuerda_core::protocol::{Event, Protocol};
 use cuerda_core::ring::Address;
 
-use super::{Machines, records};
+use super::{Machines, quiet, records};
 use crate::world::{DiskGone, Gone, Moment, Subject, Watcher, World, number_of};
 
 /// What only the nodes of a world's protocol tell.
@@ -27,6 +27,7 @@ pub(in crate::world) fn pass_on<W: Machines>(
             let id = world.peer(number).id;
             world.script_mut().members.add(id, number);
             watcher.joined(at, world.seen_as(number));
+            quiet::stray(world, number, false, at, watcher);
         }
         Event::Lookup {
             token,
@@ -43,6 +44,9 @@ pub(in crate::world) fn pass_on<W: Machines>(
         Event::Stranded => {
             let id = world.peer(number).id;
             if world.script_mut().members.remove(id, number) {
+                // Told first: who is gone is still to come back.
+                let leaves = world.script().leaving.contains(&number);
+                quiet::stray(world, number, !leaves, at, watcher);
                 watcher.gone(at, number, Gone::Stranded);
             }
         }
@@ -89,6 +93,7 @@ pub(in crate::world) fn take_down<W: Machines>(
 ) {
     world.stop(number);
     world.script_mut().leaving.remove(&number);
+    quiet::stray(world, number, false, at, watcher);
     for lookup in world.script_mut().lookups.abandon(number) {
         watcher.lookup_abandoned(at, lookup);
     }

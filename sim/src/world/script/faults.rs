@@ -67,6 +67,20 @@ pub(super) fn end<W: Machines>(
     watcher.fault_ended(world.moment(Cause::FaultEnded(index)), &effect);
 }
 
+/// A fault is no disturbance any more, though what it did is not undone.
+pub(super) fn calm_down<W: Machines>(
+    world: &mut W,
+    index: usize,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
+    let faults = &mut world.script_mut().faults;
+    if let Some(at) = faults.iter().position(|effect| effect.index == index) {
+        let effect = faults.remove(at);
+        failure_observations::end(world, index);
+        watcher.fault_ended(world.moment(Cause::Calm), &effect);
+    }
+}
+
 /// Whom a fault hits, in groups.
 fn choose<W: Machines>(world: &mut W, kind: &FaultKind) -> Vec<Vec<u32>> {
     match kind {

@@ -109,6 +109,8 @@ pub(in crate::world) trait Faults: Lifecycle {
         watcher: &mut impl Watcher<Self::Protocol>,
     );
 
+    /// By itself the network loses nothing any more, and repeats nothing.
+    fn calm_network(&mut self);
     /// Reads or changes the network's faults.
     fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T;
     /// What all nodes have seen of others so far.

@@ -24,6 +24,7 @@
 //!   disks.rs                 disks that go wrong
 //!   failure_observations.rs  what nodes see of faults
 //!   start.rs                 how the ring comes about
+//!   quiet.rs                 what is left when the scenario is over
 //! ```
 
 mod agenda;
@@ -38,6 +39,7 @@ mod machines;
 mod members;
 pub(super) mod network_faults;
 mod plan;
+mod quiet;
 mod records;
 mod select;
 mod sides;
@@ -60,6 +62,7 @@ use lookups::OpenLookups;
 pub(super) use machines::{Broken, Faults, Lifecycle, Machines, Orders};
 use members::Members;
 pub(super) use plan::control;
+pub(super) use quiet::{calm, outside};
 use records::Clients;
 pub(super) use records::read;
 
@@ -72,6 +75,8 @@ pub(super) struct Script {
     records: Clients,
     /// Who was told to leave and has not gone yet.
     leaving: BTreeSet<u32>,
+    /// Who has been a member, is up and none now, and was not told to leave.
+    strays: BTreeSet<u32>,
     controls: Vec<Control>,
     /// The faults in force.
     faults: Vec<Effect>,
@@ -94,6 +99,7 @@ impl Script {
             lookups: OpenLookups::default(),
             records: Clients::new(scenario, seed),
             leaving: BTreeSet::new(),
+            strays: BTreeSet::new(),
             controls: Vec::new(),
             faults: Vec::new(),
             failure_observations: failure_observations::Watched::default(),

@@ -60,6 +60,14 @@ impl<P: Simulated + Hosted> crate::world::World for World<P> {
         script::seen(self)
     }
 
+    fn outside(&self) -> usize {
+        script::outside(self)
+    }
+
+    fn calm(&mut self, watcher: &mut impl Watcher<P>) {
+        script::calm(self, watcher);
+    }
+
     fn read(&mut self, key: Id, watcher: &mut impl Watcher<P>) {
         script::read(self, key, watcher);
     }
@@ -286,6 +294,12 @@ impl<P: Simulated + Hosted> Faults for World<P> {
     /// failure also hits a batch that a slow disk is still writing.
     fn break_disk(&mut self, number: u32, how: Option<Broken>, _: &mut impl Watcher<P>) {
         self.net.lock().machines[number as usize].disk_breaks = how;
+    }
+
+    fn calm_network(&mut self) {
+        let mut net = self.net.lock();
+        net.loss = 0.0;
+        net.duplicate = 0.0;
     }
 
     fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {

@@ -32,8 +32,8 @@ pub(super) struct Net {
     /// What each program that ever ran has counted.
     pub(super) counted: Vec<Arc<Counted>>,
     latency: Latency,
-    loss: f64,
-    duplicate: f64,
+    pub(super) loss: f64,
+    pub(super) duplicate: f64,
     chance: Random,
     /// Where reads are split: of no consequence to a right program.
     splits: Random,
