@@ -83,6 +83,7 @@ fn json_is_one_object_with_the_documented_keys() {
         "faults",
         "violations",
         "unmet",
+        "program",
         "cost",
     ];
     assert_eq!(keys, BTreeSet::from(documented));
@@ -253,6 +254,190 @@ fn a_sweep_does_not_depend_on_the_number_of_threads() {
         text.ends_with("PASS  6 seeds from 3: 6 passed, 0 failed\n"),
         "{text}"
     );
+}
+
+/// A fresh folder: what a test writes must not be there from an earlier time.
+fn fresh(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cli_run")
+        .join(name);
+    let _ = std::fs::remove_dir_all(place);
+    folder(name)
+}
+
+/// One process, three, and one of them twice: the report is the same, byte by byte.
+#[test]
+fn the_parts_of_a_sweep_come_to_what_it_comes_to_in_one_process() {
+    let folder = fresh("shards");
+    let said_by = |arguments: &[&str]| {
+        let output = cuerda(&folder, arguments);
+        (output.status.code(), said(&output.stdout))
+    };
+    for (file, more) in [("fails.toml", &[][..]), ("passes.toml", &["--json"])] {
+        let whole = [&["sweep", file, "--seeds", "3..10"], more].concat();
+        let whole = said_by(&whole);
+        let part = |index: u32, name: &str| {
+            let shard = format!("{index}/3");
+            let record = format!("{file}-{name}.jsonl");
+            let arguments = ["sweep", file, "--seeds", "3..10", "--shard", &shard];
+            let output = cuerda(&folder, &[&arguments[..], &["--record", &record]].concat());
+            assert!(
+                matches!(output.status.code(), Some(0 | 1)),
+                "{}",
+                said(&output.stderr)
+            );
+            record
+        };
+        let parts = [part(2, "c"), part(0, "a"), part(0, "again"), part(1, "b")];
+        let merge = |files: &[&str]| said_by(&[&["merge"], files, more].concat());
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        assert_eq!(merge(&parts), whole, "{file}");
+        let (code, text) = merge(&parts[..3]);
+        assert_eq!(code, Some(4), "{text}");
+    }
+    let (code, text) = said_by(&["merge", "fails.toml-a.jsonl", "passes.toml-b.jsonl"]);
+    assert_eq!((code, text.as_str()), (Some(2), ""));
+}
+
+#[test]
+fn a_sweep_goes_on_from_its_record() {
+    let folder = fresh("resume");
+    let sweep = |more: &[&str]| {
+        let arguments = ["sweep", "fails.toml", "--seeds", "3..9", "--jobs", "1"];
+        let output = cuerda(&folder, &[&arguments[..], more].concat());
+        (output.status.code(), said(&output.stdout))
+    };
+    let (code, text) = sweep(&["--record", "a.jsonl", "--fail-fast"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("INCOMPLETE  1 of 6 seeds"), "{text}");
+    assert!(!folder.join("a.jsonl").exists(), "it is not whole");
+    assert_eq!(
+        sweep(&["--record", "a.jsonl"]).0,
+        Some(2),
+        "it is there already"
+    );
+    let (code, json) = sweep(&["--record", "a.jsonl", "--resume", "--json"]);
+    assert_eq!(
+        (code, json.as_str()),
+        (Some(1), sweep(&["--json"]).1.as_str())
+    );
+    assert!(folder.join("a.jsonl").exists());
+}
+
+#[test]
+fn build_servers_get_test_cases() {
+    let folder = fresh("junit");
+    let run = ["run", "passes.toml", "fails.toml", "passes.toml", "--quiet"];
+    let output = cuerda(
+        &folder,
+        &[&run[..], &["--fail-fast", "--junit", "a.xml"]].concat(),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let xml = std::fs::read_to_string(folder.join("a.xml")).expect("it was written");
+    assert!(
+        xml.contains("tests=\"2\"") && xml.contains("failures=\"1\""),
+        "{xml}"
+    );
+    assert!(xml.contains("lookups.issued is"), "{xml}");
+}
+
+#[test]
+fn whoever_runs_out_of_time_says_how_far_it_came() {
+    let folder = fresh("timeout");
+    let sweep = ["sweep", "passes.toml", "--seeds", "0..1000000000"];
+    let output = cuerda(&folder, &[&sweep[..], &["--timeout", "1s"]].concat());
+    assert_eq!(output.status.code(), Some(4));
+    assert!(
+        said(&output.stdout).contains("INCOMPLETE  "),
+        "{}",
+        said(&output.stdout)
+    );
+    assert!(said(&output.stderr).contains("the time is up"));
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_is_terminated_twice_says_how_far_it_came() {
+    let folder = fresh("terminated");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+        .args(["sweep", "passes.toml", "--seeds", "0..1000000000", "--json"])
+        .current_dir(&folder)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program was built for this test");
+    let id = child.id().to_string();
+    // The first lets finish what runs, the second does not wait for it: either way it ends soon,
+    // and says what there is. A signal before it listens would end it without a word.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    for _ in 0..2 {
+        let status = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(status.is_ok());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output.stderr));
+    let summary = &lines(&output)[0];
+    assert!(summary["seeds"]["finished"].as_u64() > Some(0), "{summary}");
+    assert_eq!(summary["failed"], 0);
+}
+
+#[test]
+fn a_series_has_a_line_for_each_hundredth_of_the_run() {
+    let folder = fresh("series");
+    let output = cuerda(
+        &folder,
+        &["run", "passes.toml", "--quiet", "--series", "a.csv"],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let text = std::fs::read_to_string(folder.join("a.csv")).expect("it was written");
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        (rows.len(), rows[0]),
+        (101, "at_s,members,violations,failures,bytes")
+    );
+    assert!(rows[1].starts_with("0.6,16,0,0,"), "{}", rows[1]);
+    let bytes = rows[1..]
+        .iter()
+        .map(|row| row.split(',').next_back().unwrap());
+    assert!(bytes.filter(|bytes| *bytes != "0").count() > 50);
+}
+
+#[test]
+fn a_history_has_the_events_around_a_violation() {
+    let folder = fresh("history");
+    let fault = "\n[[fault]]\nat = \"20s\"\nkind = \"crash\"\nnodes = \"100%\"\n";
+    std::fs::write(folder.join("dead.toml"), format!("{SCENARIO}{fault}")).expect("it is ours");
+    let output = cuerda(&folder, &["run", "dead.toml", "--history", "6"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output.stdout);
+    let (_, history) = text.split_once("\naround ").expect("there is a history");
+    assert!(
+        history
+            .lines()
+            .filter(|line| line.starts_with("  event "))
+            .count()
+            >= 3,
+        "{text}"
+    );
+}
+
+#[test]
+fn a_mistake_is_told_to_programs_with_its_line_and_column() {
+    let folder = fresh("check");
+    std::fs::write(
+        folder.join("wrong.toml"),
+        "duration = \"1m\"\n[ring]\nnodes = 0\n",
+    )
+    .expect("it is ours");
+    let output = cuerda(&folder, &["check", "wrong.toml", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let problem = &lines(&output)[0]["problems"][0];
+    assert_eq!(
+        (&problem["line"], &problem["column"]),
+        (&3.into(), &9.into())
+    );
+    assert!(problem["message"].is_string() && problem["hint"].is_string());
 }
 
 #[test]

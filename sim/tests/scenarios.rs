@@ -143,6 +143,8 @@ fn hold_against_snapshot(file: &File, report: &Report) {
     let mut json = serde_json::to_value(report).expect("a report is plain data");
     let fields = json.as_object_mut().expect("a report is an object");
     fields.shift_remove("cost").expect("a report says its cost");
+    let program = fields.shift_remove("program");
+    program.expect("a report says what played it");
     summarize_lists(&mut json);
     let text = serde_json::to_string_pretty(&json).expect("what was JSON is JSON");
     let place = Path::new("snapshots/scenarios").join(file.name());

@@ -44,7 +44,13 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
                 worst = Exit::Mistake;
                 if args.json {
                     let error = failure.to_string();
-                    print_json(&json!({ "file": name, "ok": false, "error": error }))?;
+                    let problems = match &failure {
+                        Failure::Scenario(diagnostic) => diagnostic.for_programs(),
+                        Failure::Other(_) => Vec::new(),
+                    };
+                    print_json(&json!({
+                        "file": name, "ok": false, "error": error, "problems": problems,
+                    }))?;
                 }
                 failure.show();
             }

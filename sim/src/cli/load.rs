@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cuerda_core::ring::Id;
 use cuerda_sim::report::{Report, judge, metrics, terminal};
+use cuerda_sim::run::series::Interval;
 use cuerda_sim::run::{self, Progress, worlds};
 use cuerda_sim::scenario::{self, Scenario, World};
 use cuerda_text::suggest;
@@ -64,6 +66,8 @@ pub(crate) struct Loaded {
     pub(crate) file: PathBuf,
     pub(crate) overrides: Overrides,
     pub(crate) scenario: Scenario,
+    /// A hash of the file's text.
+    pub(crate) text_hash: String,
 }
 
 impl Loaded {
@@ -111,6 +115,16 @@ impl Loaded {
         report
     }
 
+    /// The same, with how it went in each hundredth of its time.
+    pub(crate) fn play_in_series(
+        &self,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> (Report, Vec<Interval>) {
+        let (mut report, series) = run::play_in_series(&self.scenario, progress);
+        judge(&mut report, &self.scenario.expectations);
+        (report, series)
+    }
+
     /// The same, telling every event: its number, when it was, and what, in one line.
     pub(crate) fn play_traced(&self, event: &mut dyn FnMut(u64, Duration, &str)) -> Report {
         let mut report = run::play_traced(&self.scenario, event);
@@ -137,6 +151,7 @@ pub(crate) fn load(
         file: file.to_owned(),
         overrides: overrides.clone(),
         scenario,
+        text_hash: Id::of_key(text.as_bytes()).to_string(),
     })
 }
 

@@ -6,9 +6,12 @@
 
 mod check;
 mod compare;
+mod history;
+mod junit;
 mod list;
 mod load;
 mod matrix;
+mod merge;
 mod paper;
 mod pool;
 mod program;
@@ -17,6 +20,7 @@ mod run;
 mod sweep;
 mod trace;
 mod twice;
+mod until;
 mod whole;
 
 use std::process::ExitCode;
@@ -48,10 +52,10 @@ enum Command {
     Check(check::Args),
     List(list::Args),
     Sweep(sweep::Args),
+    Merge(merge::Args),
     Compare(compare::Args),
     Matrix(matrix::Args),
     Paper(paper::Args),
-    #[command(hide = true)]
     Trace(trace::Args),
 }
 
@@ -100,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => (args.json, check::run(args)),
         Command::List(args) => (args.json, list::run(args)),
         Command::Sweep(args) => (args.json, sweep::run(args)),
+        Command::Merge(args) => (args.json, merge::run(args)),
         Command::Compare(args) => (args.json, compare::run(args)),
         Command::Matrix(args) => (args.json, matrix::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),

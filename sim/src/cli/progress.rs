@@ -1,13 +1,24 @@
-//! How far a command has come, on stderr and only if a person watches it.
+//! How far a command has come, on stderr: a bar for a person who watches, and a line now and then
+//! where nobody does, so that a log shows that it is at work.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
 
 use cuerda_sim::report::words::{count, duration};
 use cuerda_sim::run::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar; it vanishes when dropped. Hidden where stderr is no terminal.
-pub(crate) struct Bar(ProgressBar);
+/// The time between two lines of a log.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// A bar; it vanishes when dropped. Where stderr is no terminal, lines.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    what: String,
+    /// When the last line was told; `None` where none is.
+    told: Option<Cell<Instant>>,
+}
 
 impl Bar {
     /// A bar for `length` steps named `what`, or none at all if `quiet`.
@@ -22,7 +33,12 @@ impl Bar {
             .expect("the template is a constant and parses");
         bar.set_style(style);
         bar.set_prefix(what.to_owned());
-        Bar(bar)
+        let lines = !quiet && !std::io::stderr().is_terminal();
+        Bar {
+            bar,
+            what: what.to_owned(),
+            told: lines.then(|| Cell::new(Instant::now())),
+        }
     }
 
     /// A bar for the simulated time of one run.
@@ -41,24 +57,39 @@ impl Bar {
             message += ", ";
             message += &count(progress.members.into(), "member", "members");
         }
-        self.0.set_message(message);
-        self.0.set_position(milliseconds(progress.simulated));
+        self.bar.set_message(message.clone());
+        self.bar.set_position(milliseconds(progress.simulated));
+        self.line(&message);
     }
 
     /// One step more.
     pub(crate) fn step(&self) {
-        self.0.inc(1);
+        self.bar.inc(1);
+        self.line("");
+    }
+
+    /// A line for a log, if the last one was long ago.
+    fn line(&self, message: &str) {
+        let Some(told) = &self.told else { return };
+        if told.get().elapsed() < LINE_EVERY {
+            return;
+        }
+        told.set(Instant::now());
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0).max(1));
+        let comma = if message.is_empty() { "" } else { ", " };
+        let percent = u128::from(done) * 100 / u128::from(all);
+        super::tell(&format!("{}: {percent} %{comma}{message}", self.what));
     }
 
     /// Takes the bar away while something else is printed.
     pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
+        self.bar.suspend(print)
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 

@@ -1,5 +1,5 @@
-//! `trace` (hidden): the second process of `run --twice`. Prints digests of what happens in each
-//! simulated second, or every event of some of them.
+//! `trace`: what happens in a run, as digests of each simulated second or as every event of some of
+//! them. It is the second process of `run --twice`, too.
 
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::load::{self, Overrides};
 use super::twice::{self, Digests};
 use super::{Exit, Failure, print};
 
-/// Print what happens in a run, for `run --twice` to compare
+/// Print every event of some seconds of a run, or a digest of each second
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A scenario file

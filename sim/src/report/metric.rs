@@ -12,6 +12,9 @@ use crate::scenario::{Bound, Expectation, Metric, MetricKind};
 /// What a run costs differs from run to run; a bound on it would make the verdict random.
 const COST: &str = "cost";
 
+/// A bound on what played a run would be a bound on the program.
+const PROGRAM: &str = "program";
+
 /// The verdict follows from the expectations, so it can't be one.
 const VERDICT: &str = "verdict";
 
@@ -23,7 +26,12 @@ pub fn metric_paths() -> Vec<String> {
     let report = serde_json::to_value(sample()).expect("a report is plain data");
     let mut paths = Vec::new();
     collect(&report, "", &mut paths);
-    paths.retain(|path| path != VERDICT && path.split('.').next() != Some(COST));
+    let first = |path: &str| path.split('.').next().map(str::to_owned);
+    let is_fit = |path: &String| {
+        let group = first(path);
+        path != VERDICT && !matches!(group.as_deref(), Some(COST | PROGRAM))
+    };
+    paths.retain(is_fit);
     paths
 }
 
@@ -189,6 +197,7 @@ pub fn why_not_a_metric(path: &str) -> Option<&'static str> {
         Some(COST) => {
             Some("what a run costs differs from run to run, so nothing in `cost` can be expected")
         }
+        Some(PROGRAM) => Some("what played a run is not a part of what it came to"),
         Some(VERDICT) => Some("the verdict follows from the expectations"),
         _ => match value_at(&report, path)? {
             Value::Array(_) => Some("this is a list; expectations bound single values"),

@@ -73,8 +73,42 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// Expectations that did not hold.
     pub unmet: Vec<Unmet>,
+    /// What played it. It changes with the program, not from run to run.
+    pub program: Program,
     /// What the run cost; the only part that changes from run to run.
     pub cost: Cost,
+}
+
+/// The program that played a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Program {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit that it was built from; `null` if it was built outside of its repository.
+    pub commit: Option<&'static str>,
+    /// The worlds and parts that were built in, beside the `events` world.
+    pub options: Vec<&'static str>,
+}
+
+impl Default for Program {
+    /// This one.
+    fn default() -> Program {
+        let commit = env!("CUERDA_BUILT_FROM");
+        let options = [
+            (cfg!(feature = "turmoil"), "turmoil"),
+            (cfg!(feature = "containers"), "containers"),
+            (cfg!(feature = "cli"), "cli"),
+            (cfg!(debug_assertions), "debug"),
+        ];
+        Program {
+            version: env!("CARGO_PKG_VERSION"),
+            commit: (!commit.is_empty()).then_some(commit),
+            options: options
+                .into_iter()
+                .filter_map(|(is_on, name)| is_on.then_some(name))
+                .collect(),
+        }
+    }
 }
 
 /// The outcome in one word.

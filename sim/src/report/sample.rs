@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Cost, Events, LatencySummary, Lookups, Reads, Report, Ring, Summary, Traffic, Verdict, Writes,
+    Cost, Events, LatencySummary, Lookups, Program, Reads, Report, Ring, Summary, Traffic, Verdict,
+    Writes,
 };
 
 /// Every optional part present, every list empty.
@@ -111,6 +112,7 @@ pub(super) fn sample() -> Report {
         violated: BTreeMap::new(),
         violations: Vec::new(),
         unmet: Vec::new(),
+        program: Program::default(),
         cost: Cost {
             events: 3_456_789,
             cpu_s: 2.14,

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use cuerda_text::table::Columns;
 
 use super::words::{bytes, count, grouped, harmless, moment, number, percent, seconds};
-use super::{FaultFired, LatencySummary, Lookups, Report, Summary, Verdict};
+use super::{FaultFired, LatencySummary, Lookups, Program, Report, Summary, Verdict};
 
 /// What a report does not know about its run.
 #[derive(Clone, Debug)]
@@ -423,6 +423,12 @@ fn ending(text: &mut String, report: &Report, run: &Run<'_>) {
     }
     fact(text, "digest", &report.digest);
     let _ = writeln!(text, "{}", run.paint(DIM, &format!("  {:9}{said}", "cost")));
+    let said = format!("cuerda-sim {}", by(&report.program));
+    let _ = writeln!(
+        text,
+        "{}",
+        run.paint(DIM, &format!("  {:9}{said}", "program"))
+    );
     if report.verdict == Verdict::Fail {
         // On a line of its own, and never folded, so that it can be copied.
         let _ = writeln!(
@@ -431,6 +437,18 @@ fn ending(text: &mut String, report: &Report, run: &Run<'_>) {
             run.paint(BOLD, &harmless(run.replay))
         );
     }
+}
+
+/// What played a run: the version, the commit and what was built in.
+fn by(program: &Program) -> String {
+    let Program {
+        version,
+        commit,
+        options,
+    } = program;
+    let commit = commit.map_or_else(String::new, |commit| format!(", {commit}"));
+    let options: String = options.iter().map(|option| format!(" +{option}")).collect();
+    format!("{version}{commit}{options}")
 }
 
 mod records;

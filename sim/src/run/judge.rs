@@ -9,6 +9,7 @@ use cuerda_core::store::Batch;
 use super::Listener;
 use super::aims::{Aims, MISSED};
 use super::records::RecordWatch;
+use super::series::Sums;
 use super::tally::Tally;
 use super::violations::Violations;
 use crate::check::judged::{Check, Judged};
@@ -140,6 +141,16 @@ impl<'a, P: Judged> Judge<'a, P> {
         judge
     }
 
+    /// What has come to pass so far, summed up.
+    pub(super) fn sums(&self, bytes: u64) -> Sums {
+        let records = self.records.as_ref();
+        Sums {
+            violations: self.violations.counts().values().sum(),
+            failures: self.tally.failed + records.map_or(0, RecordWatch::failed),
+            bytes,
+        }
+    }
+
     /// Whether look-ups are judged.
     pub(super) const fn judges_lookups(&self) -> bool {
         self.placement.is_some()
@@ -244,7 +255,7 @@ impl<'a, P: Judged> Judge<'a, P> {
     /// Whether what is stored is looked at after the end.
     pub(super) fn checks_records(&self) -> bool {
         let records = self.records.as_ref();
-        records.is_some_and(super::records::RecordWatch::is_checked)
+        records.is_some_and(RecordWatch::is_checked)
     }
 
     /// How long the network must have been settled for what is stored to be in order.

@@ -15,6 +15,7 @@ mod judge;
 pub mod matrix;
 mod play;
 mod records;
+pub mod series;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::judged::Judged;
-use crate::report::{Report, Verdict, Violation};
+use crate::report::{Program, Report, Verdict, Violation};
 use crate::scenario::{self, Scenario};
 #[cfg(feature = "containers")]
 use crate::world::containers;
@@ -35,6 +36,7 @@ use crate::world::turmoil;
 use crate::world::{Cause, World, events, nanoseconds};
 use cost::Meter;
 use judge::{Judge, Others, WORLD};
+use series::{Interval, Series};
 
 pub use play::{Play, play_in_with, play_with, read};
 
@@ -56,6 +58,8 @@ pub type Listener<'a> = dyn FnMut(u64, Duration, &str) + 'a;
 
 /// Into how many parts a run is cut, to tell its progress in between.
 const PARTS: u64 = 500;
+/// How many of them an interval of a series has.
+const PARTS_IN_INTERVAL: u64 = 5;
 
 /// Plays a scenario to its end. `progress` is called about ten times in a second of real time;
 /// where there is no clock, as on `wasm32-unknown-unknown`, after each five-hundredth of the run.
@@ -73,25 +77,63 @@ pub fn play_traced<'a>(scenario: &Scenario, listener: &'a mut Listener<'a>) -> R
     perform(scenario, &mut |_| (), Some(listener))
 }
 
+/// The same, with how it went in each hundredth of its time.
+#[must_use]
+pub fn play_in_series(
+    scenario: &Scenario,
+    progress: &mut dyn FnMut(&Progress),
+) -> (Report, Vec<Interval>) {
+    let mut series = Series::default();
+    let report = perform_so(scenario, progress, None, Some(&mut series));
+    (report, series.into_intervals())
+}
+
 fn perform<'a>(
     scenario: &Scenario,
     progress: &mut dyn FnMut(&Progress),
     listener: Option<&'a mut Listener<'a>>,
 ) -> Report {
+    perform_so(scenario, progress, listener, None)
+}
+
+fn perform_so<'a>(
+    scenario: &Scenario,
+    progress: &mut dyn FnMut(&Progress),
+    listener: Option<&'a mut Listener<'a>>,
+    series: Option<&mut Series>,
+) -> Report {
     let scenario = Arc::new(scenario.clone());
     match scenario.world {
         scenario::World::Events => {
             let mut world = events::World::new(&scenario, scenario.seed);
-            perform_in(&mut world, &scenario, progress, Others::only(listener))
+            perform_in(
+                &mut world,
+                &scenario,
+                progress,
+                Others::only(listener),
+                series,
+            )
         }
         #[cfg(feature = "turmoil")]
         scenario::World::Turmoil => {
             let mut world = turmoil::World::new(&scenario, scenario.seed);
-            perform_in(&mut world, &scenario, progress, Others::only(listener))
+            perform_in(
+                &mut world,
+                &scenario,
+                progress,
+                Others::only(listener),
+                series,
+            )
         }
         #[cfg(feature = "containers")]
         scenario::World::Containers => match containers::World::new(&scenario, scenario.seed) {
-            Ok(mut world) => perform_in(&mut world, &scenario, progress, Others::only(listener)),
+            Ok(mut world) => perform_in(
+                &mut world,
+                &scenario,
+                progress,
+                Others::only(listener),
+                series,
+            ),
             Err(trouble) => not_begun(&scenario, &trouble.to_string()),
         },
         #[cfg(not(all(feature = "turmoil", feature = "containers")))]
@@ -126,7 +168,7 @@ pub fn play_in<W: World>(world: &mut W, scenario: &Scenario) -> Report
 where
     W::Protocol: Judged,
 {
-    perform_in(world, scenario, &mut |_| (), Others::only(None))
+    perform_in(world, scenario, &mut |_| (), Others::only(None), None)
 }
 
 fn perform_in<W: World>(
@@ -134,6 +176,7 @@ fn perform_in<W: World>(
     scenario: &Scenario,
     progress: &mut dyn FnMut(&Progress),
     others: Others<'_, W::Protocol>,
+    mut series: Option<&mut Series>,
 ) -> Report
 where
     W::Protocol: Judged,
@@ -153,6 +196,10 @@ where
         world.run_until(start + end, &mut judge);
         if world.broken().is_some() {
             break;
+        }
+        if let Some(series) = series.as_mut().filter(|_| part % PARTS_IN_INTERVAL == 0) {
+            let sums = judge.sums(world.bytes());
+            series.add(end.min(length), world.members() as u64, sums);
         }
         if meter.is_time_to_tell() {
             progress(&Progress {
@@ -210,6 +257,7 @@ where
         violated: judge.violations.counts().clone(),
         violations,
         unmet: Vec::new(),
+        program: Program::default(),
         cost,
     }
 }

@@ -118,7 +118,7 @@ where
 {
     let mut nobody = |_: &Progress| ();
     let progress = play.progress.unwrap_or(&mut nobody);
-    let mut report = perform_in(world, scenario, progress, play.others);
+    let mut report = perform_in(world, scenario, progress, play.others, None);
     // The checks have judged already, those of others too; expectations come on top.
     let failed = report.verdict == Verdict::Fail;
     judge(&mut report, &scenario.expectations);

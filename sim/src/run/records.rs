@@ -302,6 +302,11 @@ impl RecordWatch {
         self.checker.unreadable(key, why);
     }
 
+    /// Writes and readings that failed so far.
+    pub(super) const fn failed(&self) -> u64 {
+        self.writes.failed + self.reads.failed
+    }
+
     /// Writes' part of the report.
     pub(super) fn writes(&self) -> Writes {
         let lost = self.checker.lost().len() as u64;

@@ -16,7 +16,7 @@ pub(super) struct Tally {
     issued: u64,
     ok: u64,
     pub(super) wrong: u64,
-    failed: u64,
+    pub(super) failed: u64,
     hops: Counts,
     hops_to_predecessor: Counts,
     timeouts: Counts,

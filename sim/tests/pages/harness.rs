@@ -24,10 +24,14 @@ pub(crate) fn harness(folder: &Path, arguments: &[&str]) -> (Option<i32>, String
     )
 }
 
-/// Without the line that says what a run cost, which no two have in common.
+/// Without the lines that say what a run cost, which no two have in common, and what played it.
 fn without_cost(text: &str) -> String {
     let lines = text.trim_end().lines();
-    let lines = lines.filter(|line| !line.starts_with("  cost"));
+    let lines = lines.filter(|line| {
+        !["  cost", "  program"]
+            .iter()
+            .any(|begins| line.starts_with(begins))
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -1,27 +1,32 @@
-//! `sweep`: plays one scenario under many seeds, on all cores.
+//! `sweep`: plays one scenario under many seeds, on all cores, and on many machines if asked to.
 //!
 //! What is printed depends on the seeds alone: not on the number of threads, nor on which of
 //! them was first.
 
 mod distribution;
+pub(super) mod outcome;
+pub(super) mod record;
+mod seeds;
+pub(super) mod summary;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use cuerda_sim::report::words::{grouped, harmless, moment};
-use cuerda_sim::report::{Report, Verdict};
-use cuerda_sim::run::worlds;
 use cuerda_sim::scenario::World;
-use serde_json::json;
 
-use self::distribution::Distributions;
+use self::outcome::{Outcome, one};
+use self::record::{Plan, Record};
+use self::seeds::{Seeds, Shard};
+use self::summary::Summary;
+use super::junit::{self, Case};
 use super::load::{self, Loaded, Overrides};
 use super::progress::Bar;
-use super::{Exit, Failure, pool, print, print_json};
+use super::until::{self, FirstSignal, Until};
+use super::{Exit, Failure, pool, print};
 
 /// Play a scenario under many seeds, on all cores
 #[derive(Debug, clap::Args)]
@@ -41,264 +46,155 @@ pub(crate) struct Args {
     /// Print one object with the failing seeds and each metric's distribution
     #[arg(long)]
     pub(crate) json: bool,
+    /// Begin no more seeds once one has failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// Stop after this much real time, as in 10m, and tell what is done
+    #[arg(long, value_name = "TIME", value_parser = until::duration)]
+    timeout: Option<Duration>,
+    /// Play only the I-th of N parts of the seeds, from 0; auto/N takes I from the job engine
+    #[arg(long, value_name = "I/N", requires = "record")]
+    shard: Option<String>,
+    /// Write each seed's outcome to this file, for `merge` and --resume
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Go on with the record of a sweep that was stopped
+    #[arg(long, requires = "record")]
+    resume: bool,
+    /// Write the outcome as JUnit XML, a test case for each seed
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
 }
 
-/// Neighbouring seeds; at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seeds {
-    first: u64,
-    last: u64,
+/// What has come of a sweep so far, for whoever is to tell it.
+struct State {
+    summary: Summary,
+    record: Option<Record>,
+    /// The first trouble with printing or writing.
+    trouble: Result<(), Failure>,
 }
 
-impl Seeds {
-    fn number(self) -> u64 {
-        (self.last - self.first).saturating_add(1)
-    }
-}
-
-impl FromStr for Seeds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Seeds, String> {
-        let seed = |text: &str| {
-            let error = |_| format!("`{text}` is no seed; write two whole numbers, as in 1..101");
-            text.trim().parse::<u64>().map_err(error)
-        };
-        let (first, last) = text
-            .split_once("..")
-            .ok_or("write the first seed, two dots and the seed after the last, as in 1..101")?;
-        let first = seed(first)?;
-        let last = match last.strip_prefix('=') {
-            Some(last) => Some(seed(last)?),
-            None => seed(last)?.checked_sub(1),
-        };
-        match last {
-            Some(last) if first <= last => Ok(Seeds { first, last }),
-            _ => Err(format!(
-                "there are no seeds in {text}; the second must be above the first"
-            )),
+impl State {
+    /// Takes an outcome in, and down.
+    fn add(&mut self, outcome: &Outcome) {
+        self.summary.add(outcome);
+        if let (Some(record), Ok(())) = (&mut self.record, &self.trouble) {
+            self.trouble = record.add(outcome);
         }
     }
 }
 
-/// What is kept of a run.
-struct Outcome {
-    seed: u64,
-    /// Of a run that came to its end.
-    values: Option<Vec<Option<f64>>>,
-    /// Why it failed, in a few words.
-    failed: Option<String>,
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Plays all seeds, or on Ctrl-C the first so many.
+/// Plays all seeds, or until it is stopped the first so many.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let loaded = load::load(&args.file, Some(args.seeds.first), &args.overrides)?;
-    let stop = stop_on_interrupt()?;
+    let shard = match &args.shard {
+        Some(text) => Shard::read(text, |name| std::env::var(name).ok())
+            .map_err(|why| Failure::Other(format!("--shard {text}: {why}")))?,
+        None => Shard::ALL,
+    };
+    let plan = Plan::new(&loaded, args.seeds);
+    let mut summary = Summary::new(plan.clone(), shard.number(args.seeds));
+    let record = match &args.record {
+        Some(path) => {
+            let (record, before) = Record::begin(path, &plan, args.resume)?;
+            before.iter().for_each(|outcome| summary.add(outcome));
+            Some(record)
+        }
+        None => None,
+    };
+    let state = Arc::new(Mutex::new(State {
+        summary,
+        record,
+        trouble: Ok(()),
+    }));
+    let last_words = {
+        let (state, json) = (Arc::clone(&state), args.json);
+        let (junit, name) = (args.junit.clone(), loaded.scenario.name.clone());
+        move || {
+            let state = lock(&state);
+            // The process ends with what it could tell.
+            let _ = state.summary.tell(json);
+            let _ = write_junit(junit.as_deref(), &name, &state.summary);
+        }
+    };
+    let until = Until::watch(FirstSignal::Finishes, args.timeout, last_words)?;
     loaded.ready()?;
+    play(&args, &loaded, shard, &state, &until);
+    until.done();
+    let mut state = lock(&state);
+    std::mem::replace(&mut state.trouble, Ok(()))?;
+    state.summary.tell(args.json)?;
+    write_junit(args.junit.as_deref(), &loaded.scenario.name, &state.summary)?;
+    let exit = state.summary.exit();
+    if exit != Exit::Incomplete
+        && let Some(record) = state.record.take()
+    {
+        record.finish()?;
+    }
+    let stopped_by_failure = args.fail_fast && !state.summary.failing().is_empty();
+    Ok(if stopped_by_failure {
+        Exit::NotHeld
+    } else {
+        exit
+    })
+}
+
+/// Plays the seeds of this process that have not been played.
+fn play(args: &Args, loaded: &Loaded, shard: Shard, state: &Mutex<State>, until: &Until) {
+    let known: BTreeSet<u64> = lock(state).summary.finished().collect();
+    let number = shard.number(args.seeds);
     let jobs = match loaded.scenario.world {
         // They would compete for the cores that their containers need.
         World::Containers => NonZeroUsize::MIN,
         _ => args.jobs.unwrap_or_else(pool::all_cores),
     };
-    let bar = Bar::new(
-        args.seeds.number(),
-        &loaded.scenario.name,
-        args.quiet || args.json,
-    );
-    let mut distributions = Distributions::default();
-    let mut failing = Vec::new();
-    let mut printed = Ok(());
-    let finished = pool::in_order(
-        args.seeds.number(),
+    let quiet = args.quiet || args.json;
+    let bar = Bar::new(number, &loaded.scenario.name, quiet);
+    pool::in_order(
+        number,
         jobs,
-        &stop,
-        |number| one(&loaded, args.seeds.first + number),
+        until.stop(),
+        |place| {
+            let seed = shard.seed(args.seeds, place);
+            (!known.contains(&seed)).then(|| one(loaded, seed))
+        },
         |_, outcome| {
             bar.step();
-            if let Some(values) = &outcome.values {
-                distributions.add(values);
+            let Some(outcome) = outcome else { return };
+            let mut state = lock(state);
+            state.add(&outcome);
+            let Some(reason) = &outcome.failed else {
+                return;
+            };
+            if args.fail_fast {
+                until.stop().store(true, Ordering::Relaxed);
             }
-            if let Some(reason) = outcome.failed {
-                let replay = loaded.replay(outcome.seed);
-                if !args.json && printed.is_ok() {
-                    let line = format!("seed {}: {reason}  →  {replay}\n", outcome.seed);
-                    printed = bar.aside(|| print(&line));
-                }
-                failing.push(json!({ "seed": outcome.seed, "reason": reason, "replay": replay }));
+            if !args.json && state.trouble.is_ok() {
+                let line = state.summary.line(outcome.seed, reason);
+                state.trouble = bar.aside(|| print(&line));
             }
         },
     );
-    drop(bar);
-    printed?;
-    let failed = failing.len() as u64;
-    if args.json {
-        print_json(&json!({
-            "scenario": loaded.scenario.name,
-            "nodes": loaded.scenario.nodes,
-            "seeds": { "first": args.seeds.first, "last": args.seeds.last, "finished": finished },
-            "passed": finished - failed,
-            "failed": failed,
-            "failing": failing,
-            "metrics": distributions.to_json(),
-        }))?;
-    } else {
-        let blank = if failing.is_empty() { "" } else { "\n" };
-        let summary = summary(args.seeds, finished, failed);
-        print(&format!("{blank}{}\n{summary}", distributions.table()))?;
-    }
-    Ok(if finished < args.seeds.number() {
-        Exit::Incomplete
-    } else if failed > 0 {
-        Exit::NotHeld
-    } else {
-        Exit::Held
-    })
 }
 
-fn summary(seeds: Seeds, finished: u64, failed: u64) -> String {
-    let passed = finished - failed;
-    let verdict = if finished < seeds.number() {
-        format!(
-            "INCOMPLETE  {} of {} seeds",
-            grouped(finished),
-            grouped(seeds.number())
-        )
-    } else if failed > 0 {
-        format!("FAIL  {} seeds", grouped(finished))
-    } else {
-        format!("PASS  {} seeds", grouped(finished))
-    };
-    format!(
-        "{verdict} from {}: {} passed, {} failed\n",
-        seeds.first,
-        grouped(passed),
-        grouped(failed)
-    )
-}
-
-fn one(loaded: &Loaded, seed: u64) -> Outcome {
-    let mut loaded = loaded.clone();
-    loaded.scenario.seed = seed;
-    // A panic is what a sweep looks for: it fails this seed, and the others go on.
-    match catch_unwind(AssertUnwindSafe(|| loaded.play(&mut |_| ()))) {
-        Ok(report) => Outcome {
-            seed,
-            values: Some(distribution::values(&report)),
-            failed: reason(&report),
-        },
-        Err(panic) => Outcome {
-            seed,
-            values: None,
-            failed: Some(format!("panicked: {}", message(panic.as_ref()))),
-        },
-    }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
-    harmless(text.unwrap_or("without a message"))
-}
-
-/// The first of what failed a run.
-fn reason(report: &Report) -> Option<String> {
-    if report.verdict == Verdict::Pass {
-        return None;
-    }
-    let first = if let Some(violation) = report.violations.first() {
-        let place = violation
-            .node
-            .as_ref()
-            .map_or_else(String::new, |node| format!(" at {node}"));
-        format!("{}, {}{place}", violation.check, moment(violation.at_s))
-    } else if let Some(unmet) = report.unmet.first() {
-        format!(
-            "{} is {}, must be {}",
-            unmet.metric, unmet.value, unmet.bound
-        )
-    } else {
-        format!("{} violations", grouped(report.ring.violations))
-    };
-    let violations = report.ring.violations.max(report.violations.len() as u64);
-    let more = (violations + report.unmet.len() as u64).saturating_sub(1);
-    let more = if more > 0 && !report.violations.is_empty() | !report.unmet.is_empty() {
-        format!(" and {} more", grouped(more))
-    } else {
-        String::new()
-    };
-    Some(harmless(&first) + &more)
-}
-
-/// The first Ctrl-C lets running seeds finish, the second ends the process at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        // Whoever has containers to take away does that first.
-        if set.swap(true, Ordering::Relaxed) && !worlds::interrupt() {
-            std::process::exit(i32::from(Exit::Incomplete as u8));
-        }
-        super::tell("stopping once the running seeds are done; again to stop now");
-    })
-    .map_err(|error| Failure::Other(format!("can't watch for Ctrl-C: {error}")))?;
-    Ok(stop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seeds_are_half_open_or_closed() {
-        let seeds = |text: &str| text.parse::<Seeds>();
-        assert_eq!(
-            seeds("1..101"),
-            Ok(Seeds {
-                first: 1,
-                last: 100
-            })
-        );
-        assert_eq!(seeds("7..=7").unwrap().number(), 1);
-        assert_eq!(
-            seeds("0..=18446744073709551615").unwrap().number(),
-            u64::MAX
-        );
-        for wrong in [
-            "", "5", "5..5", "9..3", "0..0", "a..b", "1...3", "-1..4", "1..", "..4",
-        ] {
-            assert!(seeds(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_summary_says_what_is_missing() {
-        let seeds = Seeds {
-            first: 5,
-            last: 1004,
-        };
-        assert_eq!(
-            [
-                summary(seeds, 1000, 0),
-                summary(seeds, 1000, 2),
-                summary(seeds, 17, 1)
-            ],
-            [
-                "PASS  1,000 seeds from 5: 1,000 passed, 0 failed\n",
-                "FAIL  1,000 seeds from 5: 998 passed, 2 failed\n",
-                "INCOMPLETE  17 of 1,000 seeds from 5: 16 passed, 1 failed\n",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_panics_message_is_told() {
-        let caught = |panic: fn()| catch_unwind(panic).map_err(|panic| message(panic.as_ref()));
-        assert_eq!(caught(|| panic!("seven")), Err("seven".to_owned()));
-        assert_eq!(caught(|| panic!("{}", 7)), Err("7".to_owned()));
-    }
+fn write_junit(
+    path: Option<&std::path::Path>,
+    name: &str,
+    summary: &Summary,
+) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let cases = summary.finished().map(|seed| Case {
+        name: format!("{name} seed {seed}"),
+        failed: summary.failing().get(&seed).cloned(),
+        more: summary.replay(seed),
+        took: None,
+    });
+    junit::write(path, name, cases)
 }
