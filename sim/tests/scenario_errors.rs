@@ -204,6 +204,20 @@ mistakes! {
         "[[fault]]\nat    = \"9m30s\"\nkind  = \"pause\"\nnodes = 3\nfor   = \"1m\""
     );
     fault_of_no_length: fault("pause", "nodes = 3\nfor = \"0s\"");
+    fault_at_one_moment_twice: after_valid("[[fault]]\nat = [\"2m\", \"2m\"]\nkind = \"pause\"\nnodes = 3");
+    fault_at_three_moments: after_valid("[[fault]]\nat = [\"1m\", \"2m\", \"3m\"]\nkind = \"pause\"\nnodes = 3");
+    fault_drawn_after_the_end: after_valid("[[fault]]\nat = [\"2m\", \"11m\"]\nkind = \"pause\"\nnodes = 3");
+    drawn_fault_ends_after_the_end: after_valid(
+        "[[fault]]\nat = [\"2m\", \"8m\"]\nfor = \"3m\"\nkind = \"pause\"\nnodes = 3"
+    );
+    fault_again_without_number: fault("pause", "nodes = 3\nevery = \"1m\"");
+    fault_again_by_two_numbers: fault("pause", "nodes = 3\nevery = \"1m\"\ntimes = 3\nuntil = \"5m\"");
+    fault_again_without_period: fault("pause", "nodes = 3\ntimes = 3");
+    fault_again_at_once: fault("pause", "nodes = 3\nevery = \"0s\"\ntimes = 3");
+    fault_again_after_the_end: fault("pause", "nodes = 3\nevery = \"1m\"\ntimes = 9");
+    fault_again_ends_after_the_end: fault("pause", "nodes = 3\nevery = \"1m\"\ntimes = 8\nfor = \"2m\"");
+    fault_again_until_before_it_begins: fault("pause", "nodes = 3\nevery = \"1m\"\nuntil = \"1m\"");
+    fault_again_too_often: fault("pause", "nodes = 3\nevery = \"1ms\"\nuntil = \"5m\"");
     fault_without_time: after_valid("[[fault]]\nkind  = \"pause\"\nnodes = 3");
     fault_without_kind: after_valid("[[fault]]\nat = \"1m\"");
     fault_without_nodes: fault("pause", "");

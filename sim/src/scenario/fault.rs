@@ -5,10 +5,11 @@ use std::time::Duration;
 use cuerda_text::words::listed;
 
 use super::diagnostic::{Problems, Reported};
-use super::quantity::{format_duration, parse_duration};
+use super::quantity::parse_duration;
 use super::schema::{FAULT_COMMON, FAULTS, keys_of_all};
 use super::section::{Entry, Section};
 use super::selector::{Crowd, parts, selector};
+use super::timing::{Timing, timing};
 use super::{Disk, DiskFault, Fault, FaultKind, MOST_NODES, Selector};
 
 /// Whether a section is a fault that makes new nodes join. What can't be read is taken for one,
@@ -43,69 +44,24 @@ pub(super) fn fault(
         .require("kind", problems, &help)
         .and(kind)
         .and_then(|name| what(section, name, crowd, problems));
-    let at = section
-        .require("at", problems, "say when it begins, as in `at = \"2m\"`")
-        .and_then(|entry| beginning(&entry, end, problems));
-    let lasts = section
-        .get("for")
-        .map(|entry| length(&entry, at.ok(), end, problems))
-        .transpose();
+    let timing = timing(section, end, None, problems);
     let may_miss = section
         .get("may_miss")
         .map_or(Ok(false), |entry| entry.truth(problems));
+    let Timing {
+        at,
+        before,
+        repeat,
+        lasts,
+    } = timing?;
     Ok(Fault {
-        at: at?,
-        lasts: lasts?,
+        at,
+        before,
+        repeat,
+        lasts,
         may_miss: may_miss?,
         kind: kind?,
     })
-}
-
-fn beginning(
-    entry: &Entry,
-    end: Option<Duration>,
-    problems: &mut Problems,
-) -> Result<Duration, Reported> {
-    let at = entry.duration(problems)?;
-    match end {
-        Some(end) if at >= end => Err(entry.wrong(
-            problems,
-            format!(
-                "the fault begins {} the end",
-                if at > end { "after" } else { "at" }
-            ),
-            format!("the run ends after \"{}\"", format_duration(end)),
-        )),
-        _ => Ok(at),
-    }
-}
-
-fn length(
-    entry: &Entry,
-    at: Option<Duration>,
-    end: Option<Duration>,
-    problems: &mut Problems,
-) -> Result<Duration, Reported> {
-    let lasts = entry.duration(problems)?;
-    if lasts.is_zero() {
-        let help = "say how long it lasts, or leave `for` out, and it stays";
-        return Err(entry.wrong(problems, "the fault ends as it begins", help));
-    }
-    match (at, end) {
-        (Some(at), Some(end)) if at + lasts > end => Err(entry.wrong(
-            problems,
-            format!(
-                "the fault ends at \"{}\", after the end",
-                format_duration(at + lasts)
-            ),
-            format!(
-                "the run ends after \"{}\", so it may last \"{}\" at most; without `for` it stays",
-                format_duration(end),
-                format_duration(end.saturating_sub(at))
-            ),
-        )),
-        _ => Ok(lasts),
-    }
 }
 
 /// Reads what a fault of the kind `name` does to whom.

@@ -12,7 +12,7 @@ impl Scenario {
     #[must_use]
     pub fn machines(&self) -> u32 {
         let joined = self.faults.iter().map(|fault| match fault.kind {
-            FaultKind::Join { count } => count,
+            FaultKind::Join { count } => count.saturating_mul(fault.times()),
             _ => 0,
         });
         let joined = joined.fold(0, u32::saturating_add);

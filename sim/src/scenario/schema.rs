@@ -69,7 +69,8 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
 pub(super) const CHURN: &[&str] = &["join", "leave", "crash", "from", "until"];
 
 /// The keys of every kind of fault.
-pub(super) const FAULT_COMMON: &[&str] = &["at", "kind", "for", "may_miss"];
+pub(super) const FAULT_COMMON: &[&str] =
+    &["at", "every", "times", "until", "kind", "for", "may_miss"];
 /// The kinds of faults, each with the keys that it has besides.
 pub(super) const FAULTS: &[(&str, &[&str])] = &[
     ("crash", &["nodes", "disk"]),

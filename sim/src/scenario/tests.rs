@@ -208,21 +208,23 @@ for   = "1m"
             }],
             faults: vec![
                 Fault {
-                    at: seconds(120),
                     lasts: Some(seconds(30)),
-                    may_miss: false,
-                    kind: FaultKind::Crash {
-                        nodes: Selector::Successors("song".to_owned(), 3),
-                        disk: Disk::Kept,
-                    },
+                    ..Fault::new(
+                        seconds(120),
+                        FaultKind::Crash {
+                            nodes: Selector::Successors("song".to_owned(), 3),
+                            disk: Disk::Kept,
+                        },
+                    )
                 },
                 Fault {
-                    at: seconds(300),
                     lasts: Some(seconds(60)),
-                    may_miss: false,
-                    kind: FaultKind::Partition {
-                        split: vec![Selector::Arc(0.0, 0.5), Selector::Rest],
-                    },
+                    ..Fault::new(
+                        seconds(300),
+                        FaultKind::Partition {
+                            split: vec![Selector::Arc(0.0, 0.5), Selector::Rest],
+                        },
+                    )
                 },
             ],
             expectations: vec![
@@ -292,6 +294,9 @@ fn every_key_is_read_as_it_says() {
                 share(0.2),
             ]),
         },
+        FaultKind::Pause {
+            nodes: Selector::Count(2),
+        },
         FaultKind::Partition {
             split: vec![
                 Selector::Arc(0.9, 0.4),
@@ -333,7 +338,12 @@ fn every_key_is_read_as_it_says() {
         FaultKind::Join { count: 50 },
     ];
     assert_eq!(kinds, expected.iter().collect::<Vec<_>>());
-    assert_eq!(scenario.faults[4].lasts, None);
+    assert_eq!(scenario.faults[6].lasts, None);
+    let (drawn, until) = (&scenario.faults[2], &scenario.faults[5]);
+    assert_eq!((drawn.at, drawn.before), (seconds(120), Some(seconds(480))));
+    assert_eq!((drawn.times(), until.times()), (5, 3));
+    assert_eq!(drawn.last_beginning(), seconds(480 + 240));
+    assert_eq!(until.last_beginning(), seconds(32 * 60));
     assert_eq!(
         scenario.expectations[2].bound,
         Bound::Equals(json!(true)),

@@ -239,6 +239,8 @@ pub struct Unheard {
 pub struct Effect {
     /// Its place in the scenario.
     pub index: usize,
+    /// Which time it is that a fault begins: each beginning of each fault has its own number.
+    pub occurrence: usize,
     /// `crash`, `partition`, …
     pub kind: &'static str,
     /// The nodes it concerns, in groups: the parts of a partition, the two ends of a one-way
@@ -302,7 +304,7 @@ pub trait World {
     fn each_member(&self) -> impl Iterator<Item = NodeView<'_, View<Self>>>;
     /// Bytes of messages about repairing records sent since t = 0; `None` where nobody can tell.
     fn repair_bytes(&self) -> Option<u64>;
-    /// By the faults that fired: what nodes saw of others meanwhile.
+    /// By the occurrence ([`Effect::occurrence`]): what nodes saw of others meanwhile.
     fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         BTreeMap::new()
     }

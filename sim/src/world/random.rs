@@ -31,6 +31,8 @@ pub enum RandomStream {
     Splits = 9,
     /// Who reads and writes which record, and when.
     Records = 10,
+    /// When a fault begins that does so at a drawn moment.
+    FaultTimes = 20,
 }
 
 /// One stream.

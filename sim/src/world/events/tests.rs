@@ -14,6 +14,7 @@ mod random;
 mod selectors;
 mod start;
 mod streams;
+mod times;
 
 use std::sync::Arc;
 

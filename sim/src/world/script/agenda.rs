@@ -1,6 +1,6 @@
 //! When the scenario does what. What it does then is not told here.
 
-use super::{Lifecycle, Script};
+use super::{Lifecycle, Script, occurrences};
 use crate::scenario::WorkloadKind;
 use crate::world::{Random, SECOND, Time, nanoseconds};
 
@@ -11,9 +11,9 @@ pub(in crate::world) enum Control {
     Workload(usize),
     /// The next one of this churn process.
     Churn(usize, Going),
-    /// This fault begins.
+    /// This occurrence of a fault begins.
     FaultBegins(usize),
-    /// This fault ends.
+    /// This one ends.
     FaultEnds(usize),
 }
 
@@ -48,13 +48,15 @@ pub(in crate::world) fn plan<W: Lifecycle>(world: &mut W) {
             schedule(world, control, nanoseconds(churn.from), gap);
         }
     }
-    for (index, fault) in scenario.faults.iter().enumerate() {
-        let control = Control::FaultBegins(index);
-        schedule(world, control, nanoseconds(fault.at), Some(0));
-    }
+    occurrences::plan(world);
 }
 
-fn schedule<W: Lifecycle>(world: &mut W, control: Control, from: Time, gap: Option<Time>) {
+pub(super) fn schedule<W: Lifecycle>(
+    world: &mut W,
+    control: Control,
+    from: Time,
+    gap: Option<Time>,
+) {
     let script = world.script_mut();
     let place = script.controls.len();
     let from = script.origin.saturating_add(from);
@@ -70,10 +72,10 @@ pub(super) fn repeat<W: Lifecycle>(world: &mut W, place: usize, from: Time, gap:
     }
 }
 
-/// Puts the end of a fault on the agenda.
-pub(super) fn schedule_end<W: Lifecycle>(world: &mut W, index: usize, time: Time) {
+/// Puts the end of an occurrence on the agenda.
+pub(super) fn schedule_end<W: Lifecycle>(world: &mut W, occurrence: usize, time: Time) {
     let from = time - world.script().origin;
-    schedule(world, Control::FaultEnds(index), from, Some(0));
+    schedule(world, Control::FaultEnds(occurrence), from, Some(0));
 }
 
 /// The stream that a workload draws from: records do not shift look-ups.

@@ -21,9 +21,10 @@ enum Turn {
 /// A fault begins: it chooses whom it hits, is told, and takes effect.
 pub(super) fn begin<W: Machines>(
     world: &mut W,
-    index: usize,
+    occurrence: usize,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
+    let index = world.script().occurrences.fault(occurrence);
     let fault = world.script().scenario.faults[index].clone();
     let groups = choose(world, &fault.kind);
     let now = world.now();
@@ -32,16 +33,17 @@ pub(super) fn begin<W: Machines>(
         .map(|lasts| now.saturating_add(nanoseconds(lasts)));
     let effect = Effect {
         index,
+        occurrence,
         kind: kind_name(&fault.kind),
         hit: hit(world, &fault.kind, &groups),
         groups,
         until,
     };
     if let Some(until) = until {
-        schedule_end(world, index, until);
+        schedule_end(world, occurrence, until);
     }
     watcher.fault_began(world.moment(Cause::FaultBegan(index)), &effect);
-    failure_observations::begin(world, index);
+    failure_observations::begin(world, occurrence);
     world.script_mut().faults.push(effect.clone());
     turn(world, &fault.kind, &effect, Turn::Begins, watcher);
 }
@@ -49,22 +51,23 @@ pub(super) fn begin<W: Machines>(
 /// A fault ends, if it is in force: it is undone, and told.
 pub(super) fn end<W: Machines>(
     world: &mut W,
-    index: usize,
+    occurrence: usize,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let script = world.script_mut();
     let Some(at) = script
         .faults
         .iter()
-        .position(|effect| effect.index == index)
+        .position(|effect| effect.occurrence == occurrence)
     else {
         return;
     };
     let effect = script.faults.remove(at);
-    let kind = script.scenario.faults[index].kind.clone();
-    failure_observations::end(world, index);
+    let kind = script.scenario.faults[effect.index].kind.clone();
+    failure_observations::end(world, occurrence);
     turn(world, &kind, &effect, Turn::Ends, watcher);
-    watcher.fault_ended(world.moment(Cause::FaultEnded(index)), &effect);
+    let cause = Cause::FaultEnded(effect.index);
+    watcher.fault_ended(world.moment(cause), &effect);
 }
 
 /// A fault is no disturbance any more, though what it did is not undone.
@@ -198,9 +201,9 @@ fn turn<W: Machines>(
             turn,
         ) => {
             if turn == Turn::Ends {
-                mend(world, index, watcher);
+                mend(world, effect, watcher);
             } else if let Some(fault) = of_network(world, kind, effect) {
-                cut(world, index, fault, watcher);
+                cut(world, effect, fault, watcher);
             }
         }
     }

@@ -13,7 +13,8 @@
 //!   agenda.rs                when that is
 //!   clients.rs               workloads and churn
 //!   coming.rs                how nodes come and go
-//!   faults.rs                what goes wrong
+//!   occurrences.rs           when and how often something goes wrong
+//!   faults.rs                what does
 //!   select.rs                to whom
 //!   network_faults.rs        the network's faults in force
 //!   sides.rs                 who is cut off from whom
@@ -38,6 +39,7 @@ mod lookups;
 mod machines;
 mod members;
 pub(super) mod network_faults;
+mod occurrences;
 mod plan;
 mod quiet;
 mod records;
@@ -61,6 +63,7 @@ pub(super) use failure_observations::seen;
 use lookups::OpenLookups;
 pub(super) use machines::{Broken, Faults, Lifecycle, Machines, Orders};
 use members::Members;
+use occurrences::Occurrences;
 pub(super) use plan::control;
 pub(super) use quiet::{calm, outside};
 use records::Clients;
@@ -78,6 +81,7 @@ pub(super) struct Script {
     /// Who has been a member, is up and none now, and was not told to leave.
     strays: BTreeSet<u32>,
     controls: Vec<Control>,
+    occurrences: Occurrences,
     /// The faults in force.
     faults: Vec<Effect>,
     failure_observations: failure_observations::Watched,
@@ -85,6 +89,7 @@ pub(super) struct Script {
     workload: Random,
     churn: Random,
     chooser: Random,
+    fault_times: Random,
     contacts: Random,
     /// The scenario's t = 0.
     pub(super) origin: Time,
@@ -101,12 +106,14 @@ impl Script {
             leaving: BTreeSet::new(),
             strays: BTreeSet::new(),
             controls: Vec::new(),
+            occurrences: Occurrences::default(),
             faults: Vec::new(),
             failure_observations: failure_observations::Watched::default(),
             ids: stream(RandomStream::Ids),
             workload: stream(RandomStream::Workload),
             churn: stream(RandomStream::Churn),
             chooser: stream(RandomStream::Faults),
+            fault_times: stream(RandomStream::FaultTimes),
             contacts: stream(RandomStream::Contacts),
             origin: 0,
         }
@@ -146,9 +153,10 @@ impl Script {
         self.faults.iter().any(|effect| starts_again(&effect))
     }
 
-    /// The part that a new machine is in under this fault: that of all whom nobody named.
-    fn last_part(&self, index: usize) -> u32 {
-        let effect = self.faults.iter().find(|effect| effect.index == index);
+    /// The part that a new machine is in under this occurrence: that of all whom nobody named.
+    fn last_part(&self, occurrence: usize) -> u32 {
+        let mut faults = self.faults.iter();
+        let effect = faults.find(|effect| effect.occurrence == occurrence);
         effect.map_or(0, |effect| effect.groups.len() as u32 - 1)
     }
 }

@@ -21,7 +21,7 @@ pub(in crate::world) enum NetworkFault {
     Reset(Vec<bool>, u64),
 }
 
-/// All of them, by the index of the fault. They add up.
+/// All of them, by the occurrence. They add up.
 #[derive(Clone, Debug, Default)]
 pub(in crate::world) struct NetworkFaults(Vec<(usize, NetworkFault)>);
 
@@ -34,12 +34,12 @@ impl NetworkFaults {
         self.0.is_empty()
     }
 
-    pub(in crate::world) fn begin(&mut self, index: usize, fault: NetworkFault) {
-        self.0.push((index, fault));
+    pub(in crate::world) fn begin(&mut self, occurrence: usize, fault: NetworkFault) {
+        self.0.push((occurrence, fault));
     }
 
-    pub(in crate::world) fn end(&mut self, index: usize) {
-        self.0.retain(|(other, _)| *other != index);
+    pub(in crate::world) fn end(&mut self, occurrence: usize) {
+        self.0.retain(|(other, _)| *other != occurrence);
     }
 
     pub(super) fn has_partition(&self) -> bool {
@@ -48,12 +48,14 @@ impl NetworkFaults {
         self.0.iter().any(splits)
     }
 
-    /// The partitions, each with the index of its fault and the part that each node is in.
+    /// The partitions, each with its occurrence and the part that each node is in.
     pub(super) fn partitions(&mut self) -> impl Iterator<Item = (usize, &mut Vec<u32>)> {
-        self.0.iter_mut().filter_map(|(index, fault)| match fault {
-            NetworkFault::Partition(parts) => Some((*index, parts)),
-            _ => None,
-        })
+        self.0
+            .iter_mut()
+            .filter_map(|(occurrence, fault)| match fault {
+                NetworkFault::Partition(parts) => Some((*occurrence, parts)),
+                _ => None,
+            })
     }
 
     /// What the faults in force do to a message: `None` if it does not get through, else the

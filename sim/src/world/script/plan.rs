@@ -36,7 +36,7 @@ pub(in crate::world) fn control<W: Machines>(
                 repeat(world, place, due, gap);
             }
         }
-        Control::FaultBegins(index) => faults::begin(world, index, watcher),
-        Control::FaultEnds(index) => faults::end(world, index, watcher),
+        Control::FaultBegins(occurrence) => faults::begin(world, occurrence, watcher),
+        Control::FaultEnds(occurrence) => faults::end(world, occurrence, watcher),
     }
 }

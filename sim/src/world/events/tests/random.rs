@@ -53,10 +53,9 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         (1..30_u64).prop_map(Duration::from_secs)
     ]);
     (at, lasts, kind).prop_map(|(at, lasts, kind)| Fault {
-        at,
         lasts,
         may_miss: true,
-        kind,
+        ..Fault::new(at, kind)
     })
 }
 
