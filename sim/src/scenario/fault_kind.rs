@@ -14,6 +14,34 @@ pub enum FaultKind {
         /// Whether they find their disks again.
         disk: Disk,
     },
+    /// The nodes' processes are killed; when it ends they start again and join with what they
+    /// remember. Nodes that are down start then, too.
+    Restart {
+        /// Which.
+        nodes: Selector,
+        /// Whether they find their disks again.
+        disk: Disk,
+    },
+    /// The nodes' processes are killed; when it ends they start again with the same key and disk at
+    /// an address that they never had.
+    Move {
+        /// Which.
+        nodes: Selector,
+    },
+    /// The nodes' processes are killed, and when it ends they start again with a disk as it was
+    /// before: its records, the peers remembered there and the count of its starts.
+    Snapshot {
+        /// Which, among those that were members when the copies were made.
+        nodes: Selector,
+        /// The copies were made so long before.
+        age: Duration,
+    },
+    /// A second process starts for each of the nodes, with its key and a copy of its disk, at an
+    /// address of its own; when it ends that process is killed for good.
+    Twin {
+        /// Which.
+        nodes: Selector,
+    },
     /// The nodes handle nothing; when it ends they handle what has come meanwhile.
     Pause {
         /// Which.
@@ -38,6 +66,25 @@ pub enum FaultKind {
         /// How much, for each message.
         extra: Duration,
     },
+    /// Messages from the first to the second take longer; the others, and those the other way,
+    /// don't.
+    SlowLink {
+        /// The senders.
+        from: Selector,
+        /// The receivers.
+        to: Selector,
+        /// How much, for each message.
+        extra: Duration,
+    },
+    /// A share of the messages from the first to the second is lost.
+    LossLink {
+        /// The senders.
+        from: Selector,
+        /// The receivers.
+        to: Selector,
+        /// The share, 0 to 1.
+        share: f64,
+    },
     /// A share of the messages to and from the nodes is lost.
     Loss {
         /// Which.
@@ -60,6 +107,15 @@ pub enum FaultKind {
         /// By how many milliseconds; negative is slow.
         by_ms: i64,
     },
+    /// The nodes' wall clocks are set, or run at another speed. When it ends they are right again.
+    Clock {
+        /// Which.
+        nodes: Selector,
+        /// They are set ahead by so many milliseconds; negative is back.
+        jump_ms: i64,
+        /// They gain so many millionths of the time that goes by; negative is slow.
+        drift_ppm: i64,
+    },
     /// The nodes' disks go wrong.
     Disk {
         /// Which.
@@ -77,6 +133,56 @@ pub enum FaultKind {
         /// How many.
         count: u32,
     },
+}
+
+impl FaultKind {
+    /// Whom it hits, if it is about one selector's nodes.
+    #[must_use]
+    pub const fn nodes(&self) -> Option<&Selector> {
+        match self {
+            FaultKind::Crash { nodes, .. }
+            | FaultKind::Restart { nodes, .. }
+            | FaultKind::Move { nodes }
+            | FaultKind::Snapshot { nodes, .. }
+            | FaultKind::Twin { nodes }
+            | FaultKind::Pause { nodes }
+            | FaultKind::Slow { nodes, .. }
+            | FaultKind::Loss { nodes, .. }
+            | FaultKind::Reset { nodes, .. }
+            | FaultKind::Skew { nodes, .. }
+            | FaultKind::Clock { nodes, .. }
+            | FaultKind::Disk { nodes, .. }
+            | FaultKind::Leave { nodes } => Some(nodes),
+            FaultKind::Partition { .. }
+            | FaultKind::OneWay { .. }
+            | FaultKind::SlowLink { .. }
+            | FaultKind::LossLink { .. }
+            | FaultKind::Join { .. } => None,
+        }
+    }
+
+    /// What scenarios and reports call it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            FaultKind::Crash { .. } => "crash",
+            FaultKind::Restart { .. } => "restart",
+            FaultKind::Move { .. } => "move",
+            FaultKind::Snapshot { .. } => "snapshot",
+            FaultKind::Twin { .. } => "twin",
+            FaultKind::Pause { .. } => "pause",
+            FaultKind::Partition { .. } => "partition",
+            FaultKind::OneWay { .. } => "one_way",
+            FaultKind::Slow { .. } | FaultKind::SlowLink { .. } => "slow",
+            FaultKind::Loss { .. } | FaultKind::LossLink { .. } => "loss",
+            FaultKind::Reset { .. } => "reset",
+            FaultKind::Skew { .. } => "skew",
+            FaultKind::Clock { .. } => "clock",
+            FaultKind::Disk { .. } => "disk",
+            FaultKind::Leave { .. } => "leave",
+            FaultKind::Join { .. } => "join",
+        }
+    }
 }
 
 /// What a crash does to the disk.

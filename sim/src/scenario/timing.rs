@@ -24,6 +24,9 @@ pub struct Fault {
     pub repeat: Option<Repeat>,
     /// How long it lasts each time; it stays without.
     pub lasts: Option<Duration>,
+    /// It hits its nodes one after the other, each so long after the one before, and ends for each
+    /// when its time is over; all at once without.
+    pub apart: Option<Duration>,
     /// Whether it is right that it hits nobody; else the run fails then.
     pub may_miss: bool,
     /// What it does to whom.
@@ -71,6 +74,7 @@ impl Fault {
             before: None,
             repeat: None,
             lasts: None,
+            apart: None,
             may_miss: false,
             kind,
         }
@@ -139,11 +143,11 @@ impl Timing {
 }
 
 /// Reads the times of a fault of a run that ends at `end`. Without `for` it lasts as long as
-/// `lasts` says.
+/// `lasts` says. It hits the last of its nodes so long after the first as `spread` says.
 pub(super) fn timing(
     section: &Section,
     end: Option<Duration>,
-    lasts: Option<Duration>,
+    (lasts, spread): (Option<Duration>, Duration),
     problems: &mut Problems,
 ) -> Result<Timing, Reported> {
     let begins = section
@@ -168,7 +172,7 @@ pub(super) fn timing(
         repeat,
         lasts,
     };
-    within(section, timing, end, problems).map(|()| timing)
+    within(section, timing, (end, spread), problems).map(|()| timing)
 }
 
 /// When the fault begins for the first time: a moment, or the two between which it is drawn.
@@ -205,7 +209,7 @@ fn beginning(
     Ok((from, Some(before)))
 }
 
-fn positive(
+pub(super) fn positive(
     entry: &Entry,
     message: &str,
     help: &str,
@@ -266,7 +270,7 @@ fn repeat(
 fn within(
     section: &Section,
     timing: Timing,
-    end: Option<Duration>,
+    (end, spread): (Option<Duration>, Duration),
     problems: &mut Problems,
 ) -> Result<(), Reported> {
     let place = |keys: &[&str]| {
@@ -308,7 +312,21 @@ fn within(
             ),
         ));
     }
+    let last = last.saturating_add(spread);
     let over = last.saturating_add(lasts.unwrap_or_default());
+    if spread > Duration::ZERO && last >= end {
+        return Err(problems.report(
+            place(&["apart"]),
+            format!(
+                "the last node is hit at \"{}\", not before the end",
+                format_duration(last)
+            ),
+            format!(
+                "the run ends after \"{}\": let fewer be hit, or less far apart",
+                format_duration(end)
+            ),
+        ));
+    }
     if over > end {
         let room = format_duration(end.saturating_sub(last));
         let stays = match section.get("for") {

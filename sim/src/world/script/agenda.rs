@@ -11,10 +11,18 @@ pub(in crate::world) enum Control {
     Workload(usize),
     /// The next one of this churn process.
     Churn(usize, Going),
+    /// The sessions of this churn process begin.
+    SessionsBegin(usize),
+    /// The session of this one's process is over whose first node this is.
+    SessionEnds(usize, u32),
+    /// Its absence is.
+    AbsenceEnds(usize, u32),
     /// This occurrence of a fault begins.
     FaultBegins(usize),
     /// This one ends.
     FaultEnds(usize),
+    /// The disks are copied that this one will bring back.
+    DisksCopied(usize),
 }
 
 /// How a node comes or goes.
@@ -46,6 +54,10 @@ pub(in crate::world) fn plan<W: Lifecycle>(world: &mut W) {
             let gap = interval(&mut world.script_mut().churn, rate);
             let control = Control::Churn(index, going);
             schedule(world, control, nanoseconds(churn.from), gap);
+        }
+        if churn.sessions.is_some() {
+            let control = Control::SessionsBegin(index);
+            schedule(world, control, nanoseconds(churn.from), Some(0));
         }
     }
     occurrences::plan(world);
@@ -81,7 +93,7 @@ pub(super) fn schedule_end<W: Lifecycle>(world: &mut W, occurrence: usize, time:
 /// The stream that a workload draws from: records do not shift look-ups.
 pub(super) const fn chance_of(script: &mut Script, kind: WorkloadKind) -> &mut Random {
     match kind {
-        WorkloadKind::Lookup => &mut script.workload,
+        WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => &mut script.workload,
         WorkloadKind::Records(_) => &mut script.records.random,
     }
 }

@@ -13,6 +13,11 @@ pub(in crate::world) enum NetworkFault {
     Slow(Vec<bool>, Time),
     /// Nodes whose messages are lost, and which share.
     Loss(Vec<bool>, f64),
+    /// Whether each node is among the senders, and among the receivers, of messages that take
+    /// longer, and by how much.
+    SlowLink(Vec<bool>, Vec<bool>, Time),
+    /// The same of messages that are lost, and which share.
+    LossLink(Vec<bool>, Vec<bool>, f64),
     /// Nodes whose connections are reset, and after how many bytes.
     #[cfg_attr(
         not(feature = "turmoil"),
@@ -85,6 +90,17 @@ impl NetworkFaults {
                         return None;
                     }
                 }
+                NetworkFault::SlowLink(senders, receivers, time) => {
+                    if holds(senders, from) && holds(receivers, to) {
+                        extra = u64::saturating_add(extra, *time);
+                    }
+                }
+                NetworkFault::LossLink(senders, receivers, share) => {
+                    let concerned = holds(senders, from) && holds(receivers, to);
+                    if concerned && chance.happens(*share) {
+                        return None;
+                    }
+                }
                 // Messages travel without connections here.
                 NetworkFault::Reset(..) => {}
             }
@@ -101,7 +117,7 @@ impl NetworkFaults {
             NetworkFault::OneWay(senders, receivers) => {
                 holds(senders, from) && holds(receivers, to)
             }
-            NetworkFault::Slow(..) | NetworkFault::Loss(..) | NetworkFault::Reset(..) => false,
+            _ => false,
         })
     }
 
@@ -113,6 +129,11 @@ impl NetworkFaults {
                 .map(|end| *time * u64::from(holds(nodes, end as usize)))
                 .iter()
                 .fold(0, |sum, &one| u64::saturating_add(sum, one)),
+            NetworkFault::SlowLink(senders, receivers, time)
+                if holds(senders, from as usize) && holds(receivers, to as usize) =>
+            {
+                *time
+            }
             _ => 0,
         });
         slow.fold(0, u64::saturating_add)
@@ -126,6 +147,10 @@ impl NetworkFaults {
                 let concerned = holds(nodes, from as usize) || holds(nodes, to as usize);
                 concerned && chance.happens(*share)
             }
+            NetworkFault::LossLink(senders, receivers, share) => {
+                let concerned = holds(senders, from as usize) && holds(receivers, to as usize);
+                concerned && chance.happens(*share)
+            }
             _ => false,
         })
     }
@@ -136,6 +161,11 @@ impl NetworkFaults {
         let passes = self.0.iter().map(|(_, fault)| match fault {
             NetworkFault::Loss(nodes, share)
                 if holds(nodes, from as usize) || holds(nodes, to as usize) =>
+            {
+                1.0 - share
+            }
+            NetworkFault::LossLink(senders, receivers, share)
+                if holds(senders, from as usize) && holds(receivers, to as usize) =>
             {
                 1.0 - share
             }

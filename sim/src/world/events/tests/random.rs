@@ -71,6 +71,8 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
         join,
         leave,
         crash,
+        sessions: None,
+        keep: 0,
         from: Duration::from_secs(3),
         until: Duration::from_secs(30),
     });
