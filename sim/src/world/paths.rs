@@ -10,6 +10,8 @@ use crate::scenario::{Latency, Network};
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
     latency: Latency,
+    /// How many nodes a machine has: they lie in one place.
+    per_machine: u32,
     /// Where machines lie on a square of side 1, as far as that was asked for.
     places: Vec<(f64, f64)>,
     /// Where those lie of which nobody has asked.
@@ -20,9 +22,11 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn new(network: &Network, seed: u64) -> Paths {
+    /// Paths between machines with so many nodes each, numbered one after the other.
+    pub(super) fn new(network: &Network, per_machine: u32, seed: u64) -> Paths {
         Paths {
             latency: network.latency.clone(),
+            per_machine: per_machine.max(1),
             places: Vec::new(),
             chance: Random::new(seed, RandomStream::Places),
             broken: network.broken_links,
@@ -35,7 +39,7 @@ impl Paths {
         self.broken = 0.0;
     }
 
-    /// How long a message is under way that is sent now.
+    /// How long a message from one node to another is under way that is sent now.
     #[inline]
     pub(super) fn latency(&mut self, from: u32, to: u32, chance: &mut Random) -> Time {
         match self.latency {
@@ -44,14 +48,16 @@ impl Paths {
             Latency::Exponential(mean) => chance.exponential(nanoseconds(mean) as f64) as Time,
             Latency::Plane(across) => self.distance(from, to, across),
             Latency::Regions(ref regions) => {
-                let region = |number: u32| number as usize % regions.len();
+                let machine = |number: u32| (number / self.per_machine) as usize;
+                let region = |number: u32| machine(number) % regions.len();
                 nanoseconds(regions[region(from)][region(to)])
             }
         }
     }
 
     fn distance(&mut self, from: u32, to: u32, across: Duration) -> Time {
-        let (from, to) = (self.place(from), self.place(to));
+        let each = self.per_machine;
+        let (from, to) = (self.place(from / each), self.place(to / each));
         let squares = (from.0 - to.0) * (from.0 - to.0) + (from.1 - to.1) * (from.1 - to.1);
         // The diagonal of the square is the root of 2.
         (libm::sqrt(squares / 2.0) * nanoseconds(across) as f64) as Time
@@ -67,10 +73,13 @@ impl Paths {
         self.places[number]
     }
 
-    /// Whether two machines never reach each other.
+    /// Whether two nodes never reach each other.
     #[inline]
     pub(super) fn is_broken(&self, one: u32, other: u32) -> bool {
-        self.broken > 0.0 && one != other && self.is_drawn(one.min(other), one.max(other))
+        self.broken > 0.0 && {
+            let (one, other) = (one / self.per_machine, other / self.per_machine);
+            one != other && self.is_drawn(one.min(other), one.max(other))
+        }
     }
 
     /// Drawn for each pair by itself, so that a machine more changes no other pair.
@@ -101,7 +110,7 @@ mod tests {
             broken_links,
             tick: Duration::from_millis(5),
         };
-        let paths = Paths::new(&network, seed);
+        let paths = Paths::new(&network, 1, seed);
         (paths, Random::new(seed, RandomStream::Network))
     }
 

@@ -146,7 +146,7 @@ impl<P: Simulated> World<P> {
                 now: 0,
                 queue: Queue::new(expected_rate(scenario)),
                 envelopes: Envelopes::default(),
-                paths: Paths::new(&scenario.network, seed),
+                paths: Paths::new(&scenario.network, scenario.virtual_nodes.into(), seed),
                 loss: scenario.network.loss,
                 duplicate: scenario.network.duplicate,
                 chance: stream(RandomStream::Network),

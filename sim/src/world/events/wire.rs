@@ -78,15 +78,7 @@ pub(super) struct Air<M> {
 impl<M: Wire> Air<M> {
     #[inline]
     fn latency(&mut self, from: u32, to: u32) -> Time {
-        let process = |number: u32| number / self.per_process;
-        let (from, to) = (process(from), process(to));
         self.paths.latency(from, to, &mut self.chance)
-    }
-
-    #[inline]
-    fn is_broken(&self, from: u32, to: u32) -> bool {
-        let each = self.per_process;
-        self.paths.is_broken(from / each, to / each)
     }
 
     /// The node that a message to this peer reaches; one that does not exist, if it reaches nobody.
@@ -132,7 +124,7 @@ impl<M: Wire> Air<M> {
             self.network_faults.pass(envelope.from_number, to, chance)
         };
         let from = envelope.from_number;
-        let cut = to >= self.nodes || self.is_broken(from, to);
+        let cut = to >= self.nodes || self.paths.is_broken(from, to);
         let lost = cut || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
             self.counters.lose(&envelope.message);

@@ -91,7 +91,7 @@ impl Shared {
             machines: Vec::new(),
             counters: Counters::default(),
             counted: Vec::new(),
-            paths: Paths::new(&scenario.network, seed),
+            paths: Paths::new(&scenario.network, 1, seed),
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,
             chance: Random::new(seed, RandomStream::Network),
