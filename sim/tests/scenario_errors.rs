@@ -152,6 +152,16 @@ mistakes! {
         "[node]\nrequest_timeout_max = \"500ms\"\n\n[network]\nlatency = { uniform = [\"10ms\", \"300ms\"] }"
     );
     latency_mostly_beyond_patience: after_valid("[network]\nlatency = { exponential = \"3s\" }");
+    regions_of_unequal_rows: after_valid("[network]\nlatency = { regions = [[\"1ms\", \"2ms\"], [\"1ms\"]] }");
+    matrix_that_can_not_be_read: after_valid("[network]\nlatency = { matrix = \"king.txt\" }");
+    regions_that_are_none: after_valid("[network]\nlatency = { regions = [] }");
+    regions_beyond_patience: after_valid("[network]\nlatency = { regions = [[\"1ms\", \"4s\"], [\"2s\", \"1ms\"]] }");
+    plane_beyond_patience: after_valid("[network]\nlatency = { plane = \"3s\" }");
+    broken_links_in_turmoil: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 5\n[network]\nbroken_links = 0.1\n");
+    virtual_nodes_that_do_not_divide: file("duration = \"10m\"\n[ring]\nnodes = 10\nvirtual_nodes = 4\n");
+    virtual_nodes_in_turmoil: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 12\nvirtual_nodes = 4\n");
+    virtual_nodes_beyond_the_successors: file("duration = \"10m\"\n[ring]\nnodes = 20\nvirtual_nodes = 5\n");
+    no_virtual_nodes: file("duration = \"10m\"\n[ring]\nnodes = 20\nvirtual_nodes = 0\n");
     uniform_latency_of_one: after_valid("[network]\nlatency = { uniform = [\"90ms\"] }");
     unknown_world: file("world = \"event\"\nduration = \"10m\"\n[ring]\nnodes = 5\n");
     too_many_nodes_for_containers: file("world = \"containers\"\nduration = \"10m\"\n[ring]\nnodes = 21\n");
@@ -179,7 +189,8 @@ mistakes! {
     workload_of_no_keys: records("get", "keys = 0");
     misspelt_key_of_records: records("put", "keys = 10\nvalues = \"1KiB\"");
     misspelt_kind_of_workload: records("puts", "keys = 10");
-    keys_of_lookups: workload("rate = \"1/s\"\nkeys = 1000");
+    skew_of_lookups_without_keys: workload("rate = \"1/s\"\nzipf = 1");
+    value_of_lookups: workload("rate = \"1/s\"\nkeys = 1000\nvalue = \"1KiB\"");
     reads_of_puts: records("put", "keys = 10\nreads = 0.5");
     value_without_unit: records("put", "keys = 10\nvalue = 100");
     value_of_strange_unit: records("put", "keys = 10\nvalue = \"100kB\"");
@@ -191,6 +202,15 @@ mistakes! {
     workload_ends_before_it_begins: workload("rate = \"1/s\"\nfrom = \"5m\"\nuntil = \"4m\"");
     workload_begins_at_the_end: workload("rate = \"1/s\"\nfrom = \"10m\"");
     workload_after_the_end: workload("rate = \"1/s\"\nuntil = \"11m\"");
+    absence_without_session: after_valid("[[churn]]\nabsence = { exponential = \"1h\" }");
+    session_without_form: after_valid("[[churn]]\nsession = \"1h\"");
+    session_of_unknown_form: after_valid("[[churn]]\nsession = { weibul = { shape = 0.5, mean = \"1h\" } }");
+    session_of_two_forms: after_valid("[[churn]]\nsession = { exponential = \"1h\", pareto = { shape = 2, mean = \"1h\" } }");
+    session_without_mean: after_valid("[[churn]]\nsession = { weibull = { shape = 0.5 } }");
+    session_of_no_length: after_valid("[[churn]]\nsession = { exponential = \"0s\" }");
+    session_with_a_tail_without_mean: after_valid("[[churn]]\nsession = { pareto = { shape = 1, mean = \"1h\" } }");
+    session_that_ends_otherwise: after_valid("[[churn]]\nsession = { exponential = \"1h\" }\nends = \"crush\"");
+    floor_as_text: after_valid("[[churn]]\nleave = \"1/s\"\nkeep = \"8\"");
     churn_of_nobody: after_valid("[[churn]]\nfrom = \"1m\"");
 }
 
@@ -204,6 +224,20 @@ mistakes! {
         "[[fault]]\nat    = \"9m30s\"\nkind  = \"pause\"\nnodes = 3\nfor   = \"1m\""
     );
     fault_of_no_length: fault("pause", "nodes = 3\nfor = \"0s\"");
+    fault_at_one_moment_twice: after_valid("[[fault]]\nat = [\"2m\", \"2m\"]\nkind = \"pause\"\nnodes = 3");
+    fault_at_three_moments: after_valid("[[fault]]\nat = [\"1m\", \"2m\", \"3m\"]\nkind = \"pause\"\nnodes = 3");
+    fault_drawn_after_the_end: after_valid("[[fault]]\nat = [\"2m\", \"11m\"]\nkind = \"pause\"\nnodes = 3");
+    drawn_fault_ends_after_the_end: after_valid(
+        "[[fault]]\nat = [\"2m\", \"8m\"]\nfor = \"3m\"\nkind = \"pause\"\nnodes = 3"
+    );
+    fault_again_without_number: fault("pause", "nodes = 3\nevery = \"1m\"");
+    fault_again_by_two_numbers: fault("pause", "nodes = 3\nevery = \"1m\"\ntimes = 3\nuntil = \"5m\"");
+    fault_again_without_period: fault("pause", "nodes = 3\ntimes = 3");
+    fault_again_at_once: fault("pause", "nodes = 3\nevery = \"0s\"\ntimes = 3");
+    fault_again_after_the_end: fault("pause", "nodes = 3\nevery = \"1m\"\ntimes = 9");
+    fault_again_ends_after_the_end: fault("pause", "nodes = 3\nevery = \"1m\"\ntimes = 8\nfor = \"2m\"");
+    fault_again_until_before_it_begins: fault("pause", "nodes = 3\nevery = \"1m\"\nuntil = \"1m\"");
+    fault_again_too_often: fault("pause", "nodes = 3\nevery = \"1ms\"\nuntil = \"5m\"");
     fault_without_time: after_valid("[[fault]]\nkind  = \"pause\"\nnodes = 3");
     fault_without_kind: after_valid("[[fault]]\nat = \"1m\"");
     fault_without_nodes: fault("pause", "");
@@ -214,6 +248,8 @@ mistakes! {
     partition_of_one_part: fault("partition", "split = [\"arc(0..0.5)\"]");
     partition_without_list: fault("partition", "split = \"20%\"");
     slow_by_a_number: fault("slow", "nodes = 3\nextra = 200");
+    slow_links_and_nodes: fault("slow", "nodes = 3\nto = \"n1\"\nextra = \"1s\"");
+    slow_link_of_one_end: fault("slow", "from = \"n1\"\nextra = \"1s\"");
     loss_above_one: fault("loss", "nodes = 3\nshare = 20");
     disk_fault_of_no_kind: fault("disk", "nodes = 3");
     unknown_disk_fault: fault("disk", "nodes = 3\nwhat = \"flips\"");
@@ -221,6 +257,17 @@ mistakes! {
     slow_disk_without_time: fault("disk", "nodes = 3\nwhat = \"slow\"");
     flip_that_ends: fault("disk", "nodes = 3\nwhat = \"flip\"\nfor = \"1m\"");
     skew_too_fine: fault("skew", "nodes = 3\nby = \"-5us\"");
+    wave_of_a_moment: fault("restart", "nodes = 3\napart = \"0s\"");
+    wave_beyond_the_end: fault("restart", "nodes = \"50%\"\napart = \"1s\"");
+    wave_that_ends_after_the_end: fault("pause", "nodes = 100\napart = \"4s\"\nfor = \"2m\"");
+    wave_of_what_has_no_order: fault("skew", "nodes = 3\nby = \"1s\"\napart = \"4s\"");
+    snapshot_without_age: fault("snapshot", "nodes = 3");
+    snapshot_older_than_the_run: fault("snapshot", "nodes = 3\nage = \"3m\"");
+    clock_of_which_nothing_is_said: fault("clock", "nodes = 3");
+    clock_of_no_speed: fault("clock", "nodes = 3\ndrift = \"20%\"");
+    clock_beyond_all_speeds: fault("clock", "nodes = 3\ndrift = \"-600000ppm\"");
+    a_fault_that_turmoil_can_not_have: file("world = \"turmoil\"\nduration = \"10m\"\n[ring]\nnodes = 5\n[[fault]]\nat = \"1m\"\nkind = \"twin\"\nnodes = 1\n");
+    a_move_in_containers: file("world = \"containers\"\nduration = \"10m\"\n[ring]\nnodes = 5\n[[fault]]\nat = \"1m\"\nkind = \"move\"\nnodes = 1\n");
     join_of_none: fault("join", "count = 0");
 }
 
@@ -231,6 +278,14 @@ mistakes! {
         "duration = \"1m\"\n[ring]\nnodes = 10\n[[fault]]\nat = \"1s\"\nkind = \"pause\"\nnodes = \"n5\"\n",
         &Overrides { nodes: Some(5), ..Overrides::default() },
     );
+    crash_of_who_is_down: nodes("[\"n1\", \"down\"]");
+    range_the_wrong_way: nodes("\"n9..n3\"");
+    range_beyond_all_nodes: nodes("\"n990..n1000\"");
+    machine_of_no_node: nodes("\"machine(3)\"");
+    misspelt_group: after_valid("[groups]\nrack1 = \"n0..n9\"\n[[fault]]\nat = \"1m\"\nkind = \"pause\"\nnodes = \"rak1\"");
+    group_of_random_nodes: after_valid("[groups]\nrack1 = \"20%\"");
+    group_with_the_name_of_a_selector: after_valid("[groups]\nrest = \"n0..n9\"\nn5 = \"n6\"\n\"a b\" = \"n7\"");
+    group_of_nodes_that_do_not_exist: after_valid("[groups]\nrack1 = [\"n0\", \"n0..x\"]");
     count_above_all_nodes: nodes("1001");
     count_of_none: nodes("0");
     counts_together_above_all_nodes: nodes("[600, \"50%\"]");

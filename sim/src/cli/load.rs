@@ -145,8 +145,14 @@ pub(crate) fn load(
         seed,
         nodes: overrides.nodes,
     };
-    let scenario = Scenario::parse(&file.to_string_lossy(), &text, &metrics(), &said)
-        .map_err(Failure::Scenario)?;
+    // Other files are named as seen from the scenario's folder.
+    let beside = |other: &str| {
+        let path = file.parent().unwrap_or(Path::new("")).join(other);
+        std::fs::read_to_string(&path).map_err(|error| format!("can't be read: {error}"))
+    };
+    let shown = file.to_string_lossy();
+    let scenario = Scenario::parse_with(&shown, &text, &metrics(), &said, &beside);
+    let scenario = scenario.map_err(Failure::Scenario)?;
     Ok(Loaded {
         file: file.to_owned(),
         overrides: overrides.clone(),

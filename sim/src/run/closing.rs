@@ -64,7 +64,8 @@ pub(super) fn close<W: World>(
         now: world.now(),
         cause: Cause::Calm,
     };
-    judge.calm(at, scenario.network.loss > 0.0);
+    let network = &scenario.network;
+    judge.calm(at, network.loss > 0.0 || network.broken_links > 0.0);
     world.calm(judge);
     closing.wait(world, judge);
     if world.broken().is_some() {

@@ -52,6 +52,8 @@ pub(super) struct Judge<'a, P: Judged> {
     /// Whether nodes run in real time, on machines that have other things to do too.
     is_real: bool,
     aims: Aims,
+    /// How many nodes a process has.
+    per_process: u32,
     origin: Time,
     pub(super) records: Option<RecordWatch>,
     /// Whether there is anybody among the following.
@@ -125,6 +127,7 @@ impl<'a, P: Judged> Judge<'a, P> {
             is_real: W::REAL_TIME,
             records: RecordWatch::new(scenario),
             aims: Aims::new(scenario),
+            per_process: u32::from(scenario.virtual_nodes).max(1),
             origin: world.origin(),
             others_listen: others.listener.is_some()
                 || !others.watchers.is_empty()
@@ -309,7 +312,18 @@ impl<'a, P: Judged> Judge<'a, P> {
     /// The end of the run, for what is stored: which members there are, sorted by their ids.
     pub(super) fn stored_at_end(&mut self, now: Time, members: &[(Id, u32)]) {
         let judged = P::Placement::CHECKS && self.is_quiet(now);
-        let holders = |key: Id, count: usize| P::Placement::holders(members, key, count);
+        let each = self.per_process;
+        let holders = |key: Id, count: usize| {
+            if each == 1 {
+                return P::Placement::holders(members, key, count);
+            }
+            // Of the nodes of a process, the first that should hold it is the one that does.
+            let mut holders = P::Placement::holders(members, key, members.len());
+            let mut processes = std::collections::BTreeSet::new();
+            holders.retain(|&number| processes.insert(number / each));
+            holders.truncate(count);
+            holders
+        };
         let at = Moment {
             now,
             cause: Cause::End,
@@ -594,6 +608,14 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
             self.look(at, Changed::ByNodes);
         }
         self.others(at, |other| other.strays(at, count));
+    }
+
+    fn disks_replaced(&mut self, at: Moment, disks: &[(u32, Id, Batch)]) {
+        if let Some(records) = &mut self.records {
+            records.checker.replaced(at.now, disks);
+            self.look_at_records(at);
+        }
+        self.others(at, |other| other.disks_replaced(at, disks));
     }
 
     fn fault_began(&mut self, at: Moment, effect: &Effect) {

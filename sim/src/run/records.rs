@@ -54,12 +54,12 @@ impl RecordWatch {
     /// `None` where no client reads or writes.
     pub(super) fn new(scenario: &Scenario) -> Option<RecordWatch> {
         let keys = scenario.workloads.iter().filter_map(|it| match it.kind {
-            WorkloadKind::Lookup => None,
+            WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => None,
             WorkloadKind::Records(access) => Some(access.keys),
         });
         Some(RecordWatch {
             keys: keys.max()?,
-            checker: RecordChecker::new(),
+            checker: RecordChecker::in_processes_of(scenario.virtual_nodes),
             checked: scenario.checks.records,
             writes: Writes::default(),
             write_latency: Latencies::default(),

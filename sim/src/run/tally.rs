@@ -27,7 +27,7 @@ pub(super) struct Tally {
     counted: Time,
     pub(super) events: Events,
     pub(super) faults: Vec<FaultFired>,
-    /// The place in the scenario of each.
+    /// Which occurrence each is.
     fired: Vec<usize>,
 }
 
@@ -105,7 +105,7 @@ impl Tally {
 
     pub(super) fn fault_began(&mut self, now: Time, effect: &Effect) {
         let names = |group: &Vec<u32>| group.iter().map(|&number| name(number)).collect();
-        self.fired.push(effect.index);
+        self.fired.push(effect.occurrence);
         self.faults.push(FaultFired {
             at_s: self.seconds(now),
             until_s: effect.until.map(|until| self.seconds(until)),
@@ -116,10 +116,10 @@ impl Tally {
         });
     }
 
-    /// By the scenario's faults: what nodes saw of others meanwhile.
+    /// By the occurrence: what nodes saw of others meanwhile.
     pub(super) fn faults_seen(&mut self, seen: &BTreeMap<usize, FailureObservations>) {
-        for (index, fault) in self.fired.iter().zip(&mut self.faults) {
-            fault.seen = seen.get(index).copied().unwrap_or_default();
+        for (occurrence, fault) in self.fired.iter().zip(&mut self.faults) {
+            fault.seen = seen.get(occurrence).copied().unwrap_or_default();
         }
     }
 

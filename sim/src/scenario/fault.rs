@@ -5,10 +5,12 @@ use std::time::Duration;
 use cuerda_text::words::listed;
 
 use super::diagnostic::{Problems, Reported};
-use super::quantity::{format_duration, parse_duration};
+use super::machine_fault;
+use super::quantity::parse_duration;
 use super::schema::{FAULT_COMMON, FAULTS, keys_of_all};
 use super::section::{Entry, Section};
-use super::selector::{Crowd, parts, selector};
+use super::selector::{Crowd, at_most, names_down, parts, selector};
+use super::timing::{Timing, positive, timing};
 use super::{Disk, DiskFault, Fault, FaultKind, MOST_NODES, Selector};
 
 /// Whether a section is a fault that makes new nodes join. What can't be read is taken for one,
@@ -24,7 +26,7 @@ pub(super) fn brings_newcomers(section: &Section) -> bool {
 pub(super) fn fault(
     section: &Section,
     end: Option<Duration>,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<Fault, Reported> {
     let words: Vec<_> = FAULTS.iter().map(|(kind, _)| (*kind, *kind)).collect();
@@ -39,84 +41,65 @@ pub(super) fn fault(
         "say what goes wrong: {}",
         listed(words.iter().map(|(word, _)| *word), "or")
     );
-    let kind = section
+    let what = section
         .require("kind", problems, &help)
         .and(kind)
         .and_then(|name| what(section, name, crowd, problems));
-    let at = section
-        .require("at", problems, "say when it begins, as in `at = \"2m\"`")
-        .and_then(|entry| beginning(&entry, end, problems));
-    let lasts = section
-        .get("for")
-        .map(|entry| length(&entry, at.ok(), end, problems))
+    // Who starts again does so after a moment, unless the file says when.
+    let starts_again = matches!(kind, Ok(kind) if machine_fault::starts_again(kind));
+    let lasts = starts_again.then_some(machine_fault::DOWN);
+    let apart = section
+        .get("apart")
+        .map(|entry| {
+            let message = "the nodes are hit one after the other at the same moment";
+            let help = "say how long it is from one node to the next, or leave `apart` out";
+            positive(&entry, message, help, problems)
+        })
         .transpose();
+    let spread = match (&what, apart, crowd.nodes) {
+        (Ok(what), Ok(Some(apart)), Some(nodes)) => {
+            let most = what.nodes().map_or(1, |named| at_most(named, nodes));
+            // All nodes of a process are hit together.
+            let most = most.min(nodes.div_ceil(crowd.virtual_nodes.into()));
+            apart.saturating_mul(most.saturating_sub(1))
+        }
+        _ => Duration::ZERO,
+    };
+    let timing = timing(section, end, (lasts, spread), problems);
     let may_miss = section
         .get("may_miss")
         .map_or(Ok(false), |entry| entry.truth(problems));
+    let Timing {
+        at,
+        before,
+        repeat,
+        lasts,
+    } = timing?;
     Ok(Fault {
-        at: at?,
-        lasts: lasts?,
+        at,
+        before,
+        repeat,
+        lasts,
+        apart: apart?,
         may_miss: may_miss?,
-        kind: kind?,
+        kind: what?,
     })
-}
-
-fn beginning(
-    entry: &Entry,
-    end: Option<Duration>,
-    problems: &mut Problems,
-) -> Result<Duration, Reported> {
-    let at = entry.duration(problems)?;
-    match end {
-        Some(end) if at >= end => Err(entry.wrong(
-            problems,
-            format!(
-                "the fault begins {} the end",
-                if at > end { "after" } else { "at" }
-            ),
-            format!("the run ends after \"{}\"", format_duration(end)),
-        )),
-        _ => Ok(at),
-    }
-}
-
-fn length(
-    entry: &Entry,
-    at: Option<Duration>,
-    end: Option<Duration>,
-    problems: &mut Problems,
-) -> Result<Duration, Reported> {
-    let lasts = entry.duration(problems)?;
-    if lasts.is_zero() {
-        let help = "say how long it lasts, or leave `for` out, and it stays";
-        return Err(entry.wrong(problems, "the fault ends as it begins", help));
-    }
-    match (at, end) {
-        (Some(at), Some(end)) if at + lasts > end => Err(entry.wrong(
-            problems,
-            format!(
-                "the fault ends at \"{}\", after the end",
-                format_duration(at + lasts)
-            ),
-            format!(
-                "the run ends after \"{}\", so it may last \"{}\" at most; without `for` it stays",
-                format_duration(end),
-                format_duration(end.saturating_sub(at))
-            ),
-        )),
-        _ => Ok(lasts),
-    }
 }
 
 /// Reads what a fault of the kind `name` does to whom.
 fn what(
     section: &Section,
     name: &str,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<FaultKind, Reported> {
     match name {
         "crash" => crash(section, crowd, problems),
+        "restart" => machine_fault::restart(section, crowd, problems),
+        "move" => machine_fault::relocation(section, crowd, problems),
+        "snapshot" => machine_fault::snapshot(section, crowd, problems),
+        "twin" => machine_fault::twin(section, crowd, problems),
+        "clock" => machine_fault::clock(section, crowd, problems),
         "pause" => pause(section, crowd, problems),
         "partition" => partition(section, crowd, problems),
         "one_way" => one_way(section, crowd, problems),
@@ -132,37 +115,55 @@ fn what(
 }
 
 /// The nodes that `key` names.
-fn nodes(
+pub(super) fn nodes(
     section: &Section,
     key: &str,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<Selector, Reported> {
     let help = format!("say which nodes, as in `{key} = \"20%\"`");
     let entry = section.require(key, problems, &help)?;
-    selector(&entry, crowd, problems)
+    let named = selector(&entry, crowd, problems)?;
+    if names_down(&named) {
+        let help = "only what starts nodes can name those that are down: `kind = \"restart\"` or \
+                    `kind = \"move\"`";
+        return Err(entry.wrong(problems, "this can't happen to who does not run", help));
+    }
+    Ok(named)
 }
 
-fn crash(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+fn crash(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
     let nodes = nodes(section, "nodes", crowd, problems);
-    let disk = section
-        .get("disk")
-        .map(|entry| entry.word(problems, &[("kept", Disk::Kept), ("lost", Disk::Lost)]))
-        .transpose();
+    let disk = disk_after(section, problems);
     Ok(FaultKind::Crash {
         nodes: nodes?,
-        disk: disk?.unwrap_or(Disk::Kept),
+        disk: disk?,
     })
 }
 
-fn pause(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+/// Whether nodes find their disks again when they start.
+pub(super) fn disk_after(section: &Section, problems: &mut Problems) -> Result<Disk, Reported> {
+    section.get("disk").map_or(Ok(Disk::Kept), |entry| {
+        entry.word(problems, &[("kept", Disk::Kept), ("lost", Disk::Lost)])
+    })
+}
+
+fn pause(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
     let nodes = nodes(section, "nodes", crowd, problems)?;
     Ok(FaultKind::Pause { nodes })
 }
 
 fn partition(
     section: &Section,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<FaultKind, Reported> {
     let help = "name the parts, as in `split = [\"arc(0..0.5)\", \"rest\"]`";
@@ -173,7 +174,7 @@ fn partition(
 
 fn one_way(
     section: &Section,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<FaultKind, Reported> {
     let from = nodes(section, "from", crowd, problems);
@@ -184,29 +185,68 @@ fn one_way(
     })
 }
 
-fn slow(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
-    let nodes = nodes(section, "nodes", crowd, problems);
+fn slow(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
+    let ends = ends(section, crowd, problems);
     let help = "say what each message takes longer, as in `extra = \"200ms\"`";
     let extra = section.require("extra", problems, help);
     let extra = extra.and_then(|entry| entry.duration(problems));
-    Ok(FaultKind::Slow {
-        nodes: nodes?,
-        extra: extra?,
+    let (ends, extra) = (ends?, extra?);
+    Ok(match ends {
+        Ends::Nodes(nodes) => FaultKind::Slow { nodes, extra },
+        Ends::Links(from, to) => FaultKind::SlowLink { from, to, extra },
     })
 }
 
-fn loss(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
-    let nodes = nodes(section, "nodes", crowd, problems);
+fn loss(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
+    let ends = ends(section, crowd, problems);
     let help = "say which share of messages is lost, as in `share = 0.1`";
     let share = section.require("share", problems, help);
     let share = share.and_then(|entry| entry.share(problems));
-    Ok(FaultKind::Loss {
-        nodes: nodes?,
-        share: share?,
+    let (ends, share) = (ends?, share?);
+    Ok(match ends {
+        Ends::Nodes(nodes) => FaultKind::Loss { nodes, share },
+        Ends::Links(from, to) => FaultKind::LossLink { from, to, share },
     })
 }
 
-fn reset(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+/// Which messages a fault of the network is about.
+enum Ends {
+    /// All to and from these.
+    Nodes(Selector),
+    /// Those from the first to the second.
+    Links(Selector, Selector),
+}
+
+fn ends(section: &Section, crowd: Crowd<'_>, problems: &mut Problems) -> Result<Ends, Reported> {
+    let link = ["from", "to"].into_iter().find_map(|key| section.get(key));
+    match (section.get("nodes"), link) {
+        (Some(_), Some(link)) => Err(problems.report(
+            link.key_span,
+            "`nodes` says already whose messages these are",
+            "keep `nodes` for all to and from them, or `from` and `to` for one direction",
+        )),
+        (None, Some(_)) => {
+            let from = nodes(section, "from", crowd, problems);
+            let to = nodes(section, "to", crowd, problems);
+            Ok(Ends::Links(from?, to?))
+        }
+        _ => nodes(section, "nodes", crowd, problems).map(Ends::Nodes),
+    }
+}
+
+fn reset(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
     let nodes = nodes(section, "nodes", crowd, problems);
     let help = "say after how many bytes, as in `after = 100`; 0, the default: at once";
     let after = section
@@ -219,7 +259,11 @@ fn reset(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<Fau
     })
 }
 
-fn skew(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+fn skew(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
     let nodes = nodes(section, "nodes", crowd, problems);
     let help = "say by how much, as in `by = \"5s\"` or `by = \"-5s\"`";
     let by = section.require("by", problems, help);
@@ -230,7 +274,11 @@ fn skew(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<Faul
     })
 }
 
-fn disk(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+fn disk(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
     let nodes = nodes(section, "nodes", crowd, problems);
     let what = disk_fault(section, problems);
     Ok(FaultKind::Disk {
@@ -239,7 +287,11 @@ fn disk(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<Faul
     })
 }
 
-fn leave(section: &Section, crowd: Crowd, problems: &mut Problems) -> Result<FaultKind, Reported> {
+fn leave(
+    section: &Section,
+    crowd: Crowd<'_>,
+    problems: &mut Problems,
+) -> Result<FaultKind, Reported> {
     let nodes = nodes(section, "nodes", crowd, problems)?;
     Ok(FaultKind::Leave { nodes })
 }
@@ -303,7 +355,7 @@ fn slow_disk(section: &Section, problems: &mut Problems) -> Result<DiskFault, Re
 }
 
 /// A duration in whole milliseconds that may have a minus sign.
-fn signed_milliseconds(entry: &Entry, problems: &mut Problems) -> Result<i64, Reported> {
+pub(super) fn signed_milliseconds(entry: &Entry, problems: &mut Problems) -> Result<i64, Reported> {
     const HELP: &str = "write a duration, as in \"5s\", or \"-5s\" for clocks that are slow";
     let text = entry.text(problems, HELP)?;
     let (sign, amount) = match text.trim_start().strip_prefix('-') {

@@ -7,19 +7,27 @@
 mod diagnostic;
 mod expect;
 mod fault;
+mod fault_kind;
 mod frame;
+mod latency;
+mod machine_fault;
+mod matrix;
 mod node;
 mod parse;
 pub mod quantity;
+mod ring;
 mod room;
 mod schema;
 mod section;
 mod selector;
+mod selector_text;
+mod sessions;
 #[cfg(test)]
 mod spoilt;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod traffic;
 mod workload;
 
@@ -28,7 +36,11 @@ use std::time::Duration;
 use cuerda_core::chord::Config;
 
 pub use cuerda_text::diagnostic::{Diagnostic, Problem, Style};
+pub use fault_kind::{Disk, DiskFault, FaultKind};
+pub use latency::Latency;
 pub use parse::Overrides;
+pub use sessions::{Lengths, SessionEnd, Sessions};
+pub use timing::{Fault, Repeat, Repeats};
 
 /// The most nodes that a scenario can start with, or that one fault can make join.
 pub const MOST_NODES: u32 = 10_000_000;
@@ -63,6 +75,9 @@ pub struct Scenario {
     pub known_to_fail: Vec<String>,
     /// How many nodes there are at t = 0.
     pub nodes: u32,
+    /// How many of them each process has: n0 and the next ones are those of the first. They share an
+    /// address and a key, and what happens to one of them by itself happens to all.
+    pub virtual_nodes: u8,
     /// How the ring comes about.
     pub start: Start,
     /// Every node's settings.
@@ -123,7 +138,7 @@ pub enum Start {
 }
 
 /// What the network does to each message.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// How long one is under way.
     pub latency: Latency,
@@ -131,20 +146,11 @@ pub struct Network {
     pub loss: f64,
     /// The share that arrives twice, 0 to 1.
     pub duplicate: f64,
+    /// The share of pairs of machines that never reach each other, 0 to 1.
+    pub broken_links: f64,
     /// How far time goes at once in the `turmoil` world; whole milliseconds, at least one. The
     /// `events` world has no steps.
     pub tick: Duration,
-}
-
-/// How long a message is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Latency {
-    /// Always the same.
-    Fixed(Duration),
-    /// Evenly between two bounds.
-    Uniform(Duration, Duration),
-    /// Exponential, with this mean.
-    Exponential(Duration),
 }
 
 /// Requests from clients: a Poisson process over the whole ring, each from a random live node.
@@ -165,8 +171,20 @@ pub struct Workload {
 pub enum WorkloadKind {
     /// Look-ups of keys drawn evenly from the circle.
     Lookup,
+    /// Look-ups of the keys of records.
+    KeyLookup(Popularity),
     /// Reads and writes of records.
     Records(Access),
+}
+
+/// Which of the keys `k0`, `k1`, … are asked for, and how unevenly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Popularity {
+    /// How many keys there are.
+    pub keys: u32,
+    /// The exponent of the skew over them: key `ki` is asked for in proportion to (i+1)^-zipf.
+    /// 0 is even.
+    pub zipf: f64,
 }
 
 /// Reads and writes of records whose keys are named `k0`, `k1`, …; the field's name is empty.
@@ -195,14 +213,15 @@ impl Scenario {
     #[must_use]
     pub fn writes(&self) -> bool {
         let writes = |workload: &Workload| match workload.kind {
-            WorkloadKind::Lookup => false,
+            WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => false,
             WorkloadKind::Records(access) => access.reads < 1.0,
         };
         self.workloads.iter().any(writes)
     }
 }
 
-/// Coming and going: three Poisson processes over the whole ring, in events a second.
+/// Coming and going: three Poisson processes over the whole ring, in events a second, and nodes that
+/// stay for a while each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Churn {
     /// New nodes joining through a random live member.
@@ -211,131 +230,29 @@ pub struct Churn {
     pub leave: f64,
     /// Random members crashing.
     pub crash: f64,
+    /// How long nodes stay and are away: those that are there when it starts, and its own newcomers.
+    pub sessions: Option<Sessions>,
+    /// Nobody goes where fewer members than this would be left.
+    pub keep: u32,
     /// When it starts.
     pub from: Duration,
     /// When it ends.
     pub until: Duration,
 }
 
-/// Something that goes wrong at a moment, and perhaps ends.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// When it begins.
-    pub at: Duration,
-    /// How long it lasts; it stays without.
-    pub lasts: Option<Duration>,
-    /// Whether it is right that it hits nobody; else the run fails then.
-    pub may_miss: bool,
-    /// What it does to whom.
-    pub kind: FaultKind,
-}
-
-/// What a fault does to whom.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultKind {
-    /// The nodes stop at once; when it ends they start again with a new incarnation and join.
-    Crash {
-        /// Which.
-        nodes: Selector,
-        /// Whether they find their disks again.
-        disk: Disk,
-    },
-    /// The nodes handle nothing; when it ends they handle what has come meanwhile.
-    Pause {
-        /// Which.
-        nodes: Selector,
-    },
-    /// No message passes from one part to another. Who is in none of them is in the last one.
-    Partition {
-        /// The parts, at least two.
-        split: Vec<Selector>,
-    },
-    /// No message passes from the first to the second; the other way all do.
-    OneWay {
-        /// The senders.
-        from: Selector,
-        /// The receivers.
-        to: Selector,
-    },
-    /// Messages to and from the nodes take longer.
-    Slow {
-        /// Which.
-        nodes: Selector,
-        /// How much, for each message.
-        extra: Duration,
-    },
-    /// A share of the messages to and from the nodes is lost.
-    Loss {
-        /// Which.
-        nodes: Selector,
-        /// The share, 0 to 1.
-        share: f64,
-    },
-    /// Connections of the nodes, and those that they open meanwhile, are reset when some bytes
-    /// have gone through. The `events` world has no connections, and nothing happens there.
-    Reset {
-        /// Which.
-        nodes: Selector,
-        /// Each connection lets so many more bytes through, TLS included.
-        after: u64,
-    },
-    /// The nodes' wall clocks are off.
-    Skew {
-        /// Which.
-        nodes: Selector,
-        /// By how many milliseconds; negative is slow.
-        by_ms: i64,
-    },
-    /// The nodes' disks go wrong.
-    Disk {
-        /// Which.
-        nodes: Selector,
-        /// How.
-        what: DiskFault,
-    },
-    /// The nodes leave gracefully; when it ends they join again.
-    Leave {
-        /// Which.
-        nodes: Selector,
-    },
-    /// New nodes join, at the same instant; when it ends they leave gracefully.
-    Join {
-        /// How many.
-        count: u32,
-    },
-}
-
-/// What a crash does to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disk {
-    /// It is found again: the identity, and the peers remembered.
-    Kept,
-    /// It is lost: the node comes back knowing nothing. In the `turmoil` world its key lay there
-    /// too, so that it comes back under another identity; in the `events` world nobody proves
-    /// a key, and it keeps its own.
-    Lost,
-}
-
-/// How a disk goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiskFault {
-    /// The next commit fails, and with it the node: that is a crash. When the fault ends it
-    /// starts again, with all that was committed before.
-    Fails,
-    /// The node crashes while a batch is on its way to the disk, and that batch is not there when
-    /// it starts again. Where no batch is on its way, the next one is it.
-    Torn,
-    /// A bit flips in this many of the records there, at random; in all if there are fewer.
-    Flip(u32),
-    /// Each commit takes so long.
-    Slow(Duration),
-}
-
-/// Names nodes; resolved among the live ones when the fault fires.
+/// Names nodes; resolved when the fault fires, among the members unless it says otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
     /// `n7`: the node with this number.
     Node(u32),
+    /// `n10..n19`: those with these numbers, both included.
+    Range(u32, u32),
+    /// `machine(n3)`: all nodes of the process that has this one.
+    Machine(u32),
+    /// `outside`: those that run and are no members.
+    Outside,
+    /// `down`: those that don't run.
+    Down,
     /// `5`: that many, at random.
     Count(u32),
     /// `20%`: that share of all live ones, at random among those that no earlier entry took;

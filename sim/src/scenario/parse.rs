@@ -15,10 +15,11 @@ use toml::de::DeValue;
 use super::Diagnostic;
 use super::diagnostic::{Problems, Reported};
 use super::frame::Frame;
+use super::ring::{self, Ring};
 use super::section::{Entry, Section};
-use super::selector::Crowd;
-use super::{Checks, MOST_NODES, Metric, Scenario, Start, World};
-use super::{expect, fault, node, room, schema, syntax, traffic, workload};
+use super::selector::{Crowd, Groups};
+use super::{Checks, Metric, Scenario, World};
+use super::{expect, fault, node, room, schema, selector, syntax, traffic, workload};
 
 /// What the command line says instead of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,13 +45,42 @@ impl Scenario {
         metrics: &[Metric],
         overrides: &Overrides,
     ) -> Result<Scenario, Diagnostic> {
-        let mut problems = Problems::new(file, text);
-        let read = syntax::document(text, &mut problems).and_then(|document| {
-            let top = Section::top(document.get_ref());
-            scenario(name(file), &top, metrics, overrides, &mut problems)
-        });
-        problems.finish(read)
+        let none = |_: &str| Err("no other file can be read here".to_owned());
+        Scenario::parse_with(file, text, metrics, overrides, &none)
     }
+
+    /// The same, where the scenario may name other files: `read` gives the text of one by its path
+    /// as the scenario has it, or says why it can't.
+    ///
+    /// # Errors
+    /// All that is wrong with the file, if anything is.
+    pub fn parse_with(
+        file: &str,
+        text: &str,
+        metrics: &[Metric],
+        overrides: &Overrides,
+        read: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Scenario, Diagnostic> {
+        let mut problems = Problems::new(file, text);
+        let scenario = syntax::document(text, &mut problems).and_then(|document| {
+            let top = Section::top(document.get_ref());
+            let around = Around {
+                metrics,
+                overrides,
+                read,
+            };
+            scenario(name(file), &top, around, &mut problems)
+        });
+        problems.finish(scenario)
+    }
+}
+
+/// What is known beside the file.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    metrics: &'a [Metric],
+    overrides: &'a Overrides,
+    read: &'a dyn Fn(&str) -> Result<String, String>,
 }
 
 /// The file's name without folder and ending.
@@ -62,10 +92,14 @@ fn name(file: &str) -> String {
 fn scenario(
     name: String,
     top: &Section,
-    metrics: &[Metric],
-    overrides: &Overrides,
+    around: Around<'_>,
     problems: &mut Problems,
 ) -> Result<Scenario, Reported> {
+    let Around {
+        metrics,
+        overrides,
+        read,
+    } = around;
     refuse_unknown(top, problems);
     let title = top
         .get("title")
@@ -102,19 +136,19 @@ fn scenario(
     let known_to_fail = top
         .get("known_to_fail")
         .map_or(Ok(Vec::new()), |entry| known_to_fail(&entry, problems));
-    let ring = ring(top, overrides, problems);
+    let ring = ring::ring(top, overrides, problems);
     let node = single(top, "node", "[node]", problems).and_then(|section| match section {
         Some(section) => node::config(&section, problems),
         None => Ok(Config::default()),
     });
     let network = single(top, "network", "[network]", problems).and_then(|section| {
         let patience = node.as_ref().ok().map(|config| config.request_timeout_max);
-        traffic::network(section.as_ref(), patience, problems)
+        traffic::network(section.as_ref(), patience, read, problems)
     });
 
     let frame = Frame {
         end: duration.ok(),
-        nodes: ring.ok().map(|(nodes, _)| nodes),
+        nodes: ring.ok().map(|ring| ring.nodes),
     };
     let workloads = repeated(top, "workload", "[[workload]]", problems).and_then(|sections| {
         each(&sections, |section| {
@@ -126,6 +160,11 @@ fn scenario(
             traffic::churn(section, frame, problems)
         })
     });
+    let groups = single(top, "groups", "[groups]", problems).and_then(|section| {
+        section.map_or(Ok(Groups::new()), |section| {
+            selector::groups(&section, frame.nodes, problems)
+        })
+    });
     let faults = repeated(top, "fault", "[[fault]]", problems).and_then(|sections| {
         // What could not be read may say that nodes join.
         let steady = churn
@@ -133,7 +172,9 @@ fn scenario(
             .is_ok_and(|churn| churn.iter().all(|churn| churn.join == 0.0));
         let crowd = Crowd {
             nodes: frame.nodes,
+            virtual_nodes: ring.map_or(1, |ring| ring.virtual_nodes),
             newcomers: !steady || sections.iter().any(fault::brings_newcomers),
+            groups: groups.as_ref().map_err(|reported| *reported)?,
         };
         each(&sections, |section| {
             fault::fault(section, frame.end, crowd, problems)
@@ -145,7 +186,11 @@ fn scenario(
             None => Ok(Vec::new()),
         });
 
-    let (nodes, start) = ring?;
+    let Ring {
+        nodes,
+        virtual_nodes,
+        start,
+    } = ring?;
     let scenario = Scenario {
         title: title?.map_or_else(|| name.clone(), str::to_owned),
         name,
@@ -156,6 +201,7 @@ fn scenario(
         checks: checks?,
         known_to_fail: known_to_fail?,
         nodes,
+        virtual_nodes,
         start,
         node: node?,
         network: network?,
@@ -164,7 +210,13 @@ fn scenario(
         faults: faults?,
         expectations: expectations?,
     };
-    room::fits(&scenario, place_of_nodes(top), problems)?;
+    room::fits(&scenario, place_of(top, "ring", "nodes"), problems)?;
+    room::virtual_nodes(&scenario, place_of(top, "ring", "virtual_nodes"), problems)?;
+    room::links(
+        &scenario,
+        place_of(top, "network", "broken_links"),
+        problems,
+    )?;
     let sections = repeated(top, "fault", "[[fault]]", problems)?;
     for (fault, section) in scenario.faults.iter().zip(&sections) {
         let place = section.get("kind").map_or(0..0, |kind| kind.value.span());
@@ -173,18 +225,18 @@ fn scenario(
     Ok(scenario)
 }
 
-/// Where the file says how many nodes there are.
-fn place_of_nodes(top: &Section) -> std::ops::Range<usize> {
-    let ring = top.get("ring").map(|entry| entry.value.get_ref());
-    let nodes = match ring {
-        Some(DeValue::Table(ring)) => ring.get("nodes"),
+/// Where the file says something in a section that stands once.
+fn place_of(top: &Section, section: &str, key: &str) -> std::ops::Range<usize> {
+    let section = top.get(section).map(|entry| entry.value.get_ref());
+    let value = match section {
+        Some(DeValue::Table(section)) => section.get(key),
         _ => None,
     };
-    nodes.map_or(0..0, toml::Spanned::span)
+    value.map_or(0..0, toml::Spanned::span)
 }
 
 /// The section that stands at most once under `key`.
-fn single<'a>(
+pub(super) fn single<'a>(
     top: &Section<'a>,
     key: &str,
     name: &'static str,
@@ -323,46 +375,4 @@ fn known_to_fail(entry: &Entry, problems: &mut Problems) -> Result<Vec<String>, 
     });
     let read: Vec<_> = read.collect();
     read.into_iter().collect()
-}
-
-/// How many nodes there are, and how their ring comes about.
-fn ring(
-    top: &Section,
-    overrides: &Overrides,
-    problems: &mut Problems,
-) -> Result<(u32, Start), Reported> {
-    const HELP: &str = "say how many nodes the ring starts with, as in `nodes = 1000`";
-    let section = single(top, "ring", "[ring]", problems)?;
-    if let Some(section) = &section {
-        section.only(schema::RING, problems);
-    }
-    let says = section
-        .as_ref()
-        .is_some_and(|section| section.get("nodes").is_some());
-    let nodes = match &section {
-        _ if !says && overrides.nodes.is_some() => Ok(1),
-        Some(section) => section
-            .require("nodes", problems, HELP)
-            .and_then(|entry| entry.whole(problems, 1..=u64::from(MOST_NODES), HELP)),
-        None if top.has_misspelt("ring", problems) => Err(Reported),
-        None => {
-            let help = "write `[ring]` and below it `nodes = 1000`, or how many there are";
-            Err(problems.report(0..0, "the section `[ring]` is missing", help))
-        }
-    };
-    let start = section.as_ref().map_or(Ok(Start::Ideal), |section| {
-        section.get("start").map_or(Ok(Start::Ideal), |entry| {
-            entry.word(problems, &[("ideal", Start::Ideal), ("join", Start::Join)])
-        })
-    });
-    let nodes = match overrides.nodes {
-        Some(nodes) if !(1..=MOST_NODES).contains(&nodes) => Err(problems.report(
-            section.map_or(0..0, |section| section.span),
-            format!("`--nodes` must be between 1 and {MOST_NODES}, not {nodes}"),
-            "it stands on the command line and overrides what the file says here",
-        )),
-        Some(overriding) => nodes.map(|_| overriding),
-        None => nodes.map(|nodes| u32::try_from(nodes).expect("bounded by MOST_NODES")),
-    };
-    Ok((nodes?, start?))
 }

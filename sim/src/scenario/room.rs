@@ -12,12 +12,14 @@ impl Scenario {
     #[must_use]
     pub fn machines(&self) -> u32 {
         let joined = self.faults.iter().map(|fault| match fault.kind {
-            FaultKind::Join { count } => count,
+            FaultKind::Join { count } => count.saturating_mul(fault.times()),
             _ => 0,
         });
         let joined = joined.fold(0, u32::saturating_add);
+        let joined = joined.saturating_mul(self.virtual_nodes.into());
         let newcomers = |churn: &Churn| (churn.until - churn.from).as_secs_f64() * churn.join;
         let mean: f64 = self.churn.iter().map(newcomers).sum();
+        let mean = mean * f64::from(self.virtual_nodes);
         let most = if mean > 0.0 {
             (mean + 6.0 * libm::sqrt(mean) + 6.0) as u32
         } else {
@@ -70,6 +72,56 @@ pub(super) fn fits(
     Err(problems.report(place, message, help))
 }
 
+/// Refuses virtual nodes where there are none, or more than a node can see past to as many holders
+/// as it needs. `place` is where the file asks for them.
+pub(super) fn virtual_nodes(
+    scenario: &Scenario,
+    place: Range<usize>,
+    problems: &mut Problems,
+) -> Result<(), Reported> {
+    let (world, each, node) = (scenario.world, scenario.virtual_nodes, &scenario.node);
+    if each == 1 {
+        return Ok(());
+    }
+    if world != World::Events {
+        return Err(problems.report(
+            place,
+            format!("a process has one node in the `{}` world", world.name()),
+            "leave `virtual_nodes` out, or play this with `--world events`",
+        ));
+    }
+    // In the worst case all nodes of one process stand in a row.
+    let needed = u32::from(node.replicas - 1) * u32::from(each);
+    if u32::from(node.successors) < needed {
+        return Err(problems.report(
+            place,
+            format!(
+                "with so many virtual nodes and `replicas` the list of successors must be {needed} \
+                 long"
+            ),
+            "raise `successors` in [node], or lower `virtual_nodes` or `replicas`",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses broken links in a world that has none. `place` is where the file asks for them.
+pub(super) fn links(
+    scenario: &Scenario,
+    place: Range<usize>,
+    problems: &mut Problems,
+) -> Result<(), Reported> {
+    let world = scenario.world;
+    if world == World::Events || scenario.network.broken_links == 0.0 {
+        return Ok(());
+    }
+    Err(problems.report(
+        place,
+        format!("the `{}` world has no broken links", world.name()),
+        "play this with `--world events`, or cut some off by a fault of kind `partition`",
+    ))
+}
+
 /// Refuses a fault that can't be made in the scenario's world. `place` is where the file says what
 /// kind it is.
 pub(super) fn can_be_made(
@@ -79,7 +131,11 @@ pub(super) fn can_be_made(
     problems: &mut Problems,
 ) -> Result<(), Reported> {
     let why = match (world, kind) {
-        (World::Containers, FaultKind::Skew { .. }) => "containers share the clock of their host",
+        (World::Events, _) => return Ok(()),
+        (World::Turmoil, kind) => return can_be_made_in_turmoil(kind, place, problems),
+        (World::Containers, FaultKind::Skew { .. } | FaultKind::Clock { .. }) => {
+            "containers share the clock of their host"
+        }
         (World::Containers, FaultKind::Disk { what, .. }) => match what {
             DiskFault::Fails | DiskFault::Torn | DiskFault::Flip(_) | DiskFault::Slow(_) => {
                 "the disk under a container is the host's"
@@ -88,13 +144,44 @@ pub(super) fn can_be_made(
         (World::Containers, FaultKind::Reset { .. }) => {
             "connections can't be cut there after so many bytes"
         }
-        _ => return Ok(()),
+        (World::Containers, FaultKind::Snapshot { .. } | FaultKind::Twin { .. }) => {
+            "disks are not copied there"
+        }
+        (World::Containers, FaultKind::Move { .. }) => "machines keep their addresses there",
+        (World::Containers, _) => return Ok(()),
+    };
+    let elsewhere = match can_turmoil(kind) {
+        Ok(()) => "play this with `--world turmoil` or `--world events`",
+        Err(_) => "play this with `--world events`",
     };
     Err(problems.report(
         place,
         format!("the `containers` world can't make this fault: {why}"),
-        "play this with `--world turmoil` or `--world events`",
+        elsewhere,
     ))
+}
+
+fn can_be_made_in_turmoil(
+    kind: &FaultKind,
+    place: Range<usize>,
+    problems: &mut Problems,
+) -> Result<(), Reported> {
+    can_turmoil(kind).map_err(|why| {
+        problems.report(
+            place,
+            format!("the `turmoil` world can't make this fault: {why}"),
+            "play this with `--world events`",
+        )
+    })
+}
+
+/// Whether the `turmoil` world can make a fault; if not, why.
+const fn can_turmoil(kind: &FaultKind) -> Result<(), &'static str> {
+    match kind {
+        FaultKind::Move { .. } => Err("machines keep their addresses there"),
+        FaultKind::Twin { .. } => Err("each machine has a key of its own there"),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -17,13 +17,14 @@ pub(super) const TOP: &[&str] = &[
     "churn",
     "fault",
     "expect",
+    "groups",
 ];
 /// The sections that may stand several times.
 pub(super) const REPEATED: &[&str] = &["workload", "churn", "fault"];
 /// The sections that stand at most once.
-pub(super) const SINGLE: &[&str] = &["ring", "node", "network", "expect"];
+pub(super) const SINGLE: &[&str] = &["ring", "node", "network", "groups", "expect"];
 
-pub(super) const RING: &[&str] = &["nodes", "start"];
+pub(super) const RING: &[&str] = &["nodes", "virtual_nodes", "start"];
 pub(super) const NODE: &[&str] = &[
     "cluster",
     "successors",
@@ -42,12 +43,12 @@ pub(super) const NODE: &[&str] = &[
     "tombstones_for",
     "hand_over_within",
 ];
-pub(super) const NETWORK: &[&str] = &["latency", "loss", "duplicate", "tick"];
+pub(super) const NETWORK: &[&str] = &["latency", "loss", "duplicate", "broken_links", "tick"];
 /// The keys of every kind of workload.
 pub(super) const WORKLOAD_COMMON: &[&str] = &["kind", "rate", "from", "until"];
 /// The kinds of workloads, each with the keys that it has besides.
 pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
-    ("lookup", &[]),
+    ("lookup", &["keys", "zipf"]),
     (
         "put",
         &["keys", "zipf", "value", "deletes", "conditional", "ttl"],
@@ -66,22 +67,30 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
-pub(super) const CHURN: &[&str] = &["join", "leave", "crash", "from", "until"];
+pub(super) const CHURN: &[&str] = &[
+    "join", "leave", "crash", "session", "absence", "ends", "keep", "from", "until",
+];
 
 /// The keys of every kind of fault.
-pub(super) const FAULT_COMMON: &[&str] = &["at", "kind", "for", "may_miss"];
+pub(super) const FAULT_COMMON: &[&str] =
+    &["at", "every", "times", "until", "kind", "for", "may_miss"];
 /// The kinds of faults, each with the keys that it has besides.
 pub(super) const FAULTS: &[(&str, &[&str])] = &[
-    ("crash", &["nodes", "disk"]),
-    ("pause", &["nodes"]),
+    ("crash", &["nodes", "disk", "apart"]),
+    ("restart", &["nodes", "disk", "apart"]),
+    ("move", &["nodes", "apart"]),
+    ("snapshot", &["nodes", "age"]),
+    ("twin", &["nodes"]),
+    ("pause", &["nodes", "apart"]),
     ("partition", &["split"]),
     ("one_way", &["from", "to"]),
-    ("slow", &["nodes", "extra"]),
-    ("loss", &["nodes", "share"]),
+    ("slow", &["nodes", "from", "to", "extra"]),
+    ("loss", &["nodes", "from", "to", "share"]),
     ("reset", &["nodes", "after"]),
     ("skew", &["nodes", "by"]),
+    ("clock", &["nodes", "jump", "drift"]),
     ("disk", &["nodes", "what", "count", "extra"]),
-    ("leave", &["nodes"]),
+    ("leave", &["nodes", "apart"]),
     ("join", &["count"]),
 ];
 

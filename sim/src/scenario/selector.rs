@@ -2,40 +2,100 @@
 //!
 //! Nothing here resolves a selector; that is done among the live nodes when a fault fires.
 
-use cuerda_text::suggest::nearest;
+use std::collections::BTreeMap;
+
 use toml::de::DeValue;
 
 use super::diagnostic::{Problems, Reported};
-use super::quantity::parse_percentage;
-use super::section::Entry;
+use super::section::{Entry, Section};
+use super::selector_text::{FORMS, Wrong, count, parse};
 use super::{MOST_NODES, Selector};
+
+/// Groups by their names: each stands for what its selector takes.
+pub(super) type Groups = BTreeMap<String, Selector>;
 
 /// What is known of the nodes that a selector chooses from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Crowd {
+pub(super) struct Crowd<'a> {
     /// How many there are at t = 0; unknown if the file does not say it properly.
     pub(super) nodes: Option<u32>,
+    /// How many of them each process has.
+    pub(super) virtual_nodes: u8,
     /// Whether others join later, so that there may be more.
     pub(super) newcomers: bool,
+    /// What can be called by a name.
+    pub(super) groups: &'a Groups,
 }
 
-impl Crowd {
+impl Crowd<'_> {
     /// The most nodes that there can be at a time, if there is such a number.
     fn most(self) -> Option<u32> {
         self.nodes.filter(|_| !self.newcomers)
     }
 }
 
-/// What is wrong with a selector, and what would be right.
-type Wrong = (String, String);
+/// Reads `[groups]`: names for some nodes.
+pub(super) fn groups(
+    section: &Section,
+    nodes: Option<u32>,
+    problems: &mut Problems,
+) -> Result<Groups, Reported> {
+    let none = Groups::new();
+    // A group may name who joins later.
+    let crowd = Crowd {
+        nodes,
+        virtual_nodes: 1,
+        newcomers: true,
+        groups: &none,
+    };
+    let mut groups = Groups::new();
+    let mut all = Ok(());
+    for entry in section.entries() {
+        let read = group_name(&entry, problems).and(selector(&entry, crowd, problems));
+        match read {
+            Ok(named) if is_fixed(&named) => {
+                groups.insert(entry.key.to_owned(), named);
+            }
+            Ok(_) => {
+                all = Err(entry.wrong(
+                    problems,
+                    "a group has the same nodes in the whole run",
+                    "name them, as in \"n0..n9\", or as a list such as [\"n1\", \"n4\"]",
+                ));
+            }
+            Err(reported) => all = Err(reported),
+        }
+    }
+    all.map(|()| groups)
+}
 
-const FORMS: &str = "a selector is \"n7\", a count such as 5, \"20%\", \"owner(key:K)\", \
-                     \"successors(key:K, 3)\", \"arc(0..0.5)\", or a list of these";
+/// Refuses a name that a selector could be taken for.
+fn group_name(entry: &Entry, problems: &mut Problems) -> Result<(), Reported> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let is_word = entry.key.bytes().all(is_part) && entry.key.starts_with(char::is_alphabetic);
+    if is_word && parse(entry.key, []).is_err() {
+        return Ok(());
+    }
+    Err(problems.report(
+        entry.key_span.clone(),
+        format!("`{}` can't be the name of a group", entry.key),
+        "a name is a word that is no selector itself, such as `rack1`",
+    ))
+}
+
+/// Whether a selector takes the same nodes whenever it is asked, as far as they are there.
+fn is_fixed(selector: &Selector) -> bool {
+    match selector {
+        Selector::Node(_) | Selector::Range(..) | Selector::Machine(_) => true,
+        Selector::List(entries) => entries.iter().all(is_fixed),
+        _ => false,
+    }
+}
 
 /// Reads the selector that `entry` holds.
 pub(super) fn selector(
     entry: &Entry,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<Selector, Reported> {
     if !matches!(entry.value.get_ref(), DeValue::Array(_)) {
@@ -66,7 +126,7 @@ pub(super) fn selector(
 /// themselves.
 pub(super) fn parts(
     entry: &Entry,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
 ) -> Result<Vec<Selector>, Reported> {
     const HELP: &str = "name at least two parts, as in [\"arc(0..0.5)\", \"rest\"]";
@@ -81,7 +141,7 @@ pub(super) fn parts(
 /// Reads the entries of a list; `nested` reads those that are lists themselves.
 fn entries(
     entry: &Entry,
-    crowd: Crowd,
+    crowd: Crowd<'_>,
     problems: &mut Problems,
     nested: impl Fn(&Entry, &mut Problems) -> Result<Result<Selector, Reported>, Wrong>,
 ) -> Result<Vec<Selector>, Reported> {
@@ -145,10 +205,38 @@ fn at_least(selector: &Selector, nodes: u32) -> f64 {
     }
 }
 
+/// How many of `nodes` a selector takes at most.
+pub(super) fn at_most(selector: &Selector, nodes: u32) -> u32 {
+    let most = match selector {
+        Selector::Node(_) | Selector::Owner(_) => 1,
+        Selector::Count(count) | Selector::Successors(_, count) => *count,
+        Selector::Share(share) => libm::round(f64::from(nodes) * share) as u32,
+        Selector::Range(from, to) => to - from + 1,
+        Selector::List(entries) => entries
+            .iter()
+            .map(|entry| at_most(entry, nodes))
+            .fold(0, u32::saturating_add),
+        _ => nodes,
+    };
+    most.min(nodes)
+}
+
+/// Whether a selector names nodes that don't run.
+pub(super) fn names_down(selector: &Selector) -> bool {
+    match selector {
+        Selector::Down => true,
+        Selector::List(entries) => entries.iter().any(names_down),
+        _ => false,
+    }
+}
+
 /// Reads a selector that is no list.
-fn single(entry: &Entry, crowd: Crowd, problems: &mut Problems) -> Result<Selector, Reported> {
+fn single(entry: &Entry, crowd: Crowd<'_>, problems: &mut Problems) -> Result<Selector, Reported> {
     let read = match entry.value.get_ref() {
-        DeValue::String(text) => parse(text.trim()),
+        DeValue::String(text) => match crowd.groups.get(text.trim()) {
+            Some(group) => Ok(group.clone()),
+            None => parse(text.trim(), crowd.groups.keys().map(String::as_str)),
+        },
         DeValue::Integer(number) => match u32::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => count(number),
             Err(_) => Err((
@@ -172,126 +260,8 @@ fn single(entry: &Entry, crowd: Crowd, problems: &mut Problems) -> Result<Select
         .map_err(|(message, help)| entry.wrong(problems, message, help))
 }
 
-fn count(number: u32) -> Result<Selector, Wrong> {
-    if number == 0 {
-        let help = "counts start at 1; without the fault nobody is hit";
-        return Err(("0 names nobody".to_owned(), help.to_owned()));
-    }
-    Ok(Selector::Count(number))
-}
-
-/// Reads a selector's text, whoever there may be.
-fn parse(text: &str) -> Result<Selector, Wrong> {
-    let unknown = || {
-        let words = ["rest", "owner", "successors", "arc"];
-        let name = text.split('(').next().unwrap_or(text).trim();
-        let help = match nearest(name, words) {
-            Some(meant) => match meant {
-                "owner" => "did you mean \"owner(key:K)\"?".to_owned(),
-                "successors" => "did you mean \"successors(key:K, 3)\"?".to_owned(),
-                "arc" => "did you mean \"arc(0..0.5)\"?".to_owned(),
-                _ => format!("did you mean \"{meant}\"?"),
-            },
-            None => FORMS.to_owned(),
-        };
-        (format!("\"{text}\" is not a selector"), help)
-    };
-    if text == "rest" {
-        return Ok(Selector::Rest);
-    }
-    if text.ends_with('%') {
-        return parse_percentage(text)
-            .map(Selector::Share)
-            .map_err(|error| (error.message, error.help));
-    }
-    if is_digits(text) {
-        return match text.parse() {
-            Ok(number) => count(number),
-            Err(_) => Err((
-                format!("{text} is more than all nodes"),
-                format!("counts run from 1 to {MOST_NODES}"),
-            )),
-        };
-    }
-    if let Some(number) = text.strip_prefix('n').filter(|number| is_digits(number)) {
-        return number.parse().map(Selector::Node).map_err(|_| {
-            let help = format!("the greatest is n{}", MOST_NODES - 1);
-            (format!("there is no node `{text}`"), help)
-        });
-    }
-    let Some((name, inside)) = text
-        .strip_suffix(')')
-        .and_then(|call| call.split_once('('))
-        .map(|(name, inside)| (name.trim_end(), inside.trim()))
-    else {
-        return Err(unknown());
-    };
-    match name {
-        "owner" => Ok(Selector::Owner(key(text, inside, "owner(key:K)")?)),
-        "successors" => successors(text, inside),
-        "arc" => arc(text, inside),
-        _ => Err(unknown()),
-    }
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The name of a key, written `key:K`.
-fn key(text: &str, written: &str, form: &str) -> Result<String, Wrong> {
-    match written.strip_prefix("key:").map(str::trim) {
-        Some(key) if !key.is_empty() => Ok(key.to_owned()),
-        _ => Err((
-            format!("\"{text}\" names no key"),
-            format!("write \"{form}\" with the key's name for K"),
-        )),
-    }
-}
-
-fn successors(text: &str, inside: &str) -> Result<Selector, Wrong> {
-    const FORM: &str = "successors(key:K, 3)";
-    // The key's name may hold commas; the number comes after the last.
-    let split = inside.rsplit_once(',');
-    let Some((written, Ok(number))) =
-        split.map(|(written, number)| (written.trim(), number.trim().parse::<u32>()))
-    else {
-        return Err((
-            format!("\"{text}\" does not say how many"),
-            format!("write how many after the key, as in \"{FORM}\""),
-        ));
-    };
-    if number == 0 {
-        return Err((
-            format!("\"{text}\" names nobody"),
-            "the owner is the first: 1 names it, 2 it and the next".to_owned(),
-        ));
-    }
-    Ok(Selector::Successors(key(text, written, FORM)?, number))
-}
-
-fn arc(text: &str, inside: &str) -> Result<Selector, Wrong> {
-    let end = |written: &str| {
-        let fraction = written.trim().parse::<f64>().ok()?;
-        // The file may say minus zero.
-        (0.0..=1.0).contains(&fraction).then_some(fraction.abs())
-    };
-    match inside.split_once("..").map(|(a, b)| (end(a), end(b))) {
-        Some((Some(a), Some(b))) => Ok(Selector::Arc(a, b)),
-        Some(_) => Err((
-            format!("\"{text}\" is not on the circle"),
-            "both ends are fractions of the circle from 0 to 1, as in \"arc(0.75..0.25)\""
-                .to_owned(),
-        )),
-        None => Err((
-            format!("\"{text}\" is not an arc"),
-            "write both ends as fractions of the circle, as in \"arc(0..0.5)\"".to_owned(),
-        )),
-    }
-}
-
 /// Refuses what the crowd can't provide.
-fn possible(selector: Selector, crowd: Crowd) -> Result<Selector, Wrong> {
+fn possible(selector: Selector, crowd: Crowd<'_>) -> Result<Selector, Wrong> {
     let Some(nodes) = crowd.most() else {
         return Ok(selector);
     };
@@ -300,7 +270,11 @@ fn possible(selector: Selector, crowd: Crowd) -> Result<Selector, Wrong> {
         _ => format!("the nodes are n0 to n{}, and none joins", nodes - 1),
     };
     let wrong = match &selector {
-        Selector::Node(number) if *number >= nodes => format!("there is no node n{number}"),
+        Selector::Node(number) | Selector::Machine(number) | Selector::Range(_, number)
+            if *number >= nodes =>
+        {
+            format!("there is no node n{number}")
+        }
         Selector::Count(count) if *count > nodes => {
             format!("{count} nodes of {nodes} are too many")
         }
@@ -314,86 +288,31 @@ fn possible(selector: Selector, crowd: Crowd) -> Result<Selector, Wrong> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
-    fn every_form_is_read() {
-        let successors = |key: &str, number| Selector::Successors(key.to_owned(), number);
-        for (text, selector) in [
-            ("n7", Selector::Node(7)),
-            ("5", Selector::Count(5)),
-            ("20%", Selector::Share(0.2)),
-            ("0%", Selector::Share(0.0)),
-            ("owner(key:song)", Selector::Owner("song".to_owned())),
-            ("successors(key:song, 3)", successors("song", 3)),
-            ("successors(key:a, (b), 3)", successors("a, (b)", 3)),
-            ("arc(0..0.5)", Selector::Arc(0.0, 0.5)),
-            ("arc(.75..1)", Selector::Arc(0.75, 1.0)),
-            ("arc( 0.9 .. 0.1 )", Selector::Arc(0.9, 0.1)),
-            ("rest", Selector::Rest),
-        ] {
-            assert_eq!(parse(text), Ok(selector), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_selector() {
-        for text in [
-            "",
-            "n",
-            "n-1",
-            "n99999999999",
-            "99999999999",
-            "0",
-            "-5",
-            "120%",
-            "owner()",
-            "owner(song)",
-            "owner(key:)",
-            "owner(key:a",
-            "successors(key:a)",
-            "successors(key:a, 0)",
-            "successors(key:a, x)",
-            "successors(3)",
-            "arc(0.5)",
-            "arc(0..1.5)",
-            "arc(-0.1..1)",
-            "arc(nan..1)",
-            "everybody",
-            "all()",
-        ] {
-            assert!(parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn newcomers_make_more_possible() {
+        let groups = Groups::new();
         let closed = Crowd {
             nodes: Some(10),
+            virtual_nodes: 1,
             newcomers: false,
+            groups: &groups,
         };
         let open = Crowd {
             newcomers: true,
             ..closed
         };
-        for selector in [Selector::Node(10), Selector::Count(11)] {
+        for selector in [
+            Selector::Node(10),
+            Selector::Count(11),
+            Selector::Range(8, 10),
+            Selector::Machine(10),
+        ] {
             assert!(possible(selector.clone(), closed).is_err());
             assert!(possible(selector, open).is_ok());
         }
         assert!(possible(Selector::Node(9), closed).is_ok());
         assert!(possible(Selector::Count(10), closed).is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_reading_panic(text in any::<String>(), number in any::<u64>()) {
-            let _ = parse(&text);
-            for name in ["owner", "successors", "arc"] {
-                let _ = parse(&format!("{name}({text})"));
-            }
-            let _ = parse(&format!("n{number}"));
-        }
     }
 }

@@ -84,7 +84,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
             prop_assert!((1..=MOST_NODES).contains(&scenario.nodes));
             for fault in &scenario.faults {
                 let lasts = fault.lasts.unwrap_or_default();
-                prop_assert!(fault.at + lasts <= scenario.duration);
+                prop_assert!(fault.last_beginning() + lasts <= scenario.duration);
+                prop_assert!(fault.at <= fault.last_beginning());
             }
             for workload in &scenario.workloads {
                 prop_assert!(workload.from < workload.until);

@@ -67,12 +67,14 @@ fn a_short_file_has_the_documented_defaults() {
                 records: true,
             },
             nodes: 4,
+            virtual_nodes: 1,
             start: Start::Ideal,
             node: Config::default(),
             network: Network {
                 latency: Latency::Fixed(Duration::from_millis(50)),
                 loss: 0.0,
                 duplicate: 0.0,
+                broken_links: 0.0,
                 tick: Duration::from_millis(5),
             },
             workloads: vec![],
@@ -166,6 +168,7 @@ for   = "1m"
                 records: true,
             },
             nodes: 1000,
+            virtual_nodes: 1,
             start: Start::Ideal,
             node: Config {
                 successors: 20,
@@ -175,6 +178,7 @@ for   = "1m"
                 latency: Latency::Exponential(Duration::from_millis(50)),
                 loss: 0.0,
                 duplicate: 0.0,
+                broken_links: 0.0,
                 tick: Duration::from_millis(5),
             },
             workloads: vec![
@@ -203,26 +207,30 @@ for   = "1m"
                 join: 0.05,
                 leave: 0.05,
                 crash: 0.0,
+                sessions: None,
+                keep: 0,
                 from: Duration::ZERO,
                 until: seconds(600),
             }],
             faults: vec![
                 Fault {
-                    at: seconds(120),
                     lasts: Some(seconds(30)),
-                    may_miss: false,
-                    kind: FaultKind::Crash {
-                        nodes: Selector::Successors("song".to_owned(), 3),
-                        disk: Disk::Kept,
-                    },
+                    ..Fault::new(
+                        seconds(120),
+                        FaultKind::Crash {
+                            nodes: Selector::Successors("song".to_owned(), 3),
+                            disk: Disk::Kept,
+                        },
+                    )
                 },
                 Fault {
-                    at: seconds(300),
                     lasts: Some(seconds(60)),
-                    may_miss: false,
-                    kind: FaultKind::Partition {
-                        split: vec![Selector::Arc(0.0, 0.5), Selector::Rest],
-                    },
+                    ..Fault::new(
+                        seconds(300),
+                        FaultKind::Partition {
+                            split: vec![Selector::Arc(0.0, 0.5), Selector::Rest],
+                        },
+                    )
                 },
             ],
             expectations: vec![
@@ -267,7 +275,12 @@ fn every_key_is_read_as_it_says() {
         ..put
     };
     let mixed = Access { reads: 0.9, ..get };
-    let kinds: Vec<WorkloadKind> = scenario.workloads[2..].iter().map(|it| it.kind).collect();
+    let hot = Popularity {
+        keys: 10,
+        zipf: 1.2,
+    };
+    assert_eq!(scenario.workloads[2].kind, WorkloadKind::KeyLookup(hot));
+    let kinds: Vec<WorkloadKind> = scenario.workloads[3..].iter().map(|it| it.kind).collect();
     assert_eq!(kinds, [put, get, mixed].map(WorkloadKind::Records));
     assert!(scenario.writes());
     let node = &scenario.node;
@@ -277,12 +290,39 @@ fn every_key_is_read_as_it_says() {
         (churn.leave, churn.crash),
         (2.0 / 3600.0 * 100.0, 1.0 / 600.0)
     );
+    let mean = seconds(3600);
+    let sessions = Sessions {
+        session: Lengths::Weibull { shape: 0.5, mean },
+        absence: Some(Lengths::Exponential { mean }),
+        ends: SessionEnd::Crash,
+    };
+    assert_eq!(scenario.churn[1].sessions, Some(sessions));
+    assert_eq!((scenario.churn[0].keep, scenario.churn[1].keep), (0, 8));
     let kinds: Vec<&FaultKind> = scenario.faults.iter().map(|fault| &fault.kind).collect();
     let (node, share) = (Selector::Node, Selector::Share);
+    let odd = Selector::List(vec![node(1), node(3), Selector::Range(5, 7)]);
     let expected = [
         FaultKind::Crash {
             nodes: Selector::Successors("song".to_owned(), 3),
             disk: Disk::Lost,
+        },
+        FaultKind::Restart {
+            nodes: share(1.0),
+            disk: Disk::Kept,
+        },
+        FaultKind::Restart {
+            nodes: Selector::List(vec![Selector::Down, Selector::Outside]),
+            disk: Disk::Kept,
+        },
+        FaultKind::Move {
+            nodes: Selector::Range(10, 19),
+        },
+        FaultKind::Snapshot {
+            nodes: Selector::Range(40, 44),
+            age: seconds(30),
+        },
+        FaultKind::Twin {
+            nodes: Selector::Machine(3),
         },
         FaultKind::Pause {
             nodes: Selector::List(vec![
@@ -291,6 +331,9 @@ fn every_key_is_read_as_it_says() {
                 Selector::Count(5),
                 share(0.2),
             ]),
+        },
+        FaultKind::Pause {
+            nodes: Selector::Count(2),
         },
         FaultKind::Partition {
             split: vec![
@@ -307,6 +350,11 @@ fn every_key_is_read_as_it_says() {
             nodes: Selector::Count(3),
             extra: Duration::from_millis(200),
         },
+        FaultKind::SlowLink {
+            from: Selector::Range(10, 19),
+            to: odd.clone(),
+            extra: Duration::from_millis(50),
+        },
         FaultKind::Loss {
             nodes: share(0.1),
             share: 0.5,
@@ -318,6 +366,11 @@ fn every_key_is_read_as_it_says() {
         FaultKind::Skew {
             nodes: node(5),
             by_ms: -1500,
+        },
+        FaultKind::Clock {
+            nodes: odd.clone(),
+            jump_ms: 3 * 3_600_000,
+            drift_ppm: 200,
         },
         FaultKind::Disk {
             nodes: share(0.05),
@@ -333,7 +386,20 @@ fn every_key_is_read_as_it_says() {
         FaultKind::Join { count: 50 },
     ];
     assert_eq!(kinds, expected.iter().collect::<Vec<_>>());
-    assert_eq!(scenario.faults[4].lasts, None);
+    let loss = |fault: &&Fault| matches!(fault.kind, FaultKind::Loss { .. });
+    let loss = scenario.faults.iter().find(loss);
+    assert_eq!(loss.map(|fault| fault.lasts), Some(None));
+    let (wave, once) = (&scenario.faults[1], &scenario.faults[2]);
+    assert_eq!(
+        (wave.apart, wave.lasts),
+        (Some(seconds(10)), Some(seconds(5)))
+    );
+    assert_eq!((once.apart, once.lasts), (None, Some(seconds(1))));
+    let (drawn, until) = (&scenario.faults[7], &scenario.faults[10]);
+    assert_eq!((drawn.at, drawn.before), (seconds(120), Some(seconds(480))));
+    assert_eq!((drawn.times(), until.times()), (5, 3));
+    assert_eq!(drawn.last_beginning(), seconds(480 + 240));
+    assert_eq!(until.last_beginning(), seconds(32 * 60));
     assert_eq!(
         scenario.expectations[2].bound,
         Bound::Equals(json!(true)),
@@ -473,4 +539,28 @@ fn all_problems_are_shown_at_once() {
     let error = parse(text).expect_err("full of slips");
     let lines: Vec<usize> = error.problems().iter().filter_map(Problem::line).collect();
     assert_eq!(lines, [1, 2, 4, 6, 9, 11, 11], "{error}");
+}
+
+#[test]
+fn a_table_of_latencies_comes_from_a_file_beside() {
+    let text = "duration = \"1m\"\nring.nodes = 4\nnetwork.latency = { matrix = \"two.txt\" }\n";
+    let read = |table: &'static str| {
+        let beside = move |file: &str| {
+            assert_eq!(file, "two.txt");
+            Ok(table.to_owned())
+        };
+        Scenario::parse_with("a.toml", text, &[], &Overrides::default(), &beside)
+    };
+    let ms = Duration::from_millis;
+    let rows = vec![vec![ms(1), ms(20)], vec![ms(30), ms(1)]];
+    let scenario = read("1 20\n30 1\n").unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(scenario.network.latency, Latency::Regions(rows));
+    let wrong = read("1 20\n30\n").expect_err("a number is missing");
+    assert!(
+        wrong
+            .to_string()
+            .contains("two.txt: line 2: the row has 1 numbers"),
+        "{wrong}"
+    );
+    assert_eq!(wrong.problems()[0].line(), Some(3));
 }

@@ -7,7 +7,7 @@ use super::diagnostic::{Problems, Reported};
 use super::frame::Frame;
 use super::schema::{WORKLOAD_COMMON, WORKLOADS, keys_of_all};
 use super::section::{Entry, Section};
-use super::{Access, Workload, WorkloadKind};
+use super::{Access, Popularity, Workload, WorkloadKind};
 
 /// The most keys of a workload.
 const MOST_KEYS: u64 = 1_000_000;
@@ -52,16 +52,21 @@ pub(super) fn workload(
 }
 
 fn what(section: &Section, kind: &str, problems: &mut Problems) -> Result<WorkloadKind, Reported> {
-    if kind == "lookup" {
+    if kind == "lookup" && section.get("keys").or(section.get("zipf")).is_none() {
         return Ok(WorkloadKind::Lookup);
     }
     let help = "say how many keys there are, as in `keys = 1000`";
     let keys = section
         .require("keys", problems, help)
-        .and_then(|entry| entry.whole(problems, 1..=MOST_KEYS, help));
+        .and_then(|entry| entry.whole(problems, 1..=MOST_KEYS, help))
+        .map(|keys| u32::try_from(keys).expect("bounded by MOST_KEYS"));
     let zipf = section
         .get("zipf")
         .map_or(Ok(0.0), |entry| exponent(&entry, problems));
+    if kind == "lookup" {
+        let (keys, zipf) = (keys?, zipf?);
+        return Ok(WorkloadKind::KeyLookup(Popularity { keys, zipf }));
+    }
     let mut share = |key, default| {
         section
             .get(key)
@@ -89,7 +94,7 @@ fn what(section: &Section, kind: &str, problems: &mut Problems) -> Result<Worklo
         })
         .transpose();
     Ok(WorkloadKind::Records(Access {
-        keys: u32::try_from(keys?).expect("bounded by MOST_KEYS"),
+        keys: keys?,
         zipf: zipf?,
         reads: reads?,
         deletes: deletes?,

@@ -5,6 +5,7 @@
 //! all that matters to a checker or a statistic; a world with an idle watcher pays nothing.
 
 mod chord;
+mod clock;
 #[cfg(feature = "containers")]
 pub mod containers;
 #[cfg(feature = "turmoil")]
@@ -12,7 +13,9 @@ pub mod deterministic_tls;
 mod digest;
 pub mod events;
 mod failure_observations;
+mod lengths;
 mod names;
+mod paths;
 mod random;
 mod script;
 mod simulated;
@@ -30,7 +33,7 @@ use cuerda_core::store::Batch;
 
 pub use digest::Digest;
 pub use failure_observations::FailureObservations;
-use names::{EPOCH_MS, address_of, number_of};
+use names::{EPOCH_MS, PORT, address_of, moved, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Random, RandomStream};
 pub use simulated::Simulated;
@@ -239,6 +242,8 @@ pub struct Unheard {
 pub struct Effect {
     /// Its place in the scenario.
     pub index: usize,
+    /// Which time it is that a fault begins: each beginning of each fault has its own number.
+    pub occurrence: usize,
     /// `crash`, `partition`, …
     pub kind: &'static str,
     /// The nodes it concerns, in groups: the parts of a partition, the two ends of a one-way
@@ -302,7 +307,7 @@ pub trait World {
     fn each_member(&self) -> impl Iterator<Item = NodeView<'_, View<Self>>>;
     /// Bytes of messages about repairing records sent since t = 0; `None` where nobody can tell.
     fn repair_bytes(&self) -> Option<u64>;
-    /// By the faults that fired: what nodes saw of others meanwhile.
+    /// By the occurrence ([`Effect::occurrence`]): what nodes saw of others meanwhile.
     fn seen(&mut self) -> BTreeMap<usize, FailureObservations> {
         BTreeMap::new()
     }
@@ -369,6 +374,9 @@ pub trait Watcher<P: Simulated> {
     fn spoilt(&mut self, _at: Moment, _number: u32, _key: Id) {}
     /// The disks of these machines are gone for good, all at one instant.
     fn disks_gone(&mut self, _at: Moment, _numbers: &[u32], _how: DiskGone) {}
+    /// The disks of these machines, whose nodes have these ids, hold the records of the batch now and
+    /// no others; all at one instant.
+    fn disks_replaced(&mut self, _at: Moment, _disks: &[(u32, Id, Batch)]) {}
     /// A fault began.
     fn fault_began(&mut self, _at: Moment, _effect: &Effect) {}
     /// A fault ended.

@@ -31,6 +31,14 @@ pub enum RandomStream {
     Splits = 9,
     /// Who reads and writes which record, and when.
     Records = 10,
+    /// When a fault begins that does so at a drawn moment.
+    FaultTimes = 20,
+    /// Where machines lie, if messages take the longer the farther they go.
+    Places = 21,
+    /// Which pairs of machines never reach each other.
+    Links = 22,
+    /// How long sessions last, and absences.
+    Sessions = 23,
 }
 
 /// One stream.

@@ -97,8 +97,12 @@ impl LookupOracle {
     pub fn joined(&mut self, node: u32, side: u32, pointers: &impl Pointers) {
         self.gone(node);
         let was = self.side(node);
-        self.set(node, side, pointers);
         let id = pointers.id();
+        // One that takes another's place, as a second process with its key does.
+        if let Some(&other) = self.members.get(&(side, id)) {
+            self.gone(other);
+        }
+        self.set(node, side, pointers);
         self.members.insert((side, id), node);
         self.settle(node);
         let (before, _) = self.before(side, id);
@@ -124,8 +128,11 @@ impl LookupOracle {
             return;
         }
         member.predecessor = pointers.predecessor();
-        let (before, _) = self.before(self.side(node), pointers.id());
-        self.settle(before);
+        let place = (self.side(node), pointers.id());
+        if self.members.get(&place) == Some(&node) {
+            let (before, _) = self.before(place.0, place.1);
+            self.settle(before);
+        }
     }
 
     /// A member has crashed or left. Its own look-ups stay open: see [`LookupOracle::abandon`].
@@ -134,6 +141,10 @@ impl LookupOracle {
             return;
         };
         let side = self.side(node);
+        if self.members.get(&(side, member.id)) != Some(&node) {
+            // Another one has its place.
+            return;
+        }
         let touched = self.first_touched(side, member.id);
         self.members.remove(&(side, member.id));
         if self.first_from(side, member.id).is_some() {

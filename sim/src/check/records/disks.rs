@@ -27,7 +27,8 @@ fn stamp(record: &Record) -> Option<Stamp> {
 impl Disks {
     /// Takes in a batch, and returns the keys of which there is less than before.
     pub(super) fn committed(&mut self, machine: u32, id: Id, batch: &Batch) -> Vec<Id> {
-        self.machines.insert(id, machine);
+        // A second process with the same key is no other node's machine.
+        self.machines.entry(id).or_insert(machine);
         let mut less = Vec::new();
         if batch.set_aside {
             let (had, _) = self.gone(machine);

@@ -6,6 +6,7 @@
 //! ```text
 //!   disks.rs     what each machine has on its disk
 //!   register.rs  whether a reading found what it had to
+//!   replaced.rs  disks that hold something else at once
 //!   copies.rs    whether all that should hold a key do, and the same
 //! ```
 //!
@@ -32,6 +33,7 @@
 mod copies;
 mod disks;
 mod register;
+mod replaced;
 #[cfg(test)]
 mod tests;
 
@@ -115,6 +117,8 @@ struct Acknowledged {
 /// The books.
 #[derive(Clone, Debug, Default)]
 pub struct RecordChecker {
+    /// How many nodes each process has; 0 stands for 1.
+    per_process: u32,
     disks: Disks,
     register: Register,
     /// Writes that have not ended, and those that may take effect still.
@@ -136,6 +140,20 @@ impl RecordChecker {
     #[must_use]
     pub fn new() -> RecordChecker {
         RecordChecker::default()
+    }
+
+    /// The same, where each process has so many nodes, numbered one after the other.
+    #[must_use]
+    pub fn in_processes_of(nodes: u8) -> RecordChecker {
+        RecordChecker {
+            per_process: u32::from(nodes).max(1),
+            ..RecordChecker::default()
+        }
+    }
+
+    /// What is lost with a machine's node: its process.
+    fn process(&self, machine: u32) -> u32 {
+        machine / self.per_process.max(1)
     }
 
     /// A batch reached the disk of a machine whose node has this id.
@@ -211,6 +229,7 @@ impl RecordChecker {
     /// Whether the latest acknowledged write of a key is still somewhere.
     fn look(&mut self, now: Nanos, key: Id, stroke: &[u32]) {
         let best = self.disks.best(key);
+        let each = self.per_process.max(1);
         let Some(write) = self.acknowledged.get_mut(&key) else {
             return;
         };
@@ -223,7 +242,9 @@ impl RecordChecker {
             let befell = write.befell.get(machine);
             befell.is_some_and(|&(at, _)| at == now)
         };
-        let at_once = stroke.iter().filter(taken).count();
+        let taken = stroke.iter().filter(taken);
+        let taken: BTreeSet<u32> = taken.map(|machine| machine / each).collect();
+        let at_once = taken.len();
         let excused = at_once >= usize::from(write.wanted);
         let befell = write
             .befell
@@ -306,7 +327,7 @@ impl RecordChecker {
     /// Whether what an acknowledgement says of its holders is true.
     fn promised(&mut self, issued: Issued, written: &Written) {
         let mut wrong = Vec::new();
-        let mut machines = BTreeSet::new();
+        let mut processes = BTreeMap::new();
         for &id in &written.holders {
             let name = self.disks.name(id);
             let machine = self.disks.machine(id);
@@ -316,8 +337,15 @@ impl RecordChecker {
                 let excuse = (unheard >= Some(&written.stamp)).then_some(KILLED);
                 wrong.push((format!("{name} has never had it on its disk"), excuse));
             }
-            if !machines.insert(machine) {
-                wrong.push((format!("{name} is named twice"), None));
+            let process = machine.map(|machine| self.process(machine));
+            match processes.insert(process, machine) {
+                Some(other) if other == machine => {
+                    wrong.push((format!("{name} is named twice"), None));
+                }
+                Some(Some(other)) => {
+                    wrong.push((format!("{name} is of one process with n{other}"), None));
+                }
+                _ => {}
             }
         }
         if written.holders.is_empty() {

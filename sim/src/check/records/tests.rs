@@ -454,3 +454,28 @@ fn a_copy_that_is_believed_is_where_it_should_be_unless_there_is_a_newer_one() {
     story.kill(2, 3, 9);
     assert_eq!(missing(&story), [(1, true), (2, true)]);
 }
+
+#[test]
+fn two_nodes_of_one_process_are_one_holder() {
+    let mut story = Story(RecordChecker::in_processes_of(4));
+    // n3 and n4 are of different processes, n4 and n5 of one.
+    story.write(1, 1, &[3, 4, 9]);
+    assert_eq!(story.0.drain().count(), 0);
+    story.write(2, 2, &[3, 4, 5]);
+    let found: Vec<Finding> = story.0.drain().collect();
+    assert_eq!((found.len(), found[0].check), (1, "promises"));
+    assert!(
+        found[0].detail.contains("n5 is of one process with n4"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_stroke_takes_processes() {
+    let mut story = Story(RecordChecker::in_processes_of(4));
+    story.write(1, 1, &[3, 4, 9]);
+    // All holders at once; and the nodes of one process count once.
+    story.lose(2, &[3, 4, 5, 6, 9]);
+    let found: Vec<Finding> = story.0.drain().collect();
+    assert_eq!((found[0].check, found[0].excuse), (LOST, Some(AT_ONCE)));
+}

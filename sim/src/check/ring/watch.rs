@@ -35,8 +35,9 @@ impl Structure<Neighbours> for Ring {
         let room = usize::from(scenario.node.successors);
         let stabilize_every = nanoseconds(scenario.node.stabilize_every);
         let mut excuses = Excuses::new(room, stabilize_every);
-        if scenario.network.loss > 0.0 {
-            // Lost replies make the living look dead, from the first to the last moment.
+        let network = &scenario.network;
+        if network.loss > 0.0 || network.broken_links > 0.0 {
+            // What gets lost makes the living look dead, from the first to the last moment.
             excuses.begun(now, SUSPICION);
         }
         let members = members.map(|node| (node.number, node.view));

@@ -110,6 +110,7 @@ fn effect(kind: &'static str, until: Option<Time>) -> Effect {
     let until = until.map(|until| until * SECOND);
     Effect {
         index: 0,
+        occurrence: 0,
         kind,
         groups: vec![vec![1]],
         hit: 1,

@@ -10,10 +10,10 @@ use cuerda_core::store::MemoryStore;
 use super::queue::Entry;
 use super::{Host, World, kind};
 use crate::world::script::{
-    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
+    self, Broken, DiskCopy, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
 };
 use crate::world::{
-    Cause, Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of,
+    Cause, Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of, moved,
 };
 
 impl<P: Simulated> crate::world::World for World<P> {
@@ -99,6 +99,20 @@ impl<P: Simulated> crate::world::World for World<P> {
     }
 }
 
+impl<P: Simulated> World<P> {
+    /// Puts a node behind all others, and returns its number.
+    fn put_node(&mut self, me: Peer) -> u32 {
+        let number = self.air.nodes;
+        self.hosts
+            .push(Host::new(P::new(me, Arc::clone(&self.config), 0)));
+        if self.air.per_process > 1 {
+            self.air.ids.push(me.id);
+        }
+        self.air.nodes = number + 1;
+        number
+    }
+}
+
 impl<P: Simulated> Lifecycle for World<P> {
     fn config(&self) -> Arc<P::Config> {
         Arc::clone(&self.config)
@@ -106,6 +120,10 @@ impl<P: Simulated> Lifecycle for World<P> {
 
     fn peer(&self, number: u32) -> Peer {
         self.hosts[number as usize].node.me()
+    }
+
+    fn number_of(&self, peer: Peer) -> Option<u32> {
+        self.air.number_of(peer)
     }
 
     fn view(&self, number: u32) -> &P::View {
@@ -141,26 +159,14 @@ impl<P: Simulated> Lifecycle for World<P> {
     }
 
     fn add(&mut self) -> u32 {
-        let number = u32::try_from(self.hosts.len()).expect("node numbers fit 32 bits");
-        let key = self.script.next_key();
-        let me = Peer {
-            id: Id::of_node(&key.public, 0),
-            address: address_of(number),
-        };
-        self.hosts.push(Host {
-            node: P::new(me, Arc::clone(&self.config), 0),
-            incarnation: 0,
-            epoch: 0,
-            up: false,
-            paused: 0,
-            up_since: 0,
-            skew_ms: 0,
-            backlog: Vec::new(),
-            store: None,
-            disk: None,
-        });
-        self.air.nodes = number + 1;
-        number
+        let number = self.air.nodes;
+        let key = self.script.key_of_next(number);
+        let each = self.air.per_process;
+        let place = u8::try_from(number % each).expect("a process has 64 nodes at most");
+        self.put_node(Peer {
+            id: Id::of_node(&key.public, place),
+            address: address_of(number / each),
+        })
     }
 
     fn boot(&mut self, number: u32) {
@@ -233,13 +239,54 @@ impl<P: Simulated> Faults for World<P> {
     }
 
     fn skew(&mut self, number: u32, by_ms: i64) {
-        let skew = &mut self.hosts[number as usize].skew_ms;
-        *skew = skew.saturating_add(by_ms);
+        self.hosts[number as usize].clock.set(by_ms);
     }
 
     /// Its records are lost. It keeps its key: nobody has to prove one here.
     fn lose_disk(&mut self, number: u32) {
         self.hosts[number as usize].store = None;
+    }
+
+    fn drift(&mut self, number: u32, by_ppm: i64) {
+        let now = self.air.now;
+        self.hosts[number as usize].clock.drift(now, by_ppm);
+    }
+
+    /// What was on its way to the disk is not on it.
+    fn copy_disk(&self, number: u32) -> DiskCopy {
+        let host = &self.hosts[number as usize];
+        let mut store = host.store.clone();
+        if let Some(store) = &mut store {
+            store.crash();
+        }
+        DiskCopy {
+            store,
+            incarnation: host.incarnation,
+            remembered: host.node.remembered(),
+        }
+    }
+
+    fn put_disk(&mut self, number: u32, copy: DiskCopy) {
+        let host = &mut self.hosts[number as usize];
+        host.store = copy.store;
+        host.incarnation = copy.incarnation;
+    }
+
+    fn relocate(&mut self, number: u32) {
+        let host = &mut self.hosts[number as usize];
+        let Peer { id, address } = host.node.me();
+        let address = moved(address);
+        let config = Arc::clone(&self.config);
+        host.node = P::new(Peer { id, address }, config, host.incarnation);
+        let process = number / self.air.per_process;
+        self.air.moved.insert(process, address);
+    }
+
+    fn add_twin(&mut self, of: u32) -> u32 {
+        let number = self.air.nodes;
+        let id = self.hosts[of as usize].node.me().id;
+        let address = address_of(number / self.air.per_process);
+        self.put_node(Peer { id, address })
     }
 
     fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {
@@ -272,6 +319,7 @@ impl<P: Simulated> Faults for World<P> {
     fn calm_network(&mut self) {
         self.air.loss = 0.0;
         self.air.duplicate = 0.0;
+        self.air.paths.mend();
     }
 
     fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T {

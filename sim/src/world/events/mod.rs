@@ -26,6 +26,7 @@ pub mod queue;
 mod tests;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cuerda_core::chord::Node;
@@ -33,6 +34,8 @@ use cuerda_core::protocol::{Event, Input, RequestId, Timer, Wire as _};
 use cuerda_core::ring::Address;
 use cuerda_core::store::{Batch, MemoryStore, Store};
 
+use super::clock::Clock;
+use super::paths::Paths;
 use super::script::{self, Script, network_faults::NetworkFaults};
 use super::{Cause, Digest, Moment, Random, RandomStream, Simulated, Time, Watcher};
 use crate::scenario::Scenario;
@@ -71,7 +74,7 @@ struct Host<P: Simulated> {
     paused: u32,
     /// Messages sent before this are lost.
     up_since: Time,
-    skew_ms: i64,
+    clock: Clock,
     /// What came while it was paused.
     backlog: Vec<Entry>,
     store: Option<Box<MemoryStore>>,
@@ -80,6 +83,22 @@ struct Host<P: Simulated> {
 }
 
 impl<P: Simulated> Host<P> {
+    /// A machine that is down and was never up, with this node.
+    fn new(node: P) -> Host<P> {
+        Host {
+            node,
+            incarnation: 0,
+            epoch: 0,
+            up: false,
+            paused: 0,
+            up_since: 0,
+            clock: Clock::default(),
+            backlog: Vec::new(),
+            store: None,
+            disk: None,
+        }
+    }
+
     /// Whether an entry still concerns this start of the machine.
     #[inline]
     fn is_of_now(&self, entry: &Entry) -> bool {
@@ -127,13 +146,16 @@ impl<P: Simulated> World<P> {
                 now: 0,
                 queue: Queue::new(expected_rate(scenario)),
                 envelopes: Envelopes::default(),
-                latency: scenario.network.latency,
+                paths: Paths::new(&scenario.network, scenario.virtual_nodes.into(), seed),
                 loss: scenario.network.loss,
                 duplicate: scenario.network.duplicate,
                 chance: stream(RandomStream::Network),
                 jitter: stream(RandomStream::Timers),
                 network_faults: NetworkFaults::default(),
                 nodes: 0,
+                per_process: u32::from(scenario.virtual_nodes).max(1),
+                ids: Vec::new(),
+                moved: BTreeMap::new(),
                 counters: Counters::default(),
             },
             emitted: Vec::new(),
@@ -296,6 +318,7 @@ impl<P: Simulated> World<P> {
         cause: Cause,
         watcher: &mut impl Watcher<P>,
     ) {
+        let now = self.air.now;
         let host = &mut self.hosts[number as usize];
         let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
         let mut context = NodeContext {
@@ -303,7 +326,7 @@ impl<P: Simulated> World<P> {
             me: host.node.me(),
             number,
             epoch: host.epoch,
-            skew_ms: host.skew_ms,
+            ahead_ms: host.clock.ahead_ms(now),
             asked,
             emitted: &mut self.emitted,
             store: &mut host.store,

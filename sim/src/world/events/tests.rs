@@ -5,15 +5,20 @@
 
 mod coming_back;
 mod disks;
+mod links;
 mod lookups;
 mod machines;
 mod mended;
 mod network;
+mod operators;
 mod overlaps;
 mod random;
 mod selectors;
+mod sessions;
 mod start;
 mod streams;
+mod times;
+mod virtual_nodes;
 
 use std::sync::Arc;
 
@@ -67,6 +72,8 @@ enum Seen {
     Committed(u32, u64),
     DisksGone(Vec<u32>, DiskGone),
     Spoilt(u32, cuerda_core::ring::Id),
+    /// Machines, and how many records they have now.
+    Replaced(Vec<(u32, usize)>),
     Joined(u32),
     Gone(u32, Gone),
     Issued(u64, u32, cuerda_core::ring::Id),
@@ -153,6 +160,12 @@ impl Watcher<Node> for Log {
     fn spoilt(&mut self, at: Moment, number: u32, key: cuerda_core::ring::Id) {
         self.0.push((at.now, Seen::Spoilt(number, key)));
     }
+    fn disks_replaced(&mut self, at: Moment, disks: &[(u32, cuerda_core::ring::Id, Batch)]) {
+        let disks = disks
+            .iter()
+            .map(|(number, _, batch)| (*number, batch.records.len()));
+        self.0.push((at.now, Seen::Replaced(disks.collect())));
+    }
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.0.push((at.now, Seen::Began(effect.clone())));
     }
@@ -219,7 +232,7 @@ impl World {
             me: host.node.me(),
             number,
             epoch: host.epoch,
-            skew_ms: host.skew_ms,
+            ahead_ms: host.clock.ahead_ms(self.air.now),
             asked: None,
             air: &mut self.air,
             emitted: &mut Vec::new(),

@@ -1,17 +1,18 @@
 //! The network between the nodes: latency, loss, cuts; and the clock and timers it keeps.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
 use cuerda_core::protocol::{Event, Network, Protocol, RequestId, Timer, Wire};
-use cuerda_core::ring::{Address, Peer};
+use cuerda_core::ring::{Address, Id, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::envelopes::{Envelope, Envelopes};
 use super::queue::{Entry, Queue};
-use crate::scenario::Latency;
+use crate::world::paths::Paths;
 use crate::world::script::network_faults::NetworkFaults;
-use crate::world::{EPOCH_MS, Random, Time, nanoseconds, number_of};
+use crate::world::{EPOCH_MS, PORT, Random, Time, number_of};
 
 /// What a queue entry is: below 256 a timer of the node's, whose kind it is, else one of these. Its
 /// lower byte goes into the digest.
@@ -57,7 +58,7 @@ pub(super) struct Air<M> {
     pub(super) now: Time,
     pub(super) queue: Queue,
     pub(super) envelopes: Envelopes<M>,
-    pub(super) latency: Latency,
+    pub(super) paths: Paths,
     pub(super) loss: f64,
     pub(super) duplicate: f64,
     pub(super) chance: Random,
@@ -65,15 +66,48 @@ pub(super) struct Air<M> {
     pub(super) network_faults: NetworkFaults,
     /// How many nodes there are; what is sent elsewhere is lost.
     pub(super) nodes: u32,
+    /// How many nodes a process has, and where there are several the ids of all nodes: those of a
+    /// process share its address.
+    pub(super) per_process: u32,
+    pub(super) ids: Vec<Id>,
+    /// Where processes are that have moved; what is sent to where they were is lost.
+    pub(super) moved: BTreeMap<u32, Address>,
     pub(super) counters: Counters,
 }
 
 impl<M: Wire> Air<M> {
-    fn latency(&mut self) -> Time {
-        match self.latency {
-            Latency::Fixed(time) => nanoseconds(time),
-            Latency::Uniform(from, to) => self.chance.between(from, to),
-            Latency::Exponential(mean) => self.chance.exponential(nanoseconds(mean) as f64) as Time,
+    #[inline]
+    fn latency(&mut self, from: u32, to: u32) -> Time {
+        self.paths.latency(from, to, &mut self.chance)
+    }
+
+    /// The node that a message to this peer reaches; one that does not exist, if it reaches nobody.
+    fn receiver(&self, to: Peer) -> u32 {
+        match number_of(to.address) {
+            Some(process) if !self.is_at(process, to.address) => u32::MAX,
+            _ => self.number_of(to).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The number of a node, wherever it is now.
+    pub(super) fn number_of(&self, peer: Peer) -> Option<u32> {
+        let process = number_of(peer.address)?;
+        if self.per_process == 1 {
+            return Some(process);
+        }
+        let first = process.checked_mul(self.per_process)?;
+        let mut siblings = first..first.checked_add(self.per_process)?;
+        siblings.find(|&number| self.ids.get(number as usize) == Some(&peer.id))
+    }
+
+    /// Whether a process is at an address that is or was its own.
+    fn is_at(&self, process: u32, address: Address) -> bool {
+        if self.moved.is_empty() {
+            return true;
+        }
+        match self.moved.get(&process) {
+            Some(present) => *present == address,
+            None => address.port() == PORT,
         }
     }
 
@@ -89,16 +123,18 @@ impl<M: Wire> Air<M> {
             let chance = &mut self.chance;
             self.network_faults.pass(envelope.from_number, to, chance)
         };
-        let lost = to >= self.nodes || self.chance.happens(self.loss);
+        let from = envelope.from_number;
+        let cut = to >= self.nodes || self.paths.is_broken(from, to);
+        let lost = cut || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
             self.counters.lose(&envelope.message);
             return;
         };
         if self.chance.happens(self.duplicate) {
-            let late = self.latency().saturating_add(extra);
+            let late = self.latency(from, to).saturating_add(extra);
             self.post(to, late, envelope.clone());
         }
-        let late = self.latency().saturating_add(extra);
+        let late = self.latency(from, to).saturating_add(extra);
         self.post(to, late, envelope);
     }
 
@@ -125,7 +161,8 @@ pub(super) struct NodeContext<'a, P: Protocol> {
     pub(super) me: Peer,
     pub(super) number: u32,
     pub(super) epoch: u16,
-    pub(super) skew_ms: i64,
+    /// By how much its wall clock is ahead.
+    pub(super) ahead_ms: i64,
     /// The request that is being handled, and when it was sent.
     pub(super) asked: Option<(Address, RequestId, Time)>,
     pub(super) emitted: &'a mut Vec<Event<P::Told>>,
@@ -154,7 +191,7 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
             sent: now,
             asked,
         };
-        let to = number_of(to.address).unwrap_or(u32::MAX);
+        let to = self.air.receiver(to);
         match &mut self.kept {
             Some(kept) if envelope.message.depends_on_store() => kept.push((to, envelope)),
             _ => self.air.send(to, envelope),
@@ -180,7 +217,7 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
 
     fn wall_clock(&self) -> u64 {
         let milliseconds = EPOCH_MS + self.air.now / 1_000_000;
-        milliseconds.saturating_add_signed(self.skew_ms)
+        milliseconds.saturating_add_signed(self.ahead_ms)
     }
 
     /// Made when it is first needed: very large rings store nothing.

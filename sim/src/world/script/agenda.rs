@@ -1,6 +1,6 @@
 //! When the scenario does what. What it does then is not told here.
 
-use super::{Lifecycle, Script};
+use super::{Lifecycle, Script, occurrences};
 use crate::scenario::WorkloadKind;
 use crate::world::{Random, SECOND, Time, nanoseconds};
 
@@ -11,10 +11,18 @@ pub(in crate::world) enum Control {
     Workload(usize),
     /// The next one of this churn process.
     Churn(usize, Going),
-    /// This fault begins.
+    /// The sessions of this churn process begin.
+    SessionsBegin(usize),
+    /// The session of this one's process is over whose first node this is.
+    SessionEnds(usize, u32),
+    /// Its absence is.
+    AbsenceEnds(usize, u32),
+    /// This occurrence of a fault begins.
     FaultBegins(usize),
-    /// This fault ends.
+    /// This one ends.
     FaultEnds(usize),
+    /// The disks are copied that this one will bring back.
+    DisksCopied(usize),
 }
 
 /// How a node comes or goes.
@@ -47,14 +55,20 @@ pub(in crate::world) fn plan<W: Lifecycle>(world: &mut W) {
             let control = Control::Churn(index, going);
             schedule(world, control, nanoseconds(churn.from), gap);
         }
+        if churn.sessions.is_some() {
+            let control = Control::SessionsBegin(index);
+            schedule(world, control, nanoseconds(churn.from), Some(0));
+        }
     }
-    for (index, fault) in scenario.faults.iter().enumerate() {
-        let control = Control::FaultBegins(index);
-        schedule(world, control, nanoseconds(fault.at), Some(0));
-    }
+    occurrences::plan(world);
 }
 
-fn schedule<W: Lifecycle>(world: &mut W, control: Control, from: Time, gap: Option<Time>) {
+pub(super) fn schedule<W: Lifecycle>(
+    world: &mut W,
+    control: Control,
+    from: Time,
+    gap: Option<Time>,
+) {
     let script = world.script_mut();
     let place = script.controls.len();
     let from = script.origin.saturating_add(from);
@@ -70,16 +84,16 @@ pub(super) fn repeat<W: Lifecycle>(world: &mut W, place: usize, from: Time, gap:
     }
 }
 
-/// Puts the end of a fault on the agenda.
-pub(super) fn schedule_end<W: Lifecycle>(world: &mut W, index: usize, time: Time) {
+/// Puts the end of an occurrence on the agenda.
+pub(super) fn schedule_end<W: Lifecycle>(world: &mut W, occurrence: usize, time: Time) {
     let from = time - world.script().origin;
-    schedule(world, Control::FaultEnds(index), from, Some(0));
+    schedule(world, Control::FaultEnds(occurrence), from, Some(0));
 }
 
 /// The stream that a workload draws from: records do not shift look-ups.
 pub(super) const fn chance_of(script: &mut Script, kind: WorkloadKind) -> &mut Random {
     match kind {
-        WorkloadKind::Lookup => &mut script.workload,
+        WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => &mut script.workload,
         WorkloadKind::Records(_) => &mut script.records.random,
     }
 }

@@ -4,7 +4,7 @@ use cuerda_core::protocol::Input;
 
 use super::{Machines, quiet, sides, take_down};
 use crate::scenario::Disk;
-use crate::world::{Cause, DiskGone, Gone, Watcher};
+use crate::world::{Cause, DiskGone, Gone, Moment, Watcher};
 
 /// Through how many members a node tries to join.
 const CONTACTS: usize = 3;
@@ -14,6 +14,13 @@ const TRIES: usize = 16;
 /// Adds a machine, which no partition has named.
 pub(in crate::world) fn add<W: Machines>(world: &mut W) -> u32 {
     let number = world.add();
+    sides::stand_with_the_rest(world);
+    number
+}
+
+/// Adds a machine whose node has the key of this one's, and that no partition has named.
+pub(super) fn add_twin<W: Machines>(world: &mut W, of: u32) -> u32 {
+    let number = world.add_twin(of);
     sides::stand_with_the_rest(world);
     number
 }
@@ -110,9 +117,46 @@ pub(super) fn crash<W: Machines>(
     if disk == Disk::Lost {
         return watcher.disks_gone(at, &down, DiskGone::Lost);
     }
-    down.retain(|&number| !world.script().returns(number));
-    if !down.is_empty() {
-        watcher.disks_gone(at, &down, DiskGone::Away);
+    tell_gone(world, &down, DiskGone::Away, at, watcher);
+}
+
+/// Tells that the disks of machines that stopped are out of reach for good: of those that nothing
+/// starts again. As long as a fault is to come that chooses among the machines that are down,
+/// nobody can tell.
+pub(super) fn tell_gone<W: Machines>(
+    world: &mut W,
+    numbers: &[u32],
+    how: DiskGone,
+    at: Moment,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
+    let script = world.script_mut();
+    let stay = numbers.iter().filter(|&&number| !script.returns(number));
+    let stay: Vec<u32> = stay.copied().collect();
+    if script.occurrences.may_start_more() {
+        script
+            .withheld
+            .extend(stay.into_iter().map(|number| (number, how)));
+    } else if !stay.is_empty() {
+        watcher.disks_gone(at, &stay, how);
+    }
+}
+
+/// Tells what nobody could tell before, if now one can.
+pub(super) fn tell_withheld<W: Machines>(
+    world: &mut W,
+    cause: Cause,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
+    if world.script().occurrences.may_start_more() || world.script().withheld.is_empty() {
+        return;
+    }
+    let at = world.moment(cause);
+    let withheld = std::mem::take(&mut world.script_mut().withheld);
+    for how in [DiskGone::Away, DiskGone::Left] {
+        let such = withheld.iter().filter(|&(_, &other)| other == how);
+        let numbers: Vec<u32> = such.map(|(&number, _)| number).collect();
+        tell_gone(world, &numbers, how, at, watcher);
     }
 }
 
@@ -124,11 +168,13 @@ pub(super) fn restart<W: Machines>(
     disk: Disk,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let remembered = world.remembered(number);
     let up = world.is_up(number);
     if up && world.is_member(number) && !world.script().leaving.contains(&number) {
         return;
     }
+    world.script_mut().withheld.remove(&number);
+    let on_disk = world.script_mut().remembered.remove(&number);
+    let remembered = on_disk.unwrap_or_else(|| world.remembered(number));
     if up {
         // Still on its way out, or in: its process is replaced.
         world.kill(&[number], watcher);

@@ -4,6 +4,7 @@
 use cuerda_core::record::DigestSource;
 use cuerda_core::ring::{Id, KeyRange};
 
+use super::coming::tell_gone;
 use super::machines::Broken;
 use super::{Machines, take_down};
 use crate::scenario::DiskFault;
@@ -83,7 +84,5 @@ pub(in crate::world) fn broke<W: Machines>(
     if member {
         watcher.gone(at, number, Gone::Crashed);
     }
-    if !world.script().returns(number) {
-        watcher.disks_gone(at, &[number], DiskGone::Away);
-    }
+    tell_gone(world, &[number], DiskGone::Away, at, watcher);
 }

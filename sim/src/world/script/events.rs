@@ -1,10 +1,11 @@
 //! What the events of nodes mean for the world and its watcher.
 
 use cuerda_core::protocol::{Event, Protocol};
-use cuerda_core::ring::Address;
+use cuerda_core::ring::Peer;
 
+use super::coming::tell_gone;
 use super::{Machines, quiet, records};
-use crate::world::{DiskGone, Gone, Moment, Subject, Watcher, World, number_of};
+use crate::world::{DiskGone, Gone, Moment, Subject, Watcher, World};
 
 /// What only the nodes of a world's protocol tell.
 type Told<W> = <<W as World>::Protocol as Protocol>::Told;
@@ -37,8 +38,8 @@ pub(in crate::world) fn pass_on<W: Machines>(
             let Some(open) = world.script_mut().lookups.close(token) else {
                 return;
             };
-            let named = |address: Address| number_of(address).unwrap_or(u32::MAX);
-            let result = result.map(|found| (named(found.owner.address), found));
+            let named = |owner: Peer| world.number_of(owner).unwrap_or(u32::MAX);
+            let result = result.map(|found| (named(found.owner), found));
             watcher.lookup_ended(at, &open.ended(token, result, timeouts));
         }
         Event::Stranded => {
@@ -52,12 +53,10 @@ pub(in crate::world) fn pass_on<W: Machines>(
         }
         Event::Left => {
             take_down(world, number, at, watcher);
-            if !world.script().returns(number) {
-                watcher.disks_gone(at, &[number], DiskGone::Left);
-            }
+            tell_gone(world, &[number], DiskGone::Left, at, watcher);
         }
         Event::PresumedDead(peer) => {
-            let about = number_of(peer.address).map(|other| Subject {
+            let about = world.number_of(peer).map(|other| Subject {
                 number: other,
                 up: other < world.machines() && world.is_up(other) && !world.is_killed(other),
             });

@@ -8,7 +8,9 @@ use cuerda_core::store::MemoryStore;
 
 use super::Script;
 use super::network_faults::NetworkFaults;
-use crate::world::{Cause, FailureObservations, Moment, NodeView, Time, View, Watcher, World};
+use crate::world::{
+    Cause, FailureObservations, Moment, NodeView, Time, View, Watcher, World, number_of,
+};
 
 /// The settings of a world's nodes.
 type Config<W> = <<W as World>::Protocol as Protocol>::Config;
@@ -24,6 +26,10 @@ pub(in crate::world) trait Lifecycle: World {
     fn machines(&self) -> u32;
     /// The node of a machine as others know it: its last one, if it is down.
     fn peer(&self, number: u32) -> Peer;
+    /// The number of the node that is this peer, if it has one.
+    fn number_of(&self, peer: Peer) -> Option<u32> {
+        number_of(peer.address)
+    }
     /// What there is to see of that node.
     fn view(&self, number: u32) -> &View<Self>;
     /// Whether that node belongs to a ring.
@@ -82,6 +88,20 @@ pub(in crate::world) enum Broken {
     Torn,
 }
 
+/// What is on the disk of a machine, as it was at a moment.
+#[derive(Clone, Debug)]
+pub(in crate::world) struct DiskCopy {
+    /// The records; `None` if nothing was ever stored.
+    pub(in crate::world) store: Option<Box<MemoryStore>>,
+    /// How often its machine had started.
+    pub(in crate::world) incarnation: u32,
+    /// The peers remembered.
+    pub(in crate::world) remembered: Vec<Peer>,
+}
+
+/// Why some of what follows has no meaning in some worlds.
+const REFUSED: &str = "a scenario with such a fault is refused by this world";
+
 /// What goes wrong with machines, their disks and clocks, and the network between them.
 ///
 /// A world that can't do some of it refuses the scenario before it begins
@@ -111,6 +131,28 @@ pub(in crate::world) trait Faults: Lifecycle {
 
     /// By itself the network loses nothing any more, and repeats nothing.
     fn calm_network(&mut self);
+
+    /// Its wall clock gains so many more millionths of the time from now on.
+    fn drift(&mut self, _number: u32, _by_ppm: i64) {
+        unreachable!("{REFUSED}")
+    }
+    /// What is on the disk of a machine now.
+    fn copy_disk(&self, _number: u32) -> DiskCopy {
+        unreachable!("{REFUSED}")
+    }
+    /// A machine that is down has this on its disk from now on.
+    fn put_disk(&mut self, _number: u32, _copy: DiskCopy) {
+        unreachable!("{REFUSED}")
+    }
+    /// A machine that is down is at an address that it never had, from now on.
+    fn relocate(&mut self, _number: u32) {
+        unreachable!("{REFUSED}")
+    }
+    /// Adds a machine that is down, whose node has the key of this one's, and returns its number.
+    fn add_twin(&mut self, _of: u32) -> u32 {
+        unreachable!("{REFUSED}")
+    }
+
     /// Reads or changes the network's faults.
     fn network_faults<T>(&mut self, act: impl FnOnce(&mut NetworkFaults) -> T) -> T;
     /// What all nodes have seen of others so far.

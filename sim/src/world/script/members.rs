@@ -1,6 +1,6 @@
 //! Who is a member now: for picking one at random, and for finding them along the circle.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use cuerda_core::ring::Id;
@@ -9,7 +9,8 @@ use crate::world::Random;
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::world) struct Members {
-    circle: BTreeMap<Id, u32>,
+    /// Two may have the same id, if somebody runs one key twice.
+    circle: BTreeSet<(Id, u32)>,
     list: Vec<u32>,
     /// Where each node stands in the list; `u32::MAX` if it does not.
     place: Vec<u32>,
@@ -34,7 +35,7 @@ impl Members {
         if self.place[at] == NOWHERE {
             self.place[at] = u32::try_from(self.list.len()).expect("node numbers fit 32 bits");
             self.list.push(number);
-            self.circle.insert(id, number);
+            self.circle.insert((id, number));
         }
     }
 
@@ -48,7 +49,7 @@ impl Members {
         if let Some(&moved) = self.list.get(at) {
             self.place[moved as usize] = at as u32;
         }
-        self.circle.remove(&id);
+        self.circle.remove(&(id, number));
         true
     }
 
@@ -74,10 +75,10 @@ impl Members {
 
     /// Going round once from a point, which is the first counted.
     pub(in crate::world) fn from(&self, point: Id) -> impl Iterator<Item = (Id, u32)> + '_ {
-        let ahead = self.circle.range(point..);
+        let ahead = self.circle.range((point, 0)..);
         let behind = self
             .circle
-            .range((Bound::Unbounded, Bound::Excluded(point)));
-        ahead.chain(behind).map(|(&id, &number)| (id, number))
+            .range((Bound::Unbounded, Bound::Excluded((point, 0))));
+        ahead.chain(behind).copied()
     }
 }

@@ -12,12 +12,16 @@
 //!   plan.rs                  does what is due
 //!   agenda.rs                when that is
 //!   clients.rs               workloads and churn
+//!   sessions.rs              how long nodes stay and are away
 //!   coming.rs                how nodes come and go
-//!   faults.rs                what goes wrong
-//!   select.rs                to whom
+//!   occurrences.rs           when and how often something goes wrong
+//!   faults.rs                what does
+//!   aim.rs, select.rs        to whom
+//!   processes.rs             what operators do to processes, disks and clocks
 //!   network_faults.rs        the network's faults in force
 //!   sides.rs                 who is cut off from whom
 //!   lookups.rs               look-ups under way
+//!   zipf.rs                  which of many keys
 //!   records.rs               clients of records
 //!   members.rs               who is a member
 //!   events.rs                what nodes tell, passed on
@@ -28,6 +32,7 @@
 //! ```
 
 mod agenda;
+mod aim;
 mod clients;
 mod coming;
 mod disks;
@@ -38,20 +43,27 @@ mod lookups;
 mod machines;
 mod members;
 pub(super) mod network_faults;
+mod occurrences;
 mod plan;
+mod processes;
 mod quiet;
 mod records;
 mod select;
+mod sessions;
 mod sides;
 pub(super) mod start;
+mod zipf;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cuerda_core::ring::Peer;
 use ed25519_dalek::SigningKey;
 
-use super::{Effect, Random, RandomStream, Time};
-use crate::scenario::{DiskFault, FaultKind, Scenario, TURMOIL_NODES};
+use super::{DiskGone, Effect, Random, RandomStream, Time};
+use crate::scenario::{
+    DiskFault, FaultKind, Popularity, Scenario, TURMOIL_NODES, Workload, WorkloadKind,
+};
 use agenda::Control;
 pub(super) use agenda::plan;
 pub(super) use coming::{add, enter};
@@ -59,12 +71,15 @@ pub(super) use disks::broke;
 pub(super) use events::{pass_on, take_down};
 pub(super) use failure_observations::seen;
 use lookups::OpenLookups;
-pub(super) use machines::{Broken, Faults, Lifecycle, Machines, Orders};
+pub(super) use machines::{Broken, DiskCopy, Faults, Lifecycle, Machines, Orders};
 use members::Members;
+use occurrences::Occurrences;
 pub(super) use plan::control;
 pub(super) use quiet::{calm, outside};
 use records::Clients;
 pub(super) use records::read;
+use sessions::Absent;
+use zipf::Zipf;
 
 /// The script of one run, as far as it has been played.
 #[derive(Clone, Debug)]
@@ -78,13 +93,30 @@ pub(super) struct Script {
     /// Who has been a member, is up and none now, and was not told to leave.
     strays: BTreeSet<u32>,
     controls: Vec<Control>,
+    occurrences: Occurrences,
+    /// By the occurrence that will bring them back: copies of disks.
+    copies: BTreeMap<usize, Vec<(u32, DiskCopy)>>,
+    /// The peers remembered on disks whose nodes do not know it.
+    remembered: BTreeMap<u32, Vec<Peer>>,
+    /// By the occurrence: since when it has made clocks wrong.
+    wrong_since: BTreeMap<usize, Time>,
+    /// Machines that stopped for good, unless a fault to come starts them.
+    withheld: BTreeMap<u32, DiskGone>,
     /// The faults in force.
     faults: Vec<Effect>,
     failure_observations: failure_observations::Watched,
     ids: Random,
+    /// The key of the node that was added last.
+    last_key: Option<Key>,
     workload: Random,
+    /// By the scenario's workloads: which keys they look up; `None` where all of the circle.
+    popularities: Vec<Option<Zipf>>,
     churn: Random,
+    sessions: Random,
+    /// Processes that are away and come back, by their first nodes.
+    absent: Absent,
     chooser: Random,
+    fault_times: Random,
     contacts: Random,
     /// The scenario's t = 0.
     pub(super) origin: Time,
@@ -101,12 +133,22 @@ impl Script {
             leaving: BTreeSet::new(),
             strays: BTreeSet::new(),
             controls: Vec::new(),
+            occurrences: Occurrences::default(),
+            copies: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            wrong_since: BTreeMap::new(),
+            withheld: BTreeMap::new(),
             faults: Vec::new(),
             failure_observations: failure_observations::Watched::default(),
             ids: stream(RandomStream::Ids),
+            last_key: None,
             workload: stream(RandomStream::Workload),
+            popularities: scenario.workloads.iter().map(popularity).collect(),
             churn: stream(RandomStream::Churn),
+            sessions: stream(RandomStream::Sessions),
+            absent: Absent::default(),
             chooser: stream(RandomStream::Faults),
+            fault_times: stream(RandomStream::FaultTimes),
             contacts: stream(RandomStream::Contacts),
             origin: 0,
         }
@@ -125,17 +167,45 @@ impl Script {
         }
     }
 
+    /// How many nodes a process has.
+    pub(super) fn per_process(&self) -> u32 {
+        u32::from(self.scenario.virtual_nodes).max(1)
+    }
+
+    /// All nodes of the process that this one belongs to.
+    pub(super) fn siblings(&self, number: u32) -> std::ops::Range<u32> {
+        let each = self.per_process();
+        let first = number - number % each;
+        first..first + each
+    }
+
+    /// The key of the next node, which will have this number: that of its process.
+    pub(super) fn key_of_next(&mut self, number: u32) -> Key {
+        match self.last_key {
+            Some(key) if !number.is_multiple_of(self.per_process()) => key,
+            _ => {
+                let key = self.next_key();
+                self.last_key = Some(key);
+                key
+            }
+        }
+    }
+
     /// How a control is told, for a listener.
     pub(super) fn describe(&self, place: u32) -> String {
         format!("{:?}", self.controls[place as usize])
     }
 
-    /// Whether a fault in force will start this machine again when it ends.
+    /// Whether a fault in force will start this machine again when it ends, or its absence will end.
     fn returns(&self, number: u32) -> bool {
         let starts_again = |effect: &&Effect| {
             let kind = &self.scenario.faults[effect.index].kind;
             let stops = match kind {
-                FaultKind::Crash { .. } | FaultKind::Leave { .. } => true,
+                FaultKind::Crash { .. }
+                | FaultKind::Restart { .. }
+                | FaultKind::Move { .. }
+                | FaultKind::Snapshot { .. }
+                | FaultKind::Leave { .. } => true,
                 FaultKind::Disk { what, .. } => {
                     matches!(what, DiskFault::Fails | DiskFault::Torn)
                 }
@@ -143,13 +213,24 @@ impl Script {
             };
             stops && effect.until.is_some() && effect.groups[0].contains(&number)
         };
-        self.faults.iter().any(|effect| starts_again(&effect))
+        let is_absent = self.absent.contains(&self.siblings(number).start);
+        let is_next = self.occurrences.will_start(number);
+        is_absent || is_next || self.faults.iter().any(|effect| starts_again(&effect))
     }
 
-    /// The part that a new machine is in under this fault: that of all whom nobody named.
-    fn last_part(&self, index: usize) -> u32 {
-        let effect = self.faults.iter().find(|effect| effect.index == index);
+    /// The part that a new machine is in under this occurrence: that of all whom nobody named.
+    fn last_part(&self, occurrence: usize) -> u32 {
+        let mut faults = self.faults.iter();
+        let effect = faults.find(|effect| effect.occurrence == occurrence);
         effect.map_or(0, |effect| effect.groups.len() as u32 - 1)
+    }
+}
+
+/// Which keys a workload looks up, unless they come from all of the circle.
+fn popularity(workload: &Workload) -> Option<Zipf> {
+    match workload.kind {
+        WorkloadKind::KeyLookup(Popularity { keys, zipf }) => Some(Zipf::new(keys, zipf)),
+        WorkloadKind::Lookup | WorkloadKind::Records(_) => None,
     }
 }
 

@@ -13,6 +13,11 @@ pub(in crate::world) enum NetworkFault {
     Slow(Vec<bool>, Time),
     /// Nodes whose messages are lost, and which share.
     Loss(Vec<bool>, f64),
+    /// Whether each node is among the senders, and among the receivers, of messages that take
+    /// longer, and by how much.
+    SlowLink(Vec<bool>, Vec<bool>, Time),
+    /// The same of messages that are lost, and which share.
+    LossLink(Vec<bool>, Vec<bool>, f64),
     /// Nodes whose connections are reset, and after how many bytes.
     #[cfg_attr(
         not(feature = "turmoil"),
@@ -21,7 +26,7 @@ pub(in crate::world) enum NetworkFault {
     Reset(Vec<bool>, u64),
 }
 
-/// All of them, by the index of the fault. They add up.
+/// All of them, by the occurrence. They add up.
 #[derive(Clone, Debug, Default)]
 pub(in crate::world) struct NetworkFaults(Vec<(usize, NetworkFault)>);
 
@@ -34,12 +39,12 @@ impl NetworkFaults {
         self.0.is_empty()
     }
 
-    pub(in crate::world) fn begin(&mut self, index: usize, fault: NetworkFault) {
-        self.0.push((index, fault));
+    pub(in crate::world) fn begin(&mut self, occurrence: usize, fault: NetworkFault) {
+        self.0.push((occurrence, fault));
     }
 
-    pub(in crate::world) fn end(&mut self, index: usize) {
-        self.0.retain(|(other, _)| *other != index);
+    pub(in crate::world) fn end(&mut self, occurrence: usize) {
+        self.0.retain(|(other, _)| *other != occurrence);
     }
 
     pub(super) fn has_partition(&self) -> bool {
@@ -48,12 +53,14 @@ impl NetworkFaults {
         self.0.iter().any(splits)
     }
 
-    /// The partitions, each with the index of its fault and the part that each node is in.
+    /// The partitions, each with its occurrence and the part that each node is in.
     pub(super) fn partitions(&mut self) -> impl Iterator<Item = (usize, &mut Vec<u32>)> {
-        self.0.iter_mut().filter_map(|(index, fault)| match fault {
-            NetworkFault::Partition(parts) => Some((*index, parts)),
-            _ => None,
-        })
+        self.0
+            .iter_mut()
+            .filter_map(|(occurrence, fault)| match fault {
+                NetworkFault::Partition(parts) => Some((*occurrence, parts)),
+                _ => None,
+            })
     }
 
     /// What the faults in force do to a message: `None` if it does not get through, else the
@@ -83,6 +90,17 @@ impl NetworkFaults {
                         return None;
                     }
                 }
+                NetworkFault::SlowLink(senders, receivers, time) => {
+                    if holds(senders, from) && holds(receivers, to) {
+                        extra = u64::saturating_add(extra, *time);
+                    }
+                }
+                NetworkFault::LossLink(senders, receivers, share) => {
+                    let concerned = holds(senders, from) && holds(receivers, to);
+                    if concerned && chance.happens(*share) {
+                        return None;
+                    }
+                }
                 // Messages travel without connections here.
                 NetworkFault::Reset(..) => {}
             }
@@ -99,7 +117,7 @@ impl NetworkFaults {
             NetworkFault::OneWay(senders, receivers) => {
                 holds(senders, from) && holds(receivers, to)
             }
-            NetworkFault::Slow(..) | NetworkFault::Loss(..) | NetworkFault::Reset(..) => false,
+            _ => false,
         })
     }
 
@@ -111,6 +129,11 @@ impl NetworkFaults {
                 .map(|end| *time * u64::from(holds(nodes, end as usize)))
                 .iter()
                 .fold(0, |sum, &one| u64::saturating_add(sum, one)),
+            NetworkFault::SlowLink(senders, receivers, time)
+                if holds(senders, from as usize) && holds(receivers, to as usize) =>
+            {
+                *time
+            }
             _ => 0,
         });
         slow.fold(0, u64::saturating_add)
@@ -124,6 +147,10 @@ impl NetworkFaults {
                 let concerned = holds(nodes, from as usize) || holds(nodes, to as usize);
                 concerned && chance.happens(*share)
             }
+            NetworkFault::LossLink(senders, receivers, share) => {
+                let concerned = holds(senders, from as usize) && holds(receivers, to as usize);
+                concerned && chance.happens(*share)
+            }
             _ => false,
         })
     }
@@ -134,6 +161,11 @@ impl NetworkFaults {
         let passes = self.0.iter().map(|(_, fault)| match fault {
             NetworkFault::Loss(nodes, share)
                 if holds(nodes, from as usize) || holds(nodes, to as usize) =>
+            {
+                1.0 - share
+            }
+            NetworkFault::LossLink(senders, receivers, share)
+                if holds(senders, from as usize) && holds(receivers, to as usize) =>
             {
                 1.0 - share
             }

@@ -1,7 +1,7 @@
 //! Does what is due.
 
 use super::agenda::{Control, chance_of, interval, repeat};
-use super::{Machines, clients, faults, records};
+use super::{Machines, clients, faults, processes, records, sessions};
 use crate::scenario::WorkloadKind;
 use crate::world::{Time, Watcher, nanoseconds};
 
@@ -21,7 +21,9 @@ pub(in crate::world) fn control<W: Machines>(
             let workload = script.scenario.workloads[index];
             if due < origin + nanoseconds(workload.until) {
                 match workload.kind {
-                    WorkloadKind::Lookup => clients::look_up(world, watcher),
+                    WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => {
+                        clients::look_up(world, index, watcher);
+                    }
                     WorkloadKind::Records(access) => records::act(world, index, access, watcher),
                 }
                 let gap = interval(chance_of(world.script_mut(), workload.kind), workload.rate);
@@ -31,12 +33,23 @@ pub(in crate::world) fn control<W: Machines>(
         Control::Churn(index, going) => {
             let churn = script.scenario.churn[index];
             if due < origin + nanoseconds(churn.until) {
-                let rate = clients::go(world, going, &churn, watcher);
+                let rate = clients::go(world, going, index, watcher);
                 let gap = interval(&mut world.script_mut().churn, rate);
                 repeat(world, place, due, gap);
             }
         }
-        Control::FaultBegins(index) => faults::begin(world, index, watcher),
-        Control::FaultEnds(index) => faults::end(world, index, watcher),
+        Control::SessionsBegin(index) => sessions::start(world, index),
+        Control::SessionEnds(index, first) => {
+            let until = script.scenario.churn[index].until;
+            if due < origin + nanoseconds(until) {
+                sessions::end(world, index, first, watcher);
+            }
+        }
+        Control::AbsenceEnds(index, first) => {
+            sessions::come_back(world, index, first, watcher);
+        }
+        Control::FaultBegins(occurrence) => faults::begin(world, occurrence, watcher),
+        Control::FaultEnds(occurrence) => faults::end(world, occurrence, watcher),
+        Control::DisksCopied(occurrence) => processes::copy(world, occurrence),
     }
 }

@@ -50,11 +50,15 @@ pub(in crate::world) fn calm<W: Machines>(world: &mut W, watcher: &mut impl Watc
             | FaultKind::Slow { .. }
             | FaultKind::Loss { .. }
             | FaultKind::Reset { .. }
+            | FaultKind::SlowLink { .. }
+            | FaultKind::LossLink { .. }
             | FaultKind::Skew { .. }
+            | FaultKind::Clock { .. }
+            | FaultKind::Twin { .. }
             | FaultKind::Disk {
                 what: DiskFault::Slow(_),
                 ..
-            } => faults::end(world, effect.index, watcher),
+            } => faults::end(world, effect.occurrence, watcher),
             // Whose disk has broken stays down; the others' will not break any more.
             FaultKind::Disk { what, .. } => {
                 for &number in &effect.groups[0] {
@@ -65,11 +69,16 @@ pub(in crate::world) fn calm<W: Machines>(world: &mut W, watcher: &mut impl Watc
             }
             // Nothing will ever be heard of them again, as if they had crashed.
             FaultKind::Pause { .. } => {
-                faults::calm_down(world, effect.index, watcher);
+                faults::calm_down(world, effect.occurrence, watcher);
                 let asleep = &effect.groups[0];
                 crash(world, asleep, Disk::Kept, Cause::Calm, watcher);
             }
-            FaultKind::Crash { .. } | FaultKind::Leave { .. } | FaultKind::Join { .. } => {}
+            FaultKind::Crash { .. }
+            | FaultKind::Restart { .. }
+            | FaultKind::Move { .. }
+            | FaultKind::Snapshot { .. }
+            | FaultKind::Leave { .. }
+            | FaultKind::Join { .. } => {}
         }
     }
 }

@@ -4,13 +4,13 @@
 //! real that a write comes after another was seen. No two writes have the same value.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use cuerda_core::protocol::{AccessError, Condition, Fetched, Input, Write, Written};
 use cuerda_core::record::{Field, Stamp};
 use cuerda_core::ring::Id;
 
 use super::Machines;
+use super::zipf::Zipf;
 use crate::scenario::{Access, Scenario, WorkloadKind};
 use crate::world::{
     Cause, Moment, Random, RandomStream, ReadEnd, Reading, Seen, Time, Watcher, WriteEnd,
@@ -34,8 +34,7 @@ pub(super) struct Clients {
 /// What the clients of a workload know.
 #[derive(Clone, Debug)]
 struct Load {
-    /// How likely a key is one of the first so many; empty if all are equally likely.
-    skew: Arc<[f64]>,
+    popularity: Zipf,
     /// The last stamp that each client saw.
     past: [Stamp; CLIENTS],
     /// The stamp last seen for a key, for compare-and-set; `None` where nothing was found.
@@ -57,9 +56,9 @@ struct Open {
 impl Clients {
     pub(super) fn new(scenario: &Scenario, seed: u64) -> Clients {
         let load = |kind: WorkloadKind| match kind {
-            WorkloadKind::Lookup => None,
+            WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => None,
             WorkloadKind::Records(access) => Some(Load {
-                skew: skew(access),
+                popularity: Zipf::new(access.keys, access.zipf),
                 past: [Stamp::ZERO; CLIENTS],
                 seen: BTreeMap::new(),
             }),
@@ -73,16 +72,9 @@ impl Clients {
         }
     }
 
-    fn draw_key(&mut self, index: usize, keys: u32) -> u32 {
-        let skew = self.loads[index]
-            .as_ref()
-            .map_or(&[][..], |load| &load.skew);
-        if skew.is_empty() {
-            return self.random.below(keys.into()) as u32;
-        }
-        let share = self.random.share();
-        let place = skew.partition_point(|&up_to| up_to <= share);
-        (place as u32).min(keys - 1)
+    fn draw_key(&mut self, index: usize) -> u32 {
+        let load = self.loads[index].as_ref();
+        load.map_or(0, |load| load.popularity.draw(&mut self.random))
     }
 
     fn learn(&mut self, open: &Open, latest: Stamp, field: Option<Option<Stamp>>) {
@@ -99,24 +91,6 @@ impl Clients {
     }
 }
 
-/// Shares of the first keys, summed up.
-fn skew(access: Access) -> Arc<[f64]> {
-    if access.zipf == 0.0 {
-        return Arc::default();
-    }
-    let mut sum = 0.0;
-    let mut sums: Vec<f64> = (1..=access.keys)
-        .map(|rank| {
-            sum += libm::pow(f64::from(rank), -access.zipf);
-            sum
-        })
-        .collect();
-    for up_to in &mut sums {
-        *up_to /= sum;
-    }
-    sums.into()
-}
-
 /// A client of a workload reads or writes.
 pub(super) fn act<W: Machines>(
     world: &mut W,
@@ -126,7 +100,7 @@ pub(super) fn act<W: Machines>(
 ) {
     let records = &mut world.script_mut().records;
     let client = records.random.below(CLIENTS as u64) as usize;
-    let number = records.draw_key(index, access.keys);
+    let number = records.draw_key(index);
     let reads = records.random.happens(access.reads);
     let key = Id::of_key(format!("k{number}").as_bytes());
     let load = records.loads[index].as_ref();
@@ -349,44 +323,6 @@ pub(super) fn abandon<W: Machines>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn access(zipf: f64) -> Access {
-        Access {
-            keys: 100,
-            zipf,
-            reads: 0.0,
-            deletes: 0.0,
-            conditional: 0.0,
-            value: (1, 1),
-            lives: None,
-        }
-    }
-
-    fn clients(zipf: f64) -> Clients {
-        Clients {
-            random: Random::new(3, RandomStream::Records),
-            issued: 0,
-            open: BTreeMap::new(),
-            loads: vec![Some(Load {
-                skew: skew(access(zipf)),
-                past: [Stamp::ZERO; CLIENTS],
-                seen: BTreeMap::new(),
-            })],
-        }
-    }
-
-    #[test]
-    fn keys_are_drawn_as_skewed_as_asked_for() {
-        let share_of_first = |zipf| {
-            let mut clients = clients(zipf);
-            let drawn = (0..20_000).map(|_| clients.draw_key(0, 100));
-            drawn.filter(|&key| key == 0).count() as f64 / 20_000.0
-        };
-        assert!((share_of_first(0.0) - 0.01).abs() < 0.005);
-        // The sum of 1/i up to 100 is 5.19.
-        assert!((share_of_first(1.0) - 1.0 / 5.19).abs() < 0.02);
-        assert!(share_of_first(16.0) > 0.99);
-    }
 
     #[test]
     fn a_value_says_the_number_of_its_write() {

@@ -2,33 +2,33 @@
 
 use super::Machines;
 use super::network_faults::NetworkFault;
-use crate::world::{Cause, Watcher};
+use crate::world::{Cause, Effect, Watcher};
 
 pub(super) fn cut<W: Machines>(
     world: &mut W,
-    index: usize,
+    effect: &Effect,
     fault: NetworkFault,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let splits = matches!(fault, NetworkFault::Partition(_));
-    world.network_faults(|faults| faults.begin(index, fault));
+    world.network_faults(|faults| faults.begin(effect.occurrence, fault));
     if splits {
-        tell_sides(world, Cause::FaultBegan(index), watcher);
+        tell_sides(world, Cause::FaultBegan(effect.index), watcher);
     }
 }
 
 pub(super) fn mend<W: Machines>(
     world: &mut W,
-    index: usize,
+    effect: &Effect,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
     let split = world.network_faults(|faults| {
         let split = faults.has_partition();
-        faults.end(index);
+        faults.end(effect.occurrence);
         split
     });
     if split {
-        tell_sides(world, Cause::FaultEnded(index), watcher);
+        tell_sides(world, Cause::FaultEnded(effect.index), watcher);
     }
 }
 
@@ -67,12 +67,13 @@ pub(super) fn stand_with<W: Machines>(
 pub(super) fn stand_with_the_rest<W: Machines>(world: &mut W) {
     let partitions = world.network_faults(|faults| {
         let partitions = faults.partitions();
-        partitions.map(|(index, _)| index).collect::<Vec<usize>>()
+        let occurrences = partitions.map(|(occurrence, _)| occurrence);
+        occurrences.collect::<Vec<usize>>()
     });
-    for index in partitions {
-        let last = world.script().last_part(index);
+    for occurrence in partitions {
+        let last = world.script().last_part(occurrence);
         world.network_faults(|faults| {
-            let found = faults.partitions().find(|(other, _)| *other == index);
+            let found = faults.partitions().find(|(other, _)| *other == occurrence);
             if let Some((_, parts)) = found {
                 parts.push(last);
             }

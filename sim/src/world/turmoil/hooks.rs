@@ -64,14 +64,14 @@ impl<P: Hosted> Hooks<P> for Eyes<P> {
         let (net, reports) = (self.net.clone(), self.reports.clone());
         let (number, epoch) = (self.number, self.epoch);
         let (id, batch) = (node.me().id, Box::new(batch.clone()));
-        let machine = net.lock().machines[number as usize];
+        let machine = net.lock().machines[number as usize].clone();
         let torn = machine.disk_breaks == Some(Broken::Torn);
         async move {
             // Most disks are quick, and nobody has to wait for the next tick.
             if machine.disk_slow > 0 {
                 tokio::time::sleep(Duration::from_nanos(machine.disk_slow)).await;
             }
-            let now = net.lock().machines[number as usize];
+            let now = net.lock().machines[number as usize].clone();
             let fails = now.disk_breaks == Some(Broken::Fails);
             if torn || fails {
                 reports.add(number, epoch, What::Broke);

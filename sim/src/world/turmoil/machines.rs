@@ -12,7 +12,8 @@ use super::life::{Slot, Start, run};
 use super::{Machine, World, net};
 use crate::world::deterministic_tls::provider;
 use crate::world::script::{
-    self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults, public,
+    self, Broken, DiskCopy, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
+    public,
 };
 use crate::world::{Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of};
 
@@ -266,8 +267,7 @@ impl<P: Simulated + Hosted> Faults for World<P> {
     }
 
     fn skew(&mut self, number: u32, by_ms: i64) {
-        let skew = &mut self.net.lock().machines[number as usize].skew_ms;
-        *skew = skew.saturating_add(by_ms);
+        self.net.lock().machines[number as usize].clock.set(by_ms);
     }
 
     /// The key lay there too, beside the records: the next start has a new one.
@@ -279,6 +279,31 @@ impl<P: Simulated + Hosted> Faults for World<P> {
         machine.store = Arc::default();
         let me = peer_of(number, key);
         machine.node = P::new(me, Arc::clone(&self.config), machine.incarnation);
+    }
+
+    fn drift(&mut self, number: u32, by_ppm: i64) {
+        let now = self.now;
+        let mut net = self.net.lock();
+        net.machines[number as usize].clock.drift(now, by_ppm);
+    }
+
+    /// What was on its way to the disk is not on it.
+    fn copy_disk(&self, number: u32) -> DiskCopy {
+        let machine = &self.machines[number as usize];
+        let mut store = lock(&machine.store).clone();
+        store.crash();
+        DiskCopy {
+            store: Some(Box::new(store)),
+            incarnation: machine.incarnation,
+            remembered: machine.node.remembered(),
+        }
+    }
+
+    fn put_disk(&mut self, number: u32, copy: DiskCopy) {
+        let machine = &mut self.machines[number as usize];
+        let store = copy.store.map_or_else(MemoryStore::default, |store| *store);
+        machine.store = Arc::new(Mutex::new(store));
+        machine.incarnation = copy.incarnation;
     }
 
     fn with_store<T>(&mut self, number: u32, act: impl FnOnce(&mut MemoryStore) -> T) -> Option<T> {

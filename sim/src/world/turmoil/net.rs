@@ -14,7 +14,9 @@ use std::task::{Poll, Waker};
 
 use cuerda::host::Counters as Counted;
 
-use crate::scenario::{Latency, Scenario};
+use crate::scenario::Scenario;
+use crate::world::clock::Clock;
+use crate::world::paths::Paths;
 use crate::world::script::Broken;
 use crate::world::script::network_faults::NetworkFaults;
 use crate::world::{EPOCH_MS, Random, RandomStream, Time, nanoseconds, number_of};
@@ -31,7 +33,7 @@ pub(super) struct Net {
     pub(super) counters: Counters,
     /// What each program that ever ran has counted.
     pub(super) counted: Vec<Arc<Counted>>,
-    latency: Latency,
+    paths: Paths,
     pub(super) loss: f64,
     pub(super) duplicate: f64,
     chance: Random,
@@ -44,14 +46,14 @@ pub(super) struct Net {
 }
 
 /// A machine as its surroundings see it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Machine {
     pub(super) up: bool,
     /// Counts its starts. What belongs to an earlier one is nobody's any more.
     pub(super) epoch: u32,
     /// How many faults pause it.
     pub(super) paused: u32,
-    pub(super) skew_ms: i64,
+    pub(super) clock: Clock,
     /// How long a commit takes.
     pub(super) disk_slow: Time,
     /// How its disk is about to break.
@@ -89,7 +91,7 @@ impl Shared {
             machines: Vec::new(),
             counters: Counters::default(),
             counted: Vec::new(),
-            latency: scenario.network.latency,
+            paths: Paths::new(&scenario.network, 1, seed),
             loss: scenario.network.loss,
             duplicate: scenario.network.duplicate,
             chance: Random::new(seed, RandomStream::Network),
@@ -210,11 +212,7 @@ impl Net {
 
     /// How long what is sent now is under way.
     pub(super) fn latency(&mut self, from: u32, to: u32) -> Time {
-        let latency = match self.latency {
-            Latency::Fixed(time) => nanoseconds(time),
-            Latency::Uniform(from, to) => self.chance.between(from, to),
-            Latency::Exponential(mean) => self.chance.exponential(nanoseconds(mean) as f64) as Time,
-        };
+        let latency = self.paths.latency(from, to, &mut self.chance);
         latency.saturating_add(self.network_faults.delay(from, to))
     }
 
@@ -238,8 +236,8 @@ impl Net {
     }
 
     pub(super) fn wall_clock(&self, number: u32, now: Time) -> u64 {
-        let skew = self.machines[number as usize].skew_ms;
-        (EPOCH_MS + now / 1_000_000).saturating_add_signed(skew)
+        let ahead = self.machines[number as usize].clock.ahead_ms(now);
+        (EPOCH_MS + now / 1_000_000).saturating_add_signed(ahead)
     }
 
     pub(super) fn connected(&mut self, ends: Ends) {

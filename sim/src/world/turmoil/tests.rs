@@ -4,6 +4,7 @@
 mod connects;
 mod faults;
 mod machines;
+mod operators;
 mod streams;
 
 use std::future::Future;

@@ -30,7 +30,7 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
         me: host.node.me(),
         number,
         epoch: host.epoch,
-        skew_ms: 0,
+        ahead_ms: 0,
         asked: None,
         air: &mut world.air,
         emitted: &mut world.emitted,

@@ -53,10 +53,9 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         (1..30_u64).prop_map(Duration::from_secs)
     ]);
     (at, lasts, kind).prop_map(|(at, lasts, kind)| Fault {
-        at,
         lasts,
         may_miss: true,
-        kind,
+        ..Fault::new(at, kind)
     })
 }
 
@@ -72,6 +71,8 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
         join,
         leave,
         crash,
+        sessions: None,
+        keep: 0,
         from: Duration::from_secs(3),
         until: Duration::from_secs(30),
     });
