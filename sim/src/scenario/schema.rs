@@ -50,9 +50,30 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
     ("lookup", &[]),
     (
         "put",
-        &["keys", "zipf", "value", "deletes", "conditional", "ttl"],
+        &[
+            "keys",
+            "zipf",
+            "value",
+            "deletes",
+            "conditional",
+            "conditional_keys",
+            "ttl",
+            "clients",
+            "forgetful",
+            "client_clocks",
+        ],
     ),
-    ("get", &["keys", "zipf"]),
+    (
+        "get",
+        &[
+            "keys",
+            "zipf",
+            "reads_of_deleted",
+            "clients",
+            "forgetful",
+            "client_clocks",
+        ],
+    ),
     (
         "mixed",
         &[
@@ -61,8 +82,13 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
             "value",
             "deletes",
             "conditional",
+            "conditional_keys",
             "ttl",
             "reads",
+            "reads_of_deleted",
+            "clients",
+            "forgetful",
+            "client_clocks",
         ],
     ),
 ];

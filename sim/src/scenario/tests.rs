@@ -193,6 +193,10 @@ for   = "1m"
                         conditional: 0.0,
                         value: (100, 100),
                         lives: None,
+                        reads_of_deleted: 0.0,
+                        conditional_keys: None,
+                        clients: 8,
+                        hands_back: HandsBack::LastSeen,
                     }),
                     rate: 1.0,
                     from: Duration::ZERO,
@@ -256,6 +260,10 @@ fn every_key_is_read_as_it_says() {
         conditional: 0.05,
         value: (10, 1024),
         lives: Some(seconds(600)),
+        reads_of_deleted: 0.0,
+        conditional_keys: Some(3),
+        clients: 20,
+        hands_back: HandsBack::OwnClock(seconds(600)),
     };
     let get = Access {
         zipf: 0.0,
@@ -264,9 +272,18 @@ fn every_key_is_read_as_it_says() {
         conditional: 0.0,
         value: (100, 100),
         lives: None,
+        reads_of_deleted: 0.2,
+        conditional_keys: None,
+        clients: 8,
+        hands_back: HandsBack::Nothing,
         ..put
     };
-    let mixed = Access { reads: 0.9, ..get };
+    let mixed = Access {
+        reads: 0.9,
+        reads_of_deleted: 0.0,
+        hands_back: HandsBack::LastSeen,
+        ..get
+    };
     let kinds: Vec<WorkloadKind> = scenario.workloads[2..].iter().map(|it| it.kind).collect();
     assert_eq!(kinds, [put, get, mixed].map(WorkloadKind::Records));
     assert!(scenario.writes());
