@@ -133,10 +133,11 @@ pub(super) fn counterexample(text: &mut String, report: &Report, run: &Run<'_>) 
     let title = format!("{} is not linearizable", shown.key);
     let _ = writeln!(text, "\n{}", run.paint(BOLD, &title));
     for operation in shown.operations.iter().take(OPERATIONS) {
-        let until = operation
-            .until_s
-            .map_or_else(|| "open".to_owned(), |until| format!("{until:.3} s"));
-        let span = format!("{:.3} s to {until}", operation.from_s);
+        let from = operation.from_s;
+        let span = match operation.until_s {
+            Some(until) => format!("{from:.3} s to {until:.3} s"),
+            None => format!("from {from:.3} s on"),
+        };
         let said = format!("{span}, {}: {}", operation.node, operation.what);
         fold(text, "  ", 4, &said);
     }
