@@ -6,8 +6,8 @@
 //! become empty between: by a deletion, or because a value's time was over.
 //!
 //! What is promised needs a majority of the last complete set of holders, and across changes of
-//! that set two may succeed. So if the second write is not held by most of those that held the
-//! first, it is excused by the name [`HOLDERS_CHANGED`].
+//! that set two may succeed. So if others hold the second write than the first, it is excused by the
+//! name [`HOLDERS_CHANGED`].
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use cuerda_core::ring::Id;
 
 use super::{Clocks, Issued, Nanos};
 
-/// Most of those that held the first of two writes do not hold the second.
+/// Others hold the second of two writes than held the first.
 pub const HOLDERS_CHANGED: &str = "holders-changed";
 
 /// A conditional write that was done.
@@ -29,10 +29,10 @@ struct Grant {
 }
 
 impl Grant {
-    /// Whether most of these hold that write, too.
-    fn is_seen_by(&self, holders: &[Id]) -> bool {
-        let both = self.holders.iter().filter(|id| holders.contains(id));
-        2 * both.count() > self.holders.len()
+    /// Whether it is held by these and nobody else.
+    fn is_held_by(&self, holders: &[Id]) -> bool {
+        let all = |some: &[Id], others: &[Id]| some.iter().all(|id| others.contains(id));
+        all(&self.holders, holders) && all(holders, &self.holders)
     }
 }
 
@@ -113,7 +113,7 @@ impl Grants {
         };
         before.map(|before| Twice {
             first: before.write,
-            excuse: (!before.is_seen_by(&written.holders)).then_some(HOLDERS_CHANGED),
+            excuse: (!before.is_held_by(&written.holders)).then_some(HOLDERS_CHANGED),
         })
     }
 }
@@ -173,10 +173,10 @@ mod tests {
         let mut grants = Grants::default();
         assert_eq!(write(&mut grants, &issued(1, 10, on(4)), &[1, 2, 3]), None);
         assert_eq!(write(&mut grants, &issued(2, 20, on(5)), &[1, 2, 3]), None);
-        let again = write(&mut grants, &issued(3, 30, on(4)), &[2, 3, 4]);
+        let again = write(&mut grants, &issued(3, 30, on(4)), &[3, 1, 2]);
         assert_eq!(again, twice(1, None));
-        // Others hold it now, so nobody may have known.
-        let elsewhere = write(&mut grants, &issued(4, 40, on(4)), &[4, 5, 6]);
+        // The owner may be another, who did not know.
+        let elsewhere = write(&mut grants, &issued(4, 40, on(4)), &[4, 1, 2]);
         assert_eq!(elsewhere, twice(3, Some(HOLDERS_CHANGED)));
     }
 

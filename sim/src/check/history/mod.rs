@@ -22,7 +22,7 @@
 //!
 //! Nothing excuses a value that is read after its time ([`EXPIRED`]) or that has ended before it
 //! ([`EARLY`]): every node by itself knows when that is. Nor a condition granted to two writes
-//! ([`GRANTED_TWICE`]) as long as the holders are the same, nor a stamp that does not come after
+//! ([`GRANTED_TWICE`]) as long as its holders are the same, nor a stamp that does not come after
 //! what the client had seen ([`BELOW_PAST`]).
 //!
 //! That a history is not that of one register is told by number only: records are not promised to

@@ -408,11 +408,14 @@ impl RecordChecker {
         self.short_acks
     }
 
-    /// The keys with an acknowledged value that a reader must find now, and no loss: in order.
+    /// The keys with an acknowledged value that a reader must find now, or a deletion after which he
+    /// must find nothing, and no loss: in order.
     #[must_use]
     pub fn readable(&self, now: Nanos) -> Vec<Id> {
         let keys = self.acknowledged.iter();
-        keys.filter(|(_, write)| !write.issued.deletes && self.demands(now, write))
+        // A deletion stands for good, however long it is remembered.
+        let stands = |write: &Acknowledged| write.issued.deletes && !write.lost;
+        keys.filter(|(_, write)| stands(write) || self.demands(now, write))
             .map(|(&key, _)| key)
             .collect()
     }
