@@ -359,7 +359,7 @@ fn whoever_runs_out_of_time_says_how_far_it_came() {
 #[test]
 fn whoever_is_terminated_twice_says_how_far_it_came() {
     let folder = fresh("terminated");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+    let child = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
         .args(["sweep", "passes.toml", "--seeds", "0..1000000000", "--json"])
         .current_dir(&folder)
         .stdout(std::process::Stdio::piped())

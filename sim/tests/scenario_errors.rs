@@ -199,6 +199,18 @@ mistakes! {
     value_of_one_bound: records("put", "keys = 10\nvalue = [\"2KiB\"]");
     zipf_too_steep: records("get", "keys = 10\nzipf = 100");
     ttl_of_nothing: records("put", "keys = 10\nttl = \"0s\"");
+    no_clients: records("get", "keys = 10\nclients = 0");
+    forgetful_as_text: records("get", "keys = 10\nforgetful = \"yes\"");
+    forgetful_clients_with_clocks: records(
+        "put",
+        "keys = 10\nforgetful = true\nclient_clocks = \"5m\""
+    );
+    more_conditional_keys_than_keys: records(
+        "put",
+        "keys = 10\nconditional = 0.5\nconditional_keys = 11"
+    );
+    conditional_keys_of_no_writes: records("put", "keys = 10\nconditional_keys = 2");
+    reads_of_deleted_above_one: records("get", "keys = 10\nreads_of_deleted = 1.5");
     workload_ends_before_it_begins: workload("rate = \"1/s\"\nfrom = \"5m\"\nuntil = \"4m\"");
     workload_begins_at_the_end: workload("rate = \"1/s\"\nfrom = \"10m\"");
     workload_after_the_end: workload("rate = \"1/s\"\nuntil = \"11m\"");

@@ -7,13 +7,15 @@
 //!   ├ ring/         the invariants of a ring, incrementally; direct.rs the same by their formulas
 //!   ├ excuse.rs     what can't hold while the network is disturbed
 //!   └ lookups/      the oracle of look-ups
-//!   records/        acknowledged writes, whatever the protocol
+//!   records/        acknowledged writes, and the disks that hold them, whatever the protocol
+//!   history/        what clients saw of each key, likewise
 //! ```
 
 mod chord;
 mod coverage;
 pub mod direct;
 pub mod excuse;
+pub mod history;
 pub mod judged;
 pub mod lookups;
 pub mod placement;

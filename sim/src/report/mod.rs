@@ -46,6 +46,10 @@ pub struct Report {
     /// How readings fared; left out likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads: Option<Reads>,
+    /// Whether what clients saw of each key is what they would have seen of one register; left out
+    /// likewise, and if records are not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histories: Option<Histories>,
     /// How the ring fared.
     pub ring: Ring,
     /// What the network carried.
@@ -170,6 +174,14 @@ pub struct Writes {
     pub lost: Option<u64>,
     /// Of those lost, how many because one stroke took as many holders as they had wanted.
     pub lost_excused: Option<u64>,
+    /// Acknowledged ones that were on fewer disks than the settings ask for when they were;
+    /// `null` if not checked.
+    pub short_acks: Option<u64>,
+    /// How many got a stamp that is not above all that their client had seen, or that their node
+    /// had given; `null` if not checked.
+    pub below_past: Option<u64>,
+    /// How many were granted a condition that had been granted to another; `null` if not checked.
+    pub granted_twice: Option<u64>,
     /// Pairs of writes that did not know of each other.
     pub conflicts: u64,
     /// Copies that are not where they should be at the end, or differ; `null` if not checked, or
@@ -190,6 +202,15 @@ pub struct Reads {
     pub stale: u64,
     /// How many found nothing where a write had been acknowledged.
     pub missing: u64,
+    /// Of these, how many were told so for certain, by the key's owner.
+    pub missing_certain: u64,
+    /// How many found what had been deleted, and nobody had written since; readings at the end
+    /// count here too, and in the next two.
+    pub resurrected: u64,
+    /// How many found a value whose time was over.
+    pub expired: u64,
+    /// How many were told that a value's time was over before it was.
+    pub early: u64,
     /// How many gave up.
     pub failed: u64,
     /// How many had no end: whoever was asked was gone, or the run was over.
@@ -206,6 +227,43 @@ pub struct Reads {
     pub unreadable: u64,
     /// From asking to knowing, in milliseconds.
     pub latency_ms: Option<LatencySummary>,
+}
+
+/// The histories of keys, each held against one register with compare-and-set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Histories {
+    /// Keys that were read or written.
+    pub checked: u64,
+    /// Of these, how many have a history that is not that of one register: no order of its
+    /// operations explains what clients were told.
+    pub not_linearizable: u64,
+    /// Of how many that is not known: the search took too long.
+    pub unknown: u64,
+    /// The smallest part found of a history that is not; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counterexample: Option<Counterexample>,
+}
+
+/// Operations on one key that no order explains. Without any one of them there would be one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Counterexample {
+    /// The key's name.
+    pub key: String,
+    /// In the order in which they began.
+    pub operations: Vec<Operation>,
+}
+
+/// An operation of a client.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Operation {
+    /// Simulated seconds.
+    pub from_s: f64,
+    /// When its client was told the end; `null` if it never was, or not that it was done.
+    pub until_s: Option<f64>,
+    /// The node that was asked.
+    pub node: String,
+    /// What it was, and what came of it.
+    pub what: String,
 }
 
 /// The distribution of a count.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Cost, Events, LatencySummary, Lookups, Program, Reads, Report, Ring, Summary, Traffic, Verdict,
-    Writes,
+    Cost, Events, Histories, LatencySummary, Lookups, Program, Reads, Report, Ring, Summary,
+    Traffic, Verdict, Writes,
 };
 
 /// Every optional part present, every list empty.
@@ -59,6 +59,9 @@ pub(super) fn sample() -> Report {
             refused: 1,
             lost: Some(0),
             lost_excused: Some(0),
+            short_acks: Some(0),
+            below_past: Some(0),
+            granted_twice: Some(0),
             conflicts: 2,
             missing_copies: Some(0),
             latency_ms: Some(times),
@@ -68,6 +71,10 @@ pub(super) fn sample() -> Report {
             ok: 5390,
             stale: 2,
             missing: 1,
+            missing_certain: 0,
+            resurrected: 0,
+            expired: 0,
+            early: 0,
             failed: 7,
             unfinished: 0,
             uncertain: 5,
@@ -76,6 +83,12 @@ pub(super) fn sample() -> Report {
             checked_at_end: 100,
             unreadable: 0,
             latency_ms: Some(times),
+        }),
+        histories: Some(Histories {
+            checked: 500,
+            not_linearizable: 3,
+            unknown: 0,
+            counterexample: None,
         }),
         ring: Ring {
             members: 1001,

@@ -71,6 +71,7 @@ pub fn render(report: &Report, run: &Run<'_>) -> String {
     facts(&mut text, report);
     faults(&mut text, &report.faults, run);
     records::losses(&mut text, report, run);
+    records::counterexample(&mut text, report, run);
     notes(&mut text, report);
     violations(&mut text, report, run);
     unmet(&mut text, report, run);
@@ -252,6 +253,8 @@ fn facts(text: &mut String, report: &Report) {
     for (excuse, times) in &ring.excuses {
         fact(text, "", &format!("{} excused: {excuse}", grouped(*times)));
     }
+
+    records::facts(text, report);
 
     let events = &report.events;
     let said = format!(

@@ -125,7 +125,7 @@ impl<'a, P: Judged> Judge<'a, P> {
             is_over: false,
             structure_is_checked: checks.ring,
             is_real: W::REAL_TIME,
-            records: RecordWatch::new(scenario),
+            records: RecordWatch::new(scenario, world.epoch_ms()),
             aims: Aims::new(scenario),
             per_process: u32::from(scenario.virtual_nodes).max(1),
             origin: world.origin(),
@@ -233,6 +233,11 @@ impl<'a, P: Judged> Judge<'a, P> {
             check.end(at);
         }
         self.others(at, |_| ());
+    }
+
+    /// What disturbs the network now, by its name.
+    fn excuse(&self, now: Time) -> Option<&'static str> {
+        self.structure.as_ref()?.structure.excuse(now)
     }
 
     /// Since when the network has been ideal with the members it has, and nothing disturbs it.
@@ -543,22 +548,22 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
 
     fn write_abandoned(&mut self, at: Moment, write: u64) {
         if let Some(records) = &mut self.records {
-            records.checker.write_failed(write);
+            records.write_abandoned(at.now, write);
         }
         self.others(at, |other| other.write_abandoned(at, write));
     }
 
     fn read_issued(&mut self, at: Moment, read: u64, asker: u32, key: Id) {
         if let Some(records) = &mut self.records {
-            records.read_issued(read, key);
+            records.read_issued(at.now, read, asker, key);
         }
         self.others(at, |other| other.read_issued(at, read, asker, key));
     }
 
     fn read_ended(&mut self, at: Moment, end: &ReadEnd) {
-        let settled = self.settled_since(at.now);
+        let (settled, excuse) = (self.settled_since(at.now), self.excuse(at.now));
         if let Some(records) = &mut self.records {
-            records.read_ended(at.now, end, settled);
+            records.read_ended(at.now, end, settled, excuse);
             self.look_at_records(at);
         }
         self.others(at, |other| other.read_ended(at, end));
@@ -620,6 +625,9 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
 
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.tally.fault_began(at.now, effect);
+        if let Some(records) = &mut self.records {
+            records.fault_turned(at.now, effect, true);
+        }
         if let Some(detail) = self.aims.missed(effect) {
             self.of_checks += 1;
             self.describe(at, MISSED.to_owned(), detail, None);
@@ -636,6 +644,9 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
     }
 
     fn fault_ended(&mut self, at: Moment, effect: &Effect) {
+        if let Some(records) = &mut self.records {
+            records.fault_turned(at.now, effect, false);
+        }
         if let Some(watch) = &mut self.structure {
             if let Some(by) = Disturbance::of(effect.kind) {
                 watch.structure.calmed(at.now, by);

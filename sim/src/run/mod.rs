@@ -11,6 +11,7 @@ mod cost;
 #[cfg(target_family = "wasm")]
 #[path = "no_cost.rs"]
 mod cost;
+mod histories;
 mod judge;
 pub mod matrix;
 mod play;
@@ -247,6 +248,7 @@ where
         lookups,
         writes: judge.records.as_ref().map(records::RecordWatch::writes),
         reads: judge.records.as_ref().map(records::RecordWatch::reads),
+        histories: histories::of(judge.records.as_ref(), &judge.tally),
         ring,
         traffic,
         events,

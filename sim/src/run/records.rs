@@ -1,4 +1,5 @@
-//! What becomes of reads and writes: counted, and handed to the checker of records.
+//! What becomes of reads and writes: counted, and handed to the checkers of records and of
+//! histories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,11 +7,15 @@ use std::time::Duration;
 use cuerda_core::protocol::{AccessError, Denied};
 use cuerda_core::ring::Id;
 
-use crate::check::records::{Finding, Issued, LOST, Loss, ReadValue, RecordChecker, Verdict};
+use crate::check::history::{
+    BELOW_PAST, Circumstances, Clocks, Content, EARLY, EXPIRED, Finding, GRANTED_TWICE, Histories,
+    Issued, Judged, RESURRECTED, ReadValue, Verdict,
+};
+use crate::check::records::{LOST, Loss, Promised, RecordChecker};
 use crate::report::statistics::Latencies;
 use crate::report::{Reads, Traffic, Writes};
-use crate::scenario::{Scenario, WorkloadKind};
-use crate::world::{DiskGone, ReadEnd, Reading, Time, WriteEnd, WriteIssue, nanoseconds};
+use crate::scenario::{Fault, FaultKind, HandsBack, Scenario, WorkloadKind};
+use crate::world::{DiskGone, Effect, ReadEnd, Reading, Time, WriteEnd, WriteIssue, nanoseconds};
 
 /// How many stabilization periods a ring must have been ideal, its members the same, before what
 /// is kept in it must be in order.
@@ -26,8 +31,11 @@ const LOSSES: usize = 100;
 #[derive(Debug)]
 pub(super) struct RecordWatch {
     pub(super) checker: RecordChecker,
-    /// Whether what it finds is a violation.
+    pub(super) histories: Histories,
+    /// Whether what they find is a violation.
     checked: bool,
+    /// How many milliseconds each fault of the scenario sets clocks wrong by.
+    skews: Vec<i64>,
     writes: Writes,
     write_latency: Latencies,
     reads: Reads,
@@ -35,7 +43,6 @@ pub(super) struct RecordWatch {
     /// How long the ring must have been settled.
     pub(super) patience: Time,
     replicas: usize,
-    tombstones_for: Time,
     /// How many keys there are, by whose numbers they are named.
     keys: u32,
     /// Whether the run is over: what ends now had no end as long as it was counted.
@@ -51,16 +58,44 @@ pub(super) struct RecordWatch {
 }
 
 impl RecordWatch {
-    /// `None` where no client reads or writes.
-    pub(super) fn new(scenario: &Scenario) -> Option<RecordWatch> {
+    /// `None` where no client reads or writes. A right clock shows `epoch_ms` at time 0.
+    pub(super) fn new(scenario: &Scenario, epoch_ms: u64) -> Option<RecordWatch> {
         let keys = scenario.workloads.iter().filter_map(|it| match it.kind {
             WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => None,
             WorkloadKind::Records(access) => Some(access.keys),
         });
+        let promised = Promised {
+            acks: scenario.node.acks(),
+            tombstones_for: scenario.node.tombstones_for,
+        };
+        let ahead = scenario.workloads.iter().filter_map(|it| match it.kind {
+            WorkloadKind::Records(access) => match access.hands_back {
+                HandsBack::OwnClock(ahead) => Some(ahead),
+                HandsBack::LastSeen | HandsBack::Nothing => None,
+            },
+            WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => None,
+        });
+        let clocks = Clocks::new(epoch_ms, ahead.max().unwrap_or_default());
+        let skew = |fault: &Fault| match &fault.kind {
+            FaultKind::Skew { by_ms, .. } => *by_ms,
+            FaultKind::Clock {
+                jump_ms, drift_ppm, ..
+            } => {
+                // What it gains as long as it may last.
+                let lasts = fault.lasts.unwrap_or(scenario.duration).as_millis();
+                let lasts = i128::try_from(lasts).unwrap_or(i128::MAX >> 64);
+                let gained = lasts * i128::from(*drift_ppm) / 1_000_000;
+                jump_ms.saturating_add(i64::try_from(gained).unwrap_or(i64::MAX))
+            }
+            _ => 0,
+        };
         Some(RecordWatch {
             keys: keys.max()?,
-            checker: RecordChecker::in_processes_of(scenario.virtual_nodes),
+            checker: RecordChecker::new(promised, clocks.clone())
+                .in_processes_of(scenario.virtual_nodes),
+            histories: Histories::new(clocks, scenario.checks.records),
             checked: scenario.checks.records,
+            skews: scenario.faults.iter().map(skew).collect(),
             writes: Writes::default(),
             write_latency: Latencies::default(),
             reads: Reads::default(),
@@ -69,7 +104,6 @@ impl RecordWatch {
                 .saturating_mul(SETTLED)
                 .max(nanoseconds(scenario.node.repair_every()).saturating_mul(SETTLED / 2)),
             replicas: usize::from(scenario.node.replicas),
-            tombstones_for: nanoseconds(scenario.node.tombstones_for),
             is_over: false,
             last: None,
             last_open: BTreeMap::new(),
@@ -78,9 +112,10 @@ impl RecordWatch {
         })
     }
 
-    /// What the checker has found and nothing excuses: the check and a sentence.
+    /// What the checkers have found and nothing excuses: the check and a sentence.
     pub(super) fn drain(&mut self, now: Time) -> Vec<(String, String)> {
-        let found: Vec<Finding> = self.checker.drain().collect();
+        let found = self.checker.drain().chain(self.histories.drain());
+        let found: Vec<Finding> = found.collect();
         let mut violations = Vec::new();
         for finding in found {
             match finding.excuse {
@@ -117,7 +152,7 @@ impl RecordWatch {
     }
 
     /// What a key is called.
-    fn name(&self, key: Id) -> String {
+    pub(super) fn name(&self, key: Id) -> String {
         let names = (0..self.keys).map(|number| format!("k{number}"));
         let mut named = names.filter(|name| Id::of_key(name.as_bytes()) == key);
         named.next().unwrap_or_else(|| format!("{key:.8}"))
@@ -125,16 +160,18 @@ impl RecordWatch {
 
     pub(super) fn write_issued(&mut self, now: Time, issue: &WriteIssue) {
         self.writes.issued += 1;
-        // Clocks differ, and what is deleted may be forgotten by the quickest of them.
-        let forgotten = issue.deletes.then_some(self.tombstones_for / 2);
-        let expires = issue.lives.map(|lives| nanoseconds(lives) / 2);
-        let until = forgotten.or(expires).map(|after| now.saturating_add(after));
-        self.checker.write_issued(Issued {
+        let issued = Issued {
             write: issue.write,
             key: issue.key,
+            asker: issue.asker,
             deletes: issue.deletes,
-            until,
-        });
+            lives: issue.lives,
+            condition: issue.condition,
+            past: issue.past,
+            at: now,
+        };
+        self.checker.write_issued(issued);
+        self.histories.write_issued(issued);
     }
 
     pub(super) fn write_ended(&mut self, now: Time, end: &WriteEnd) {
@@ -143,8 +180,12 @@ impl RecordWatch {
             self.count_write(now, end);
         }
         match &end.result {
-            Ok(written) => self.checker.written(now, write, written),
-            Err(_) => self.checker.write_failed(write),
+            Ok(written) => {
+                let lost = self.checker.is_lost(end.issue.key);
+                self.histories.written(now, write, written, lost);
+                self.checker.written(now, write, written);
+            }
+            Err(_) => self.write_abandoned(now, write),
         }
     }
 
@@ -165,23 +206,35 @@ impl RecordWatch {
         }
     }
 
-    pub(super) fn read_issued(&mut self, read: u64, key: Id) {
+    pub(super) fn write_abandoned(&mut self, now: Time, write: u64) {
+        self.checker.write_failed(write);
+        self.histories.write_failed(now, write);
+    }
+
+    pub(super) fn read_issued(&mut self, now: Time, read: u64, asker: u32, key: Id) {
         match &self.last {
             Some(_) => {
                 self.last_open.insert(read, key);
             }
             None => self.reads.issued += 1,
         }
-        self.checker.read_issued(read, key);
+        self.histories.read_issued(now, read, asker, key);
     }
 
-    /// `settled` is since when the ring has been ideal with its members.
-    pub(super) fn read_ended(&mut self, now: Time, end: &ReadEnd, settled: Option<Time>) {
+    /// `settled` is since when the ring has been ideal with its members; `excuse` is what disturbs
+    /// it.
+    pub(super) fn read_ended(
+        &mut self,
+        now: Time,
+        end: &ReadEnd,
+        settled: Option<Time>,
+        excuse: Option<&'static str>,
+    ) {
         let last = self.last_open.remove(&end.read);
         let reading = match &end.result {
             Ok(reading) => reading,
             Err(error) => {
-                self.checker.read_failed(end.read);
+                self.histories.read_failed(end.read);
                 match last {
                     Some(key) => self.unreadable(key, &format!("failed: {error}")),
                     None => self.reads.failed += u64::from(!self.is_over),
@@ -190,17 +243,23 @@ impl RecordWatch {
             }
         };
         let settled = settled.is_some_and(|since| since + self.patience <= end.issued);
+        let about = Circumstances {
+            excuse,
+            // A reading at the end is judged by itself.
+            settled: settled && last.is_none(),
+            lost: self.checker.is_lost(end.key),
+        };
         let found = found(reading);
-        // A reading at the end is judged by itself.
-        let strict = settled && last.is_none();
-        let verdict = self.checker.read_ended(now, end.read, found, strict);
+        let verdict = self.histories.read_ended(now, end.read, found, about);
         if let Some(key) = last {
             match verdict {
                 Verdict::Right => {
                     self.last.as_mut().map(|last| last.remove(&key));
                 }
                 Verdict::Stale => self.unreadable(key, "found something older"),
-                Verdict::Missing => self.unreadable(key, "found nothing"),
+                Verdict::Resurrected => self.unreadable(key, "found what had been deleted"),
+                Verdict::Expired => self.unreadable(key, "found what had expired"),
+                Verdict::Missing | Verdict::Early => self.unreadable(key, "found nothing"),
                 Verdict::Invented => self.unreadable(key, "found what nobody wrote"),
             }
             return;
@@ -215,25 +274,44 @@ impl RecordWatch {
                 self.read_latency
                     .add(Duration::from_nanos(now - end.issued));
             }
-            Verdict::Missing => self.reads.missing += 1,
-            Verdict::Stale | Verdict::Invented => self.reads.stale += 1,
+            Verdict::Missing | Verdict::Early => {
+                self.reads.missing += 1;
+                self.reads.missing_certain += u64::from(reading.authoritative);
+            }
+            Verdict::Stale | Verdict::Resurrected | Verdict::Expired | Verdict::Invented => {
+                self.reads.stale += 1;
+            }
         }
     }
 
     pub(super) fn read_abandoned(&mut self, read: u64) {
-        self.checker.read_failed(read);
+        self.histories.read_failed(read);
         if let Some(key) = self.last_open.remove(&read) {
             self.unreadable(key, "was abandoned");
         }
     }
 
     pub(super) fn disks_gone(&mut self, now: Time, numbers: &[u32], how: DiskGone) {
+        if how == DiskGone::Lost {
+            let each = numbers.iter();
+            each.for_each(|&machine| self.histories.lost_disk(machine));
+        }
         let (how, loss) = match how {
             DiskGone::Lost => ("lost its disk", Loss::Stroke),
             DiskGone::Away => ("crashed for good", Loss::Stroke),
             DiskGone::Left => ("left", Loss::Departure),
         };
         self.checker.gone(now, numbers, how, loss);
+    }
+
+    /// A fault began, or has ended: if it sets clocks wrong, they are so from now on.
+    pub(super) fn fault_turned(&mut self, now: Time, effect: &Effect, begins: bool) {
+        let by = self.skews.get(effect.index).copied().unwrap_or(0);
+        let by = if begins { by } else { by.saturating_neg() };
+        for machines in effect.groups.iter().filter(|_| by != 0) {
+            self.checker.set_clocks(now, machines, by);
+            self.histories.set_clocks(now, machines, by);
+        }
     }
 
     /// The run has ended, with these members; nobody else's disk counts. `holders` says which of
@@ -316,11 +394,24 @@ impl RecordWatch {
             lost_excused: self
                 .checked
                 .then_some(self.writes.lost_excused.unwrap_or(0)),
+            short_acks: self.checked.then(|| self.checker.short_acks()),
+            below_past: self.found(BELOW_PAST),
+            granted_twice: self.found(GRANTED_TWICE),
             conflicts: self.checker.conflicts(),
             unfinished: self.writes.issued.saturating_sub(ended),
             latency_ms: self.write_latency.summary(),
             ..self.writes.clone()
         }
+    }
+
+    /// How often this check has found something, if anybody looks.
+    fn found(&self, check: &str) -> Option<u64> {
+        self.checked.then(|| self.histories.count(check))
+    }
+
+    /// Whether the histories are those of registers, if anybody looks.
+    pub(super) fn judge_histories(&self) -> Option<Judged> {
+        self.histories.judge()
     }
 
     /// Readings' part of the report.
@@ -329,6 +420,9 @@ impl RecordWatch {
         let answered = reads.ok + reads.stale + reads.missing;
         let share = |part: u64, of: u64| (of > 0).then(|| part as f64 / of as f64);
         Reads {
+            resurrected: self.histories.count(RESURRECTED),
+            expired: self.histories.count(EXPIRED),
+            early: self.histories.count(EARLY),
             stale_share: share(reads.stale + reads.missing, answered),
             failed_share: share(reads.failed, answered + reads.failed),
             unfinished: reads.issued.saturating_sub(answered + reads.failed),
@@ -356,7 +450,11 @@ impl RecordWatch {
 fn found(reading: &Reading) -> Option<ReadValue> {
     reading.seen.map(|seen| ReadValue {
         stamp: seen.stamp,
-        write: seen.write,
-        strange: seen.strange,
+        content: match seen.write {
+            _ if seen.strange => Content::Strange,
+            write if seen.expired => Content::Expired(write),
+            Some(write) => Content::Value(write),
+            None => Content::Deleted,
+        },
     })
 }

@@ -1,6 +1,7 @@
 //! The conductor: whole runs here, a judge fed by hand beside it.
 
 mod emptiness;
+mod histories;
 mod judge;
 
 use std::sync::Arc;

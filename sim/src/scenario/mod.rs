@@ -206,6 +206,29 @@ pub struct Access {
     pub value: (u32, u32),
     /// How long a value lives; for good without.
     pub lives: Option<Duration>,
+    /// The share of the reads that go to a key which a client has deleted, and nobody has written
+    /// to since.
+    pub reads_of_deleted: f64,
+    /// How many keys the conditional writes go to, the first ones; `None` if they go where all
+    /// others do.
+    pub conditional_keys: Option<u32>,
+    /// How many clients there are, at least one.
+    pub clients: u32,
+    /// What they hand back with each request.
+    pub hands_back: HandsBack,
+}
+
+/// What a client hands back, for its writes to come after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandsBack {
+    /// The last stamp that it saw.
+    #[default]
+    LastSeen,
+    /// Nothing.
+    Nothing,
+    /// What a clock of its own shows. That of the first client is behind by this, that of the last
+    /// one ahead, and the others lie evenly between them.
+    OwnClock(Duration),
 }
 
 impl Scenario {

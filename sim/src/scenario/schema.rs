@@ -51,9 +51,30 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
     ("lookup", &["keys", "zipf"]),
     (
         "put",
-        &["keys", "zipf", "value", "deletes", "conditional", "ttl"],
+        &[
+            "keys",
+            "zipf",
+            "value",
+            "deletes",
+            "conditional",
+            "conditional_keys",
+            "ttl",
+            "clients",
+            "forgetful",
+            "client_clocks",
+        ],
     ),
-    ("get", &["keys", "zipf"]),
+    (
+        "get",
+        &[
+            "keys",
+            "zipf",
+            "reads_of_deleted",
+            "clients",
+            "forgetful",
+            "client_clocks",
+        ],
+    ),
     (
         "mixed",
         &[
@@ -62,8 +83,13 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
             "value",
             "deletes",
             "conditional",
+            "conditional_keys",
             "ttl",
             "reads",
+            "reads_of_deleted",
+            "clients",
+            "forgetful",
+            "client_clocks",
         ],
     ),
 ];

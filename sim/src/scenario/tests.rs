@@ -197,6 +197,10 @@ for   = "1m"
                         conditional: 0.0,
                         value: (100, 100),
                         lives: None,
+                        reads_of_deleted: 0.0,
+                        conditional_keys: None,
+                        clients: 8,
+                        hands_back: HandsBack::LastSeen,
                     }),
                     rate: 1.0,
                     from: Duration::ZERO,
@@ -264,6 +268,10 @@ fn every_key_is_read_as_it_says() {
         conditional: 0.05,
         value: (10, 1024),
         lives: Some(seconds(600)),
+        reads_of_deleted: 0.0,
+        conditional_keys: Some(3),
+        clients: 20,
+        hands_back: HandsBack::OwnClock(seconds(600)),
     };
     let get = Access {
         zipf: 0.0,
@@ -272,9 +280,18 @@ fn every_key_is_read_as_it_says() {
         conditional: 0.0,
         value: (100, 100),
         lives: None,
+        reads_of_deleted: 0.2,
+        conditional_keys: None,
+        clients: 8,
+        hands_back: HandsBack::Nothing,
         ..put
     };
-    let mixed = Access { reads: 0.9, ..get };
+    let mixed = Access {
+        reads: 0.9,
+        reads_of_deleted: 0.0,
+        hands_back: HandsBack::LastSeen,
+        ..get
+    };
     let hot = Popularity {
         keys: 10,
         zipf: 1.2,

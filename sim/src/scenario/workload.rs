@@ -7,10 +7,12 @@ use super::diagnostic::{Problems, Reported};
 use super::frame::Frame;
 use super::schema::{WORKLOAD_COMMON, WORKLOADS, keys_of_all};
 use super::section::{Entry, Section};
-use super::{Access, Popularity, Workload, WorkloadKind};
+use super::{Access, HandsBack, Popularity, Workload, WorkloadKind};
 
 /// The most keys of a workload.
 const MOST_KEYS: u64 = 1_000_000;
+/// The most clients of a workload.
+const MOST_CLIENTS: u64 = 10_000;
 /// The greatest exponent of a skew: the first key has all but a ten thousandth of the requests.
 const STEEPEST: f64 = 16.0;
 
@@ -79,6 +81,13 @@ fn what(section: &Section, kind: &str, problems: &mut Problems) -> Result<Worklo
         "get" => Ok(1.0),
         _ => share("reads", 0.5),
     };
+    let reads_of_deleted = share("reads_of_deleted", 0.0);
+    let conditional_keys = conditional_keys(section, keys, conditional, problems);
+    let clients = section.get("clients").map_or(Ok(8), |entry| {
+        let help = "each remembers what it saw for itself; without the key there are 8";
+        entry.whole(problems, 1..=MOST_CLIENTS, help)
+    });
+    let hands_back = hands_back(section, problems);
     let value = section
         .get("value")
         .map_or(Ok((100, 100)), |entry| sizes(&entry, problems));
@@ -101,7 +110,49 @@ fn what(section: &Section, kind: &str, problems: &mut Problems) -> Result<Worklo
         conditional: conditional?,
         value: value?,
         lives: lives?,
+        reads_of_deleted: reads_of_deleted?,
+        conditional_keys: conditional_keys?,
+        clients: u32::try_from(clients?).expect("bounded by MOST_CLIENTS"),
+        hands_back: hands_back?,
     }))
+}
+
+/// How many keys the conditional writes go to, where that is said.
+fn conditional_keys(
+    section: &Section,
+    keys: Result<u32, Reported>,
+    conditional: Result<f64, Reported>,
+    problems: &mut Problems,
+) -> Result<Option<u32>, Reported> {
+    let Some(entry) = section.get("conditional_keys") else {
+        return Ok(None);
+    };
+    let help = "conditional writes then go to the first so many keys, at most all of them";
+    let count = entry.whole(problems, 1..=u64::from(keys?), help)?;
+    if conditional? == 0.0 {
+        let help = "say what share of the writes is, as in `conditional = 0.5`";
+        return Err(entry.wrong(problems, "no write is conditional", help));
+    }
+    Ok(Some(u32::try_from(count).expect("bounded by MOST_KEYS")))
+}
+
+/// What clients hand back.
+fn hands_back(section: &Section, problems: &mut Problems) -> Result<HandsBack, Reported> {
+    let forgetful = section
+        .get("forgetful")
+        .map_or(Ok(false), |entry| entry.truth(problems));
+    let clocks = section.get("client_clocks");
+    let off = clocks.map(|entry| entry.duration(problems)).transpose();
+    match (forgetful?, off?, section.get("client_clocks")) {
+        (true, Some(_), Some(entry)) => Err(entry.wrong(
+            problems,
+            "forgetful clients hand nothing back, of no clock",
+            "leave `forgetful` out, and they hand back what their clocks show",
+        )),
+        (true, ..) => Ok(HandsBack::Nothing),
+        (false, Some(off), _) => Ok(HandsBack::OwnClock(off)),
+        (false, None, _) => Ok(HandsBack::LastSeen),
+    }
 }
 
 fn exponent(entry: &Entry, problems: &mut Problems) -> Result<f64, Reported> {

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda_core::protocol::{AccessError, Event, LookupError, OwnerFound, Written};
+use cuerda_core::protocol::{AccessError, Condition, Event, LookupError, OwnerFound, Written};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
@@ -151,6 +151,8 @@ pub struct WriteIssue {
     pub deletes: bool,
     /// How long its value lives, if not for good.
     pub lives: Option<Duration>,
+    /// What must be there for it to be done.
+    pub condition: Condition,
     /// The last stamp that the client has seen.
     pub past: Stamp,
 }
@@ -195,10 +197,13 @@ pub struct Reading {
 pub struct Seen {
     /// The write's stamp.
     pub stamp: Stamp,
-    /// The number of the write whose value it is; `None` for a deletion.
+    /// The number of the write whose value it is; `None` for a deletion, or for a value that has
+    /// expired and is gone.
     pub write: Option<u64>,
     /// Whether there is a value that no client could have written.
     pub strange: bool,
+    /// Whether its value has expired: to the client, nothing is there.
+    pub expired: bool,
 }
 
 /// The peer that an event is about.
@@ -289,6 +294,10 @@ pub trait World {
 
     /// The scenario's t = 0 in the world's time.
     fn origin(&self) -> Time;
+    /// What a right clock shows at the world's time 0, in milliseconds since 1970.
+    fn epoch_ms(&self) -> u64 {
+        EPOCH_MS
+    }
     /// The world's time.
     fn now(&self) -> Time;
     /// The hash of every event so far.

@@ -1,11 +1,11 @@
 //! Records: that nothing acknowledged is lost, and that what was promised is true.
 //!
 //! This keeps books and asks no node. It is told what reaches the disks, which disks go out of
-//! reach, and what clients are told; a disk of which it has heard nothing has nothing.
+//! reach, and which writes are acknowledged; a disk of which it has heard nothing has nothing. What
+//! readers find is judged elsewhere, from their histories.
 //!
 //! ```text
 //!   disks.rs     what each machine has on its disk
-//!   register.rs  whether a reading found what it had to
 //!   replaced.rs  disks that hold something else at once
 //!   copies.rs    whether all that should hold a key do, and the same
 //! ```
@@ -15,16 +15,18 @@
 //! A write was acknowledged if as many nodes as it wanted hold it. From then on some disk must
 //! have a stamp at or above it: one of a machine that runs, or that will be started again. It is
 //! looked at whenever a disk goes out of reach, a record is dropped or spoilt, and at the end. Of
-//! several writes of one key only the latest can be lost: the others have been replaced. What
-//! deletes is not demanded when its time is over, nor is what has expired.
+//! several writes of one key only the latest can be lost: the others have been replaced. A deletion
+//! is demanded for as long as it is remembered, and a value for as long as it lives, until that is
+//! over by the clock that is farthest ahead.
 //!
 //! A loss is *excused*, by the name [`AT_ONCE`], if a single stroke took as many of its holders as
 //! the write had wanted: that many copies were asked for, and no more. It is counted all the same.
 //!
 //! # What is a broken promise
 //!
-//! An acknowledgement names its holders. They must be different machines, as many as it wanted,
-//! and each must have had the write on its disk by then.
+//! An acknowledgement names its holders. They must be different machines, and each must have had
+//! the write on its disk by then. Whatever the node says that it wanted: if its client is told that
+//! the write is done, as many machines must have had it as the settings ask for ([`SHORT_ACKS`]).
 //!
 //! Of what a real machine stores it tells afterwards, and one that is killed may not come to that.
 //! Then the acknowledgement is believed: the copy counts as one on its disk, until something else
@@ -32,26 +34,28 @@
 
 mod copies;
 mod disks;
-mod register;
 mod replaced;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use cuerda_core::protocol::Written;
 use cuerda_core::record::{Conflict, Stamp};
 use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
+use super::history::{Clocks, Finding, Issued, Nanos};
 use crate::world::Unheard;
 pub use copies::Missing;
 use disks::Disks;
-use register::Register;
-pub use register::{ReadValue, Verdict};
 
 /// The check that an acknowledged write is still somewhere.
 pub const LOST: &str = "lost";
+
+/// The check that an acknowledged write was on as many disks as were asked for.
+pub const SHORT_ACKS: &str = "writes: short acks";
 
 /// All the holders of a write were taken by one stroke, and they were as many as it wanted.
 pub const AT_ONCE: &str = "all-holders-at-once";
@@ -59,24 +63,8 @@ pub const AT_ONCE: &str = "all-holders-at-once";
 /// A holder was killed before it could tell that it has what a client was told it has.
 pub const KILLED: &str = "killed-before-telling";
 
-/// Nanoseconds of simulated time.
-pub type Nanos = u64;
-
 /// The only field that clients write.
 const FIELD: &str = "";
-
-/// Something that must not be, or that was excused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// [`LOST`], `promises`, `register`, `unreadable` or `copies`.
-    pub check: &'static str,
-    /// The key concerned.
-    pub key: Id,
-    /// What is wrong, in a sentence.
-    pub detail: String,
-    /// By what name it is excused.
-    pub excuse: Option<&'static str>,
-}
 
 /// How the disks of machines go out of reach for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +73,6 @@ pub enum Loss {
     Stroke,
     /// Their machines have left: who leaves has handed over.
     Departure,
-}
-
-/// A write as it was issued, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Issued {
-    /// Its number.
-    pub write: u64,
-    /// What it writes to.
-    pub key: Id,
-    /// Whether it deletes.
-    pub deletes: bool,
-    /// When it is no longer demanded, because it has expired or the deletion may be forgotten.
-    pub until: Option<Nanos>,
 }
 
 /// The latest acknowledged write of a key.
@@ -114,13 +89,23 @@ struct Acknowledged {
     lost: bool,
 }
 
+/// What the settings of the nodes promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promised {
+    /// How many machines hold a write that is acknowledged.
+    pub acks: u8,
+    /// How long a deletion is remembered.
+    pub tombstones_for: Duration,
+}
+
 /// The books.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RecordChecker {
-    /// How many nodes each process has; 0 stands for 1.
+    /// How many nodes each process has, at least 1.
     per_process: u32,
+    promised: Promised,
+    clocks: Clocks,
     disks: Disks,
-    register: Register,
     /// Writes that have not ended, and those that may take effect still.
     issued: BTreeMap<u64, Issued>,
     acknowledged: BTreeMap<Id, Acknowledged>,
@@ -132,22 +117,55 @@ pub struct RecordChecker {
     lost: Vec<Id>,
     lost_bytes: u64,
     last_commit: Nanos,
+    /// Acknowledged writes that were on fewer disks than were asked for.
+    short_acks: u64,
     findings: Vec<Finding>,
+}
+
+/// Whether a write must still be somewhere.
+fn is_demanded(now: Nanos, write: &Acknowledged, promised: Promised, clocks: &Clocks) -> bool {
+    let length = match write.issued.deletes {
+        true => Some(promised.tombstones_for),
+        false => write.issued.lives,
+    };
+    length.is_none_or(|length| {
+        write.issued.is_within(now, length) && clocks.lasts(now, write.stamp, length)
+    })
 }
 
 impl RecordChecker {
     /// Nothing is stored anywhere.
     #[must_use]
-    pub fn new() -> RecordChecker {
-        RecordChecker::default()
+    pub fn new(promised: Promised, clocks: Clocks) -> RecordChecker {
+        RecordChecker {
+            per_process: 1,
+            promised,
+            clocks,
+            disks: Disks::default(),
+            issued: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            conflicts: BTreeSet::new(),
+            struck: BTreeMap::new(),
+            unheard: BTreeMap::new(),
+            lost: Vec::new(),
+            lost_bytes: 0,
+            last_commit: 0,
+            short_acks: 0,
+            findings: Vec::new(),
+        }
+    }
+
+    /// From now on these machines' clocks are off by so many milliseconds more.
+    pub fn set_clocks(&mut self, now: Nanos, machines: &[u32], by: i64) {
+        self.clocks.set(now, machines, by);
     }
 
     /// The same, where each process has so many nodes, numbered one after the other.
     #[must_use]
-    pub fn in_processes_of(nodes: u8) -> RecordChecker {
+    pub fn in_processes_of(self, nodes: u8) -> RecordChecker {
         RecordChecker {
             per_process: u32::from(nodes).max(1),
-            ..RecordChecker::default()
+            ..self
         }
     }
 
@@ -233,8 +251,8 @@ impl RecordChecker {
         let Some(write) = self.acknowledged.get_mut(&key) else {
             return;
         };
-        let demanded = write.issued.until.is_none_or(|until| now < until);
-        if write.lost || !demanded || best >= Some(write.stamp) {
+        let demanded = is_demanded(now, write, self.promised, &self.clocks);
+        if write.lost || best >= Some(write.stamp) || !demanded {
             return;
         }
         write.lost = true;
@@ -273,7 +291,7 @@ impl RecordChecker {
 
     /// A client issues a write.
     pub fn write_issued(&mut self, issued: Issued) {
-        self.register.issued(issued);
+        self.clocks.saw(issued.past);
         self.issued.insert(issued.write, issued);
     }
 
@@ -283,11 +301,11 @@ impl RecordChecker {
             return;
         };
         let key = issued.key;
-        self.promised(issued, written);
+        self.clocks.saw(written.stamp);
+        self.look_at_promise(issued, written);
         if !written.is_complete() {
             return;
         }
-        self.register.acknowledged(issued, written.stamp);
         let newer = self.acknowledged.get(&key);
         if newer.is_some_and(|other| other.stamp >= written.stamp && !other.lost) {
             return;
@@ -325,7 +343,7 @@ impl RecordChecker {
     }
 
     /// Whether what an acknowledgement says of its holders is true.
-    fn promised(&mut self, issued: Issued, written: &Written) {
+    fn look_at_promise(&mut self, issued: Issued, written: &Written) {
         let mut wrong = Vec::new();
         let mut processes = BTreeMap::new();
         for &id in &written.holders {
@@ -351,6 +369,7 @@ impl RecordChecker {
         if written.holders.is_empty() {
             wrong.push(("it names nobody".to_owned(), None));
         }
+        self.look_at_copies(issued, written);
         for (why, excuse) in wrong {
             let detail = format!(
                 "write {} of {:.8} was acknowledged, but {why}",
@@ -365,43 +384,35 @@ impl RecordChecker {
         }
     }
 
+    /// Whether a write that counts as done was on as many disks as were asked for.
+    fn look_at_copies(&mut self, issued: Issued, written: &Written) {
+        let least = usize::from(self.promised.acks);
+        let machines = written
+            .holders
+            .iter()
+            .filter_map(|&id| self.disks.machine(id));
+        let machines: BTreeSet<u32> = machines.collect();
+        // What is told of one that was killed is believed, and counted elsewhere.
+        let had = machines.iter().filter(|machine| {
+            let (key, machine) = (issued.key, **machine);
+            let had = self.disks.ever(key, machine);
+            had.max(self.unheard.get(&(key, machine)).copied()) >= Some(written.stamp)
+        });
+        let had = had.count();
+        if !written.is_complete() || had >= least {
+            return;
+        }
+        let detail = format!(
+            "write {} of {:.8} was acknowledged when {had} had it on disk, and {least} were to",
+            issued.write, issued.key
+        );
+        self.short_acks += 1;
+        self.finding(SHORT_ACKS, issued.key, detail);
+    }
+
     /// A write ended without success, or nobody will hear of it. It may take effect still.
     pub fn write_failed(&mut self, write: u64) {
         self.issued.remove(&write);
-    }
-
-    /// A client begins to read.
-    pub fn read_issued(&mut self, read: u64, key: Id) {
-        self.register.read(read, key);
-    }
-
-    /// A reading ended and found this. `settled` says that the ring has been ideal for long and
-    /// its members the same: then it must be right.
-    pub fn read_ended(
-        &mut self,
-        now: Nanos,
-        read: u64,
-        found: Option<ReadValue>,
-        settled: bool,
-    ) -> Verdict {
-        let (verdict, key) = self.register.ended(now, read, found);
-        let Some(key) = key else { return verdict };
-        let lost = self.acknowledged.get(&key).is_some_and(|write| write.lost);
-        let why = match verdict {
-            Verdict::Right => return verdict,
-            Verdict::Invented => "a value that no client has written there".to_owned(),
-            _ if lost || !settled => return verdict,
-            Verdict::Stale => "something older than what was acknowledged before".to_owned(),
-            Verdict::Missing => "nothing where a write had been acknowledged before".to_owned(),
-        };
-        let detail = format!("reading {read} of {key:.8} found {why}");
-        self.finding("register", key, detail);
-        verdict
-    }
-
-    /// Nobody will hear of a reading, or it failed.
-    pub fn read_failed(&mut self, read: u64) {
-        self.register.forget(read);
     }
 
     /// Two writes were found not to have known of each other.
@@ -409,16 +420,31 @@ impl RecordChecker {
         self.conflicts.insert((key, conflict.clone()));
     }
 
-    /// The keys with an acknowledged value that a reader must find now, and no loss: in order.
+    /// Whether a write that is not known to be lost must still be somewhere.
+    fn demands(&self, now: Nanos, write: &Acknowledged) -> bool {
+        !write.lost && is_demanded(now, write, self.promised, &self.clocks)
+    }
+
+    /// Whether the latest acknowledged write of a key is lost.
+    #[must_use]
+    pub fn is_lost(&self, key: Id) -> bool {
+        self.acknowledged.get(&key).is_some_and(|write| write.lost)
+    }
+
+    /// Acknowledged writes that were on fewer disks than were asked for.
+    #[must_use]
+    pub const fn short_acks(&self) -> u64 {
+        self.short_acks
+    }
+
+    /// The keys with an acknowledged value that a reader must find now, or a deletion after which he
+    /// must find nothing, and no loss: in order.
     #[must_use]
     pub fn readable(&self, now: Nanos) -> Vec<Id> {
-        let demanded = |write: &Acknowledged| {
-            !write.lost
-                && !write.issued.deletes
-                && write.issued.until.is_none_or(|until| now < until)
-        };
         let keys = self.acknowledged.iter();
-        keys.filter(|(_, write)| demanded(write))
+        // A deletion stands for good, however long it is remembered.
+        let stands = |write: &Acknowledged| write.issued.deletes && !write.lost;
+        keys.filter(|(_, write)| stands(write) || self.demands(now, write))
             .map(|(&key, _)| key)
             .collect()
     }
@@ -451,10 +477,8 @@ impl RecordChecker {
     /// Copies that are not where they should be; `holders` says who should have a key.
     #[must_use]
     pub fn missing_copies(&self, now: Nanos, holders: impl Fn(Id) -> Vec<u32>) -> Vec<Missing> {
-        let demanded = |write: &&Acknowledged| {
-            !write.lost && write.issued.until.is_none_or(|until| now < until)
-        };
-        let writes = self.acknowledged.values().filter(demanded);
+        let writes = self.acknowledged.values();
+        let writes = writes.filter(|write| self.demands(now, write));
         let latest = writes.map(|write| (write.issued.key, write.stamp));
         copies::missing(&self.disks, latest, holders)
     }

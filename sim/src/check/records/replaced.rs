@@ -30,11 +30,14 @@ impl RecordChecker {
 
 #[cfg(test)]
 mod tests {
-    use cuerda_core::protocol::Written;
+    use std::time::Duration;
+
+    use cuerda_core::protocol::{Condition, Written};
     use cuerda_core::record::{Field, Record, Stamp};
 
     use super::*;
-    use crate::check::records::{AT_ONCE, Finding, Issued, LOST};
+    use crate::check::history::{Clocks, Issued};
+    use crate::check::records::{AT_ONCE, Finding, LOST, Promised};
 
     fn id(number: u64) -> Id {
         Id::from_high(number)
@@ -60,13 +63,21 @@ mod tests {
 
     /// n1 and n2 hold the second write of a key, and have held the first.
     fn books() -> RecordChecker {
-        let mut books = RecordChecker::new();
+        let promised = Promised {
+            acks: 2,
+            tombstones_for: Duration::from_secs(60),
+        };
+        let mut books = RecordChecker::new(promised, Clocks::new(0, Duration::ZERO));
         for number in [1, 2] {
             books.write_issued(Issued {
                 write: number,
                 key: id(7),
+                asker: 9,
                 deletes: false,
-                until: None,
+                lives: None,
+                condition: Condition::None,
+                past: Stamp::ZERO,
+                at: 0,
             });
             for machine in [1, 2] {
                 books.committed(

@@ -1,5 +1,6 @@
 //! Each checker fires, and does not where nothing is wrong: histories made up by hand.
 
+use cuerda_core::protocol::Condition;
 use cuerda_core::record::{Field, Record};
 
 use super::*;
@@ -28,11 +29,32 @@ fn node(machine: u32) -> Id {
     id(u64::from(machine) * 1000)
 }
 
+fn issued(write: u64, key: u64) -> Issued {
+    Issued {
+        write,
+        key: id(key),
+        asker: 9,
+        deletes: false,
+        lives: None,
+        condition: Condition::None,
+        past: Stamp::ZERO,
+        at: 0,
+    }
+}
+
+const PROMISED: Promised = Promised {
+    acks: 3,
+    tombstones_for: Duration::from_secs(60),
+};
+
+const SECOND: Nanos = 1_000_000_000;
+
 struct Story(RecordChecker);
 
 impl Story {
     fn new() -> Story {
-        Story(RecordChecker::new())
+        let clocks = Clocks::new(0, Duration::ZERO);
+        Story(RecordChecker::new(PROMISED, clocks))
     }
 
     fn batch(&mut self, now: Nanos, machine: u32, key: u64, record: Option<Record>) {
@@ -46,12 +68,7 @@ impl Story {
     }
 
     fn issue(&mut self, write: u64, key: u64) {
-        self.0.write_issued(Issued {
-            write,
-            key: id(key),
-            deletes: false,
-            until: None,
-        });
+        self.0.write_issued(issued(write, key));
     }
 
     /// A write of [`KEY`] that these machines have, and say so. Its stamp is its number.
@@ -60,13 +77,13 @@ impl Story {
         for &machine in holders {
             self.batch(now, machine, KEY, Some(record(write)));
         }
-        self.acknowledge(now, write, holders, 3);
+        self.acknowledge(now, write, write, holders, 3);
     }
 
-    fn acknowledge(&mut self, now: Nanos, write: u64, holders: &[u32], wanted: u8) {
+    fn acknowledge(&mut self, now: Nanos, write: u64, time: u64, holders: &[u32], wanted: u8) {
         let holders = holders.iter().map(|&machine| node(machine)).collect();
         let written = Written {
-            stamp: stamp(write),
+            stamp: stamp(time),
             holders,
             wanted,
             majority: true,
@@ -93,20 +110,11 @@ impl Story {
             self.batch(now, *machine, KEY, Some(record(write)));
         }
         self.kill(now, holders[2], write);
-        self.acknowledge(now, write, &holders, 3);
+        self.acknowledge(now, write, write, &holders, 3);
     }
 
     fn lose(&mut self, now: Nanos, machines: &[u32]) {
         self.0.gone(now, machines, "lost its disk", Loss::Stroke);
-    }
-
-    fn read(&mut self, read: u64, found: Option<(u64, u64)>, settled: bool) -> Verdict {
-        let found = found.map(|(time, write)| ReadValue {
-            stamp: stamp(time),
-            write: Some(write),
-            strange: false,
-        });
-        self.0.read_ended(9, read, found, settled)
     }
 
     fn found(&mut self) -> Vec<(&'static str, Option<&'static str>)> {
@@ -198,24 +206,54 @@ fn what_was_done_in_part_or_is_over_is_not_demanded() {
     let mut story = Story::new();
     story.issue(7, KEY);
     story.batch(1, 1, KEY, Some(record(7)));
-    story.acknowledge(1, 7, &[1], 3);
+    story.acknowledge(1, 7, 7, &[1], 3);
     story.lose(2, &[1]);
     assert_eq!(story.found(), []);
+}
 
-    story.0.write_issued(Issued {
-        write: 8,
-        key: id(KEY),
+/// A write with the stamp of its second, held by three machines that drop it so many seconds after.
+fn found_of_dropped(
+    write: Issued,
+    after: u64,
+    skew: Option<i64>,
+) -> Vec<(&'static str, Option<&'static str>)> {
+    let mut story = Story::new();
+    story.0.write_issued(write);
+    let now = write.at + SECOND;
+    for machine in [1, 2, 3] {
+        story.batch(now, machine, KEY, Some(record(now / 1_000_000)));
+    }
+    story.acknowledge(now, write.write, now / 1_000_000, &[1, 2, 3], 3);
+    if let Some(by) = skew {
+        story.0.set_clocks(now, &[7], by);
+    }
+    for machine in [1, 2, 3] {
+        story.batch(write.at + after * SECOND, machine, KEY, None);
+    }
+    story.found()
+}
+
+#[test]
+fn what_is_over_is_not_demanded_and_what_is_not_is_to_its_end() {
+    let lives = Issued {
+        lives: Some(Duration::from_secs(60)),
+        at: 10 * SECOND,
+        ..issued(8, KEY)
+    };
+    let deletes = Issued {
         deletes: true,
-        until: Some(5),
-    });
-    for machine in [1, 2, 3] {
-        story.batch(3, machine, KEY, Some(record(8)));
+        lives: None,
+        ..lives
+    };
+    for write in [lives, deletes] {
+        // The mark of a clock on disk may run a second ahead.
+        assert_eq!(found_of_dropped(write, 58, None), [("lost", None)]);
+        assert_eq!(found_of_dropped(write, 61, None), []);
+        // Some clock says that it is over.
+        assert_eq!(found_of_dropped(write, 58, Some(10_000)), []);
+        assert_eq!(found_of_dropped(write, 48, Some(10_000)), [("lost", None)]);
+        assert_eq!(found_of_dropped(write, 58, Some(-10_000)), [("lost", None)]);
     }
-    story.acknowledge(3, 8, &[1, 2, 3], 3);
-    for machine in [1, 2, 3] {
-        story.batch(5, machine, KEY, None);
-    }
-    assert_eq!(story.found(), []);
 }
 
 #[test]
@@ -233,23 +271,49 @@ fn a_promise_must_be_true() {
     story.batch(1, 1, KEY, Some(record(7)));
     story.batch(1, 2, KEY, Some(record(6)));
     // The second has an older one, and the third nothing.
-    story.acknowledge(2, 7, &[1, 2, 3], 3);
-    assert_eq!(story.found(), [("promises", None); 2]);
+    story.acknowledge(2, 7, 7, &[1, 2, 3], 3);
+    let short = (SHORT_ACKS, None);
+    assert_eq!(
+        story.found(),
+        [short, ("promises", None), ("promises", None)]
+    );
     // It may have been lost since.
     story.issue(8, KEY);
     for machine in [1, 2, 3] {
         story.batch(3, machine, KEY, Some(record(8)));
     }
     story.lose(4, &[1]);
-    story.acknowledge(5, 8, &[1, 2, 3], 3);
+    story.acknowledge(5, 8, 8, &[1, 2, 3], 3);
     assert_eq!(story.found(), []);
     // One machine is one copy.
     story.issue(9, KEY);
     for machine in [2, 3] {
         story.batch(6, machine, KEY, Some(record(9)));
     }
-    story.acknowledge(7, 9, &[2, 3, 3], 3);
-    assert_eq!(story.found(), [("promises", None)]);
+    story.acknowledge(7, 9, 9, &[2, 3, 3], 3);
+    assert_eq!(story.found(), [short, ("promises", None)]);
+}
+
+#[test]
+fn an_acknowledgement_stands_for_as_many_copies_as_the_settings_ask_for() {
+    let mut story = Story::new();
+    story.issue(7, KEY);
+    for machine in [1, 2] {
+        story.batch(1, machine, KEY, Some(record(7)));
+    }
+    // Done in part, as it says itself.
+    story.acknowledge(2, 7, 7, &[1, 2], 3);
+    assert_eq!((story.found(), story.0.short_acks()), (vec![], 0));
+    // The node wanted one less than it should.
+    story.issue(8, KEY);
+    for machine in [1, 2] {
+        story.batch(3, machine, KEY, Some(record(8)));
+    }
+    story.acknowledge(4, 8, 8, &[1, 2], 2);
+    assert_eq!(
+        (story.found(), story.0.short_acks()),
+        (vec![(SHORT_ACKS, None)], 1)
+    );
 }
 
 #[test]
@@ -260,61 +324,8 @@ fn holders_that_are_struck_before_the_acknowledgement_arrives() {
         story.batch(1, machine, KEY, Some(record(7)));
     }
     story.lose(2, &[1, 2, 3]);
-    story.acknowledge(3, 7, &[1, 2, 3], 3);
+    story.acknowledge(3, 7, 7, &[1, 2, 3], 3);
     assert_eq!(story.found(), [("lost", Some(AT_ONCE))]);
-}
-
-#[test]
-fn a_reading_finds_the_latest_or_what_came_meanwhile() {
-    let mut story = Story::new();
-    story.write(1, 7, &[1, 2, 3]);
-    story.issue(6, KEY);
-    story.issue(8, KEY);
-    for (read, found, verdict) in [
-        (20, Some((7, 7)), Verdict::Right),
-        (21, Some((8, 8)), Verdict::Right),
-        (22, Some((6, 6)), Verdict::Stale),
-        (23, None, Verdict::Missing),
-        // That stamp is of another write.
-        (24, Some((7, 8)), Verdict::Invented),
-        // Nobody wrote that.
-        (25, Some((9, 9)), Verdict::Invented),
-    ] {
-        story.0.read_issued(read, id(KEY));
-        assert_eq!(story.read(read, found, false), verdict, "{read}");
-    }
-    // What nobody wrote is never right; the rest may be late while the ring changes.
-    assert_eq!(story.found(), [("register", None); 2]);
-}
-
-#[test]
-fn in_a_settled_ring_a_stale_reading_is_a_violation() {
-    let mut story = Story::new();
-    story.write(1, 7, &[1, 2, 3]);
-    story.issue(6, KEY);
-    for (read, found) in [(20, Some((6, 6))), (21, None)] {
-        story.0.read_issued(read, id(KEY));
-        story.read(read, found, true);
-        assert_eq!(story.found(), [("register", None)], "{read}");
-    }
-    // Where it is lost, that has been said.
-    story.lose(3, &[1, 2, 3]);
-    story.0.read_issued(22, id(KEY));
-    assert_eq!(story.read(22, None, true), Verdict::Missing);
-    assert_eq!(story.found(), [("lost", Some(AT_ONCE))]);
-}
-
-#[test]
-fn a_write_that_is_acknowledged_during_a_reading_need_not_be_found() {
-    let mut story = Story::new();
-    story.write(1, 7, &[1, 2, 3]);
-    story.0.read_issued(20, id(KEY));
-    story.write(2, 8, &[1, 2, 3]);
-    assert_eq!(story.read(20, Some((7, 7)), true), Verdict::Right);
-    // That of another key is no value of this one.
-    story.issue(9, KEY + 1);
-    story.0.read_issued(21, id(KEY));
-    assert_eq!(story.read(21, Some((9, 9)), true), Verdict::Invented);
 }
 
 #[test]
@@ -379,10 +390,14 @@ fn who_lives_and_has_not_told_is_not_excused() {
     story.batch(1, 1, KEY, Some(record(7)));
     story.batch(1, 2, KEY, Some(record(6)));
     story.kill(1, 3, 7);
-    story.acknowledge(1, 7, &[1, 2, 3], 3);
+    story.acknowledge(1, 7, 7, &[1, 2, 3], 3);
     assert_eq!(
         story.found(),
-        [("promises", None), ("promises", Some(KILLED))]
+        [
+            (SHORT_ACKS, None),
+            ("promises", None),
+            ("promises", Some(KILLED))
+        ]
     );
 }
 
@@ -395,8 +410,8 @@ fn who_was_killed_is_excused_for_that_write_alone() {
     for machine in [1, 2] {
         story.batch(2, machine, KEY, Some(record(8)));
     }
-    story.acknowledge(2, 8, &[1, 2, 3], 3);
-    assert_eq!(story.found(), [("promises", None)]);
+    story.acknowledge(2, 8, 8, &[1, 2, 3], 3);
+    assert_eq!(story.found(), [(SHORT_ACKS, None), ("promises", None)]);
     story.lose(3, &[1, 2]);
     assert_eq!(story.found(), [("lost", None)]);
 }
@@ -411,7 +426,7 @@ fn who_was_killed_and_lost_its_disk_has_nothing() {
         }
         story.lose(gone, &[3]);
         story.kill(killed, 3, 7);
-        story.acknowledge(2, 7, &[1, 2, 3], 3);
+        story.acknowledge(2, 7, 7, &[1, 2, 3], 3);
         assert_eq!(story.found(), [("promises", Some(KILLED))]);
         story.lose(3, &[1, 2]);
         let lost: &[_] = if still_there { &[] } else { &[("lost", None)] };
@@ -457,7 +472,7 @@ fn a_copy_that_is_believed_is_where_it_should_be_unless_there_is_a_newer_one() {
 
 #[test]
 fn two_nodes_of_one_process_are_one_holder() {
-    let mut story = Story(RecordChecker::in_processes_of(4));
+    let mut story = Story(Story::new().0.in_processes_of(4));
     // n3 and n4 are of different processes, n4 and n5 of one.
     story.write(1, 1, &[3, 4, 9]);
     assert_eq!(story.0.drain().count(), 0);
@@ -472,7 +487,7 @@ fn two_nodes_of_one_process_are_one_holder() {
 
 #[test]
 fn a_stroke_takes_processes() {
-    let mut story = Story(RecordChecker::in_processes_of(4));
+    let mut story = Story(Story::new().0.in_processes_of(4));
     story.write(1, 1, &[3, 4, 9]);
     // All holders at once; and the nodes of one process count once.
     story.lose(2, &[3, 4, 5, 6, 9]);

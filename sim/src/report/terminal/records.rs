@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::words::{count, grouped, moment, percent};
 use super::super::{Reads, Report, Writes};
-use super::{RED, Run, fold, plain_table, times_row};
+use super::{BOLD, RED, Run, fact, fold, plain_table, times_row};
 
 /// Both, and how long they took.
 pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
@@ -75,6 +75,80 @@ pub(super) fn table(writes: &Writes, reads: &Reads) -> String {
         false => plain_table(&["", "mean", "p50", "p90", "p99", "max"], &measured),
     };
     format!("{written}\n{read}\n{timed}\n")
+}
+
+/// What clients were told that they should not have been, and what became of the histories.
+pub(super) fn facts(text: &mut String, report: &Report) {
+    let (Some(writes), Some(reads)) = (&report.writes, &report.reads) else {
+        return;
+    };
+    let counted = |parts: &[(u64, &str)]| {
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let parts = parts.map(|(number, what)| format!("{} {what}", grouped(*number)));
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    let said = [
+        (
+            "reads",
+            counted(&[
+                (reads.missing_certain, "missing for certain"),
+                (reads.resurrected, "resurrected"),
+                (reads.expired, "expired"),
+                (reads.early, "ended too early"),
+            ]),
+        ),
+        (
+            "writes",
+            counted(&[
+                (writes.granted_twice.unwrap_or(0), "granted twice"),
+                (writes.short_acks.unwrap_or(0), "with too few copies"),
+                (writes.below_past.unwrap_or(0), "not above the past"),
+            ]),
+        ),
+    ];
+    for (name, said) in said.iter().filter(|(_, said)| !said.is_empty()) {
+        fact(text, name, said);
+    }
+    if let Some(histories) = &report.histories {
+        let checked = count(histories.checked, "history", "histories");
+        let wrong = grouped(histories.not_linearizable);
+        let unknown = match histories.unknown {
+            0 => String::new(),
+            unknown => format!(", {} unknown", grouped(unknown)),
+        };
+        let said = format!("{checked}, {wrong} not linearizable{unknown}");
+        fact(text, "keys", &said);
+    }
+}
+
+/// So many operations of a history are told before the rest is counted.
+const OPERATIONS: usize = 8;
+
+/// A history that is not that of one register.
+pub(super) fn counterexample(text: &mut String, report: &Report, run: &Run<'_>) {
+    let histories = report.histories.as_ref();
+    let Some(shown) = histories.and_then(|it| it.counterexample.as_ref()) else {
+        return;
+    };
+    let title = format!("{} is not linearizable", shown.key);
+    let _ = writeln!(text, "\n{}", run.paint(BOLD, &title));
+    for operation in shown.operations.iter().take(OPERATIONS) {
+        let from = operation.from_s;
+        let span = match operation.until_s {
+            Some(until) => format!("{from:.3} s to {until:.3} s"),
+            None => format!("from {from:.3} s on"),
+        };
+        let said = format!("{span}, {}: {}", operation.node, operation.what);
+        fold(text, "  ", 4, &said);
+    }
+    if let Some(rest @ 1..) = shown.operations.len().checked_sub(OPERATIONS) {
+        fold(
+            text,
+            "  ",
+            4,
+            &format!("… and {} more", grouped(rest as u64)),
+        );
+    }
 }
 
 /// So many losses are told before the rest is counted.

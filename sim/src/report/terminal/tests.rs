@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::sample::sample;
-use crate::report::{Unmet, Violation, judge};
+use crate::report::{Counterexample, Operation, Unmet, Violation, judge};
 use crate::scenario::{Bound, Expectation};
 use crate::world::FailureObservations;
 use serde_json::json;
@@ -94,6 +94,37 @@ fn failing_checks() {
         },
     ];
     judge(&mut report, &[]);
+    let text = render(&report, &run(false));
+    fits(&text);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_clients_were_told_wrongly() {
+    let mut report = sample();
+    if let (Some(writes), Some(reads)) = (&mut report.writes, &mut report.reads) {
+        (reads.missing_certain, reads.resurrected) = (1, 2);
+        (reads.expired, reads.early) = (3, 4);
+        writes.granted_twice = Some(5);
+        (writes.short_acks, writes.below_past) = (Some(6), Some(7));
+    }
+    let operation = |from_s: f64, until_s, what: &str| Operation {
+        from_s,
+        until_s,
+        node: "n17".to_owned(),
+        what: what.to_owned(),
+    };
+    let mut operations = vec![
+        operation(12.5, None, "write 40 in place of write 31"),
+        operation(13.0, Some(13.0625), "reading 41 finds write 40"),
+        operation(13.25, Some(13.5), "reading 44 finds write 31"),
+    ];
+    operations.extend((50..57).map(|at| operation(f64::from(at), None, "write 60")));
+    if let Some(histories) = &mut report.histories {
+        histories.unknown = 8;
+        let key = "k12".to_owned();
+        histories.counterexample = Some(Counterexample { key, operations });
+    }
     let text = render(&report, &run(false));
     fits(&text);
     insta::assert_snapshot!(text);

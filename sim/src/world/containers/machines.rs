@@ -23,6 +23,10 @@ impl crate::world::World for World {
         self.script.origin
     }
 
+    fn epoch_ms(&self) -> u64 {
+        self.clock.epoch_us / 1000
+    }
+
     fn now(&self) -> Time {
         self.now
     }
@@ -415,6 +419,11 @@ impl Faults for World {
 }
 
 impl Orders for World {
+    /// Clients are told only what is there.
+    fn client_clock(&self, _: u32) -> Option<u64> {
+        None
+    }
+
     fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher<Node>) {
         match input {
             Input::Found => self.start(number, &[]),

@@ -216,8 +216,7 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
     }
 
     fn wall_clock(&self) -> u64 {
-        let milliseconds = EPOCH_MS + self.air.now / 1_000_000;
-        milliseconds.saturating_add_signed(self.ahead_ms)
+        wall_clock(self.air.now, self.ahead_ms)
     }
 
     /// Made when it is first needed: very large rings store nothing.
@@ -231,4 +230,9 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
 pub(super) fn timer<T: Timer>(entry: &Entry) -> Option<T> {
     let kind = u8::try_from(entry.kind).ok()?;
     Some(T::unpack(kind, entry.value))
+}
+
+/// What a clock shows that is off by so many milliseconds.
+pub(super) fn wall_clock(now: Time, skew_ms: i64) -> u64 {
+    (EPOCH_MS + now / 1_000_000).saturating_add_signed(skew_ms)
 }

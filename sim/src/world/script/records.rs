@@ -1,9 +1,10 @@
 //! Clients that read and write records, and the operations they wait for.
 //!
-//! A workload has a handful of clients, each of which hands back the last stamp it saw: so it is
-//! real that a write comes after another was seen. No two writes have the same value.
+//! A workload has some clients, each of which hands back the last stamp it saw, unless the scenario
+//! says otherwise: so it is real that a write comes after another was seen. No two writes have the
+//! same value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cuerda_core::protocol::{AccessError, Condition, Fetched, Input, Write, Written};
 use cuerda_core::record::{Field, Stamp};
@@ -11,14 +12,11 @@ use cuerda_core::ring::Id;
 
 use super::Machines;
 use super::zipf::Zipf;
-use crate::scenario::{Access, Scenario, WorkloadKind};
+use crate::scenario::{Access, HandsBack, Scenario, WorkloadKind};
 use crate::world::{
     Cause, Moment, Random, RandomStream, ReadEnd, Reading, Seen, Time, Watcher, WriteEnd,
     WriteIssue,
 };
-
-/// Clients of a workload.
-const CLIENTS: usize = 8;
 
 /// All clients of records in a run.
 #[derive(Clone, Debug)]
@@ -29,6 +27,8 @@ pub(super) struct Clients {
     open: BTreeMap<u64, Open>,
     /// By the scenario's workloads; `None` for those that are none on records.
     loads: Vec<Option<Load>>,
+    /// The keys that a client has deleted, as far as was told, and nobody has written to since.
+    deleted: BTreeSet<u32>,
 }
 
 /// What the clients of a workload know.
@@ -36,7 +36,8 @@ pub(super) struct Clients {
 struct Load {
     popularity: Zipf,
     /// The last stamp that each client saw.
-    past: [Stamp; CLIENTS],
+    past: Vec<Stamp>,
+    hands_back: HandsBack,
     /// The stamp last seen for a key, for compare-and-set; `None` where nothing was found.
     seen: BTreeMap<u32, Option<Stamp>>,
 }
@@ -59,7 +60,8 @@ impl Clients {
             WorkloadKind::Lookup | WorkloadKind::KeyLookup(_) => None,
             WorkloadKind::Records(access) => Some(Load {
                 popularity: Zipf::new(access.keys, access.zipf),
-                past: [Stamp::ZERO; CLIENTS],
+                past: vec![Stamp::ZERO; access.clients as usize],
+                hands_back: access.hands_back,
                 seen: BTreeMap::new(),
             }),
         };
@@ -69,7 +71,22 @@ impl Clients {
             issued: 0,
             open: BTreeMap::new(),
             loads,
+            deleted: BTreeSet::new(),
         }
+    }
+
+    /// What a client hands back at this time of a right clock, in milliseconds since 1970.
+    fn past(&self, index: usize, client: usize, now_ms: u64) -> Stamp {
+        self.loads[index]
+            .as_ref()
+            .map_or(Stamp::ZERO, |load| load.past(client, now_ms))
+    }
+
+    /// A key that has been deleted; this one if there is none.
+    fn draw_deleted(&mut self, otherwise: u32) -> u32 {
+        let place = self.random.below(self.deleted.len() as u64) as usize;
+        let drawn = self.deleted.iter().nth(place);
+        drawn.copied().unwrap_or(otherwise)
     }
 
     fn draw_key(&mut self, index: usize) -> u32 {
@@ -91,6 +108,25 @@ impl Clients {
     }
 }
 
+impl Load {
+    fn past(&self, client: usize, now_ms: u64) -> Stamp {
+        match self.hands_back {
+            HandsBack::LastSeen => self.past[client],
+            HandsBack::Nothing => Stamp::ZERO,
+            HandsBack::OwnClock(most) => {
+                let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX / 4);
+                let gaps = self.past.len().saturating_sub(1).max(1) as i128;
+                let off = i128::from(most) * 2 * client as i128 / gaps - i128::from(most);
+                let off = i64::try_from(off).unwrap_or(i64::MAX);
+                Stamp {
+                    milliseconds: now_ms.saturating_add_signed(off),
+                    ..Stamp::ZERO
+                }
+            }
+        }
+    }
+}
+
 /// A client of a workload reads or writes.
 pub(super) fn act<W: Machines>(
     world: &mut W,
@@ -98,20 +134,24 @@ pub(super) fn act<W: Machines>(
     access: Access,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
+    let now_ms = world.epoch_ms().saturating_add(world.now() / 1_000_000);
     let records = &mut world.script_mut().records;
-    let client = records.random.below(CLIENTS as u64) as usize;
-    let number = records.draw_key(index);
-    let reads = records.random.happens(access.reads);
-    let key = Id::of_key(format!("k{number}").as_bytes());
-    let load = records.loads[index].as_ref();
-    let past = load.map_or(Stamp::ZERO, |load| load.past[client]);
-    let client = Some((index, client, number));
-    if reads {
-        return begin_read(world, key, past, client, watcher);
+    let client = records.random.below(access.clients.into()) as usize;
+    let mut number = records.draw_key(index);
+    let past = records.past(index, client, now_ms);
+    if records.random.happens(access.reads) {
+        if records.random.happens(access.reads_of_deleted) {
+            number = records.draw_deleted(number);
+        }
+        let client = Some((index, client, number));
+        return begin_read(world, key_of(number), past, client, watcher);
     }
     let records = &mut world.script_mut().records;
     let deletes = records.random.happens(access.deletes);
     let condition = if records.random.happens(access.conditional) {
+        if let Some(keys) = access.conditional_keys {
+            number = records.random.below(keys.into()) as u32;
+        }
         let load = records.loads[index].as_ref();
         match load.and_then(|load| load.seen.get(&number)) {
             Some(&Some(stamp)) => Condition::Stamp(stamp),
@@ -120,6 +160,7 @@ pub(super) fn act<W: Machines>(
     } else {
         Condition::None
     };
+    let (key, client) = (key_of(number), Some((index, client, number)));
     let (least, greatest) = access.value;
     let spread = u64::from(greatest - least) + 1;
     let size = least as usize + records.random.below(spread) as usize;
@@ -136,6 +177,7 @@ pub(super) fn act<W: Machines>(
         key,
         deletes,
         lives,
+        condition,
         past,
     };
     let order = Write {
@@ -166,6 +208,11 @@ pub(super) fn act<W: Machines>(
         write: order,
     };
     world.order(asker, input, "write", watcher);
+}
+
+/// The id of the key of this number.
+fn key_of(number: u32) -> Id {
+    Id::of_key(format!("k{number}").as_bytes())
 }
 
 impl Clients {
@@ -239,6 +286,12 @@ pub(super) fn written<W: Machines>(
     if let Ok(written) = &result {
         let found = (!issue.deletes).then_some(written.stamp);
         records.learn(&open, written.stamp, Some(found));
+        if let Some((_, _, number)) = open.client {
+            match issue.deletes {
+                true => records.deleted.insert(number),
+                false => records.deleted.remove(&number),
+            };
+        }
     }
     let issued = open.issued;
     watcher.write_ended(
@@ -263,10 +316,17 @@ pub(super) fn found<W: Machines>(
     let Some(open) = records.open.remove(&token) else {
         return;
     };
+    let clock = world.client_clock(open.asker);
+    let records = &mut world.script_mut().records;
     let result = result.map(|fetched| {
         let field = fetched.record.as_ref().and_then(|record| record.field(""));
         let latest = field.map_or(Stamp::ZERO, Field::stamp).max(fetched.clock);
-        let value = field.filter(|field| !field.is_tombstone());
+        // What is told, not what is stored.
+        let told = |field: &&Field| match clock {
+            Some(clock) => field.read(clock).is_some(),
+            None => field.value().is_some(),
+        };
+        let value = field.filter(told);
         records.learn(&open, latest, Some(value.map(Field::stamp)));
         let seen = field.map(|field| {
             let write = field.value().and_then(|value| number(value.as_bytes()));
@@ -274,6 +334,7 @@ pub(super) fn found<W: Machines>(
                 stamp: field.stamp(),
                 write,
                 strange: write.is_none() && field.value().is_some(),
+                expired: !told(&field) && (field.value().is_some() || field.expires().is_some()),
             }
         });
         Reading {
@@ -323,6 +384,49 @@ pub(super) fn abandon<W: Machines>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn clients(zipf: f64) -> Clients {
+        Clients {
+            random: Random::new(3, RandomStream::Records),
+            issued: 0,
+            open: BTreeMap::new(),
+            loads: vec![Some(Load {
+                popularity: Zipf::new(100, zipf),
+                past: vec![Stamp::ZERO; 3],
+                hands_back: HandsBack::LastSeen,
+                seen: BTreeMap::new(),
+            })],
+            deleted: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn clients_hand_back_what_they_saw_or_nothing_or_what_their_clocks_show() {
+        let saw = Stamp {
+            milliseconds: 77,
+            ..Stamp::ZERO
+        };
+        let mut clients = clients(0.0);
+        let mut hand_back = |what| {
+            let load = clients.loads[0].as_mut().unwrap();
+            load.hands_back = what;
+            load.past[2] = saw;
+            [0, 1, 2].map(|client| clients.past(0, client, 100_000).milliseconds)
+        };
+        assert_eq!(hand_back(HandsBack::LastSeen), [0, 0, 77]);
+        assert_eq!(hand_back(HandsBack::Nothing), [0, 0, 0]);
+        let off = HandsBack::OwnClock(std::time::Duration::from_secs(5));
+        assert_eq!(hand_back(off), [95_000, 100_000, 105_000]);
+    }
+
+    #[test]
+    fn only_keys_that_are_deleted_are_drawn_as_such() {
+        let mut clients = clients(0.0);
+        assert_eq!(clients.draw_deleted(7), 7);
+        clients.deleted.extend([3, 5]);
+        let drawn: BTreeSet<u32> = (0..50).map(|_| clients.draw_deleted(7)).collect();
+        assert_eq!(drawn, [3, 5].into());
+    }
 
     #[test]
     fn a_value_says_the_number_of_its_write() {

@@ -1,0 +1,178 @@
+//! How far apart the clocks of nodes can be, and so how long something is promised for certain.
+//!
+//! Lives and deletions end by the clock of some node. This knows how far the scenario has set
+//! clocks wrong, asks nobody, and judges nothing: it says between which bounds the clock of any
+//! node must be, whichever node that is. What is over by the highest of them may be over; what is
+//! over by the lowest of them is.
+//!
+//! A stamp clock follows the highest stamp that it has seen, and never goes back. So the highest
+//! is not what the clocks show now, but the highest that any of them ever showed, or that a client
+//! handed in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cuerda_core::record::{Stamp, limits};
+
+use super::Nanos;
+
+/// Nanoseconds of a millisecond.
+const MILLISECOND: u64 = 1_000_000;
+
+/// The clocks of all nodes.
+#[derive(Clone, Debug, Default)]
+pub struct Clocks {
+    /// What a right clock shows at time zero, in milliseconds since 1970.
+    epoch: u64,
+    /// How many milliseconds the clocks of machines are ahead; negative is behind. Those that are
+    /// right are not here.
+    off: BTreeMap<u32, i64>,
+    /// The greatest of these and the least; never less than zero, and never more.
+    ahead: u64,
+    behind: u64,
+    /// How far ahead the clocks of clients are, who hand in what these show.
+    clients: u64,
+    /// The highest that a stamp clock is known to have shown.
+    shown: u64,
+    /// Whether any clock has ever been off.
+    wrong: bool,
+}
+
+impl Clocks {
+    /// Clocks that are right, and show `epoch` milliseconds since 1970 at time zero. Those of
+    /// clients may be ahead.
+    #[must_use]
+    pub fn new(epoch: u64, clients: Duration) -> Clocks {
+        Clocks {
+            epoch,
+            clients: milliseconds(clients),
+            wrong: !clients.is_zero(),
+            ..Clocks::default()
+        }
+    }
+
+    /// What a right clock shows.
+    fn right(&self, now: Nanos) -> u64 {
+        self.epoch.saturating_add(now / MILLISECOND)
+    }
+
+    /// From now on these machines' clocks are off by so many milliseconds more.
+    pub fn set(&mut self, now: Nanos, machines: &[u32], by: i64) {
+        self.shown = self.highest(now);
+        self.wrong = true;
+        for &machine in machines {
+            let off = self.off.entry(machine).or_insert(0);
+            *off = off.saturating_add(by);
+        }
+        self.off.retain(|_, off| *off != 0);
+        let each = || self.off.values().copied();
+        self.ahead = each().max().unwrap_or(0).max(0).unsigned_abs();
+        self.behind = each().min().unwrap_or(0).min(0).unsigned_abs();
+    }
+
+    /// Somebody has seen this stamp, or handed it in.
+    pub fn saw(&mut self, stamp: Stamp) {
+        self.shown = self.shown.max(stamp.milliseconds);
+    }
+
+    /// No clock of any node shows more, in milliseconds since 1970. One that starts again goes on
+    /// from a mark that runs ahead of what it had shown.
+    #[must_use]
+    pub fn highest(&self, now: Nanos) -> u64 {
+        let ahead = self.ahead.max(self.clients);
+        let shows = self.right(now).saturating_add(ahead);
+        shows.saturating_add(limits::MARK_STEP).max(self.shown)
+    }
+
+    /// No clock of any node shows less.
+    #[must_use]
+    pub fn lowest(&self, now: Nanos) -> u64 {
+        self.right(now).saturating_sub(self.behind)
+    }
+
+    /// Whether nobody's clock has ever been off.
+    #[must_use]
+    pub const fn were_right(&self) -> bool {
+        !self.wrong
+    }
+
+    /// Whether what began with this stamp and lasts so long is not over by anybody's clock.
+    #[must_use]
+    pub fn lasts(&self, now: Nanos, stamp: Stamp, length: Duration) -> bool {
+        self.highest(now) < stamp.milliseconds.saturating_add(milliseconds(length))
+    }
+}
+
+/// In whole milliseconds.
+pub(super) fn milliseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use cuerda_core::ring::Id;
+
+    use super::*;
+
+    const SECOND: Nanos = 1_000_000_000;
+    const EPOCH: u64 = 1_700_000_000_000;
+
+    fn stamp(milliseconds: u64) -> Stamp {
+        Stamp {
+            milliseconds,
+            counter: 0,
+            node: Id::ZERO,
+        }
+    }
+
+    /// How far the bounds are from the right time.
+    fn bounds(clocks: &Clocks, now: Nanos) -> (u64, u64) {
+        let right = EPOCH + now / MILLISECOND;
+        (right - clocks.lowest(now), clocks.highest(now) - right)
+    }
+
+    #[test]
+    fn clocks_that_nobody_touches_are_right_but_for_the_mark() {
+        let clocks = Clocks::new(EPOCH, Duration::ZERO);
+        assert_eq!(bounds(&clocks, 7 * SECOND), (0, limits::MARK_STEP));
+    }
+
+    #[test]
+    fn the_bounds_are_those_of_the_clocks_that_are_farthest_off() {
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        clocks.set(SECOND, &[1, 2], 5000);
+        clocks.set(SECOND, &[2, 3], -7000);
+        // n1 is 5 s ahead, n2 two behind, n3 seven.
+        assert_eq!(bounds(&clocks, SECOND), (7000, 5000 + limits::MARK_STEP));
+        clocks.set(2 * SECOND, &[2, 3], 7000);
+        assert_eq!(bounds(&clocks, 2 * SECOND).0, 0);
+    }
+
+    #[test]
+    fn a_stamp_clock_does_not_go_back_with_the_clock_that_it_followed() {
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        clocks.set(0, &[1], 60_000);
+        clocks.set(10 * SECOND, &[1], -60_000);
+        let shown = EPOCH + 70_000 + limits::MARK_STEP;
+        assert_eq!(clocks.highest(20 * SECOND), shown);
+        assert_eq!(
+            clocks.highest(90 * SECOND),
+            EPOCH + 90_000 + limits::MARK_STEP
+        );
+        clocks.saw(stamp(EPOCH + 200_000));
+        assert_eq!(clocks.highest(90 * SECOND), EPOCH + 200_000);
+    }
+
+    #[test]
+    fn what_is_over_by_one_clock_is_not_demanded() {
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        let (written, minute) = (stamp(EPOCH + 1000), Duration::from_secs(60));
+        assert!(clocks.lasts(59 * SECOND, written, minute));
+        assert!(!clocks.lasts(61 * SECOND, written, minute));
+        clocks.set(10 * SECOND, &[4], 55_000);
+        assert!(!clocks.lasts(10 * SECOND, written, minute));
+        // Clocks of clients count as much.
+        let clocks = Clocks::new(EPOCH, minute);
+        assert!(!clocks.lasts(2 * SECOND, written, minute));
+    }
+}

@@ -1,0 +1,242 @@
+//! Whether a reading found what it had to.
+//!
+//! A key is a register: a reading must find the latest write that was acknowledged before the
+//! reading began, or one that came meanwhile or later. Which of two writes is the later one, their
+//! stamps say; so it is enough that what was found has a stamp at or above all that had been
+//! acknowledged. A write that was done in part, or of which nobody knows, is free to be found or
+//! not, now or at any later time.
+//!
+//! What counts is what a reader is told, not what is stored: a value that has expired is nothing to
+//! him. It must be there as long as it lives by the clock of every node, and by that of who wrote
+//! it; it must not be there any more when it is over by all of them. What was replaced or deleted
+//! must never be found again, however long ago that was.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cuerda_core::record::Stamp;
+use cuerda_core::ring::Id;
+
+use super::clocks::milliseconds;
+use super::{Clocks, Issued, Nanos};
+
+/// What a reading found: the field as its reader was told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadValue {
+    /// The stamp of the field.
+    pub stamp: Stamp,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a field holds for a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The value of this write.
+    Value(u64),
+    /// A value that has expired, of this write if that can still be seen: nothing for the reader.
+    Expired(Option<u64>),
+    /// A deletion: nothing for the reader.
+    Deleted,
+    /// A value that no client could have written.
+    Strange,
+}
+
+/// What is to be said of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It found what it had to.
+    Right,
+    /// It found something older.
+    Stale,
+    /// It found what had been deleted, and nobody has written since.
+    Resurrected,
+    /// It found what had expired.
+    Expired,
+    /// It found nothing.
+    Missing,
+    /// It found that something had expired that lives still.
+    Early,
+    /// It found what no client wrote there.
+    Invented,
+}
+
+/// A reading under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenReading {
+    pub(super) key: Id,
+    pub(super) began: Nanos,
+    /// The node that is asked.
+    pub(super) asker: u32,
+    /// What it must find at least.
+    least: Option<Least>,
+}
+
+/// The latest acknowledged write of a key.
+#[derive(Clone, Copy, Debug)]
+struct Least {
+    write: u64,
+    stamp: Stamp,
+    deletes: bool,
+    lives: Option<Duration>,
+    /// When it was issued.
+    at: Nanos,
+}
+
+/// A write whose value lives for a time.
+#[derive(Clone, Copy, Debug)]
+struct Mortal {
+    lives: Duration,
+    /// When it was issued.
+    at: Nanos,
+    /// What the clock that is farthest ahead showed when it was over; `None` before.
+    ended: Option<u64>,
+}
+
+/// What readers of all keys must find.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Readings {
+    least: BTreeMap<Id, Least>,
+    pub(super) open: BTreeMap<u64, OpenReading>,
+    /// What each write wrote to.
+    writes: BTreeMap<u64, Id>,
+    mortal: BTreeMap<u64, Mortal>,
+}
+
+impl Readings {
+    pub(super) fn issued(&mut self, issued: &Issued) {
+        self.writes.insert(issued.write, issued.key);
+        if let Some(lives) = issued.lives {
+            let mortal = Mortal {
+                lives,
+                at: issued.at,
+                ended: None,
+            };
+            self.mortal.insert(issued.write, mortal);
+        }
+    }
+
+    /// Its client has been told what became of it.
+    pub(super) fn ended(&mut self, now: Nanos, write: u64, clocks: &Clocks) {
+        if let Some(mortal) = self.mortal.get_mut(&write) {
+            mortal.ended = Some(clocks.highest(now));
+        }
+    }
+
+    pub(super) fn acknowledged(&mut self, issued: &Issued, stamp: Stamp) {
+        let least = Least {
+            write: issued.write,
+            stamp,
+            deletes: issued.deletes,
+            lives: issued.lives,
+            at: issued.at,
+        };
+        let known = self.least.entry(issued.key).or_insert(least);
+        if stamp > known.stamp {
+            *known = least;
+        }
+    }
+
+    pub(super) fn begin(&mut self, now: Nanos, read: u64, asker: u32, key: Id) {
+        let open = OpenReading {
+            key,
+            began: now,
+            asker,
+            least: self.least.get(&key).copied(),
+        };
+        self.open.insert(read, open);
+    }
+
+    pub(super) fn judge(
+        &self,
+        now: Nanos,
+        open: &OpenReading,
+        found: Option<ReadValue>,
+        clocks: &Clocks,
+    ) -> Verdict {
+        let written_there = |write: u64| self.writes.get(&write) == Some(&open.key);
+        let Some(found) = found else {
+            return match open.least {
+                Some(least) if least.must_be_there(now, clocks) => Verdict::Missing,
+                _ => Verdict::Right,
+            };
+        };
+        match found.content {
+            Content::Strange => Verdict::Invented,
+            Content::Value(write) if !written_there(write) => Verdict::Invented,
+            Content::Value(write) => self.judge_value(open, found.stamp, write, clocks),
+            Content::Expired(Some(write)) if !written_there(write) => Verdict::Invented,
+            Content::Expired(Some(write)) if self.lives(now, write, found.stamp, clocks) => {
+                Verdict::Early
+            }
+            Content::Expired(_) | Content::Deleted => {
+                let expired = matches!(found.content, Content::Expired(_));
+                match open.least {
+                    Some(least) if least.must_be_there(now, clocks) => {
+                        if found.stamp > least.stamp {
+                            Verdict::Right
+                        } else if found.stamp < least.stamp {
+                            Verdict::Missing
+                        } else if expired {
+                            Verdict::Early
+                        } else {
+                            // That stamp is not of a deletion.
+                            Verdict::Invented
+                        }
+                    }
+                    _ => Verdict::Right,
+                }
+            }
+        }
+    }
+
+    fn judge_value(
+        &self,
+        open: &OpenReading,
+        stamp: Stamp,
+        write: u64,
+        clocks: &Clocks,
+    ) -> Verdict {
+        match open.least {
+            Some(least) if stamp < least.stamp && least.deletes => Verdict::Resurrected,
+            Some(least) if stamp == least.stamp && (least.deletes || least.write != write) => {
+                Verdict::Invented
+            }
+            _ if self.is_over(open.began, write, stamp, clocks) => Verdict::Expired,
+            Some(least) if stamp < least.stamp => Verdict::Stale,
+            _ => Verdict::Right,
+        }
+    }
+
+    /// Whether the value of this write lives for certain.
+    fn lives(&self, now: Nanos, write: u64, stamp: Stamp, clocks: &Clocks) -> bool {
+        self.mortal.get(&write).is_none_or(|mortal| {
+            is_alive(now, mortal.at, mortal.lives) && clocks.lasts(now, stamp, mortal.lives)
+        })
+    }
+
+    /// Whether the value of this write was over for certain.
+    fn is_over(&self, then: Nanos, write: u64, stamp: Stamp, clocks: &Clocks) -> bool {
+        let Some(mortal) = self.mortal.get(&write) else {
+            return false;
+        };
+        // Who never heard of its end can't tell when it was done.
+        mortal.ended.is_some_and(|ended| {
+            let from = ended.max(stamp.milliseconds);
+            clocks.lowest(then) >= from.saturating_add(milliseconds(mortal.lives))
+        })
+    }
+}
+
+impl Least {
+    /// Whether a reader must find its value, or that of a later write.
+    fn must_be_there(&self, now: Nanos, clocks: &Clocks) -> bool {
+        let lives = |lives| is_alive(now, self.at, lives) && clocks.lasts(now, self.stamp, lives);
+        !self.deletes && self.lives.is_none_or(lives)
+    }
+}
+
+/// Whether what was issued then and lives so long still does, by a right clock.
+pub(super) fn is_alive(now: Nanos, at: Nanos, lives: Duration) -> bool {
+    u128::from(now.saturating_sub(at)) < lives.as_nanos()
+}
