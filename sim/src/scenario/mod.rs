@@ -11,6 +11,7 @@ mod frame;
 mod node;
 mod parse;
 pub mod quantity;
+mod reseed;
 mod room;
 mod schema;
 mod section;
@@ -73,6 +74,8 @@ pub struct Scenario {
     pub workloads: Vec<Workload>,
     /// Who comes and goes.
     pub churn: Vec<Churn>,
+    /// Where chance goes another way.
+    pub reseeds: Vec<Reseed>,
     /// What goes wrong, in the order of the file.
     pub faults: Vec<Fault>,
     /// What the report must say for the run to pass.
@@ -215,6 +218,16 @@ pub struct Churn {
     pub from: Duration,
     /// When it ends.
     pub until: Duration,
+}
+
+/// From a moment on, what the network does to messages and the jitter of timers are drawn from
+/// another seed: up to it the run is the same, and from there on another one of the same story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reseed {
+    /// When.
+    pub at: Duration,
+    /// The other seed.
+    pub seed: u64,
 }
 
 /// Something that goes wrong at a moment, and perhaps ends.

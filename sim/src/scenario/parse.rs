@@ -18,7 +18,7 @@ use super::frame::Frame;
 use super::section::{Entry, Section};
 use super::selector::Crowd;
 use super::{Checks, MOST_NODES, Metric, Scenario, Start, World};
-use super::{expect, fault, node, room, schema, syntax, traffic, workload};
+use super::{expect, fault, node, reseed, room, schema, syntax, traffic, workload};
 
 /// What the command line says instead of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,6 +126,11 @@ fn scenario(
             traffic::churn(section, frame, problems)
         })
     });
+    let reseeds = repeated(top, "reseed", "[[reseed]]", problems).and_then(|sections| {
+        each(&sections, |section| {
+            reseed::reseed(section, frame, problems)
+        })
+    });
     let faults = repeated(top, "fault", "[[fault]]", problems).and_then(|sections| {
         // What could not be read may say that nodes join.
         let steady = churn
@@ -161,10 +166,14 @@ fn scenario(
         network: network?,
         workloads: workloads?,
         churn: churn?,
+        reseeds: reseeds?,
         faults: faults?,
         expectations: expectations?,
     };
     room::fits(&scenario, place_of_nodes(top), problems)?;
+    if let Some(reseed) = top.get("reseed") {
+        room::can_be_reseeded(scenario.world, reseed.key_span, problems)?;
+    }
     let sections = repeated(top, "fault", "[[fault]]", problems)?;
     for (fault, section) in scenario.faults.iter().zip(&sections) {
         let place = section.get("kind").map_or(0..0, |kind| kind.value.span());

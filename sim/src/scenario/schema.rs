@@ -15,11 +15,12 @@ pub(super) const TOP: &[&str] = &[
     "network",
     "workload",
     "churn",
+    "reseed",
     "fault",
     "expect",
 ];
 /// The sections that may stand several times.
-pub(super) const REPEATED: &[&str] = &["workload", "churn", "fault"];
+pub(super) const REPEATED: &[&str] = &["workload", "churn", "reseed", "fault"];
 /// The sections that stand at most once.
 pub(super) const SINGLE: &[&str] = &["ring", "node", "network", "expect"];
 
@@ -67,6 +68,7 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
     ),
 ];
 pub(super) const CHURN: &[&str] = &["join", "leave", "crash", "from", "until"];
+pub(super) const RESEED: &[&str] = &["at", "seed"];
 
 /// The keys of every kind of fault.
 pub(super) const FAULT_COMMON: &[&str] = &["at", "kind", "for", "may_miss"];

@@ -31,6 +31,8 @@ pub enum RandomStream {
     Splits = 9,
     /// Who reads and writes which record, and when.
     Records = 10,
+    /// What an exploration draws: whole scenarios, and what becomes of them.
+    Exploration = 32,
 }
 
 /// One stream.

@@ -13,7 +13,8 @@ use crate::world::script::{
     self, Broken, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
 };
 use crate::world::{
-    Cause, Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of,
+    Cause, Digest, FailureObservations, NodeView, Random, RandomStream, Simulated, Time, Watcher,
+    address_of,
 };
 
 impl<P: Simulated> crate::world::World for World<P> {
@@ -130,6 +131,11 @@ impl<P: Simulated> Lifecycle for World<P> {
 
     fn script_mut(&mut self) -> &mut Script {
         &mut self.script
+    }
+
+    fn reseed(&mut self, seed: u64) {
+        self.air.chance = Random::new(seed, RandomStream::Network);
+        self.air.jitter = Random::new(seed, RandomStream::Timers);
     }
 
     fn machines(&self) -> u32 {

@@ -15,6 +15,8 @@ pub(in crate::world) enum Control {
     FaultBegins(usize),
     /// This fault ends.
     FaultEnds(usize),
+    /// Chance goes another way.
+    Reseed(usize),
 }
 
 /// How a node comes or goes.
@@ -51,6 +53,10 @@ pub(in crate::world) fn plan<W: Lifecycle>(world: &mut W) {
     for (index, fault) in scenario.faults.iter().enumerate() {
         let control = Control::FaultBegins(index);
         schedule(world, control, nanoseconds(fault.at), Some(0));
+    }
+    for (index, reseed) in scenario.reseeds.iter().enumerate() {
+        let control = Control::Reseed(index);
+        schedule(world, control, nanoseconds(reseed.at), Some(0));
     }
 }
 

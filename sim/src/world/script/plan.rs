@@ -38,5 +38,9 @@ pub(in crate::world) fn control<W: Machines>(
         }
         Control::FaultBegins(index) => faults::begin(world, index, watcher),
         Control::FaultEnds(index) => faults::end(world, index, watcher),
+        Control::Reseed(index) => {
+            let seed = script.scenario.reseeds[index].seed;
+            world.reseed(seed);
+        }
     }
 }
