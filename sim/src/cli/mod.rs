@@ -6,6 +6,8 @@
 
 mod check;
 mod compare;
+mod explore;
+mod irrevocable;
 mod list;
 mod load;
 mod matrix;
@@ -14,6 +16,7 @@ mod pool;
 mod program;
 mod progress;
 mod run;
+mod shrink;
 mod sweep;
 mod trace;
 mod twice;
@@ -49,6 +52,9 @@ enum Command {
     List(list::Args),
     Sweep(sweep::Args),
     Compare(compare::Args),
+    Explore(explore::Args),
+    Shrink(shrink::Args),
+    Irrevocable(irrevocable::Args),
     Matrix(matrix::Args),
     Paper(paper::Args),
     #[command(hide = true)]
@@ -101,6 +107,9 @@ pub(crate) fn main() -> ExitCode {
         Command::List(args) => (args.json, list::run(args)),
         Command::Sweep(args) => (args.json, sweep::run(args)),
         Command::Compare(args) => (args.json, compare::run(args)),
+        Command::Explore(args) => (args.json, explore::run(args)),
+        Command::Shrink(args) => (args.json, shrink::run(args)),
+        Command::Irrevocable(args) => (args.json, irrevocable::run(args)),
         Command::Matrix(args) => (args.json, matrix::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),
         Command::Trace(args) => (false, trace::run(args)),

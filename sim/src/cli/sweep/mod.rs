@@ -48,13 +48,13 @@ pub(crate) struct Args {
 
 /// Neighbouring seeds; at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seeds {
-    first: u64,
-    last: u64,
+pub(crate) struct Seeds {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
 }
 
 impl Seeds {
-    fn number(self) -> u64 {
+    pub(crate) fn number(self) -> u64 {
         (self.last - self.first).saturating_add(1)
     }
 }
@@ -235,7 +235,7 @@ fn reason(report: &Report) -> Option<String> {
 }
 
 /// The first Ctrl-C lets running seeds finish, the second ends the process at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+pub(crate) fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || {
