@@ -94,9 +94,10 @@ enum How {
 fn how<T>(result: &Result<T, AccessError>) -> (How, Option<String>) {
     match result {
         Ok(_) => (How::Served, None),
-        Err(AccessError::Denied(Denied::Changed(_) | Denied::Limit(_) | Denied::Keys(_))) => {
-            (How::Denied, None)
-        }
+        // Who writes one key all at once is beaten now and then.
+        Err(AccessError::Denied(
+            Denied::Changed(_) | Denied::Limit(_) | Denied::Keys(_) | Denied::Beaten,
+        )) => (How::Denied, None),
         Err(error) => (How::Failed, Some(error.to_string())),
     }
 }
@@ -128,8 +129,9 @@ impl<P: Simulated> Watcher<P> for Calm {
 
     fn fault_began(&mut self, at: Moment, effect: &Effect) {
         self.last = at.now;
-        // What stays disturbs for good; clocks and disks then are what they are.
-        self.in_force += u64::from(effect.until.is_some());
+        // Who goes, comes or is spoilt is so from then on; all else disturbs until it ends.
+        let is_done = matches!(effect.kind, "crash" | "leave" | "join" | "disk");
+        self.in_force += u64::from(!is_done || effect.until.is_some());
     }
 
     fn fault_ended(&mut self, at: Moment, _: &Effect) {

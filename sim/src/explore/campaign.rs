@@ -16,6 +16,7 @@ use super::mutate::{forked, mutated};
 use super::novelty::Feature;
 use super::shrink::{Effort, Player, Shrunk, reduce, shrink};
 use super::trial::{Failure, Trial, attempt};
+use crate::check::property::Property;
 use crate::scenario::World;
 
 /// How many runs a batch has.
@@ -251,7 +252,12 @@ impl Campaign {
                 moment: moment.saturating_sub(trial.origin) / 1_000_000,
             });
         }
+        let mut families = BTreeSet::new();
         for failure in &trial.failures {
+            // A broken ring breaks several of its properties; the first of them tells of all.
+            if !families.insert(family(&failure.check)) {
+                continue;
+            }
             self.unexplained.push(Unexplained {
                 failure: failure.clone(),
                 document: task.document.clone(),
@@ -347,6 +353,18 @@ impl Campaign {
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
+    }
+}
+
+/// Checks that fail together, by one name.
+fn family(check: &str) -> &str {
+    let is_of_ring = Property::ALL
+        .iter()
+        .any(|property| property.name() == check);
+    match check {
+        _ if is_of_ring => "the ring's properties",
+        "ring.ideal" | "ring.rings" | "ring.members" => "the ring in the end",
+        other => other,
     }
 }
 

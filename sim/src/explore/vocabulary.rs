@@ -143,7 +143,7 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     },
     Kind {
         name: "partition",
-        weight: 14,
+        weight: 18,
         draw: partition,
     },
     Kind {
@@ -262,8 +262,9 @@ fn newcomers(hand: &mut Hand) -> Value {
 fn partition(hand: &mut Hand) -> Table {
     let half = "50%".into();
     let split = match hand.number(0, 9) {
-        0..3 => vec![half],
-        3..7 => vec![hand.victims()],
+        0..2 => vec![half],
+        2..4 => vec![hand.selector(1)],
+        4..7 => vec![hand.victims()],
         7 => vec!["34%".into(), "33%".into()],
         // Each alone.
         _ => {
@@ -281,12 +282,17 @@ fn partition(hand: &mut Hand) -> Table {
 }
 
 fn skew(hand: &mut Hand) -> Table {
-    let mut fault = if hand.percent(60) {
+    let mut fault = if hand.percent(80) {
         lasting(hand, "skew")
     } else {
         on(hand, "skew")
     };
-    let by = whole(hand.magnitude(500, 4 * 60 * MINUTE));
+    // An hour is what a node lets another's clock be ahead.
+    let hour = 60 * MINUTE;
+    let by = match hand.percent(50) {
+        true => hand.pick(&[hour / 2, hour - MINUTE, hour + MINUTE, 3 * hour, 24 * hour]),
+        false => whole(hand.magnitude(500, 4 * hour)),
+    };
     let by = match time(by) {
         Value::String(by) if hand.percent(35) => format!("-{by}").into(),
         by => by,
