@@ -29,8 +29,7 @@ const RING: &[&str] = &[
     "connected-appendages",
     "one-live-successor",
     "sufficient-principals",
-    "ring.ideal",
-    "ring.members",
+    "unsettled",
 ];
 
 const KINDS: &[Kind] = &[
@@ -134,7 +133,7 @@ fn kinds_are_told_apart_by_what_they_take() {
     );
     assert_eq!(of(&group("lost", "join and leave")), [1]);
     assert_eq!(of(&group("at-most-one-ring", "restart of all")), [3]);
-    assert_eq!(of(&group("ring.ideal", "churn + partition")), [7]);
+    assert_eq!(of(&group("unsettled", "churn + partition")), [7]);
     assert_eq!(of(&group("lost", "churn")), [] as [usize; 0]);
 }
 

@@ -363,7 +363,6 @@ fn family(check: &str) -> &str {
         .any(|property| property.name() == check);
     match check {
         _ if is_of_ring => "the ring's properties",
-        "ring.ideal" | "ring.rings" | "ring.members" => "the ring in the end",
         other => other,
     }
 }

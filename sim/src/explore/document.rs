@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use toml::{Table, Value};
 
-use crate::report::metric_paths;
+use crate::report::metrics;
 use crate::scenario::{Diagnostic, Overrides, Scenario};
 
 /// The sections that may stand several times, in the order in which they are written.
@@ -72,7 +72,7 @@ impl Document {
     /// If it describes none.
     pub fn scenario(&self, name: &str) -> Result<Scenario, Diagnostic> {
         let text = self.text();
-        Scenario::parse(name, &text, &metric_paths(), &Overrides::default())
+        Scenario::parse(name, &text, &metrics(), &Overrides::default())
     }
 
     /// All that it says.

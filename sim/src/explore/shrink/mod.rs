@@ -232,11 +232,28 @@ pub fn written(shrunk: &Shrunk, title: &str, comment: Vec<String>) -> Document {
         document.set("seed", Value::Integer(seed));
     }
     let failure = &shrunk.failure;
-    if let Some(expects) = &failure.expects {
-        document.expect(&failure.check, expects.bound, expects.value.clone());
+    match &failure.expects {
+        Some(expects) => document.expect(&failure.check, expects.bound, expects.value.clone()),
+        None => known_to_fail(&mut document, shrunk.seed),
     }
     document.comment(comment);
     document
+}
+
+/// Says by which checks a document fails. A number that is not as expected is no check, and says so
+/// itself.
+fn known_to_fail(document: &mut Document, seed: u64) {
+    let failures = attempt(document, seed).map_or(Vec::new(), |trial| trial.failures);
+    let checks = failures.into_iter().map(|failure| failure.check);
+    let mut checks: Vec<Value> = checks
+        .filter(|it| !it.contains('.'))
+        .map(Value::from)
+        .collect();
+    match checks.len() {
+        0 => {}
+        1 => document.set("known_to_fail", checks.remove(0)),
+        _ => document.set("known_to_fail", Value::Array(checks)),
+    }
 }
 
 /// A length of time that ends in as many zeros as it can, near to this one and not above it.
@@ -272,7 +289,6 @@ mod tests {
           { at = "61s", kind = "slow", nodes = 1, extra = "30ms", for = "17s" },
         ]
         [expect]
-        "ring.members" = { equals = 9 }
         "traffic.messages" = { max = 100 }
     "#;
 

@@ -158,19 +158,6 @@ impl<P: Simulated> World<P> {
         &self.hosts[number as usize].node
     }
 
-    /// The machines that are up and whose nodes belong to no network.
-    pub fn outsiders(&self) -> impl Iterator<Item = u32> {
-        let hosts = (0..).zip(&self.hosts);
-        let outside = hosts.filter(|(_, host)| host.up && !host.node.is_member());
-        outside.map(|(number, _)| number)
-    }
-
-    /// How many machines are up.
-    #[must_use]
-    pub fn up(&self) -> usize {
-        self.hosts.iter().filter(|host| host.up).count()
-    }
-
     /// Reads a little of all nodes that are next. A large ring does not fit the cache, and an
     /// event that finds its node in main memory waits for one line after the other; read for a
     /// handful of events together, the lines arrive side by side. It changes nothing but speed.
