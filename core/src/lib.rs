@@ -11,6 +11,7 @@
 //!   ring/            0  identifiers, arcs, peers, neighbours, fingers
 //!   hint.rs          0  what an error says beside what happened
 //!   record/          0  what a key holds: stamps, fields, merging, digests for repair
+//!   marks.rs         0  which rare branches were taken, for a harness that looks for new ones
 //! ```
 //!
 //! Sockets, disks, clocks and threads are the business of whoever runs a node: the package
@@ -43,6 +44,7 @@
 
 pub mod chord;
 mod hint;
+pub mod marks;
 pub mod protocol;
 pub mod record;
 pub mod ring;

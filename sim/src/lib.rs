@@ -6,7 +6,8 @@
 //! Every arrow points down: a floor uses the floors below it and never one above.
 //!
 //! ```text
-//!   main.rs  cli/   5   the command line: run, check, list, sweep, compare, matrix, paper
+//!   main.rs  cli/   6   the command line: run, check, list, sweep, explore, shrink, and more
+//!   explore/        5   draws scenarios, looks for new ones that fail, makes them small
 //!   run/            4   the conductor: plays a scenario and writes the report
 //!   report/         3   what a run found, as data; judged, and shown to people
 //!   check/          2   the properties of the ring, excuses, the oracle of look-ups, records
@@ -31,6 +32,7 @@
 //! `wasm32-unknown-unknown`.
 
 pub mod check;
+pub mod explore;
 pub mod report;
 pub mod run;
 pub mod scenario;

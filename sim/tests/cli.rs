@@ -38,7 +38,17 @@ fn said(bytes: &[u8]) -> String {
 #[test]
 fn help_says_what_there_is_and_what_exit_codes_mean() {
     let folder = folder("help");
-    for command in ["", "run", "check", "list", "sweep", "paper"] {
+    for command in [
+        "",
+        "run",
+        "check",
+        "list",
+        "sweep",
+        "explore",
+        "shrink",
+        "irrevocable",
+        "paper",
+    ] {
         let arguments = [command, "--help"];
         let arguments = if command.is_empty() {
             &arguments[1..]

@@ -13,6 +13,7 @@ use super::op::{Heard, Rectified, Rectify, Stabilize};
 use super::open_requests::Waiter;
 use super::{Node, limits};
 use crate::chord::Event;
+use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::protocol::RequestId;
 use crate::ring::{self, AfterSuccessor, Peer, SuccessorList};
@@ -78,6 +79,7 @@ impl Node {
     /// Starts what is waiting, as long as no step is under way.
     pub(super) fn maintain(&mut self, net: &mut impl Network<Node>) {
         if self.is_in_the_way() {
+            reached(Mark::StepGivenUp);
             self.maintenance.step = Step::None;
             self.requests.forget(|waiter| waiter == Waiter::Maintenance);
             self.heard(Heard::Undecided, net);
@@ -140,6 +142,7 @@ impl Node {
                 if let Poll::Ready(rectified) = rectify.poll(&mut ask) {
                     self.maintenance.step = Step::None;
                     if let Rectified::Replaced(dead, notifier) = rectified {
+                        reached(Mark::PredecessorReplaced);
                         self.presume_dead(dead, net);
                         self.neighbours.rectify_silent(notifier);
                     }
@@ -177,6 +180,7 @@ impl Node {
             Heard::Undecided => self.maintenance.due |= self.neighbours.successors().is_empty(),
             Heard::Successor(dead, None) => {
                 if let Some(departure) = self.maintenance.leaver_of(dead) {
+                    reached(Mark::SuccessorLeft);
                     return self.apply_leaver(departure, net);
                 }
                 self.presume_dead(dead, net);
@@ -206,6 +210,7 @@ impl Node {
                 if self.neighbours.successors().is_empty() {
                     // The node that wanted to join this ring of one is already dead.
                     if self.neighbours.predecessor() == candidate {
+                        reached(Mark::CandidateDead);
                         self.neighbours.rectify_silent(self.me());
                     }
                 } else {
@@ -272,6 +277,7 @@ impl Node {
             let step = Stabilize::from_predecessor(candidate, self.config.attempts);
             self.start(Step::Stabilizing(step), net);
         } else {
+            reached(Mark::CandidateNotBetween);
             // Not adopted, it should still hear of this node: its predecessor then will, too.
             net.send(candidate, Message::Notify);
         }
@@ -294,6 +300,7 @@ impl Node {
         let next = self.neighbours.successor_silent().or_else(|| {
             // All it knew has left; those behind are the leaver's to name.
             let head = *successors.first().filter(|head| head.id != self.me().id)?;
+            reached(Mark::LastSuccessorLeft);
             self.neighbours.follow(head, &successors[1..]);
             Some(head)
         });
@@ -302,7 +309,10 @@ impl Node {
                 net.send(next, Message::Notify);
                 self.maintenance.due = true;
             }
-            None => self.neighbours.all_left(),
+            None => {
+                reached(Mark::AllLeft);
+                self.neighbours.all_left();
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use super::phase::MembershipPhase;
 use super::records::{Input, Records};
 use super::{Node, jittered, limits};
 use crate::chord::{Event, Timer};
+use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
@@ -91,6 +92,7 @@ impl Node {
                 self.become_member(neighbours, net);
             }
             Joined::Found => {
+                reached(Mark::FoundedAmongOthers);
                 // Others may found one at the same time: remembered, they are probed, and reunion
                 // makes one ring of all.
                 if let MembershipPhase::Joining(join) = &self.phase {
@@ -101,6 +103,7 @@ impl Node {
                 self.found(net);
             }
             Joined::Refused(peer, refusal) => {
+                reached(Mark::JoinRefused);
                 net.emit(Event::Refused(peer, refusal));
                 self.poll_membership(None, net);
             }
@@ -153,7 +156,10 @@ impl Node {
             }
             MembershipPhase::Outside
             | MembershipPhase::Joining(_)
-            | MembershipPhase::Stranded(_) => self.left(net),
+            | MembershipPhase::Stranded(_) => {
+                reached(Mark::LeftOutside);
+                self.left(net);
+            }
         }
     }
 
@@ -189,6 +195,7 @@ impl Node {
 
     /// The last successor fell silent.
     pub(super) fn strand(&mut self, net: &mut impl Network<Node>) {
+        reached(Mark::Stranded);
         net.emit(Event::Stranded);
         self.tell_records(Input::Stranded, net);
         self.refuse_delayed(net);
@@ -205,11 +212,13 @@ impl Node {
     ) {
         match found {
             Some((successor, behind)) => {
+                reached(Mark::FoundBack);
                 let mut neighbours = self.neighbours.clone();
                 neighbours.follow(successor, &behind);
                 self.become_member(neighbours, net);
             }
             None => {
+                reached(Mark::JoinedAgain);
                 let known = self.known();
                 self.start_joining(known, net);
             }

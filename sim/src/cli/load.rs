@@ -47,7 +47,7 @@ impl WorldName {
         }
     }
 
-    fn world(self) -> World {
+    pub(crate) fn world(self) -> World {
         match self {
             WorldName::Events => World::Events,
             WorldName::Turmoil => World::Turmoil,

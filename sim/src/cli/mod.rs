@@ -6,7 +6,9 @@
 
 mod check;
 mod compare;
+mod explore;
 mod history;
+mod irrevocable;
 mod junit;
 mod list;
 mod load;
@@ -17,6 +19,7 @@ mod pool;
 mod program;
 mod progress;
 mod run;
+mod shrink;
 mod sweep;
 mod trace;
 mod twice;
@@ -54,6 +57,9 @@ enum Command {
     Sweep(sweep::Args),
     Merge(merge::Args),
     Compare(compare::Args),
+    Explore(explore::Args),
+    Shrink(shrink::Args),
+    Irrevocable(irrevocable::Args),
     Matrix(matrix::Args),
     Paper(paper::Args),
     Trace(trace::Args),
@@ -106,6 +112,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Sweep(args) => (args.json, sweep::run(args)),
         Command::Merge(args) => (args.json, merge::run(args)),
         Command::Compare(args) => (args.json, compare::run(args)),
+        Command::Explore(args) => (args.json, explore::run(args)),
+        Command::Shrink(args) => (args.json, shrink::run(args)),
+        Command::Irrevocable(args) => (args.json, irrevocable::run(args)),
         Command::Matrix(args) => (args.json, matrix::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),
         Command::Trace(args) => (false, trace::run(args)),

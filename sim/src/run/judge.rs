@@ -687,6 +687,13 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         self.others(at, |other| other.on_event(at, number, event, about));
     }
 
+    #[inline]
+    fn handed(&mut self, at: Moment, number: u32, standing: &dyn Fn() -> &'static str) {
+        if self.others_listen {
+            self.others(at, |other| other.handed(at, number, standing));
+        }
+    }
+
     /// The most frequent call of all, and mostly nobody listens.
     #[inline]
     fn handling(&mut self, number: u64, now: Time, line: &dyn Fn() -> String) {

@@ -15,6 +15,7 @@ mod matrix;
 mod node;
 mod parse;
 pub mod quantity;
+mod reseed;
 mod ring;
 mod room;
 mod schema;
@@ -88,6 +89,8 @@ pub struct Scenario {
     pub workloads: Vec<Workload>,
     /// Who comes and goes.
     pub churn: Vec<Churn>,
+    /// Where chance goes another way.
+    pub reseeds: Vec<Reseed>,
     /// What goes wrong, in the order of the file.
     pub faults: Vec<Fault>,
     /// What the report must say for the run to pass.
@@ -261,6 +264,16 @@ pub struct Churn {
     pub from: Duration,
     /// When it ends.
     pub until: Duration,
+}
+
+/// From a moment on, what the network does to messages and the jitter of timers are drawn from
+/// another seed: up to it the run is the same, and from there on another one of the same story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reseed {
+    /// When.
+    pub at: Duration,
+    /// The other seed.
+    pub seed: u64,
 }
 
 /// Names nodes; resolved when the fault fires, among the members unless it says otherwise.

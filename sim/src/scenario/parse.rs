@@ -19,7 +19,7 @@ use super::ring::{self, Ring};
 use super::section::{Entry, Section};
 use super::selector::{Crowd, Groups};
 use super::{Checks, Metric, Scenario, World};
-use super::{expect, fault, node, room, schema, selector, syntax, traffic, workload};
+use super::{expect, fault, node, reseed, room, schema, selector, syntax, traffic, workload};
 
 /// What the command line says instead of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,6 +160,11 @@ fn scenario(
             traffic::churn(section, frame, problems)
         })
     });
+    let reseeds = repeated(top, "reseed", "[[reseed]]", problems).and_then(|sections| {
+        each(&sections, |section| {
+            reseed::reseed(section, frame, problems)
+        })
+    });
     let groups = single(top, "groups", "[groups]", problems).and_then(|section| {
         section.map_or(Ok(Groups::new()), |section| {
             selector::groups(&section, frame.nodes, problems)
@@ -207,6 +212,7 @@ fn scenario(
         network: network?,
         workloads: workloads?,
         churn: churn?,
+        reseeds: reseeds?,
         faults: faults?,
         expectations: expectations?,
     };
@@ -217,6 +223,9 @@ fn scenario(
         place_of(top, "network", "broken_links"),
         problems,
     )?;
+    if let Some(reseed) = top.get("reseed") {
+        room::can_be_reseeded(scenario.world, reseed.key_span, problems)?;
+    }
     let sections = repeated(top, "fault", "[[fault]]", problems)?;
     for (fault, section) in scenario.faults.iter().zip(&sections) {
         let place = section.get("kind").map_or(0..0, |kind| kind.value.span());

@@ -184,6 +184,25 @@ const fn can_turmoil(kind: &FaultKind) -> Result<(), &'static str> {
     }
 }
 
+/// Refuses another seed in the middle of a run where it would not be the same run before.
+pub(super) fn can_be_reseeded(
+    world: World,
+    place: Range<usize>,
+    problems: &mut Problems,
+) -> Result<(), Reported> {
+    if world == World::Events {
+        return Ok(());
+    }
+    Err(problems.report(
+        place,
+        format!(
+            "the `{}` world can't be reseeded in the middle of a run",
+            world.name()
+        ),
+        "play this with `--world events`, or give the whole run another seed by `--seed`",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::parse;

@@ -15,12 +15,13 @@ pub(super) const TOP: &[&str] = &[
     "network",
     "workload",
     "churn",
+    "reseed",
     "fault",
     "expect",
     "groups",
 ];
 /// The sections that may stand several times.
-pub(super) const REPEATED: &[&str] = &["workload", "churn", "fault"];
+pub(super) const REPEATED: &[&str] = &["workload", "churn", "reseed", "fault"];
 /// The sections that stand at most once.
 pub(super) const SINGLE: &[&str] = &["ring", "node", "network", "groups", "expect"];
 
@@ -96,6 +97,7 @@ pub(super) const WORKLOADS: &[(&str, &[&str])] = &[
 pub(super) const CHURN: &[&str] = &[
     "join", "leave", "crash", "session", "absence", "ends", "keep", "from", "until",
 ];
+pub(super) const RESEED: &[&str] = &["at", "seed"];
 
 /// The keys of every kind of fault.
 pub(super) const FAULT_COMMON: &[&str] =

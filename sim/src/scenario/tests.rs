@@ -80,6 +80,7 @@ fn a_short_file_has_the_documented_defaults() {
             workloads: vec![],
             churn: vec![],
             faults: vec![],
+            reseeds: vec![],
             expectations: vec![],
         }
     );
@@ -237,6 +238,7 @@ for   = "1m"
                     )
                 },
             ],
+            reseeds: vec![],
             expectations: vec![
                 expect("lookups.failed_share", None, Some(0.002)),
                 expect("lookups.wrong_share", None, Some(0.001)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda_core::chord::{Config, Node};
+use cuerda_core::chord::{Config, Membership, Node};
 use cuerda_core::ring::{BITS, Fingers, Id, Neighbours, Peer};
 
 use super::Simulated;
@@ -13,6 +13,16 @@ impl Simulated for Node {
 
     fn view(&self) -> &Neighbours {
         self.neighbours()
+    }
+
+    fn standing(&self) -> &'static str {
+        match self.membership() {
+            Membership::Outside => "outside",
+            Membership::Joining => "joining",
+            Membership::Member => "member",
+            Membership::Stranded => "stranded",
+            Membership::Leaving => "leaving",
+        }
     }
 
     /// A list grows by one right entry a period; a period is jittered up to half as long again.

@@ -402,6 +402,9 @@ pub trait Watcher<P: Simulated> {
         _about: Option<Subject>,
     ) {
     }
+    /// A node is about to be handed something. `standing` says where it stands towards the network,
+    /// in a word, and is asked only by those who want to know.
+    fn handed(&mut self, _at: Moment, _number: u32, _standing: &dyn Fn() -> &'static str) {}
     /// An event is about to be handled: the counterpart of a log line, made only if called.
     fn handling(&mut self, _number: u64, _now: Time, _line: &dyn Fn() -> String) {}
 }

@@ -39,6 +39,8 @@ pub enum RandomStream {
     Links = 22,
     /// How long sessions last, and absences.
     Sessions = 23,
+    /// What an exploration draws: whole scenarios, and what becomes of them.
+    Exploration = 32,
 }
 
 /// One stream.

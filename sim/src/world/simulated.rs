@@ -18,6 +18,15 @@ pub trait Simulated: Protocol {
     /// [`NeighboursChanged`](cuerda_core::protocol::Event::NeighboursChanged).
     fn view(&self) -> &Self::View;
 
+    /// Where the node stands towards the network, in a word.
+    fn standing(&self) -> &'static str {
+        if self.is_member() {
+            "member"
+        } else {
+            "outside"
+        }
+    }
+
     /// How long nodes that joined one after another are given until the scenario begins.
     fn settling(_config: &Self::Config) -> Duration {
         Duration::from_secs(60)

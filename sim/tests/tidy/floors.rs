@@ -28,6 +28,7 @@ pub(crate) const CORE_HOUSE: House = House {
         ("ring", 0),
         ("record", 0),
         ("hint", 0),
+        ("marks", 0),
         ("store", 1),
         ("protocol", 2),
         ("chord", 3),
@@ -96,7 +97,8 @@ pub(crate) const SIM: House = House {
         ("check", 2),
         ("report", 3),
         ("run", 4),
-        ("cli", 5),
+        ("explore", 5),
+        ("cli", 6),
     ],
     strangers: &[],
 };
@@ -192,7 +194,12 @@ const TEXT: &[&str] = &["text/src/"];
 const REAL: &[&str] = &["sim/src/world/containers/"];
 
 /// Where the harness must go the same way each time.
-const SIMULATED: &[&str] = &["sim/src/scenario/", "sim/src/world/", "sim/src/check/"];
+const SIMULATED: &[&str] = &[
+    "sim/src/scenario/",
+    "sim/src/world/",
+    "sim/src/check/",
+    "sim/src/explore/",
+];
 
 pub(crate) const BANS: &[Ban] = &[
     Ban {

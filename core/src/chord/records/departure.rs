@@ -7,6 +7,7 @@ use super::repair::Repair;
 use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::{Pause, Settled};
 use crate::chord::{Membership, Node};
+use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::record::{Digest, Entry};
 use crate::ring::Id;
@@ -129,6 +130,7 @@ impl Records {
             Departure::Staying | Departure::Over => {}
             Departure::HandingOver(pause) => {
                 if let Poll::Ready(()) = pause.poll(&mut ask, within) {
+                    reached(Mark::HandOverLate);
                     self.departure = Departure::Over;
                     self.serve_nothing(ctx);
                     ctx.effects.push(Effect::SayGoodbye);
@@ -140,6 +142,7 @@ impl Records {
                     .as_mut()
                     .is_some_and(|again| again.poll(&mut ask, within).is_ready());
                 if over {
+                    reached(Mark::DepartureLate);
                     self.end_departure(ctx);
                 } else if now {
                     *again = None;

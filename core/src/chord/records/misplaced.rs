@@ -7,6 +7,7 @@ use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Misplaced, Outcome};
 use crate::chord::{Membership, Node, limits};
+use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::record::{DigestSource as _, Entry};
 use crate::ring::{Id, KeyRange};
@@ -60,6 +61,7 @@ impl Records {
             Ok(found) if found.owner.id != me => found.owner,
             // No other owner is known yet; try again later.
             _ => {
+                reached(Mark::MisplacedUnowned);
                 self.next_misplaced = first;
                 return self.misplaced_later(ctx);
             }
@@ -93,6 +95,7 @@ impl Records {
         for entry in safe {
             // The record changed after the question was sent: ask about it again later.
             if digest_of(ctx.net.store(), entry.key) != Some(entry) {
+                reached(Mark::MisplacedChanged);
                 continue;
             }
             if leaving {

@@ -7,6 +7,7 @@ use super::{Context, Ownership, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Acquire, HandOver, Handed};
 use crate::chord::{Membership, Node};
+use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::ring::{KeyRange, Peer};
 
@@ -152,6 +153,7 @@ impl Records {
                     self.let_go(arc, ctx);
                 }
                 Handed::Superseded(epoch) => {
+                    reached(Mark::HandOverSuperseded);
                     self.heard_epoch(epoch);
                     self.tell_next_owner(ctx.config.attempts);
                 }
@@ -162,8 +164,10 @@ impl Records {
                     return;
                 }
                 Handed::Refused { let_go } => {
+                    reached(Mark::HandOverRefused);
                     self.hand_over = None;
                     if let_go {
+                        reached(Mark::TakenBack);
                         self.take_back(arc, ctx);
                     }
                     // If the receiver is dead, stabilization will find out; if it lives, it claims

@@ -7,6 +7,7 @@ use crate::chord::ask::Settled;
 use crate::chord::op::{Replicate, Replicated};
 use crate::chord::record_message::RecordReply;
 use crate::chord::{Node, merging};
+use crate::marks::{Mark, reached};
 use crate::protocol::{Condition, Network, Written};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::Id;
@@ -92,6 +93,7 @@ impl Records {
                 next_owner_lacks,
             } => {
                 if next_owner_lacks {
+                    reached(Mark::NextOwnerLacks);
                     // The next owner now lacks this write, so the hand-over starts again.
                     self.stop_bringing(ctx);
                     self.try_again(ctx);
@@ -99,11 +101,13 @@ impl Records {
                 self.held(&write, holders, ctx);
             }
             Replicated::Beaten(stamp) => {
+                reached(Mark::WriteBeaten);
                 // A holder has something that this node lacks.
                 self.repair_soon(Some(write.replicate.key));
                 self.respond(write.asker, RecordReply::Beaten(stamp), ctx);
             }
             Replicated::Superseded(epoch) => {
+                reached(Mark::WriteSuperseded);
                 self.heard_epoch(epoch);
                 self.serve_nothing(ctx);
                 self.unsettled = true;

@@ -20,7 +20,8 @@ use cuerda_sim::scenario::World;
 
 use self::outcome::{Outcome, one};
 use self::record::{Plan, Record};
-use self::seeds::{Seeds, Shard};
+pub(crate) use self::seeds::Seeds;
+use self::seeds::Shard;
 use self::summary::Summary;
 use super::junit::{self, Case};
 use super::load::{self, Loaded, Overrides};

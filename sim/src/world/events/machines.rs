@@ -14,7 +14,8 @@ use crate::world::script::{
     self, Broken, DiskCopy, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
 };
 use crate::world::{
-    Cause, Digest, FailureObservations, NodeView, Simulated, Time, Watcher, address_of, moved,
+    Cause, Digest, FailureObservations, NodeView, Random, RandomStream, Simulated, Time, Watcher,
+    address_of, moved,
 };
 
 impl<P: Simulated> crate::world::World for World<P> {
@@ -149,6 +150,11 @@ impl<P: Simulated> Lifecycle for World<P> {
 
     fn script_mut(&mut self) -> &mut Script {
         &mut self.script
+    }
+
+    fn reseed(&mut self, seed: u64) {
+        self.air.chance = Random::new(seed, RandomStream::Network);
+        self.air.jitter = Random::new(seed, RandomStream::Timers);
     }
 
     fn machines(&self) -> u32 {

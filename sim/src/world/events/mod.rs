@@ -319,7 +319,12 @@ impl<P: Simulated> World<P> {
         watcher: &mut impl Watcher<P>,
     ) {
         let now = self.air.now;
+        let at = Moment {
+            now: self.air.now,
+            cause,
+        };
         let host = &mut self.hosts[number as usize];
+        watcher.handed(at, number, &|| host.node.standing());
         let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
         let mut context = NodeContext {
             air: &mut self.air,
@@ -334,10 +339,6 @@ impl<P: Simulated> World<P> {
         };
         host.node.handle(input, &mut context);
         let batch = host.store.as_mut().and_then(|store| store.seal());
-        let at = Moment {
-            now: self.air.now,
-            cause,
-        };
         if holds {
             return self.hold(number, batch.as_ref(), at, watcher);
         }

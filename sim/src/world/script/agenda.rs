@@ -23,6 +23,8 @@ pub(in crate::world) enum Control {
     FaultEnds(usize),
     /// The disks are copied that this one will bring back.
     DisksCopied(usize),
+    /// Chance goes another way.
+    Reseed(usize),
 }
 
 /// How a node comes or goes.
@@ -59,6 +61,10 @@ pub(in crate::world) fn plan<W: Lifecycle>(world: &mut W) {
             let control = Control::SessionsBegin(index);
             schedule(world, control, nanoseconds(churn.from), Some(0));
         }
+    }
+    for (index, reseed) in scenario.reseeds.iter().enumerate() {
+        let control = Control::Reseed(index);
+        schedule(world, control, nanoseconds(reseed.at), Some(0));
     }
     occurrences::plan(world);
 }

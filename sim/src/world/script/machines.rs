@@ -58,6 +58,10 @@ pub(in crate::world) trait Lifecycle: World {
     /// Stops a machine at once: nothing comes to it any more.
     fn stop(&mut self, number: u32);
 
+    /// From now on what the network does and the jitter of timers are drawn from this seed. Worlds
+    /// that can't do so are given no scenario that asks for it.
+    fn reseed(&mut self, _seed: u64) {}
+
     /// Calls [`control`](super::control) with this place when it is time, if the run lasts so long.
     fn schedule(&mut self, time: Time, place: u32);
 

@@ -51,5 +51,9 @@ pub(in crate::world) fn control<W: Machines>(
         Control::FaultBegins(occurrence) => faults::begin(world, occurrence, watcher),
         Control::FaultEnds(occurrence) => faults::end(world, occurrence, watcher),
         Control::DisksCopied(occurrence) => processes::copy(world, occurrence),
+        Control::Reseed(index) => {
+            let seed = script.scenario.reseeds[index].seed;
+            world.reseed(seed);
+        }
     }
 }

@@ -1,0 +1,426 @@
+//! A whole exploration: which runs there are, and what came of them.
+//!
+//! It goes in batches. What is played in a batch follows from the seeds and from what the batches
+//! before it have found, and results are taken in in the order of the seeds; so neither the number
+//! of threads nor their speed makes a difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::cause::{in_words, ingredients};
+use super::document::Document;
+use super::draw::{Subject, draw};
+use super::hand::Hand;
+use super::mutate::{forked, mutated};
+use super::novelty::Feature;
+use super::shrink::{Effort, Player, Shrunk, reduce, shrink};
+use super::trial::{Failure, Trial, attempt};
+use crate::check::property::Property;
+use crate::scenario::World;
+
+/// How many runs a batch has.
+pub const BATCH: u64 = 32;
+
+/// As many scenarios are kept to go on from; the last ones.
+const KEPT: usize = 256;
+
+/// How a scenario came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Drawn from the seed.
+    Drawn,
+    /// Near one that had reached something new.
+    Mutated,
+    /// One that had reached something new, with other chance from that moment on.
+    Forked,
+}
+
+/// A run to be played.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Its seed.
+    pub seed: u64,
+    /// How its scenario came about.
+    pub origin: Origin,
+    document: Document,
+    /// The seed to play it with; that of the whole story, if it is a fork.
+    play_with: u64,
+}
+
+impl Task {
+    /// Plays it.
+    #[must_use]
+    pub fn play(&self) -> Option<Trial> {
+        attempt(&self.document, self.play_with)
+    }
+
+    /// Its scenario.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+}
+
+/// What is kept of a run, for those who put the results of several machines together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Record {
+    /// Its seed.
+    pub seed: u64,
+    /// How its scenario came about.
+    pub origin: Origin,
+    /// The scenario's title.
+    pub title: String,
+    /// How long it was.
+    pub simulated_s: f64,
+    /// How many events were handled.
+    pub events: u64,
+    /// The hash of all of them.
+    pub digest: String,
+    /// How many things it reached that no run before it had.
+    pub new: usize,
+    /// The checks that failed.
+    pub failed: Vec<String>,
+}
+
+/// Failures of one check by one cause.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The check.
+    pub check: String,
+    /// What it takes.
+    pub cause: BTreeSet<String>,
+    /// How many runs failed so.
+    pub runs: u64,
+    /// The seed of the first.
+    pub seed: u64,
+    /// How many runs there had been by then.
+    pub after_runs: u64,
+    /// How much processor time they had taken.
+    pub after_cpu_s: f64,
+    /// The smallest document so far.
+    pub shrunk: Shrunk,
+}
+
+impl Group {
+    /// What it takes, in words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        in_words(&self.cause)
+    }
+}
+
+/// Counts of a whole exploration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Runs played.
+    pub runs: u64,
+    /// Of these, runs in which a check failed.
+    pub failed: u64,
+    /// Simulated seconds.
+    pub simulated_s: f64,
+    /// Events handled.
+    pub events: u64,
+    /// Runs to find out what failures take, and to make them small.
+    pub shrinking_runs: u64,
+}
+
+/// A scenario that reached something new.
+#[derive(Clone, Debug)]
+struct Kept {
+    document: Document,
+    seed: u64,
+    /// When it did first, in milliseconds of the scenario.
+    moment: u64,
+}
+
+/// A failure whose cause is not known yet.
+#[derive(Clone, Debug)]
+struct Unexplained {
+    failure: Failure,
+    document: Document,
+    play_with: u64,
+    seed: u64,
+    after_runs: u64,
+    after_cpu_s: f64,
+}
+
+/// An exploration under way.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    subject: Subject,
+    next: u64,
+    kept: Vec<Kept>,
+    reached: BTreeMap<Feature, u64>,
+    unexplained: Vec<Unexplained>,
+    groups: Vec<Group>,
+    totals: Totals,
+    cpu_s: f64,
+}
+
+impl Campaign {
+    /// One that begins with this seed.
+    #[must_use]
+    pub const fn new(subject: Subject, first: u64) -> Campaign {
+        Campaign {
+            subject,
+            next: first,
+            kept: Vec::new(),
+            reached: BTreeMap::new(),
+            unexplained: Vec::new(),
+            groups: Vec::new(),
+            totals: Totals {
+                runs: 0,
+                failed: 0,
+                simulated_s: 0.0,
+                events: 0,
+                shrinking_runs: 0,
+            },
+            cpu_s: 0.0,
+        }
+    }
+
+    /// The runs of the next seeds, so many.
+    pub fn tasks(&mut self, many: u64) -> Vec<Task> {
+        let first = self.next;
+        self.next += many;
+        (first..self.next).map(|seed| self.task(seed)).collect()
+    }
+
+    fn task(&self, seed: u64) -> Task {
+        // Another stream of draws than that of the scenario itself.
+        let mut hand = Hand::new(!seed);
+        let turn = hand.number(0, 99);
+        let drawn = |origin, document, play_with| Task {
+            seed,
+            origin,
+            document,
+            play_with,
+        };
+        let fresh = || {
+            drawn(
+                Origin::Drawn,
+                draw(&self.subject, seed),
+                seed & i64::MAX as u64,
+            )
+        };
+        if self.kept.is_empty() || turn < 60 {
+            return fresh();
+        }
+        let any = |hand: &mut Hand| {
+            let place = hand.number(0, self.kept.len() as u64 - 1) as usize;
+            &self.kept[place]
+        };
+        let (one, other) = (any(&mut hand), any(&mut hand));
+        if turn < 85 || self.subject.world != World::Events {
+            let near = mutated(&one.document, &other.document, seed);
+            return drawn(Origin::Mutated, near, seed & i64::MAX as u64);
+        }
+        let fork = forked(&one.document, one.moment, seed);
+        match fork.scenario("fork.toml") {
+            Ok(_) => drawn(Origin::Forked, fork, one.seed),
+            // The moment lies behind the end, among the readings there.
+            Err(_) => fresh(),
+        }
+    }
+
+    /// Takes in what came of a run. To be called in the order of the tasks.
+    pub fn take(&mut self, task: &Task, trial: &Trial) -> Record {
+        self.totals.runs += 1;
+        self.totals.simulated_s += trial.simulated.as_secs_f64();
+        self.totals.events += trial.events;
+        self.totals.failed += u64::from(!trial.failures.is_empty());
+        self.cpu_s += trial.cpu_s;
+        let mut new = 0;
+        let mut moment = None;
+        for (feature, at) in &trial.reached {
+            let count = self.reached.entry(*feature).or_default();
+            *count += 1;
+            if *count == 1 {
+                new += 1;
+                moment = Some(moment.map_or(*at, |first: u64| first.min(*at)));
+            }
+        }
+        if let Some(moment) = moment {
+            if self.kept.len() == KEPT {
+                self.kept.remove(0);
+            }
+            self.kept.push(Kept {
+                document: task.document.clone(),
+                seed: task.play_with,
+                moment: moment.saturating_sub(trial.origin) / 1_000_000,
+            });
+        }
+        let mut families = BTreeSet::new();
+        for failure in &trial.failures {
+            // A broken ring breaks several of its properties; the first of them tells of all.
+            if !families.insert(family(&failure.check)) {
+                continue;
+            }
+            self.unexplained.push(Unexplained {
+                failure: failure.clone(),
+                document: task.document.clone(),
+                play_with: task.play_with,
+                seed: task.seed,
+                after_runs: self.totals.runs,
+                after_cpu_s: self.cpu_s,
+            });
+        }
+        let title = task.document.top().get("title");
+        let title = title.and_then(toml::Value::as_str).unwrap_or_default();
+        Record {
+            seed: task.seed,
+            origin: task.origin,
+            title: title.to_owned(),
+            simulated_s: trial.simulated.as_secs_f64(),
+            events: trial.events,
+            digest: trial.digest.clone(),
+            new,
+            failed: trial.failures.iter().map(|it| it.check.clone()).collect(),
+        }
+    }
+
+    /// Finds out what the failures taken in since the last call take. One whose scenario has all
+    /// that an earlier one of the same check took counts with that.
+    pub fn explain(&mut self, effort: Effort, player: &mut dyn Player) {
+        for open in std::mem::take(&mut self.unexplained) {
+            let check = &open.failure.check;
+            let Ok(scenario) = open.document.scenario("failed.toml") else {
+                continue;
+            };
+            let all = ingredients(&scenario);
+            let known = |group: &&mut Group| group.check == *check && group.cause.is_subset(&all);
+            if let Some(group) = self.groups.iter_mut().find(known) {
+                group.runs += 1;
+                continue;
+            }
+            let reduced = reduce(&open.document, open.play_with, check, effort, player);
+            let Some(shrunk) = reduced else {
+                continue;
+            };
+            self.totals.shrinking_runs += shrunk.runs;
+            let cause = shrunk.document.scenario("reduced.toml");
+            let cause = cause.map_or(all, |scenario| ingredients(&scenario));
+            let same = |group: &&mut Group| group.check == *check && group.cause == cause;
+            if let Some(group) = self.groups.iter_mut().find(same) {
+                group.runs += 1;
+                continue;
+            }
+            self.groups.push(Group {
+                check: check.clone(),
+                cause,
+                runs: 1,
+                seed: open.seed,
+                after_runs: open.after_runs,
+                after_cpu_s: open.after_cpu_s,
+                shrunk,
+            });
+        }
+    }
+
+    /// Makes what fails small, for each group, and tells of each when it is done.
+    pub fn shrink(&mut self, effort: Effort, player: &mut dyn Player, mut done: impl FnMut()) {
+        for group in &mut self.groups {
+            let Shrunk { document, seed, .. } = &group.shrunk;
+            if let Some(shrunk) = shrink(document, *seed, &group.check, effort, player) {
+                self.totals.shrinking_runs += shrunk.runs;
+                group.shrunk = shrunk;
+            }
+            done();
+        }
+    }
+
+    /// The failures, by check and cause, in the order in which they were found.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// All that was reached, and in how many runs.
+    #[must_use]
+    pub const fn reached(&self) -> &BTreeMap<Feature, u64> {
+        &self.reached
+    }
+
+    /// The processor time of all runs, those to make failures small left out.
+    #[must_use]
+    pub const fn cpu_s(&self) -> f64 {
+        self.cpu_s
+    }
+
+    /// The counts.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+}
+
+/// Checks that fail together, by one name.
+fn family(check: &str) -> &str {
+    let is_of_ring = Property::ALL
+        .iter()
+        .any(|property| property.name() == check);
+    match check {
+        _ if is_of_ring => "the ring's properties",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::OneByOne;
+    use super::*;
+
+    fn subject() -> Subject {
+        Subject {
+            world: World::Events,
+            about: vec!["leave".to_owned(), "mixed".to_owned()],
+        }
+    }
+
+    /// Plays so many seeds; results are handed over as they would come from several threads.
+    fn played(many: u64, batch: u64) -> (Vec<Record>, String) {
+        let mut campaign = Campaign::new(subject(), 1);
+        let mut records = Vec::new();
+        let effort = Effort { seeds: 1, runs: 8 };
+        for _ in 0..many / batch {
+            let tasks = campaign.tasks(batch);
+            let mut trials: Vec<_> = tasks.iter().rev().map(Task::play).collect();
+            trials.reverse();
+            for (task, trial) in tasks.iter().zip(trials) {
+                records.push(campaign.take(task, &trial.unwrap()));
+            }
+            campaign.explain(effort, &mut OneByOne);
+        }
+        let groups = campaign.groups().iter();
+        let groups: Vec<String> = groups
+            .map(|group| format!("{} by {} {}", group.check, group.cause(), group.runs))
+            .collect();
+        (records, groups.join("\n"))
+    }
+
+    #[test]
+    fn the_same_seeds_find_the_same() {
+        let first = played(12, 4);
+        assert_eq!(first, played(12, 4));
+        assert_eq!(first.0.len(), 12);
+        assert!(first.0[0].new > 50, "{:?}", first.0[0]);
+        let origins: Vec<Origin> = first.0.iter().map(|record| record.origin).collect();
+        assert!(origins[..4].iter().all(|origin| *origin == Origin::Drawn));
+        assert!(origins[4..].iter().any(|origin| *origin != Origin::Drawn));
+    }
+
+    #[test]
+    fn a_fork_is_the_same_up_to_its_moment_and_goes_another_way_from_there() {
+        let document = draw(&subject(), 5);
+        let trial = attempt(&document, 5).unwrap();
+        let late = trial.simulated.as_millis() as u64;
+        let fork = |at: u64, seed| attempt(&forked(&document, at, seed), 5).unwrap();
+        let digest = |at: u64, seed| fork(at, seed).digest;
+        assert_eq!(digest(late / 2, 1), digest(late / 2, 1));
+        assert_ne!(digest(late / 2, 1), digest(late / 2, 2));
+        // At the very end nothing is left to go another way.
+        assert_eq!(fork(late - 1, 1).failures, trial.failures);
+    }
+}

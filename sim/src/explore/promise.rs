@@ -1,0 +1,121 @@
+//! Whether a scenario leaves intact what the ring's promises need. What nobody promised to survive
+//! is no finding: with k copies, no more than k-1 may be destroyed before they can be made anew, and
+//! somebody must stay to take over.
+
+use std::time::Duration;
+
+use super::cause::crowd;
+use crate::scenario::{Disk, DiskFault, Fault, FaultKind, Scenario, WorkloadKind};
+
+/// Whether all that the checks look for is promised.
+pub(super) fn is_promised(scenario: &Scenario) -> bool {
+    somebody_stays(scenario) && (!judges_records(scenario) || copies_stay(scenario))
+}
+
+/// Whether anything is stored and looked after.
+fn judges_records(scenario: &Scenario) -> bool {
+    let stores = |kind| matches!(kind, WorkloadKind::Records(_));
+    scenario.checks.records && scenario.workloads.iter().any(|it| stores(it.kind))
+}
+
+/// Who leaves or crashes for good are not all, even if they leave at different times.
+fn somebody_stays(scenario: &Scenario) -> bool {
+    let goes = |fault: &Fault| match &fault.kind {
+        FaultKind::Leave { nodes } => crowd(nodes, scenario.nodes),
+        FaultKind::Crash { nodes, .. } if fault.lasts.is_none() => crowd(nodes, scenario.nodes),
+        _ => 0,
+    };
+    let gone: u32 = scenario.faults.iter().map(goes).sum();
+    let churn = scenario.churn.iter().map(|churn| {
+        let window = (churn.until - churn.from).as_secs_f64();
+        (churn.leave + churn.crash - churn.join / 2.0) * window * 1.5
+    });
+    let churn: f64 = churn.map(|gone| gone.max(0.0)).sum();
+    f64::from(gone) + churn < f64::from(scenario.nodes)
+}
+
+/// Fewer copies are destroyed than a write has, counting those together that are destroyed before
+/// what is left can be copied again.
+fn copies_stay(scenario: &Scenario) -> bool {
+    if scenario.churn.iter().any(|churn| churn.crash > 0.0) {
+        return false;
+    }
+    let spare = u32::from(scenario.node.acks().min(scenario.node.replicas)) - 1;
+    let node = &scenario.node;
+    let anew = (node.stabilize_every * 20).max(node.repair_every() * 5);
+    let anew = anew.max(Duration::from_secs(60));
+    let destroyed: Vec<(Duration, u32)> = scenario
+        .faults
+        .iter()
+        .map(|fault| (fault.at, destroys(fault, scenario.nodes)))
+        .filter(|(_, many)| *many > 0)
+        .collect();
+    destroyed.iter().all(|(from, _)| {
+        let together = destroyed
+            .iter()
+            .filter(|(at, _)| at >= from && *at < *from + anew);
+        together.map(|(_, many)| many).sum::<u32>() <= spare
+    })
+}
+
+/// How many disks a fault takes or spoils for good.
+fn destroys(fault: &Fault, nodes: u32) -> u32 {
+    match &fault.kind {
+        FaultKind::Crash {
+            nodes: whom,
+            disk: Disk::Lost,
+        } => crowd(whom, nodes),
+        FaultKind::Crash { nodes: whom, .. } if fault.lasts.is_none() => crowd(whom, nodes),
+        FaultKind::Disk {
+            nodes: whom,
+            what: DiskFault::Flip(_),
+        } => crowd(whom, nodes),
+        // It does not start again without an end.
+        FaultKind::Disk {
+            nodes: whom,
+            what: DiskFault::Fails | DiskFault::Torn,
+        } if fault.lasts.is_none() => crowd(whom, nodes),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Document;
+    use super::*;
+
+    fn promised(rest: &str) -> bool {
+        let text = format!(
+            "duration = \"20m\"\nring.nodes = 9\nnode.stabilize_every = \"2s\"\n\
+             workload = [{{ kind = \"put\", rate = \"1/s\", keys = 1 }}]\n{rest}"
+        );
+        let scenario = Document::read(&text).unwrap().scenario("a.toml");
+        is_promised(&scenario.unwrap_or_else(|wrong| panic!("{wrong}")))
+    }
+
+    #[test]
+    fn one_copy_must_stay_or_nothing_is_promised() {
+        let crash = |at: &str, nodes: u8| {
+            format!("  {{ at = \"{at}\", kind = \"crash\", nodes = {nodes} }},\n")
+        };
+        let faults = |all: &[String]| format!("fault = [\n{}]\n", all.concat());
+        assert!(promised(""));
+        assert!(promised(&faults(&[crash("1m", 2)])));
+        assert!(!promised(&faults(&[crash("1m", 3)])));
+        assert!(!promised(&faults(&[crash("1m", 2), crash("90s", 1)])));
+        assert!(promised(&faults(&[crash("1m", 2), crash("5m", 2)])));
+        let without = format!("checks = [\"ring\"]\n{}", faults(&[crash("1m", 3)]));
+        assert!(promised(&without), "records are left out of account");
+    }
+
+    #[test]
+    fn somebody_must_stay() {
+        let leave =
+            |nodes: u8| format!("fault = [{{ at = \"1m\", kind = \"leave\", nodes = {nodes} }}]\n");
+        assert!(promised(&leave(8)));
+        assert!(!promised(&leave(9)));
+        assert!(promised("churn = [{ leave = \"1/5m\" }]\n"));
+        assert!(!promised("churn = [{ leave = \"1/s\" }]\n"));
+        assert!(!promised("churn = [{ crash = \"1/10m\" }]\n"));
+    }
+}

@@ -1,0 +1,419 @@
+//! What may be drawn: settings of nodes, things that go wrong, what clients do. A new kind is one
+//! entry, and nothing else in this folder knows any of them by name.
+//!
+//! Distributions are general: they know the bounds that the documentation gives a setting and which
+//! lengths and numbers mean something in any scenario, and no fault that was ever found.
+
+use toml::{Table, Value};
+
+use super::hand::{Hand, MINUTE, SECOND, section, time, whole};
+
+/// Something that can be drawn.
+pub(super) struct Kind<T> {
+    /// What it is called, on the command line and in titles.
+    pub(super) name: &'static str,
+    /// How often it is drawn, held against the others.
+    pub(super) weight: u32,
+    /// Draws it.
+    pub(super) draw: fn(&mut Hand) -> T,
+}
+
+/// A setting of nodes, which is left out as often as not.
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    /// In how many of a hundred scenarios it is named.
+    pub(super) named: u64,
+    pub(super) draw: fn(&mut Hand) -> Value,
+}
+
+/// Draws a length of time that means something to faults and clients drawn later.
+fn meant(hand: &mut Hand, least: u64, most: u64) -> Value {
+    let length = whole(hand.magnitude(least, most));
+    hand.means(length);
+    time(length)
+}
+
+/// The settings apart from those that [`super::draw`] draws first: `successors`, `replicas`, `acks`
+/// and `stabilize_every`.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "fix_fingers_every",
+        named: 30,
+        draw: |hand| time(whole(hand.magnitude(SECOND, MINUTE))),
+    },
+    Setting {
+        key: "request_timeout",
+        named: 20,
+        draw: |hand| time(whole(hand.magnitude(300, SECOND))),
+    },
+    Setting {
+        key: "request_timeout_max",
+        named: 20,
+        draw: |hand| meant(hand, 2 * SECOND, 10 * SECOND),
+    },
+    Setting {
+        key: "attempts",
+        named: 25,
+        draw: |hand| i64::from(hand.pick(&[1_u8, 2, 3, 4])).into(),
+    },
+    Setting {
+        key: "remembered",
+        named: 30,
+        draw: |hand| i64::from(hand.pick(&[1_u8, 2, 3, 4, 8, 64])).into(),
+    },
+    Setting {
+        key: "probe_every_max",
+        named: 15,
+        draw: |hand| {
+            let periods = hand.number(1, 4);
+            time(periods * hand.period)
+        },
+    },
+    Setting {
+        key: "found_after",
+        named: 50,
+        draw: |hand| meant(hand, 5 * SECOND, MINUTE),
+    },
+    Setting {
+        key: "repair_every",
+        named: 30,
+        draw: |hand| meant(hand, SECOND, MINUTE),
+    },
+    Setting {
+        key: "tombstones_for",
+        named: 40,
+        draw: |hand| meant(hand, 20 * SECOND, 2 * MINUTE),
+    },
+    Setting {
+        key: "hand_over_within",
+        named: 35,
+        draw: |hand| meant(hand, 5 * SECOND, MINUTE),
+    },
+];
+
+/// What can go wrong. Each draws a `[[fault]]` whose `at` is set by whoever asks.
+pub(super) const FAULTS: &[Kind<Table>] = &[
+    Kind {
+        name: "leave",
+        weight: 16,
+        draw: |hand| leaving(hand, |hand| on(hand, "leave")),
+    },
+    Kind {
+        name: "return",
+        weight: 6,
+        draw: |hand| leaving(hand, |hand| lasting(hand, "leave")),
+    },
+    Kind {
+        name: "join",
+        weight: 8,
+        draw: |hand| section([("kind", "join".into()), ("count", newcomers(hand))]),
+    },
+    Kind {
+        name: "visit",
+        weight: 6,
+        draw: |hand| {
+            let mut fault = section([("kind", "join".into()), ("count", newcomers(hand))]);
+            last(hand, &mut fault);
+            fault
+        },
+    },
+    Kind {
+        name: "crash",
+        weight: 8,
+        draw: |hand| few(hand, |hand| on(hand, "crash")),
+    },
+    Kind {
+        name: "restart",
+        weight: 14,
+        draw: |hand| lasting(hand, "crash"),
+    },
+    Kind {
+        name: "wipe",
+        weight: 6,
+        draw: |hand| {
+            let mut fault = few(hand, |hand| lasting(hand, "crash"));
+            fault.insert("disk".to_owned(), "lost".into());
+            fault
+        },
+    },
+    Kind {
+        name: "pause",
+        weight: 10,
+        draw: |hand| lasting(hand, "pause"),
+    },
+    Kind {
+        name: "partition",
+        weight: 18,
+        draw: partition,
+    },
+    Kind {
+        name: "one_way",
+        weight: 4,
+        draw: |hand| {
+            let from = hand.victims();
+            let to = match hand.percent(50) {
+                true => "100%".into(),
+                false => hand.victims(),
+            };
+            let mut fault = section([("kind", "one_way".into()), ("from", from), ("to", to)]);
+            last(hand, &mut fault);
+            fault
+        },
+    },
+    Kind {
+        name: "slow",
+        weight: 4,
+        draw: |hand| {
+            let mut fault = lasting(hand, "slow");
+            let extra = whole(hand.magnitude(50, 3 * SECOND));
+            fault.insert("extra".to_owned(), time(extra));
+            fault
+        },
+    },
+    Kind {
+        name: "loss",
+        weight: 4,
+        draw: |hand| {
+            let mut fault = lasting(hand, "loss");
+            let share = hand.pick(&[0.02, 0.1, 0.3, 0.5, 0.9]);
+            fault.insert("share".to_owned(), share.into());
+            fault
+        },
+    },
+    Kind {
+        name: "skew",
+        weight: 8,
+        draw: skew,
+    },
+    Kind {
+        name: "disk",
+        weight: 4,
+        draw: |hand| {
+            let mut fault = lasting(hand, "disk");
+            let what = hand.pick(&["fails", "torn", "slow"]);
+            fault.insert("what".to_owned(), what.into());
+            if what == "slow" {
+                let extra = whole(hand.magnitude(10, 2 * SECOND));
+                fault.insert("extra".to_owned(), time(extra));
+            }
+            fault
+        },
+    },
+    Kind {
+        name: "rot",
+        weight: 8,
+        draw: |hand| {
+            let mut fault = few(hand, |hand| on(hand, "disk"));
+            fault.insert("what".to_owned(), "flip".into());
+            let count = hand.pick(&[1_i64, 3, 10, 1000]);
+            fault.insert("count".to_owned(), count.into());
+            fault
+        },
+    },
+];
+
+/// Comings and goings that go on for a while.
+pub(super) const CHURN: &str = "churn";
+
+/// A fault on some nodes.
+fn on(hand: &mut Hand, kind: &str) -> Table {
+    section([("kind", kind.into()), ("nodes", hand.victims())])
+}
+
+/// A fault after which somebody stays: all but one are hit at most.
+fn leaving(hand: &mut Hand, draw: impl Fn(&mut Hand) -> Table) -> Table {
+    let mut fault = draw(hand);
+    if fault.get("nodes").and_then(Value::as_str) == Some("100%") {
+        let all_but_one = hand.nodes.saturating_sub(1);
+        fault.insert("nodes".to_owned(), hand.named(all_but_one));
+    }
+    fault
+}
+
+/// A fault that destroys disks: mostly of fewer nodes than hold a record.
+fn few(hand: &mut Hand, draw: impl Fn(&mut Hand) -> Table) -> Table {
+    let mut fault = draw(hand);
+    if hand.percent(75) {
+        let most = u64::from(hand.replicas.saturating_sub(1).max(1));
+        let crowd = hand.number(1, most) as u32;
+        fault.insert("nodes".to_owned(), hand.selector(crowd));
+    }
+    fault
+}
+
+/// The same, which ends.
+fn lasting(hand: &mut Hand, kind: &str) -> Table {
+    let mut fault = on(hand, kind);
+    last(hand, &mut fault);
+    fault
+}
+
+/// Marks a fault as one that ends; whoever sets its beginning draws its length.
+fn last(_: &mut Hand, fault: &mut Table) {
+    fault.insert("for".to_owned(), "1s".into());
+}
+
+fn newcomers(hand: &mut Hand) -> Value {
+    let n = u64::from(hand.nodes);
+    let count = hand.pick(&[1, 1, 2, 3, n / 2, n, 2 * n, 3 * n]);
+    (count.clamp(1, 16) as i64).into()
+}
+
+fn partition(hand: &mut Hand) -> Table {
+    let half = "50%".into();
+    let split = match hand.number(0, 9) {
+        0..2 => vec![half],
+        2..4 => vec![hand.selector(1)],
+        4..7 => vec![hand.victims()],
+        7 => vec!["34%".into(), "33%".into()],
+        // Each alone.
+        _ => {
+            let crowd = hand.crowd().min(8);
+            match hand.named(crowd) {
+                Value::Array(each) => each,
+                one => vec![one],
+            }
+        }
+    };
+    let split = split.into_iter().chain(["rest".into()]).collect();
+    let mut fault = section([("kind", "partition".into()), ("split", Value::Array(split))]);
+    last(hand, &mut fault);
+    fault
+}
+
+fn skew(hand: &mut Hand) -> Table {
+    let mut fault = if hand.percent(80) {
+        lasting(hand, "skew")
+    } else {
+        on(hand, "skew")
+    };
+    // An hour is what a node lets another's clock be ahead.
+    let hour = 60 * MINUTE;
+    let by = match hand.percent(50) {
+        true => hand.pick(&[hour / 2, hour - MINUTE, hour + MINUTE, 3 * hour, 24 * hour]),
+        false => whole(hand.magnitude(500, 4 * hour)),
+    };
+    let by = match time(by) {
+        Value::String(by) if hand.percent(35) => format!("-{by}").into(),
+        by => by,
+    };
+    fault.insert("by".to_owned(), by);
+    fault
+}
+
+/// What clients do; each draws one or several `[[workload]]`s that go together.
+pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
+    Kind {
+        name: "mixed",
+        weight: 30,
+        draw: |hand| {
+            let rate = hand.pick(&[5, 10, 20, 40]);
+            let mut mixed = access(hand, "mixed", rate);
+            spice(hand, &mut mixed);
+            vec![mixed]
+        },
+    },
+    Kind {
+        name: "written-then-read",
+        weight: 25,
+        draw: |hand| {
+            let mut put = access(hand, "put", 20);
+            let until = whole(hand.number(20 * SECOND, hand.calm / 2));
+            put.insert("until".to_owned(), time(until));
+            hand.happens(until);
+            let mut get = access(hand, "get", 5);
+            get.insert("from".to_owned(), time(until));
+            vec![put, get]
+        },
+    },
+    Kind {
+        name: "deleted",
+        weight: 25,
+        draw: |hand| {
+            let mut put = access(hand, "put", 20);
+            let until = whole(hand.number(20 * SECOND, hand.calm / 3));
+            put.insert("until".to_owned(), time(until));
+            let mut delete = access(hand, "put", 20);
+            let from = until + whole(hand.number(SECOND, hand.calm / 6));
+            let over = whole(from + hand.number(10 * SECOND, hand.calm / 4));
+            delete.insert("deletes".to_owned(), 1.0.into());
+            delete.insert("from".to_owned(), time(from));
+            delete.insert("until".to_owned(), time(over));
+            for at in [until, from, over] {
+                hand.happens(at);
+            }
+            let mut get = access(hand, "get", 5);
+            get.insert("from".to_owned(), time(over));
+            vec![put, delete, get]
+        },
+    },
+    Kind {
+        name: "short-lived",
+        weight: 10,
+        draw: |hand| {
+            let mut mixed = access(hand, "mixed", 20);
+            let ttl = meant(hand, 10 * SECOND, 2 * MINUTE);
+            mixed.insert("ttl".to_owned(), ttl);
+            vec![mixed]
+        },
+    },
+    Kind {
+        name: "dense",
+        weight: 12,
+        draw: |hand| {
+            let mut mixed = access(hand, "mixed", 200);
+            spice(hand, &mut mixed);
+            mixed.insert("value".to_owned(), "20B".into());
+            let until = hand.calm.min(MINUTE + MINUTE / 2);
+            mixed.insert("until".to_owned(), time(until));
+            vec![mixed]
+        },
+    },
+    Kind {
+        name: "look-ups",
+        weight: 10,
+        draw: |hand| {
+            let rate = hand.pick(&["2/s", "10/s"]);
+            vec![section([("kind", "lookup".into()), ("rate", rate.into())])]
+        },
+    },
+    Kind {
+        name: "nothing",
+        weight: 4,
+        draw: |_| Vec::new(),
+    },
+];
+
+/// Reads, writes or both, at so many a second.
+fn access(hand: &mut Hand, kind: &str, rate: u32) -> Table {
+    section([
+        ("kind", kind.into()),
+        ("rate", format!("{rate}/s").into()),
+        ("keys", i64::from(hand.keys.max(1)).into()),
+    ])
+}
+
+/// What clients do now and then.
+fn spice(hand: &mut Hand, mixed: &mut Table) {
+    for (key, shares) in [
+        ("deletes", &[0.02, 0.1, 0.5]),
+        ("conditional", &[0.1, 0.3, 1.0]),
+        ("reads", &[0.1, 0.3, 0.9]),
+    ] {
+        if hand.percent(30) {
+            let share = hand.pick(shares);
+            mixed.insert(key.to_owned(), share.into());
+        }
+    }
+    if hand.percent(20) {
+        mixed.insert("zipf".to_owned(), 1.0.into());
+    }
+}
+
+/// All that `--about` can name.
+#[must_use]
+pub fn topics() -> Vec<&'static str> {
+    let faults = FAULTS.iter().map(|kind| kind.name);
+    let workloads = WORKLOADS.iter().map(|kind| kind.name);
+    faults.chain([CHURN]).chain(workloads).collect()
+}

@@ -1,0 +1,134 @@
+//! The real program, from outside: exploring, shrinking, and when a failure became certain.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Too many messages are delivered, whatever else goes on.
+const FAILS: &str = r#"
+title = "Too many messages"
+duration = "5m"
+ring = { nodes = 9 }
+node = { stabilize_every = "2s", found_after = "10s" }
+workload = [{ kind = "lookup", rate = "2/s" }]
+fault = [{ at = "30s", kind = "pause", nodes = "n3", for = "5s" }]
+expect = { "traffic.messages" = { max = 100 } }
+"#;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cli_explore")
+        .join(name);
+    // What an earlier run of the test left there.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("the folder for tests can be written to");
+    std::fs::write(folder.join("fails.toml"), FAILS).expect("the folder can be written to");
+    folder
+}
+
+fn cuerda(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program was built for this test")
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("all that is printed is UTF-8")
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let parsed = |line| serde_json::from_str(line).expect("each line is an object");
+    said(&output.stdout).lines().map(parsed).collect()
+}
+
+#[test]
+fn the_same_seeds_find_the_same_on_any_number_of_cores() {
+    let folder = folder("cores");
+    let explore = |jobs| {
+        let arguments = ["explore", "--seeds", "1..41", "--effort", "6", "--json"];
+        cuerda(&folder, &[&arguments[..], &["--jobs", jobs]].concat())
+    };
+    let (one, three) = (explore("1"), explore("3"));
+    assert_eq!(said(&one.stdout), said(&three.stdout));
+    let lines = lines(&one);
+    let runs: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line.get("origin").is_some())
+        .collect();
+    assert_eq!(runs.len(), 40);
+    let of = |origin: &str| runs.iter().any(|run| run["origin"] == origin);
+    assert!(
+        of("drawn") && of("mutated"),
+        "the second batch goes on from the first"
+    );
+    assert_eq!(
+        lines.last().map(|last| &last["totals"]["runs"]),
+        Some(&40.into())
+    );
+}
+
+#[test]
+fn what_was_found_fails_again_by_itself() {
+    let folder = folder("again");
+    let arguments = ["explore", "--seeds", "1..25", "--about", "restart"];
+    let output = cuerda(
+        &folder,
+        &[&arguments[..], &["--effort", "6", "--out", "found"]].concat(),
+    );
+    let text = said(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let files = std::fs::read_dir(folder.join("found")).expect("it has been made");
+    let mut played = 0;
+    for file in files {
+        let path = file.expect("it can be read").path();
+        let name = path.to_string_lossy().into_owned();
+        let output = cuerda(&folder, &["run", &name, "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{name} passes");
+        played += 1;
+    }
+    assert!(played > 0, "{text}");
+}
+
+#[test]
+fn what_fails_becomes_small_and_still_fails() {
+    let folder = folder("small");
+    let output = cuerda(
+        &folder,
+        &["shrink", "fails.toml", "--tries", "2", "-o", "small.toml"],
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output.stderr));
+    let small = std::fs::read_to_string(folder.join("small.toml")).expect("it was written");
+    assert!(small.lines().count() < 10, "{small}");
+    assert!(!small.contains("fault"), "{small}");
+    let again = cuerda(&folder, &["run", "small.toml"]);
+    assert_eq!(again.status.code(), Some(1), "{}", said(&again.stdout));
+    // What does not fail can't be made small.
+    let other = cuerda(&folder, &["shrink", "fails.toml", "--check", "lost"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(
+        said(&other.stderr).contains("does not fail"),
+        "{}",
+        said(&other.stderr)
+    );
+}
+
+#[test]
+fn what_is_bound_to_fail_is_said_to_be() {
+    let folder = folder("fate");
+    let arguments = [
+        "irrevocable",
+        "fails.toml",
+        "--moments",
+        "3",
+        "--forks",
+        "2",
+    ];
+    let output = cuerda(&folder, &[&arguments[..], &["--svg", "fate.svg"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(said(&output.stdout));
+    let svg = std::fs::read_to_string(folder.join("fate.svg")).expect("it was drawn");
+    assert!(svg.starts_with("<svg"));
+}

@@ -1,0 +1,182 @@
+//! What an exploration finds by itself of the kinds of faults that people have found, and how soon.
+//!
+//! The kinds stand here as what fails and what it takes; the exploration knows nothing of them. It
+//! takes minutes, so it is ignored by default, and prints the table of `docs/exploring.md`:
+//! `cargo test --release -p cuerda-sim --test rediscovery -- --ignored --nocapture`.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The seeds that are explored.
+const SEEDS: &str = "1..1025";
+
+/// A kind of fault that people have found.
+struct Kind {
+    /// In words.
+    name: &'static str,
+    /// The checks that may fail by it.
+    checks: &'static [&'static str],
+    /// What it takes: all of one of these lists, each as part of an ingredient.
+    takes: &'static [&'static [&'static str]],
+}
+
+/// A broken ring shows in any of its properties, or in the end.
+const RING: &[&str] = &[
+    "at-least-one-ring",
+    "at-most-one-ring",
+    "ordered-ring",
+    "connected-appendages",
+    "one-live-successor",
+    "sufficient-principals",
+    "unsettled",
+];
+
+const KINDS: &[Kind] = &[
+    Kind {
+        name: "neighbours that leave together lose what only they hold",
+        checks: &["lost"],
+        takes: &[
+            &["leave of a whole successor list"],
+            &["leave of all but one"],
+            &["leave of all holders"],
+        ],
+    },
+    Kind {
+        name: "leaving while cut off or joining hands nothing over",
+        checks: &["lost"],
+        takes: &[&["leave", "partition"], &["join and leave"]],
+    },
+    Kind {
+        name: "whoever is left alone is no ring",
+        checks: RING,
+        takes: &[
+            &["leave of all but one"],
+            &["leave of a whole successor list"],
+        ],
+    },
+    Kind {
+        name: "a whole ring that restarts becomes several",
+        checks: RING,
+        takes: &[
+            &["restart of all"],
+            &["restart of all but one"],
+            &["disk lost of all"],
+        ],
+    },
+    Kind {
+        name: "a small ring that restarts in turn splits",
+        checks: RING,
+        takes: &[
+            &["restart of one"],
+            &["restart of some"],
+            &["disk lost of one"],
+        ],
+    },
+    Kind {
+        name: "who was away longer than deletions are remembered loses what was never deleted",
+        checks: &["lost", "unreadable", "copies", "register"],
+        takes: &[&["restart"], &["pause"], &["partition"]],
+    },
+    Kind {
+        name: "copies rot and are not seen to",
+        checks: &["lost", "copies", "unreadable", "register"],
+        takes: &[&["rot"]],
+    },
+    Kind {
+        name: "two rings after a cut stay two, or heal wrongly",
+        checks: RING,
+        takes: &[&["partition"], &["one-way cut"]],
+    },
+    Kind {
+        name: "a clock ahead for a while makes writes fail for long",
+        checks: &["writes.failed"],
+        takes: &[&["clock ahead"]],
+    },
+    Kind {
+        name: "values expire by clocks that are off",
+        checks: &["register", "reads.early", "reads.expired", "unreadable"],
+        takes: &[
+            &["clock ahead", "short lives"],
+            &["clock behind", "short lives"],
+        ],
+    },
+];
+
+/// Whether a group of failures is of this kind.
+fn is_of(kind: &Kind, group: &Value) -> bool {
+    let text = |key: &str| group[key].as_str().unwrap_or_default();
+    let ingredients: Vec<&str> = text("cause").split(" + ").collect();
+    let has = |part: &&str| {
+        let whole = |one: &&str| {
+            *one == *part
+                || one.strip_prefix(part).is_some_and(|rest| {
+                    rest.is_empty() || rest.starts_with(" of ") && !part.contains(" of ")
+                })
+        };
+        ingredients.iter().any(|one| whole(&one))
+    };
+    kind.checks.contains(&text("check"))
+        && kind.takes.iter().any(|all| all.iter().all(|it| has(it)))
+}
+
+#[test]
+fn kinds_are_told_apart_by_what_they_take() {
+    let group = |check: &str, cause: &str| serde_json::json!({ "check": check, "cause": cause });
+    let of = |group: &Value| -> Vec<usize> {
+        let places = (0..KINDS.len()).filter(|place| is_of(&KINDS[*place], group));
+        places.collect()
+    };
+    assert_eq!(
+        of(&group("lost", "leave of all but one + partition")),
+        [0, 1]
+    );
+    assert_eq!(of(&group("lost", "join and leave")), [1]);
+    assert_eq!(of(&group("at-most-one-ring", "restart of all")), [3]);
+    assert_eq!(of(&group("unsettled", "churn + partition")), [7]);
+    assert_eq!(of(&group("lost", "churn")), [] as [usize; 0]);
+}
+
+#[test]
+#[ignore = "it takes minutes; the table of docs/exploring.md is made by it"]
+fn what_people_found_is_found() {
+    let output = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+        .args([
+            "explore", "--json", "--quiet", "--effort", "150", "--seeds", SEEDS,
+        ])
+        .output()
+        .expect("the program was built for this test");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    let groups: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line.get("cause").is_some())
+        .collect();
+    println!("| kind | check | runs until then | lines |\n|---|---|---|---|");
+    let mut missing = Vec::new();
+    for kind in KINDS {
+        let mut found: Vec<&&Value> = groups.iter().filter(|group| is_of(kind, group)).collect();
+        found.sort_by_key(|group| group["first_run"].as_u64());
+        let Some(first) = found.first() else {
+            missing.push(kind.name);
+            println!("| {} | not found | | |", kind.name);
+            continue;
+        };
+        let shortest = found
+            .iter()
+            .filter_map(|group| group["lines"].as_u64())
+            .min();
+        println!(
+            "| {} | `{}` | {} | {} |",
+            kind.name,
+            first["check"].as_str().unwrap_or_default(),
+            first["first_run"],
+            shortest.unwrap_or_default()
+        );
+    }
+    println!("{}", String::from_utf8_lossy(&output.stderr));
+    assert!(missing.is_empty(), "not found: {missing:?}");
+}
