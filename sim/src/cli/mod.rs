@@ -9,6 +9,7 @@ mod compare;
 mod list;
 mod load;
 mod matrix;
+mod mutants;
 mod paper;
 mod pool;
 mod program;
@@ -50,6 +51,7 @@ enum Command {
     Sweep(sweep::Args),
     Compare(compare::Args),
     Matrix(matrix::Args),
+    Mutants(mutants::Args),
     Paper(paper::Args),
     #[command(hide = true)]
     Trace(trace::Args),
@@ -102,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sweep(args) => (args.json, sweep::run(args)),
         Command::Compare(args) => (args.json, compare::run(args)),
         Command::Matrix(args) => (args.json, matrix::run(args)),
+        Command::Mutants(args) => (args.json, mutants::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),
         Command::Trace(args) => (false, trace::run(args)),
     };

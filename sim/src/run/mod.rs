@@ -13,6 +13,8 @@ mod cost;
 mod cost;
 mod judge;
 pub mod matrix;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod play;
 mod records;
 mod tally;

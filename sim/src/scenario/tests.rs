@@ -65,6 +65,7 @@ fn a_short_file_has_the_documented_defaults() {
                 ring: true,
                 lookups: true,
                 records: true,
+                protocol: true,
             },
             nodes: 4,
             start: Start::Ideal,
@@ -92,7 +93,7 @@ title    = "Nodes join and leave while lookups run"
 world    = "events"          # default; --world overrides
 seed     = 1                 # default; --seed overrides
 duration = "10m"             # simulated
-checks   = ["ring", "lookups", "records"]   # default: all; [] to measure speed
+checks   = ["ring", "lookups", "records", "protocol"]   # default: all; [] to measure speed
 
 [ring]
 nodes = 1000                 # n0 … n999
@@ -164,6 +165,7 @@ for   = "1m"
                 ring: true,
                 lookups: true,
                 records: true,
+                protocol: true,
             },
             nodes: 1000,
             start: Start::Ideal,

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda_core::protocol::{AccessError, Event, LookupError, OwnerFound, Written};
+use cuerda_core::protocol::{AccessError, Event, Input, LookupError, OwnerFound, Written};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
@@ -385,6 +385,18 @@ pub trait Watcher<P: Simulated> {
         _about: Option<Subject>,
     ) {
     }
+    /// Whether it wants to be told what nodes handle and say: the next three methods. A world asks
+    /// before each input, and collects nothing for those who don't. Only the `events` world, where
+    /// messages are values, can tell.
+    fn follows_steps(&self) -> bool {
+        false
+    }
+    /// A node is about to handle this.
+    fn handles(&mut self, _at: Moment, _number: u32, _input: &Input<P>) {}
+    /// While it handled it, the node sent this, in this order; it may get lost.
+    fn sent(&mut self, _at: Moment, _number: u32, _to: Peer, _message: &P::Message) {}
+    /// It has handled it, and whatever it told meanwhile has been passed on.
+    fn handled(&mut self, _at: Moment, _node: NodeView<'_, P::View>) {}
     /// An event is about to be handled: the counterpart of a log line, made only if called.
     fn handling(&mut self, _number: u64, _now: Time, _line: &dyn Fn() -> String) {}
 }

@@ -48,14 +48,20 @@ pub(crate) struct Args {
 
 /// Neighbouring seeds; at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seeds {
-    first: u64,
+pub(super) struct Seeds {
+    pub(super) first: u64,
     last: u64,
 }
 
 impl Seeds {
     fn number(self) -> u64 {
         (self.last - self.first).saturating_add(1)
+    }
+
+    /// All of them, in order.
+    #[cfg(feature = "mutants")]
+    pub(super) fn all(self) -> impl Iterator<Item = u64> {
+        self.first..=self.last
     }
 }
 

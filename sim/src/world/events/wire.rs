@@ -66,6 +66,22 @@ pub(super) struct Air<M> {
     /// How many nodes there are; what is sent elsewhere is lost.
     pub(super) nodes: u32,
     pub(super) counters: Counters,
+    /// What has been sent since this was last emptied, if somebody wants to know.
+    pub(super) said: Option<Vec<Sent<M>>>,
+}
+
+/// A message that was sent, to whom.
+#[derive(Clone, Debug)]
+pub(super) struct Sent<M> {
+    pub(super) to: Peer,
+    pub(super) message: Said<M>,
+}
+
+/// Where a message is that was sent: in its place among those under way, or lost.
+#[derive(Clone, Debug)]
+pub(super) enum Said<M> {
+    Posted(u32),
+    Lost(M),
 }
 
 impl<M: Wire> Air<M> {
@@ -77,7 +93,8 @@ impl<M: Wire> Air<M> {
         }
     }
 
-    pub(super) fn send(&mut self, to: u32, envelope: Envelope<M>) {
+    /// Sends a message. `peer` is whom it is for, if somebody wants to know what is said.
+    pub(super) fn send(&mut self, to: u32, peer: Option<Peer>, envelope: Envelope<M>) {
         let bytes = envelope.message.wire_size() as u64;
         self.counters.bytes += bytes;
         if envelope.message.is_repair() {
@@ -92,6 +109,7 @@ impl<M: Wire> Air<M> {
         let lost = to >= self.nodes || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
             self.counters.lose(&envelope.message);
+            self.note(peer, Said::Lost(envelope.message));
             return;
         };
         if self.chance.happens(self.duplicate) {
@@ -99,12 +117,20 @@ impl<M: Wire> Air<M> {
             self.post(to, late, envelope.clone());
         }
         let late = self.latency().saturating_add(extra);
-        self.post(to, late, envelope);
+        let place = self.post(to, late, envelope);
+        self.note(peer, Said::Posted(place));
+    }
+
+    #[inline]
+    fn note(&mut self, peer: Option<Peer>, message: Said<M>) {
+        if let (Some(said), Some(to)) = (&mut self.said, peer) {
+            said.push(Sent { to, message });
+        }
     }
 
     // A call would copy each message once more.
     #[inline(always)]
-    fn post(&mut self, to: u32, late: Time, envelope: Envelope<M>) {
+    fn post(&mut self, to: u32, late: Time, envelope: Envelope<M>) -> u32 {
         let place = self.envelopes.put(envelope);
         self.queue.push(Entry::new(
             self.now.saturating_add(late),
@@ -113,6 +139,7 @@ impl<M: Wire> Air<M> {
             0,
             place,
         ));
+        place
     }
 }
 
@@ -154,10 +181,13 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
             sent: now,
             asked,
         };
-        let to = number_of(to.address).unwrap_or(u32::MAX);
+        let number = number_of(to.address).unwrap_or(u32::MAX);
         match &mut self.kept {
-            Some(kept) if envelope.message.depends_on_store() => kept.push((to, envelope)),
-            _ => self.air.send(to, envelope),
+            Some(kept) if envelope.message.depends_on_store() => kept.push((number, envelope)),
+            _ => {
+                let peer = self.air.said.is_some().then_some(to);
+                self.air.send(number, peer, envelope);
+            }
         }
     }
 
