@@ -1,9 +1,9 @@
 //! The one act on records: merging what came in into what is there.
 
+use super::variant::{Variant, Variation};
 use crate::chord::Event;
 use crate::chord::Node;
 use crate::protocol::Network;
-use super::variant::{Variant, Variation};
 use crate::record::{Field, Merged, Record};
 use crate::ring::Id;
 use crate::store::Store;

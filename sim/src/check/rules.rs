@@ -45,11 +45,7 @@ impl<P: Simulated> Watcher<P> for Unruled {}
 impl<P: Simulated> Rules<P> for Unruled {
     const CHECKS: bool = false;
 
-    fn start<'a>(
-        _: &Scenario,
-        _: Time,
-        _: impl Iterator<Item = NodeView<'a, P::View>>,
-    ) -> Unruled
+    fn start<'a>(_: &Scenario, _: Time, _: impl Iterator<Item = NodeView<'a, P::View>>) -> Unruled
     where
         P::View: 'a,
     {

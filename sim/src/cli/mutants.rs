@@ -16,7 +16,6 @@ mod score;
 /// Say which wrong variants of the node the scenarios notice
 #[derive(Debug, clap::Args)]
 #[command(after_help = super::EXIT_CODES)]
-#[cfg_attr(not(feature = "mutants"), expect(dead_code, reason = "only the feature reads them"))]
 pub(crate) struct Args {
     /// Only these variants [default: all]
     #[arg(value_name = "NAME")]
@@ -27,7 +26,7 @@ pub(crate) struct Args {
     /// The folder, or single files, of the scenarios
     #[arg(long, value_name = "PATH", default_value = FOLDER)]
     scenarios: Vec<PathBuf>,
-    /// One seed, and only scenarios that take a second or so
+    /// One seed, and as many of the smallest scenarios as take about a second together
     #[arg(long, conflicts_with = "seeds")]
     quick: bool,
     /// How many run at once [default: as many as there are cores]

@@ -114,8 +114,7 @@ impl<'a, P: Judged> Judge<'a, P> {
                 period: nanoseconds(scenario.node.stabilize_every),
             }),
             placement: placed.then(|| P::Placement::start(world.each_member())),
-            rules: ruled
-                .then(|| P::Rules::start(scenario, world.origin(), world.each_member())),
+            rules: ruled.then(|| P::Rules::start(scenario, world.origin(), world.each_member())),
             sides: Vec::new(),
             violations: Violations::default(),
             of_structure: 0,

@@ -49,12 +49,7 @@ pub struct Catch {
 /// Plays the scenarios that are sound under a seed one after another with a variant, until a check
 /// notices it. Without one, the first expectation that was missed counts.
 #[must_use]
-pub fn hunt(
-    scenarios: &[Scenario],
-    sound: &[Sound],
-    seed: u64,
-    variant: Variant,
-) -> Option<Catch> {
+pub fn hunt(scenarios: &[Scenario], sound: &[Sound], seed: u64, variant: Variant) -> Option<Catch> {
     let (mut before, mut expected) = (0.0, None);
     for Sound { scenario, .. } in sound {
         let scenario = &scenarios[*scenario];
@@ -170,9 +165,18 @@ mod tests {
         let missed = caught("lookups.failed_share", true, 1.0);
         let lost = caught("lost", false, 1.0);
         let stale = caught("stale", false, 1.0);
-        assert_eq!(by(vec![None, missed.clone()]).as_deref(), Some("lookups.failed_share"));
-        assert_eq!(by(vec![missed.clone(), missed, lost.clone()]).as_deref(), Some("lost"));
-        assert_eq!(by(vec![lost, stale.clone(), stale]).as_deref(), Some("stale"));
+        assert_eq!(
+            by(vec![None, missed.clone()]).as_deref(),
+            Some("lookups.failed_share")
+        );
+        assert_eq!(
+            by(vec![missed.clone(), missed, lost.clone()]).as_deref(),
+            Some("lost")
+        );
+        assert_eq!(
+            by(vec![lost, stale.clone(), stale]).as_deref(),
+            Some("stale")
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ use cuerda_core::store::Batch;
 
 pub use digest::Digest;
 pub use failure_observations::FailureObservations;
-use names::{EPOCH_MS, address_of, number_of};
+pub(crate) use names::EPOCH_MS;
+use names::{address_of, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Random, RandomStream};
 pub use simulated::Simulated;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use cuerda_core::ring::Address;
 
 /// The wall clock at the world's beginning: 2026-01-01 in milliseconds.
-pub(super) const EPOCH_MS: u64 = 1_767_225_600_000;
+pub(crate) const EPOCH_MS: u64 = 1_767_225_600_000;
 
 /// The address of node `number`: 10.x.y.z:4000, room for 2^24 nodes.
 pub(super) fn address_of(number: u32) -> Address {

@@ -5,7 +5,7 @@
 use cuerda_core::chord::{
     Claimed, Hello, Message, Node, RecordNotice, RecordReply, RecordRequest, Reply, Request, Timer,
 };
-use cuerda_core::protocol::{Input, RequestId};
+use cuerda_core::protocol::{Condition, Input, RequestId};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, KeyRange, Peer, SuccessorList};
 
@@ -41,6 +41,7 @@ pub(super) enum Given {
     /// The time for the reply to the request of this number is over.
     Late(u32),
     StabilizeDue,
+    FingersDue,
     JoinDue,
     /// A message from this peer.
     Heard(Peer, Said),
@@ -63,8 +64,13 @@ pub(super) enum Ask {
     Hello,
     Ping,
     Neighbours,
-    Find { key: Id, confirm: bool },
-    Leaving { next: Option<Peer> },
+    Find {
+        key: Id,
+        confirm: bool,
+    },
+    Leaving {
+        next: Option<Peer>,
+    },
     /// About records, with the sender's clock.
     Records(Stamp, OfRecords),
 }
@@ -76,7 +82,10 @@ pub(super) enum Answer {
     Pong,
     Busy,
     NotMember,
-    Neighbours { predecessor: Peer, successors: SuccessorList },
+    Neighbours {
+        predecessor: Peer,
+        successors: SuccessorList,
+    },
     Owner,
     Covered(SuccessorList),
     Closer(Vec<Peer>),
@@ -89,8 +98,16 @@ pub(super) enum Answer {
 /// What is asked about records.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum OfRecords {
-    Write { key: Id, stamp: Stamp },
-    Store { key: Id, stamp: Option<Stamp>, epoch: u64 },
+    Write {
+        key: Id,
+        stamp: Stamp,
+        condition: Condition,
+    },
+    Store {
+        key: Id,
+        stamp: Option<Stamp>,
+        epoch: u64,
+    },
     Read(Id),
     Compare(KeyRange),
     Claim(KeyRange),
@@ -104,7 +121,9 @@ pub(super) enum OfRecords {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ToRecords {
     /// The record, and whether the sender answers for it alone.
-    Record { alone: bool },
+    Record {
+        alone: bool,
+    },
     Written,
     Stored,
     Superseded(u64),
@@ -123,6 +142,7 @@ pub(super) enum Told {
     /// A reading of this key ended, answered by its owner.
     ReadFor(Id),
     Damaged(Id),
+    SetAside,
 }
 
 impl Act {
@@ -137,6 +157,7 @@ impl Act {
             Input::Remember(peers) => Given::Remember(peers.iter().map(|peer| peer.id).collect()),
             Input::Timer(Timer::Request(number)) => Given::Late(*number),
             Input::Timer(Timer::Stabilize) => Given::StabilizeDue,
+            Input::Timer(Timer::Fingers) => Given::FingersDue,
             Input::Timer(Timer::Join) => Given::JoinDue,
             Input::Message { from, message, .. } => Given::Heard(*from, said(message)),
             _ => Given::Nothing,
@@ -241,9 +262,15 @@ fn ask(request: &Request) -> Ask {
 fn of_records(body: &RecordRequest) -> OfRecords {
     match body {
         RecordRequest::Read(key) => OfRecords::Read(*key),
-        RecordRequest::Write { key, field, .. } => OfRecords::Write {
+        RecordRequest::Write {
+            key,
+            field,
+            condition,
+            ..
+        } => OfRecords::Write {
             key: *key,
             stamp: field.stamp(),
+            condition: *condition,
         },
         RecordRequest::Store { key, part, epoch } => OfRecords::Store {
             key: *key,

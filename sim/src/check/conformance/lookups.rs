@@ -5,9 +5,11 @@
 //! A look-up has one question open at a time, and asks the next node in the same breath in which it
 //! hears of the last: so the questions about a key that follow from each other are one look-up's.
 
+use std::collections::VecDeque;
+
 use cuerda_core::chord::limits;
 use cuerda_core::protocol::RequestId;
-use cuerda_core::ring::{Id, KeyRange, Peer};
+use cuerda_core::ring::{BITS, Id, KeyRange, Peer};
 
 use super::act::{Act, Answer, Ask, Given, Told};
 use super::{Case, short};
@@ -16,6 +18,8 @@ use super::{Case, short};
 #[derive(Clone, Debug)]
 struct Chain {
     key: Id,
+    /// The finger that it refreshes.
+    suspect: Option<Id>,
     /// The number of its open question.
     number: u32,
     /// Whom it asked, and whether they answered.
@@ -30,7 +34,17 @@ struct Chain {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chains {
     open: Vec<Chain>,
+    /// How often in a row its finger timer was due, and nothing was looked up.
+    idle: u8,
+    /// Those that it lately took for dead, or that left.
+    gone: VecDeque<Id>,
 }
+
+/// As often in a row a finger timer may be due for nothing: points that the node itself owns are not
+/// looked up.
+const IDLE: u8 = 40;
+/// As many of those that are gone are kept in mind.
+const GONE: usize = 64;
 
 /// As many names are kept: a look-up forgets those farthest from the key.
 const KNOWN: usize = 16;
@@ -45,6 +59,8 @@ impl Chains {
     /// out.
     pub(super) fn judge(&mut self, case: &mut Case<'_>) -> Option<Id> {
         answers_for_its_own(case);
+        self.refreshes(case);
+        self.hears_of_the_gone(case);
         let settled = self.settled(case.act);
         let ended = settled.map(|at| self.open.swap_remove(at));
         let goes_on = ended.as_ref().and_then(|chain| next(case.act, chain.key));
@@ -64,14 +80,67 @@ impl Chains {
                     self.open.push(chain);
                     None
                 } else {
+                    self.drops_silent_fingers(case, &chain);
                     Some(chain)
                 }
             }
             _ => None,
         };
         self.names(case, owner_known.as_ref());
-        self.begin(case.act, goes_on.map(|(_, id)| id.number));
+        self.begin(case.me.id, case.act, goes_on.map(|(_, id)| id.number));
         home
+    }
+
+    /// Fingers are looked up again and again.
+    fn refreshes(&mut self, case: &mut Case<'_>) {
+        if case
+            .act
+            .asked()
+            .any(|(_, _, ask)| matches!(ask, Ask::Find { .. }))
+        {
+            self.idle = 0;
+        } else if case.act.input == Given::FingersDue {
+            let last = case.after.successors().last();
+            let reach = last.and_then(|last| case.me.id.distance_to(last.id).log2());
+            let busy = !self.open.is_empty();
+            // Beyond the successors there must be something to point to.
+            if !busy && reach.is_some_and(|reach| reach + 2 < BITS) {
+                self.idle = self.idle.saturating_add(1);
+            }
+            if self.idle == IDLE {
+                let detail = format!("has looked up no finger, though it was due {IDLE} times");
+                case.breach("fingers-unrefreshed", detail);
+            }
+        }
+    }
+
+    fn hears_of_the_gone(&mut self, case: &Case<'_>) {
+        let dead = case.act.told.iter().filter_map(|told| match told {
+            Told::Dead(peer) => Some(*peer),
+            _ => None,
+        });
+        self.gone.extend(dead);
+        if let Some((from, _, Ask::Leaving { .. })) = case.act.question() {
+            self.gone.push_back(from.id);
+        }
+        while self.gone.len() > GONE {
+            self.gone.pop_front();
+        }
+    }
+
+    /// A finger that is silent when it is refreshed is taken out of the table.
+    fn drops_silent_fingers(&self, case: &mut Case<'_>, chain: &Chain) {
+        let Some(finger) = chain.suspect.filter(|finger| !chain.has_answered(*finger)) else {
+            return;
+        };
+        let named = chain.answered_by(case.act);
+        if named.is_some_and(|owner| owner != finger) && !self.gone.contains(&finger) {
+            let detail = format!(
+                "keeps {} among its fingers, which was silent",
+                short(finger)
+            );
+            case.breach("dead-finger-kept", detail);
+        }
     }
 
     /// The look-up whose question has been answered, or is not waited for any longer.
@@ -106,14 +175,17 @@ impl Chains {
     }
 
     /// Questions that follow from none begin a look-up.
-    fn begin(&mut self, act: &Act, but: Option<u32>) {
+    fn begin(&mut self, me: Id, act: &Act, but: Option<u32>) {
         for (to, id, ask) in act.asked() {
             let known = self.open.iter().any(|chain| chain.number == id.number);
-            if let Ask::Find { key, .. } = ask
+            if let Ask::Find { key, confirm } = ask
                 && Some(id.number) != but
                 && !known
             {
+                // Only the refresh of a finger begins with the one that it suspects.
+                let is_finger = *confirm && is_finger_of(me, *key);
                 self.open.push(Chain {
+                    suspect: is_finger.then_some(to.id),
                     key: *key,
                     number: id.number,
                     asked: vec![(to.id, false)],
@@ -123,6 +195,12 @@ impl Chains {
             }
         }
     }
+}
+
+/// Whether a node looks this point up for its finger table.
+fn is_finger_of(me: Id, point: Id) -> bool {
+    let exponent = me.distance_to(point).log2();
+    exponent.is_some_and(|exponent| me.plus_power(exponent) == point)
 }
 
 /// The question about this key that was asked now.
@@ -173,7 +251,10 @@ impl Chain {
         let Some((from, _, answer)) = case.act.reply() else {
             let next = self.known.iter().find(|id| **id != me);
             let detail = next.map(|next| {
-                format!("gave up a look-up at a silence, though {} was left to ask", short(*next))
+                format!(
+                    "gave up a look-up at a silence, though {} was left to ask",
+                    short(*next)
+                )
             });
             return detail
                 .filter(|_| !goes_on && !full && !self.claimed)
@@ -205,7 +286,10 @@ impl Chain {
             Answer::Covered(list) => {
                 let behind = |peer: &&Peer| KeyRange::new(from.id, peer.id).contains(key);
                 let first = list.iter().find(behind).map(|peer| peer.id);
-                let owner = list.iter().find(|peer| behind(peer) && is_new(peer)).copied();
+                let owner = list
+                    .iter()
+                    .find(|peer| behind(peer) && is_new(peer))
+                    .copied();
                 let before = list.iter().take_while(|peer| !behind(peer));
                 let known: Vec<Id> = before.filter(|peer| is_new(peer)).map(|it| it.id).collect();
                 self.learn(known);

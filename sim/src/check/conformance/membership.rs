@@ -125,14 +125,20 @@ impl Life {
             let detail = "founded a ring of its own when its successors were silent".to_owned();
             return case.breach("founds-own-ring", detail);
         }
-        let Some(since) = self.joining_since.filter(|_| case.act.input != Given::Found) else {
+        let Some(since) = self
+            .joining_since
+            .filter(|_| case.act.input != Given::Found)
+        else {
             return;
         };
         let me = case.me.id;
         // The pauses between its rounds are half as long as planned, if chance will have it so.
         let waited = u128::from(case.now - since);
         if waited < case.settings.found_after.as_nanos() / 2 {
-            let detail = format!("founded a ring {} ms after it began to join", waited / 1_000_000);
+            let detail = format!(
+                "founded a ring {} ms after it began to join",
+                waited / 1_000_000
+            );
             case.breach("founds-too-soon", detail);
         }
         if let Some(lower) = self.outside.iter().find(|other| **other < me) {
@@ -192,16 +198,26 @@ fn takes_its_place(case: &mut Case<'_>) {
         return case.breach("unbracketed-join", detail);
     }
     let alone: &[Peer] = &[member];
-    let whole = if successors.is_empty() { alone } else { &successors[..] };
+    let whole = if successors.is_empty() {
+        alone
+    } else {
+        &successors[..]
+    };
     // Its own list is as long as that of its predecessor.
     let room = case.settings.room;
     if !follows(case.after, whole[0], &whole[1..], room) {
-        let detail = format!("did not take over the list of its predecessor {}", short(member.id));
+        let detail = format!(
+            "did not take over the list of its predecessor {}",
+            short(member.id)
+        );
         case.breach("list-not-taken", detail);
     }
     let introduces = (predecessor, Said::Introduce(case.me));
     if predecessor.id != case.after.successor().id && !case.act.sent.contains(&introduces) {
-        let detail = format!("joined and said nothing to its predecessor {}", short(predecessor.id));
+        let detail = format!(
+            "joined and said nothing to its predecessor {}",
+            short(predecessor.id)
+        );
         case.breach("unintroduced", detail);
     }
 }
@@ -210,11 +226,15 @@ fn takes_its_place(case: &mut Case<'_>) {
 fn tells_both(case: &mut Case<'_>) {
     let me = case.me.id;
     for neighbour in [case.after.successor(), case.after.predecessor()] {
-        let told = case.act.asked().any(|(to, _, ask)| {
-            to.id == neighbour.id && matches!(ask, Ask::Leaving { .. })
-        });
+        let told = case
+            .act
+            .asked()
+            .any(|(to, _, ask)| to.id == neighbour.id && matches!(ask, Ask::Leaving { .. }));
         if neighbour.id != me && !told {
-            let detail = format!("left and did not tell its neighbour {}", short(neighbour.id));
+            let detail = format!(
+                "left and did not tell its neighbour {}",
+                short(neighbour.id)
+            );
             case.breach("untold-departure", detail);
         }
     }

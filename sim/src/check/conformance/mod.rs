@@ -12,12 +12,14 @@
 //!   lookups.rs     look-ups: whom they ask, when they end (Stoica et al. 2003, IV)
 //!   reunion.rs     probes and what follows from them (Shafaat et al. 2009)
 //!   records.rs     stamps and clocks; who may serve an arc, and when it is let go of
+//!   copies.rs      what is on a disk: acknowledged, forgotten, set aside
 //! ```
 //!
 //! It asks no node and knows no more than was said: where a node may have had a reason that nothing
 //! shows, no rule applies. A node that the rules call wrong is wrong.
 
 mod act;
+mod copies;
 mod lookups;
 mod membership;
 mod records;
@@ -36,10 +38,11 @@ use cuerda_core::store::Batch;
 use super::rules::{Breach, Rules};
 use crate::scenario::Scenario;
 use crate::world::{
-    DiskGone, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, Subject, Time, Watcher, WriteEnd,
-    nanoseconds,
+    DiskGone, EPOCH_MS, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, Subject, Time, Watcher,
+    WriteEnd, nanoseconds,
 };
 use act::{Act, Told};
+use copies::Copies;
 use lookups::Chains;
 use membership::Life;
 use records::Serving;
@@ -66,6 +69,10 @@ struct Settings {
     probe_periods_max: u64,
     found_after: Duration,
     hand_over_within: Time,
+    tombstones_for_ms: u64,
+    repair_every_ms: u64,
+    acks: u8,
+    remembered: usize,
 }
 
 /// What is known of a node.
@@ -79,16 +86,18 @@ struct Seen {
     chains: Chains,
     probes: Probes,
     serving: Serving,
+    copies: Copies,
 }
 
 impl Seen {
     /// Its process has just been started: what it was doing is over.
-    fn starts(&mut self) {
+    fn starts(&mut self, now: Time) {
         self.is_member = false;
         self.steps = Steps::default();
         self.chains = Chains::default();
         self.probes = Probes::default();
         self.serving.starts();
+        self.copies.starts(now);
     }
 }
 
@@ -105,6 +114,11 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// Milliseconds since 1970 by a clock that is right.
+    fn wall_clock(&self) -> u64 {
+        EPOCH_MS + self.now / 1_000_000
+    }
+
     fn breach(&mut self, rule: &'static str, detail: String) {
         self.breaches.push(Breach {
             rule,
@@ -112,6 +126,10 @@ impl Case<'_> {
             detail,
         });
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A node in a sentence: the beginning of its identifier.
@@ -158,7 +176,10 @@ impl Conformance {
         seen.probes.judge(&mut case, is_member, home, &seen.steps);
         let queries = seen.chains.open() + seen.probes.open();
         seen.steps.judge(&mut case, is_member, queries);
-        seen.serving.judge(&mut case, seen.life.asked_to_leave());
+        let has_records = !seen.copies.is_empty();
+        seen.serving
+            .judge(&mut case, seen.life.asked_to_leave(), has_records);
+        seen.copies.judge(&mut case);
         seen.neighbours = Some(node.view.clone());
         act.clear();
         self.act = act;
@@ -183,6 +204,10 @@ impl Rules<Node> for Conformance {
                 probe_periods_max: u64::try_from(periods).unwrap_or(u64::MAX),
                 found_after: node.found_after,
                 hand_over_within: nanoseconds(node.hand_over_within),
+                tombstones_for_ms: milliseconds(node.tombstones_for),
+                repair_every_ms: milliseconds(node.repair_every()),
+                acks: node.acks(),
+                remembered: node.remembered.into(),
             },
             nodes: Vec::new(),
             act: Act::default(),
@@ -207,10 +232,10 @@ impl Watcher<Node> for Conformance {
         true
     }
 
-    fn handles(&mut self, _: Moment, number: u32, input: &Input<Node>) {
+    fn handles(&mut self, at: Moment, number: u32, input: &Input<Node>) {
         self.act.begin(number, input);
         if matches!(input, Input::Found | Input::Join(_)) {
-            self.seen(number).starts();
+            self.seen(number).starts(at.now);
         }
     }
 
@@ -242,6 +267,7 @@ impl Watcher<Node> for Conformance {
                 seen.steps = Steps::default();
                 seen.chains = Chains::default();
                 seen.serving.stopped();
+                seen.copies.stopped();
             }
         }
     }
@@ -258,7 +284,13 @@ impl Watcher<Node> for Conformance {
         if let Ok(written) = &end.result {
             let (stamp, past) = (written.stamp, end.issue.past);
             if self.is_acting(end.issue.asker) && stamp <= past {
-                self.breaches.push(records::below_past(end.issue.asker, stamp, past));
+                self.breaches
+                    .push(records::below_past(end.issue.asker, stamp, past));
+            }
+            if written.wanted < self.settings.acks {
+                let (asker, wanted) = (end.issue.asker, written.wanted);
+                let breach = records::too_few(asker, wanted, self.settings.acks);
+                self.breaches.push(breach);
             }
         }
     }
@@ -271,14 +303,16 @@ impl Watcher<Node> for Conformance {
     }
 
     fn committed(&mut self, _: Moment, number: u32, _: Id, batch: &Batch) {
-        self.seen(number).serving.committed(batch);
+        self.seen(number).copies.committed(batch);
     }
 
     fn disks_gone(&mut self, _: Moment, numbers: &[u32], how: DiskGone) {
         self.act.ended |= how == DiskGone::Left && numbers.iter().any(|it| self.is_acting(*it));
         if how == DiskGone::Lost {
             for &number in numbers {
-                self.seen(number).serving.disk_lost();
+                let seen = self.seen(number);
+                seen.serving.disk_lost();
+                seen.copies.disk_lost();
             }
         }
     }
@@ -286,7 +320,11 @@ impl Watcher<Node> for Conformance {
     fn fault_began(&mut self, _: Moment, effect: &Effect) {
         for &number in effect.groups.iter().flatten() {
             match effect.kind {
-                "skew" | "clock" => self.seen(number).serving.clock_is_off(),
+                "skew" | "clock" => {
+                    let seen = self.seen(number);
+                    seen.serving.clock_is_off();
+                    seen.copies.clock_is_off();
+                }
                 "disk" => self.seen(number).serving.disk_is_slow(),
                 _ => {}
             }
@@ -303,6 +341,7 @@ impl Watcher<Node> for Conformance {
         if self.is_acting(number) {
             match event {
                 Event::PresumedDead(peer) => self.act.told.push(Told::Dead(peer.id)),
+                Event::SetAside => self.act.told.push(Told::SetAside),
                 Event::Damaged(key) => self.act.told.push(Told::Damaged(*key)),
                 Event::Ignored(..) => self.act.ignored = true,
                 _ => {}

@@ -1,15 +1,12 @@
 //! Stamps and clocks, and who may serve an arc: the promises on which acknowledged writes rest
 //! (`core/src/chord/records/mod.rs` and `core/src/record/stamp.rs`).
 
-use std::collections::BTreeSet;
-
 use cuerda_core::chord::Claimed;
 use cuerda_core::protocol::RequestId;
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Address, Id, KeyRange, Peer};
-use cuerda_core::store::Batch;
 
-use super::act::{Act, Answer, Ask, Given, OfRecords, Said, Told, ToRecords};
+use super::act::{Act, Answer, Ask, Given, OfRecords, Said, ToRecords, Told};
 use super::{Breach, Case, short};
 use crate::world::Time;
 
@@ -33,8 +30,6 @@ pub(super) struct Serving {
     heard: Option<Stamp>,
     /// The highest stamp that it issued, in this life and in all before.
     issued: Option<Stamp>,
-    /// The keys of which it has records on its disk.
-    kept: BTreeSet<Id>,
     issued_before: Option<Stamp>,
     /// It is leaving, has handed over what it served, and has asked whether its copies are safe.
     leaving: bool,
@@ -93,20 +88,6 @@ impl Serving {
     /// With its disk it lost what it knew of its own stamps.
     pub(super) fn disk_lost(&mut self) {
         (self.issued, self.issued_before) = (None, None);
-        self.kept.clear();
-    }
-
-    /// Something of it has come to its disk.
-    pub(super) fn committed(&mut self, batch: &Batch) {
-        if batch.set_aside {
-            self.kept.clear();
-        }
-        for (key, record) in &batch.records {
-            match record {
-                Some(_) => self.kept.insert(*key),
-                None => self.kept.remove(key),
-            };
-        }
     }
 
     pub(super) const fn clock_is_off(&mut self) {
@@ -118,7 +99,12 @@ impl Serving {
     }
 
     /// `leaves_since` is when it was told to leave.
-    pub(super) fn judge(&mut self, case: &mut Case<'_>, leaves_since: Option<Time>) {
+    pub(super) fn judge(
+        &mut self,
+        case: &mut Case<'_>,
+        leaves_since: Option<Time>,
+        has_records: bool,
+    ) {
         if case.act.joined || case.act.stranded {
             self.stopped();
         }
@@ -134,7 +120,7 @@ impl Serving {
         self.serves(case);
         self.takes_over(case);
         damaged(case);
-        self.leaves(case, leaves_since);
+        self.leaves(case, leaves_since, has_records);
     }
 
     // ---- what it is told ----
@@ -249,8 +235,10 @@ impl Serving {
                 self.serves_claimed(case, key, &why);
             }
             if self.let_go.is_some_and(|(arc, _)| arc.contains(key)) {
-                let detail =
-                    format!("acknowledged a write of {}, which it had let go of", short(key));
+                let detail = format!(
+                    "acknowledged a write of {}, which it had let go of",
+                    short(key)
+                );
                 case.breach("served-after-letting-go", detail);
             }
         }
@@ -378,21 +366,21 @@ impl Serving {
 
     // ---- leaving ----
 
-    fn leaves(&mut self, case: &mut Case<'_>, since: Option<Time>) {
+    fn leaves(&mut self, case: &mut Case<'_>, since: Option<Time>, has_records: bool) {
         let Some(since) = since else { return };
         let is_late = case.now - since >= case.settings.hand_over_within;
-        let keeps = self.part == Part::Serves && !self.kept.is_empty();
+        let keeps = self.part == Part::Serves && has_records;
         if case.act.left && keeps && !is_late && !self.disk_is_slow {
             let detail = "said good-bye without handing over what it served".to_owned();
             case.breach("arc-not-handed-over", detail);
         }
         if case.act.ended && self.handed && !self.confirms && !is_late && !self.disk_is_slow {
-            let detail = "was gone before it asked whether its copies are safe elsewhere".to_owned();
+            let detail =
+                "was gone before it asked whether its copies are safe elsewhere".to_owned();
             case.breach("leaver-goes-first", detail);
         }
         self.leaving = true;
     }
-
 }
 
 impl Part {
@@ -452,5 +440,14 @@ pub(super) fn below_past(asker: u32, stamp: Stamp, past: Stamp) -> Breach {
         rule: "stamp-below-past",
         node: asker,
         detail: format!("gave a write the stamp {stamp}, and its client had seen {past}"),
+    }
+}
+
+/// A write is complete when as many hold it as the settings say.
+pub(super) fn too_few(asker: u32, wanted: u8, acks: u8) -> Breach {
+    Breach {
+        rule: "acks-too-few",
+        node: asker,
+        detail: format!("counts a write as complete that {wanted} hold, where {acks} must"),
     }
 }

@@ -18,12 +18,19 @@ struct Probe {
     wait: u64,
 }
 
+/// In so many periods a newcomer probes at least one of those that it remembers.
+const PATIENCE: u64 = 12;
+
 /// Whom a member probes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probes {
     /// Counts stabilization periods.
     period: u64,
     all: Vec<Probe>,
+    /// Whom it was told after a start that it once remembered, as long as it has probed none of
+    /// them; and the period in which it became a member.
+    told: Vec<Id>,
+    member_since: u64,
 }
 
 impl Probes {
@@ -40,6 +47,7 @@ impl Probes {
         }
         if case.act.joined || !is_member {
             self.all.clear();
+            self.member_since = self.period;
         }
         for told in &case.act.told {
             if let Told::Dead(peer) = told {
@@ -50,8 +58,12 @@ impl Probes {
             for peer in peers {
                 self.forget(*peer);
             }
+            // The oldest go when there are too many.
+            let spare = peers.len().saturating_sub(case.settings.remembered);
+            self.told = peers[spare..].to_vec();
         }
         if is_member {
+            self.remembers(case);
             self.answered(case);
             self.asks(case);
             finds_home(case, home, steps);
@@ -67,6 +79,32 @@ impl Probes {
     /// What is remembered anew is probed anew.
     fn forget(&mut self, peer: Id) {
         self.all.retain(|probe| probe.to != peer);
+    }
+
+    /// Whoever is told of peers that it once remembered probes them.
+    fn remembers(&mut self, case: &mut Case<'_>) {
+        if self.told.is_empty() {
+            return;
+        }
+        let probes = case.act.asked().any(|(_, _, ask)| *ask == Ask::Hello);
+        let heard = match &case.act.input {
+            Given::Heard(from, _) => Some(from.id),
+            _ => None,
+        };
+        // Whoever is heard of again, or is a neighbour, need not be probed.
+        let (before, next) = (case.after.predecessor().id, case.after.successor().id);
+        let known = [Some(before), Some(next), heard, Some(case.me.id)];
+        self.told.retain(|peer| !known.contains(&Some(*peer)));
+        if probes {
+            self.told.clear();
+        } else if self.period > self.member_since + PATIENCE && !self.told.is_empty() {
+            let detail = format!(
+                "has probed none of the {} peers that it remembered before its start",
+                self.told.len()
+            );
+            case.breach("memory-not-probed", detail);
+            self.told.clear();
+        }
     }
 
     fn answered(&mut self, case: &mut Case<'_>) {

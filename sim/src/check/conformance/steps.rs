@@ -143,8 +143,13 @@ impl Steps {
         let end = self
             .stabilizing
             .map_or(End::Open, |open| open.end(case.act, case.settings.attempts));
-        if let (Some(open), End::Answered(Answer::Neighbours { predecessor, successors })) =
-            (self.stabilizing, end)
+        if let (
+            Some(open),
+            End::Answered(Answer::Neighbours {
+                predecessor,
+                successors,
+            }),
+        ) = (self.stabilizing, end)
         {
             if open.is_successor {
                 self.successor_answered(case, open, *predecessor);
@@ -204,7 +209,11 @@ impl Steps {
         let Some(displaced) = old.filter(|_| adopted) else {
             return;
         };
-        let known = case.after.successors().iter().any(|peer| peer.id == displaced);
+        let known = case
+            .after
+            .successors()
+            .iter()
+            .any(|peer| peer.id == displaced);
         let asks = case.act.asked().any(|(to, _, ask)| {
             let about = matches!(ask, Ask::Find { key, .. } if *key == displaced);
             about && to.id == open.to.id
@@ -262,7 +271,10 @@ impl Steps {
         };
         let named = self.leavers.iter().any(|(_, next)| *next == Some(new));
         if !answered && !named {
-            let detail = format!("took {} for its successor, which it never asked", short(new));
+            let detail = format!(
+                "took {} for its successor, which it never asked",
+                short(new)
+            );
             case.breach("unasked-successor", detail);
         }
     }
@@ -386,5 +398,8 @@ pub(super) fn follows(after: &Neighbours, head: Peer, theirs: &[Peer], room: usi
         });
     let own = after.successors();
     own.first().is_some_and(|first| first.id == head.id)
-        && own[1..].iter().map(|peer| peer.id).eq(rest.map(|peer| peer.id))
+        && own[1..]
+            .iter()
+            .map(|peer| peer.id)
+            .eq(rest.map(|peer| peer.id))
 }

@@ -1,11 +1,13 @@
 //! Each rule fires on a node that breaks it, and is silent on the same node when it does not.
 
 mod coming_and_going;
+mod copies;
 mod lookups;
 mod records;
 mod steps;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cuerda_core::chord::{Message, Node, Reply, Request};
@@ -14,7 +16,7 @@ use cuerda_core::ring::{Id, Neighbours, Peer, SuccessorList};
 
 use super::{Conformance, Rules as _};
 use crate::run::read;
-use crate::world::{Cause, Gone, Moment, NodeView, SECOND, Time, Watcher as _, address_of};
+use crate::world::{Cause, Gone, Moment, NodeView, SECOND, Time, Watcher as _};
 
 /// How many successors a node has.
 const ROOM: u8 = 3;
@@ -24,7 +26,7 @@ const PLACES: [u8; 6] = [10, 20, 30, 40, 50, 60];
 fn peer(place: u8) -> Peer {
     Peer {
         id: Id::from_high(u64::from(place) << 56),
-        address: address_of(place.into()),
+        address: SocketAddr::from(([10, 0, 0, place], 4000)).into(),
     }
 }
 
@@ -44,7 +46,10 @@ fn neighbours(me: u8, predecessor: u8, successors: &[u8]) -> Neighbours {
 
 /// The neighbours of one of those that are there, when all is well.
 fn ideal(me: u8) -> Neighbours {
-    let at = PLACES.iter().position(|place| *place == me).expect("it is there");
+    let at = PLACES
+        .iter()
+        .position(|place| *place == me)
+        .expect("it is there");
     let step = |step: usize| PLACES[(at + step) % PLACES.len()];
     neighbours(me, step(PLACES.len() - 1), &[step(1), step(2), step(3)])
 }
@@ -108,8 +113,10 @@ impl Scene {
         let text = "duration = \"1h\"\n[ring]\nnodes = 6\n[node]\nsuccessors = 3\nattempts = 2\n\
                     probe_every_max = \"4m\"\n";
         let scenario = Arc::new(read("watched.toml", text).expect("it is valid"));
-        let all: Vec<(u32, Neighbours)> =
-            PLACES.iter().map(|&place| (place.into(), ideal(place))).collect();
+        let all: Vec<(u32, Neighbours)> = PLACES
+            .iter()
+            .map(|&place| (place.into(), ideal(place)))
+            .collect();
         let members = all.iter().map(|(number, view)| NodeView {
             number: *number,
             peer: view.me(),
@@ -165,7 +172,13 @@ impl Scene {
     }
 
     /// The same on a copy of the scene as it is now.
-    fn would(&self, node: u8, input: Input<Node>, sent: &[(u8, Message)], after: &Neighbours) -> Vec<&'static str> {
+    fn would(
+        &self,
+        node: u8,
+        input: Input<Node>,
+        sent: &[(u8, Message)],
+        after: &Neighbours,
+    ) -> Vec<&'static str> {
         self.clone().step(node, input, sent, after)
     }
 }

@@ -20,8 +20,10 @@ use super::Args;
 
 /// What one scenario may cost, in nodes times simulated seconds: more would make an hour of it.
 const MOST: u64 = 1_500_000;
-/// The same for a quick look.
-const MOST_IF_QUICK: u64 = 30_000;
+/// The same for a quick look, which plays nothing that takes longer than a blink.
+const MOST_IF_QUICK: u64 = 8_000;
+/// How many events the scenarios of a quick look have together: about a second's work.
+const EVENTS_IF_QUICK: u64 = 600_000;
 
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let variants = named(&args.names)?;
@@ -54,6 +56,13 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     drop(bar);
     for passed in &mut passed {
         passed.sort_by_key(|it| (it.events, it.scenario));
+        if args.quick {
+            let mut events = 0;
+            passed.retain(|it| {
+                events += it.events;
+                events <= EVENTS_IF_QUICK
+            });
+        }
     }
     let sound_pairs: usize = passed.iter().map(Vec::len).sum();
     if sound_pairs == 0 {
@@ -163,7 +172,9 @@ fn shown(scores: &[Score], seeds: usize, pairs: usize, sound_pairs: usize) -> St
                 row.extend([
                     format!("{only}{}", one.by),
                     one.scenario.clone(),
-                    score.seeds().map_or_else(String::new, |many| many.to_string()),
+                    score
+                        .seeds()
+                        .map_or_else(String::new, |many| many.to_string()),
                     format!("{hits}/{seeds}"),
                     score
                         .seconds()

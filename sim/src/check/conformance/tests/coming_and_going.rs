@@ -23,8 +23,15 @@ fn hello(member: bool) -> Hello {
     }
 }
 
-fn joins(scene: &Scene, answer: Input<Node>, sent: &[(u8, Message)], after: &Neighbours) -> Vec<&'static str> {
-    scene.clone().tell(35, answer, sent, &[Aside::Joined], after)
+fn joins(
+    scene: &Scene,
+    answer: Input<Node>,
+    sent: &[(u8, Message)],
+    after: &Neighbours,
+) -> Vec<&'static str> {
+    scene
+        .clone()
+        .tell(35, answer, sent, &[Aside::Joined], after)
 }
 
 #[test]
@@ -43,7 +50,10 @@ fn a_joiner_takes_its_predecessors_list_whole_and_says_that_it_is_there() {
     assert_eq!(joins(&scene, answer(), &all, &head), ["list-not-taken"]);
     let elsewhere = from(10, told(2, 60, 10, &[20, 30, 40]));
     let after = neighbours(35, 10, &[20, 30, 40]);
-    let all = [(10, Message::Introduce(peer(35))), (20, ask(3, Request::Neighbours))];
+    let all = [
+        (10, Message::Introduce(peer(35))),
+        (20, ask(3, Request::Neighbours)),
+    ];
     assert_eq!(joins(&scene, elsewhere, &all, &after), ["unbracketed-join"]);
 }
 
@@ -66,7 +76,10 @@ fn a_ring_is_founded_after_the_wait_by_the_lowest_and_by_no_member() {
     let asides = [Aside::Gone(Gone::Stranded), Aside::Joined];
     let mut scene = Scene::new();
     let alone = Neighbours::alone(peer(30), ROOM);
-    assert_eq!(scene.tell(30, late(1), &[], &asides, &alone), ["founds-own-ring"]);
+    assert_eq!(
+        scene.tell(30, late(1), &[], &asides, &alone),
+        ["founds-own-ring"]
+    );
 }
 
 #[test]
@@ -92,7 +105,16 @@ fn a_stranded_node_goes_back_as_far_as_they_lie_ahead() {
     let back = |scene: &Scene, input| scene.clone().tell(30, input, &stabilizes, &joined, &found);
     assert_eq!(back(&scene, answer(2, 60, 50)), ["retreat-stops-short"]);
     assert!(back(&scene, answer(2, 60, 20)).is_empty(), "it lies behind");
-    assert!(scene.step(30, answer(2, 60, 50), &[(50, ask(3, Request::Neighbours))], &none).is_empty());
+    assert!(
+        scene
+            .step(
+                30,
+                answer(2, 60, 50),
+                &[(50, ask(3, Request::Neighbours))],
+                &none
+            )
+            .is_empty()
+    );
     assert!(back(&scene, late(3)).is_empty(), "nobody nearer answers");
 }
 
@@ -108,7 +130,9 @@ fn a_leaver_tells_both_neighbours() {
     };
     let leaves = |sent: &[(u8, Message)]| {
         let asides = [Aside::Gone(Gone::Left)];
-        scene.clone().tell(30, Input::Leave, sent, &asides, &ideal(30))
+        scene
+            .clone()
+            .tell(30, Input::Leave, sent, &asides, &ideal(30))
     };
     assert!(leaves(&[(40, says(1)), (20, says(2))]).is_empty());
     assert_eq!(leaves(&[(40, says(1))]), ["untold-departure"]);
@@ -132,5 +156,9 @@ fn each_life_has_a_greater_number_and_takes_no_reply_to_another() {
     let old = || from(10, reply(1, Reply::Hello(hello(true))));
     assert_eq!(scene.would(35, old(), &[], &alone), ["earlier-reply"]);
     let ignored = Event::Ignored(peer(10), cuerda_core::protocol::Ignored::Unasked);
-    assert!(scene.tell(35, old(), &[], &[Aside::Event(ignored)], &alone).is_empty());
+    assert!(
+        scene
+            .tell(35, old(), &[], &[Aside::Event(ignored)], &alone)
+            .is_empty()
+    );
 }
