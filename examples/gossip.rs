@@ -23,6 +23,7 @@ use cuerda_core::protocol::{Event, Input, Network, Protocol, Timer, Wire};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_sim::check::judged::Judged;
 use cuerda_sim::check::placement::Unplaced;
+use cuerda_sim::check::rules::Unruled;
 use cuerda_sim::check::structure::{Broken, Changed, Structure};
 use cuerda_sim::report::{Report, Verdict};
 use cuerda_sim::run::{Play, play_in_with, play_with, read};
@@ -192,6 +193,7 @@ impl Simulated for Mesh {
 impl Judged for Mesh {
     type Structure = Everybody;
     type Placement = Unplaced;
+    type Rules = Unruled;
 }
 
 /// All members, and what they know.

@@ -4,6 +4,7 @@
 use super::maintenance::Leaver;
 use super::message::{Message, Reply, Request};
 use super::records::Input;
+use super::variant::Variant;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::RequestId;
@@ -34,7 +35,10 @@ impl Node {
             }
             _ if !self.is_member() => Reply::NotMember,
             Request::Ping => Reply::Pong,
-            Request::Neighbours if self.maintenance.is_busy() => {
+            Request::Neighbours
+                if self.maintenance.is_busy()
+                    && !self.config.is_variant(Variant::AnswersInStep) =>
+            {
                 if self.maintenance.delayed.len() < limits::DELAYED {
                     self.maintenance.delayed.push((from, id));
                 } else {
@@ -67,7 +71,13 @@ impl Node {
     }
 
     fn find(&self, key: Id, confirm: bool) -> Reply {
-        if self.neighbours.own().contains(key) {
+        let owns = if self.config.is_variant(Variant::OwnRangeReversed) {
+            key == self.neighbours.predecessor().id
+                || key != self.me().id && self.neighbours.own().contains(key)
+        } else {
+            self.neighbours.own().contains(key)
+        };
+        if owns {
             Reply::Owner
         } else if confirm {
             Reply::Before(self.neighbours.predecessor())

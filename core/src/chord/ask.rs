@@ -14,6 +14,7 @@ use super::message::{Message, Reply, Request};
 use super::open_requests::Waiter;
 use super::record_message::{RecordReply, RecordRequest, Stamped};
 use super::requests::Requests;
+use super::variant::{Variant, Variation};
 use crate::chord::{Event, Timer};
 use crate::protocol::{Ignored, Network, RequestId, Step};
 use crate::record::{Stamp, StampClock};
@@ -59,6 +60,7 @@ pub(super) struct Ask<'a, N> {
     clock: Option<&'a mut StampClock>,
     /// The token of the client's look-up whose steps are told.
     traced: Option<u64>,
+    variation: Variation,
 }
 
 impl Requests {
@@ -72,7 +74,10 @@ impl Requests {
         settled: Option<(u32, Settled)>,
     ) -> Ask<'a, N> {
         let timeout = self.timeout(config);
-        Ask::new(net, self, waiter, timeout, settled)
+        Ask {
+            variation: config.variation(),
+            ..Ask::new(net, self, waiter, timeout, settled)
+        }
     }
 }
 
@@ -92,7 +97,19 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
             settled,
             clock: None,
             traced: None,
+            variation: Variation::default(),
         }
+    }
+
+    /// Which mistake the node makes, if any.
+    pub(super) const fn variation(&self) -> Variation {
+        self.variation
+    }
+
+    /// Whether the node makes this mistake.
+    #[inline(always)]
+    pub(super) fn is_variant(&self, variant: Variant) -> bool {
+        self.variation.is(variant)
     }
 
     /// The same, with a stamp clock.
@@ -133,6 +150,9 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
     /// Takes in the clock that came with a reply about records. One that is too far ahead is left
     /// alone, as everywhere.
     fn heard(&mut self, stamp: Stamp) {
+        if self.is_variant(Variant::ClocksNotHeard) {
+            return;
+        }
         if let Some(clock) = &mut self.clock {
             let _ = clock.heard(stamp, self.net.wall_clock());
         }

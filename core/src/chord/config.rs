@@ -60,6 +60,9 @@ pub struct Config {
     /// When none of the configured members a joining node can reach belongs to a ring, the one
     /// with the lowest id among them founds a ring after this time. Default: 60 s.
     pub found_after: Duration,
+    /// The mistake that the nodes make, if any: to measure what the harness notices. In no release.
+    #[cfg(feature = "mutants")]
+    pub variant: Option<super::Variant>,
 }
 
 impl Default for Config {
@@ -81,6 +84,8 @@ impl Default for Config {
             remembered: 16,
             probe_every_max: None,
             found_after: Duration::from_secs(60),
+            #[cfg(feature = "mutants")]
+            variant: None,
         }
     }
 }

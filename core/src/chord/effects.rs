@@ -4,6 +4,7 @@
 //! in a ring.
 
 use super::records::{Context, Effect, Input, Records};
+use super::variant::Variant;
 use super::{Membership, Node};
 use crate::protocol::Network;
 
@@ -41,7 +42,13 @@ impl Node {
     pub(super) fn begin_records(&mut self, net: &mut impl Network<Node>) {
         if self.records.is_none() && self.membership() == Membership::Outside {
             let lifetime = self.config.tombstones_for.as_millis();
-            let lifetime = u64::try_from(lifetime).unwrap_or(u64::MAX);
+            let lifetime = if self.config.is_variant(Variant::StaleKept) {
+                u64::MAX
+            } else if self.config.is_variant(Variant::FreshSetAside) {
+                0
+            } else {
+                u64::try_from(lifetime).unwrap_or(u64::MAX)
+            };
             let records = Records::restored(self.me().id, lifetime, net);
             self.records = Some(Box::new(records));
         }

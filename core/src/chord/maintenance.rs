@@ -11,6 +11,7 @@ use super::ask::Settled;
 use super::message::{Message, Reply};
 use super::op::{Heard, Rectified, Rectify, Stabilize};
 use super::open_requests::Waiter;
+use super::variant::Variant;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::marks::{Mark, reached};
@@ -144,6 +145,8 @@ impl Node {
                     if let Rectified::Replaced(dead, notifier) = rectified {
                         reached(Mark::PredecessorReplaced);
                         self.presume_dead(dead, net);
+                        let forgets = self.config.is_variant(Variant::PredecessorForgotten);
+                        let notifier = if forgets { self.me() } else { notifier };
                         self.neighbours.rectify_silent(notifier);
                     }
                 }
@@ -158,7 +161,10 @@ impl Node {
     }
 
     fn stabilize(&mut self, net: &mut impl Network<Node>) {
-        let attempts = self.config.attempts;
+        let attempts = match self.config.is_variant(Variant::OneSilenceKills) {
+            true => 1,
+            false => self.config.attempts,
+        };
         let successor = self.neighbours.successor();
         if successor != self.me() {
             let step = Stabilize::from_successor(successor, attempts);
@@ -186,7 +192,9 @@ impl Node {
                 self.presume_dead(dead, net);
                 match self.neighbours.successor_silent() {
                     Some(next) => {
-                        net.send(next, Message::Notify);
+                        if !self.config.is_variant(Variant::SilentSuccessorUnnotified) {
+                            net.send(next, Message::Notify);
+                        }
                         // Many may have died together: don't wait a period for each.
                         self.maintenance.due = true;
                     }
@@ -194,11 +202,22 @@ impl Node {
                 }
             }
             Heard::Successor(head, Some((predecessor, successors))) => {
+                let successors = self.taken_over(head, successors);
                 match self
                     .neighbours
                     .successor_answered(head, predecessor, &successors)
                 {
+                    AfterSuccessor::Notify(_)
+                        if self.config.is_variant(Variant::SuccessorUnnotified) => {}
                     AfterSuccessor::Notify(successor) => net.send(successor, Message::Notify),
+                    AfterSuccessor::AskPredecessor(candidate)
+                        if self.config.is_variant(Variant::CandidateUnasked) =>
+                    {
+                        let room = self.config.successors.into();
+                        let list = SuccessorList::following(candidate.id, head, &successors, room);
+                        self.neighbours.candidate_answered(candidate, &list);
+                        net.send(candidate, Message::Notify);
+                    }
                     AfterSuccessor::AskPredecessor(candidate) => {
                         self.answer_delayed(net);
                         let step = Stabilize::from_predecessor(candidate, self.config.attempts);
@@ -213,7 +232,7 @@ impl Node {
                         reached(Mark::CandidateDead);
                         self.neighbours.rectify_silent(self.me());
                     }
-                } else {
+                } else if !self.config.is_variant(Variant::SilentCandidateUnnotified) {
                     net.send(self.neighbours.successor(), Message::Notify);
                 }
             }
@@ -227,6 +246,28 @@ impl Node {
                 }
                 net.send(candidate, Message::Notify);
             }
+        }
+    }
+
+    /// The successor's list as it is taken over.
+    fn taken_over(&self, head: Peer, theirs: SuccessorList) -> SuccessorList {
+        let room = usize::from(self.config.successors);
+        let own = self.neighbours.successors();
+        match (own.split_first(), theirs.split_first()) {
+            (Some((&first, tail)), _)
+                if first == head && self.config.is_variant(Variant::OwnTailKept) =>
+            {
+                let next = tail.first().copied();
+                next.map_or(theirs, |next| {
+                    SuccessorList::following(head.id, next, &tail[1..], room)
+                })
+            }
+            (_, Some((&next, rest)))
+                if self.config.is_variant(Variant::ListOneShort) && room > 2 =>
+            {
+                SuccessorList::following(head.id, next, rest, room - 2)
+            }
+            _ => theirs,
         }
     }
 
@@ -249,6 +290,13 @@ impl Node {
                 // A ring of one has found its first successor, too.
                 self.maintenance.due |= self.neighbours.successors().is_empty();
             }
+            ring::Rectify::PingPredecessor
+                if self.config.is_variant(Variant::PredecessorUnpinged) =>
+            {
+                self.neighbours.rectify_silent(notifier);
+            }
+            ring::Rectify::PingPredecessor
+                if self.config.is_variant(Variant::PredecessorUnchecked) => {}
             ring::Rectify::PingPredecessor => {
                 let predecessor = self.neighbours.predecessor();
                 let step = Rectify::new(predecessor, notifier, self.config.attempts);
@@ -305,6 +353,7 @@ impl Node {
             Some(head)
         });
         match next {
+            Some(_) if self.config.is_variant(Variant::DepartureUnheeded) => {}
             Some(next) => {
                 net.send(next, Message::Notify);
                 self.maintenance.due = true;

@@ -11,6 +11,7 @@ use super::op::{Join, Joined, Leave, Retreat};
 use super::open_requests::Waiter;
 use super::phase::MembershipPhase;
 use super::records::{Input, Records};
+use super::variant::Variant;
 use super::{Node, jittered, limits};
 use crate::chord::{Event, Timer};
 use crate::marks::{Mark, reached};
@@ -86,7 +87,9 @@ impl Node {
                 // Introduce the newcomer to its predecessor now; otherwise that one would learn of
                 // it from its successor a period later, and lose it if that successor dies first.
                 // In a ring of one the two are the same node.
-                if neighbours.predecessor() != neighbours.successor() {
+                if neighbours.predecessor() != neighbours.successor()
+                    && !self.config.is_variant(Variant::JoinerUnintroduced)
+                {
                     net.send(neighbours.predecessor(), Message::Introduce(self.me()));
                 }
                 self.become_member(neighbours, net);
@@ -122,7 +125,9 @@ impl Node {
         // A joiner stabilizes and notifies at once.
         self.hurry = limits::HURRIED_ROUNDS;
         self.stop_maintenance();
-        self.maintenance.stabilization_due();
+        if !self.config.is_variant(Variant::JoinerWaits) {
+            self.maintenance.stabilization_due();
+        }
         net.emit(Event::Joined);
         net.emit(Event::NeighboursChanged);
         self.arm_stabilize(net);
@@ -200,6 +205,11 @@ impl Node {
         self.tell_records(Input::Stranded, net);
         self.refuse_delayed(net);
         self.stop_maintenance();
+        if self.config.is_variant(Variant::StrandedFounds) {
+            let alone = Neighbours::alone(self.me(), self.config.successors);
+            self.become_member(alone, net);
+            return self.serve_own(net);
+        }
         let retreat = Retreat::new(self.me().id, self.config.attempts, self.known());
         self.enter(MembershipPhase::Stranded(Box::new(retreat)));
         self.poll_membership(None, net);

@@ -41,6 +41,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod variant;
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -58,6 +59,8 @@ pub use phase::Membership;
 pub use phase::Membership as Standing;
 pub use record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
 pub use timer::Timer;
+#[cfg(feature = "mutants")]
+pub use variant::Variant;
 
 use crate::ring::{Fingers, Id, Neighbours, Peer};
 use ask::Settled;
@@ -68,6 +71,8 @@ use queries::Queries;
 use records::Records;
 use remembered::Remembered;
 use requests::Requests;
+#[cfg(not(feature = "mutants"))]
+use variant::Variant;
 
 /// What can happen to a Chord node.
 pub type Input = crate::protocol::Input<Node>;
@@ -150,6 +155,10 @@ impl Node {
     /// If the configuration has no room for successors.
     #[must_use]
     pub fn new(me: Peer, config: Arc<Config>, incarnation: u32) -> Node {
+        let incarnation = match config.is_variant(Variant::IncarnationNotIncreased) {
+            true => incarnation.min(1),
+            false => incarnation,
+        };
         Node {
             neighbours: Neighbours::alone(me, config.successors),
             maintenance: Maintenance::default(),
@@ -266,6 +275,7 @@ impl Node {
             }
             Input::Resume => self.resume(net),
             Input::Leave => self.leave(net),
+            Input::Remember(_) if self.config.is_variant(Variant::MemoryNotRestored) => {}
             Input::Remember(peers) => {
                 for peer in peers {
                     self.remember(peer);
@@ -302,7 +312,8 @@ impl Node {
                     self.requests.measured(took);
                 }
                 let settled = (id.number, Settled::Reply(from, reply));
-                let is_mine = id.origin == Origin::node(self.incarnation());
+                let is_mine = id.origin == Origin::node(self.incarnation())
+                    || self.config.is_variant(Variant::EarlierReplyTrusted);
                 let open = is_mine && self.settle(settled, net);
                 if !open {
                     net.emit(Event::Ignored(from, Ignored::Unasked));
@@ -334,7 +345,9 @@ impl Node {
             Timer::Fingers => {
                 self.armed.fingers = false;
                 if self.is_member() {
-                    self.refresh_finger(net);
+                    if !self.config.is_variant(Variant::FingersNeverRefreshed) {
+                        self.refresh_finger(net);
+                    }
                     self.arm_fingers(net);
                 }
             }

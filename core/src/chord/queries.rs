@@ -11,6 +11,7 @@ use super::op::{Lookup, Oneself, Outcome};
 use super::open_requests::Waiter;
 use super::records::{ClientAccess, Input};
 use super::slots::Slots;
+use super::variant::Variant;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::protocol::LookupError;
@@ -255,7 +256,7 @@ impl Node {
                 if found.owner.id == self.me().id {
                     // The way through it leads back here: one and the same ring.
                     self.remembered.forget(through.id);
-                } else if self.is_member() {
+                } else if self.is_member() && !self.config.is_variant(Variant::HomeUnintroduced) {
                     self.introduced(found.owner);
                 }
             }
@@ -326,6 +327,7 @@ impl Node {
                 .find(|entry| entry.peer.id == *id);
             if let Some(entry) = entry
                 && owner != Ok(entry.peer)
+                && !self.config.is_variant(Variant::DeadFingerKept)
             {
                 self.presume_dead(entry.peer, net);
             }
@@ -357,7 +359,14 @@ impl Node {
 
     /// Asks a few of those presumed dead whether they are back.
     pub(super) fn probe_remembered(&mut self, net: &mut impl Network<Node>) {
-        for peer in self.remembered.due(self.config.probe_periods_max()) {
+        let periods_max = match self.config.is_variant(Variant::ProbesNeverBackOff) {
+            true => 1,
+            false => self.config.probe_periods_max(),
+        };
+        for peer in self.remembered.due(periods_max) {
+            if self.config.is_variant(Variant::ProbedOnce) {
+                self.remembered.forget(peer.id);
+            }
             if self.queries.has_room() {
                 self.start_query(Query::Probe(Question::new(peer, 1)), net);
             }
@@ -380,6 +389,9 @@ impl Node {
             }
             Ok(true) => {
                 self.remembered.revive(peer.id);
+                if self.config.is_variant(Variant::ReunionNotSought) {
+                    return;
+                }
                 let me = self.me().id;
                 let home =
                     Lookup::new(me, me, Oneself::Owner, self.config.attempts).through([peer]);
@@ -398,7 +410,8 @@ impl Node {
     /// one's ring should hear of it.
     pub(super) fn hand_on(&mut self, displaced: Peer, new: Peer, net: &mut impl Network<Node>) {
         let known = self.neighbours.successors().contains(&displaced);
-        if known || displaced == self.me() || !self.queries.has_room() {
+        let forgets = self.config.is_variant(Variant::DisplacedForgotten);
+        if known || displaced == self.me() || !self.queries.has_room() || forgets {
             return;
         }
         let oneself = Oneself::Before(self.neighbours.predecessor());

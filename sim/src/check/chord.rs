@@ -3,6 +3,7 @@
 use cuerda_core::chord::Node;
 use cuerda_core::ring::{Id, Neighbours};
 
+use super::conformance::Conformance;
 use super::judged::{Judged, successors};
 use super::lookups::LookupOracle;
 use super::placement::Placement;
@@ -12,6 +13,7 @@ use crate::world::{NodeView, Time};
 impl Judged for Node {
     type Structure = Ring;
     type Placement = LookupOracle;
+    type Rules = Conformance;
 }
 
 impl Placement<Neighbours> for LookupOracle {

@@ -3,18 +3,21 @@
 use cuerda_core::ring::Id;
 
 use super::placement::Placement;
+use super::rules::Rules;
 use super::structure::Structure;
 use crate::world::{Moment, Simulated, Watcher};
 
 /// A protocol whose runs can be judged.
 ///
-/// [`super::structure::Unstructured`] and [`super::placement::Unplaced`] serve for what a protocol
-/// has nothing to say of.
+/// [`super::structure::Unstructured`], [`super::placement::Unplaced`] and [`super::rules::Unruled`]
+/// serve for what a protocol has nothing to say of.
 pub trait Judged: Simulated {
     /// Its invariants.
     type Structure: Structure<Self::View>;
     /// Where keys belong.
     type Placement: Placement<Self::View>;
+    /// How its nodes have to behave, step by step.
+    type Rules: Rules<Self>;
 }
 
 /// A check of one's own, beside those that are built in: a watcher that finds something.

@@ -14,6 +14,7 @@ mod list;
 mod load;
 mod matrix;
 mod merge;
+mod mutants;
 mod paper;
 mod pool;
 mod program;
@@ -61,6 +62,7 @@ enum Command {
     Shrink(shrink::Args),
     Irrevocable(irrevocable::Args),
     Matrix(matrix::Args),
+    Mutants(mutants::Args),
     Paper(paper::Args),
     Trace(trace::Args),
 }
@@ -116,6 +118,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Shrink(args) => (args.json, shrink::run(args)),
         Command::Irrevocable(args) => (args.json, irrevocable::run(args)),
         Command::Matrix(args) => (args.json, matrix::run(args)),
+        Command::Mutants(args) => (args.json, mutants::run(args)),
         Command::Paper(args) => (args.json, paper::run(args)),
         Command::Trace(args) => (false, trace::run(args)),
     };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cuerda_core::protocol::Event;
-use cuerda_core::ring::Id;
+use cuerda_core::protocol::{Event, Input};
+use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
 
 use super::Listener;
@@ -14,6 +14,7 @@ use super::tally::Tally;
 use super::violations::Violations;
 use crate::check::judged::{Check, Judged};
 use crate::check::placement::Placement;
+use crate::check::rules::Rules;
 use crate::check::structure::{Changed, Disturbance, Structure};
 use crate::report::{Loss, Ring, Violation};
 use crate::scenario::Scenario;
@@ -32,6 +33,7 @@ pub(super) struct Judge<'a, P: Judged> {
     pub(super) tally: Tally,
     structure: Option<StructureWatch<P>>,
     placement: Option<P::Placement>,
+    rules: Option<P::Rules>,
     sides: Vec<u32>,
     pub(super) violations: Violations,
     /// Violations of the invariants, of look-ups, of records, and of other checks: faults that hit
@@ -103,6 +105,7 @@ impl<'a, P: Judged> Judge<'a, P> {
         let checks = scenario.checks;
         let structured = P::Structure::CHECKS && (checks.ring || checks.lookups || checks.records);
         let placed = P::Placement::CHECKS && checks.lookups;
+        let ruled = P::Rules::CHECKS && checks.protocol;
         let mut judge = Judge {
             tally: Tally::new(world),
             structure: structured.then(|| StructureWatch {
@@ -114,6 +117,7 @@ impl<'a, P: Judged> Judge<'a, P> {
                 period: nanoseconds(scenario.node.stabilize_every),
             }),
             placement: placed.then(|| P::Placement::start(world.each_member())),
+            rules: ruled.then(|| P::Rules::start(scenario, world.origin(), world.each_member())),
             sides: Vec::new(),
             violations: Violations::default(),
             of_structure: 0,
@@ -212,6 +216,9 @@ impl<'a, P: Judged> Judge<'a, P> {
 
     /// Lets others watch, and takes in what their checks have found.
     fn others(&mut self, at: Moment, tell: impl Fn(&mut dyn Watcher<P>)) {
+        if let Some(rules) = &mut self.rules {
+            tell(rules);
+        }
         for watcher in &mut self.watchers {
             tell(*watcher);
         }
@@ -691,6 +698,28 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
     fn handed(&mut self, at: Moment, number: u32, standing: &dyn Fn() -> &'static str) {
         if self.others_listen {
             self.others(at, |other| other.handed(at, number, standing));
+        }
+    }
+
+    fn follows_steps(&self) -> bool {
+        self.rules.is_some()
+            || self.watchers.iter().any(|other| other.follows_steps())
+            || self.checks.iter().any(|other| other.follows_steps())
+    }
+
+    fn handles(&mut self, at: Moment, number: u32, input: &Input<P>) {
+        self.others(at, |other| other.handles(at, number, input));
+    }
+
+    fn sent(&mut self, at: Moment, number: u32, to: Peer, message: &P::Message) {
+        self.others(at, |other| other.sent(at, number, to, message));
+    }
+
+    fn handled(&mut self, at: Moment, node: NodeView<'_, P::View>) {
+        self.others(at, |other| other.handled(at, node));
+        for breach in self.rules.as_mut().map_or(Vec::new(), Rules::breaches) {
+            self.of_checks += 1;
+            self.describe(at, breach.rule.to_owned(), breach.detail, Some(breach.node));
         }
     }
 

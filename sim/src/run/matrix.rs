@@ -24,6 +24,8 @@ use crate::world::{World as _, events};
 
 /// When the nodes die, or what sets it off happens.
 const AT: Duration = Duration::from_secs(40);
+/// How long a node is away that comes back.
+const AWAY: Duration = Duration::from_secs(4);
 /// How many keys there are.
 const KEYS: u32 = 32;
 
@@ -40,6 +42,14 @@ pub enum Moment {
     Join(Duration),
     /// A member of the set began to leave so long before.
     Leave(Duration),
+    /// The same while clients write to all keys.
+    LeaveInWrites(Duration),
+    /// A member of the set, which had left for a while, began to come back so long before, while
+    /// clients write.
+    Return(Duration),
+    /// A newcomer began to join so long before, and is handed its arc over while clients write. It
+    /// may be of the set.
+    HandOver(Duration),
 }
 
 impl Moment {
@@ -52,7 +62,24 @@ impl Moment {
             Moment::Repair(after) => format!("{} after a death", format_duration(after)),
             Moment::Join(after) => format!("{} after a join", format_duration(after)),
             Moment::Leave(after) => format!("{} into a departure", format_duration(after)),
+            Moment::LeaveInWrites(after) => {
+                format!("{} into a departure under writes", format_duration(after))
+            }
+            Moment::Return(after) => {
+                format!("{} after a return under writes", format_duration(after))
+            }
+            Moment::HandOver(after) => {
+                format!("{} after a join under writes", format_duration(after))
+            }
         }
+    }
+
+    /// Whether clients write to all keys meanwhile.
+    const fn is_in_writes(self) -> bool {
+        matches!(
+            self,
+            Moment::Write | Moment::LeaveInWrites(_) | Moment::Return(_) | Moment::HandOver(_)
+        )
     }
 
     /// Those that a matrix has by default.
@@ -63,6 +90,9 @@ impl Moment {
         all.extend([200, 1000, 3000].map(|ms| Moment::Repair(after(ms))));
         all.extend([100, 300, 1000].map(|ms| Moment::Join(after(ms))));
         all.extend([50, 200, 500].map(|ms| Moment::Leave(after(ms))));
+        all.extend([100, 400].map(|ms| Moment::LeaveInWrites(after(ms))));
+        all.extend([200, 1000].map(|ms| Moment::Return(after(ms))));
+        all.extend([150, 500].map(|ms| Moment::HandOver(after(ms))));
         all
     }
 }
@@ -110,14 +140,17 @@ impl Matrix {
     pub fn cases(&self, moment: Moment) -> Vec<Case> {
         let nodes = match moment {
             // The newcomer is the last.
-            Moment::Join(_) => self.nodes + 1,
+            Moment::Join(_) | Moment::HandOver(_) => self.nodes + 1,
             _ => self.nodes,
         };
         let mut cases = Vec::new();
         for size in 1..=usize::from(self.replicas) {
             for set in subsets(nodes, size) {
                 let firsts: Vec<Option<u32>> = match moment {
-                    Moment::Repair(_) | Moment::Leave(_) => set.iter().copied().map(Some).collect(),
+                    Moment::Repair(_)
+                    | Moment::Leave(_)
+                    | Moment::LeaveInWrites(_)
+                    | Moment::Return(_) => set.iter().copied().map(Some).collect(),
                     _ => vec![None],
                 };
                 cases.extend(firsts.into_iter().map(|first| Case {
@@ -172,19 +205,24 @@ impl Matrix {
                 fault("crash", second(Duration::ZERO), lost(&first));
                 after
             }
-            Moment::Join(after) => {
+            Moment::Join(after) | Moment::HandOver(after) => {
                 fault("join", second(Duration::ZERO), "count = 1".to_owned());
                 after
             }
-            Moment::Leave(after) => {
+            Moment::Leave(after) | Moment::LeaveInWrites(after) => {
                 fault("leave", second(Duration::ZERO), names(&first));
+                after
+            }
+            Moment::Return(after) => {
+                let away = format!("{}\nfor = \"{}\"", names(&first), format_duration(AWAY));
+                fault("leave", format_duration(AT - AWAY), away);
                 after
             }
         };
         if !rest.is_empty() {
             fault("crash", second(after), lost(&rest));
         }
-        if case.moment == Moment::Write {
+        if case.moment.is_in_writes() {
             let _ = write!(
                 text,
                 "[[workload]]\nkind = \"put\"\nrate = \"100/s\"\nkeys = {KEYS}\n\

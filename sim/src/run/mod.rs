@@ -14,6 +14,8 @@ mod cost;
 mod histories;
 mod judge;
 pub mod matrix;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod play;
 mod records;
 pub mod series;

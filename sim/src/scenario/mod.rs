@@ -129,6 +129,9 @@ pub struct Checks {
     pub lookups: bool,
     /// Records: that nothing acknowledged is lost, and what readers find.
     pub records: bool,
+    /// The steps of the protocol: that nodes say what it prescribes when they must, and nothing
+    /// when they must not. Only in the `events` world, which sees what is said.
+    pub protocol: bool,
 }
 
 /// How the ring comes about.

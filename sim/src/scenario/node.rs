@@ -89,6 +89,8 @@ pub(super) fn config(section: &Section, problems: &mut Problems) -> Result<Confi
         remembered: remembered?,
         probe_every_max: probe_every_max?,
         found_after: found_after?,
+        #[cfg(feature = "mutants")]
+        variant: None,
     };
     fits_together(section, config, problems)
 }

@@ -336,6 +336,7 @@ const ALL_CHECKS: Checks = Checks {
     ring: true,
     lookups: true,
     records: true,
+    protocol: true,
 };
 
 fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
@@ -344,6 +345,7 @@ fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
         ring: false,
         lookups: false,
         records: false,
+        protocol: false,
     };
     let mut all = Ok(());
     for item in entry.list(problems, help)?.iter() {
@@ -351,10 +353,12 @@ fn checks(entry: &Entry, problems: &mut Problems) -> Result<Checks, Reported> {
             key: "check",
             ..entry.with_value(item)
         };
-        match entry.word(problems, &[("ring", 0), ("lookups", 1), ("records", 2)]) {
+        let words = [("ring", 0), ("lookups", 1), ("records", 2), ("protocol", 3)];
+        match entry.word(problems, &words) {
             Ok(0) => checks.ring = true,
             Ok(1) => checks.lookups = true,
-            Ok(_) => checks.records = true,
+            Ok(2) => checks.records = true,
+            Ok(_) => checks.protocol = true,
             Err(reported) => all = Err(reported),
         }
     }

@@ -65,6 +65,7 @@ fn a_short_file_has_the_documented_defaults() {
                 ring: true,
                 lookups: true,
                 records: true,
+                protocol: true,
             },
             nodes: 4,
             virtual_nodes: 1,
@@ -95,7 +96,7 @@ title    = "Nodes join and leave while lookups run"
 world    = "events"          # default; --world overrides
 seed     = 1                 # default; --seed overrides
 duration = "10m"             # simulated
-checks   = ["ring", "lookups", "records"]   # default: all; [] to measure speed
+checks   = ["ring", "lookups", "records", "protocol"]   # default: all; [] to measure speed
 
 [ring]
 nodes = 1000                 # n0 … n999
@@ -167,6 +168,7 @@ for   = "1m"
                 ring: true,
                 lookups: true,
                 records: true,
+                protocol: true,
             },
             nodes: 1000,
             virtual_nodes: 1,

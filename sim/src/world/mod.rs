@@ -26,14 +26,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use cuerda_core::protocol::{AccessError, Condition, Event, LookupError, OwnerFound, Written};
+use cuerda_core::protocol::{
+    AccessError, Condition, Event, Input, LookupError, OwnerFound, Written,
+};
 use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::Batch;
 
 pub use digest::Digest;
 pub use failure_observations::FailureObservations;
-use names::{EPOCH_MS, PORT, address_of, moved, number_of};
+pub(crate) use names::EPOCH_MS;
+use names::{PORT, address_of, moved, number_of};
 pub(crate) use random::nanoseconds;
 pub use random::{Random, RandomStream};
 pub use simulated::Simulated;
@@ -405,6 +408,18 @@ pub trait Watcher<P: Simulated> {
     /// A node is about to be handed something. `standing` says where it stands towards the network,
     /// in a word, and is asked only by those who want to know.
     fn handed(&mut self, _at: Moment, _number: u32, _standing: &dyn Fn() -> &'static str) {}
+    /// Whether it wants to be told what nodes handle and say: the next three methods. A world asks
+    /// before each input, and collects nothing for those who don't. Only the `events` world, where
+    /// messages are values, can tell.
+    fn follows_steps(&self) -> bool {
+        false
+    }
+    /// A node is about to handle this.
+    fn handles(&mut self, _at: Moment, _number: u32, _input: &Input<P>) {}
+    /// While it handled it, the node sent this, in this order; it may get lost.
+    fn sent(&mut self, _at: Moment, _number: u32, _to: Peer, _message: &P::Message) {}
+    /// It has handled it, and whatever it told meanwhile has been passed on.
+    fn handled(&mut self, _at: Moment, _node: NodeView<'_, P::View>) {}
     /// An event is about to be handled: the counterpart of a log line, made only if called.
     fn handling(&mut self, _number: u64, _now: Time, _line: &dyn Fn() -> String) {}
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use cuerda_core::ring::Address;
 
 /// The wall clock at the world's beginning: 2026-01-01 in milliseconds.
-pub(super) const EPOCH_MS: u64 = 1_767_225_600_000;
+pub(crate) const EPOCH_MS: u64 = 1_767_225_600_000;
 
 /// The port of a machine that has never moved.
 pub(super) const PORT: u16 = 4000;

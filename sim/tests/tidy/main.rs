@@ -144,6 +144,28 @@ fn no_package_depends_on_its_strangers() {
     }
 }
 
+/// Whoever wants the node's wrong variants asks for them by name: no feature brings them along, and
+/// nothing that makes a release names theirs.
+#[test]
+fn no_release_has_wrong_variants() {
+    for file in ["Cargo.toml", "core/Cargo.toml", "sim/Cargo.toml"] {
+        let manifest = std::fs::read_to_string(root().join(file)).expect("there is a manifest");
+        let manifest = toml::de::DeTable::parse(&manifest).expect("it is TOML");
+        let features = manifest.get_ref().get("features");
+        let features = features.and_then(|found| found.get_ref().as_table());
+        let features = features.expect("it has features");
+        assert!(features.contains_key("mutants"), "{file}");
+        for (name, implied) in features {
+            if name.get_ref() != "mutants" {
+                let implied = format!("{implied:?}");
+                assert!(!implied.contains("mutants"), "{file}: {}", name.get_ref());
+            }
+        }
+    }
+    let image = std::fs::read_to_string(root().join("docker/Dockerfile"));
+    assert!(!image.expect("there is an image").contains("mutants"));
+}
+
 #[test]
 fn files_are_short_and_say_what_they_are_for() {
     let sources = sources();

@@ -147,6 +147,8 @@ fn typed(settings: &Settings) -> Config {
             remembered: count("remembered"),
             probe_every_max: some_time("probe_every_max"),
             found_after: time("found_after"),
+            #[cfg(feature = "mutants")]
+            variant: None,
         },
         virtual_nodes: count("virtual_nodes"),
         connect_timeout: time("connect_timeout"),

@@ -8,6 +8,7 @@ use crate::chord::ask::{Ask, Pause, Question};
 use crate::chord::limits;
 use crate::chord::message::Message;
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::variant::Variant;
 use crate::protocol::{AccessError, Condition, Denied, Fetched, Written};
 use crate::protocol::{Network, OwnerFound};
 use crate::record::{Field, Record, Stamp};
@@ -213,7 +214,7 @@ impl Access {
                     let from = question.to;
                     let reply = ready!(question.poll_records(ask, |_| request.clone()));
                     if reply.is_none() {
-                        self.maybe_applied = true;
+                        self.maybe_applied = !ask.is_variant(Variant::RestampedInDoubt);
                         self.wake_successor(ask.net());
                     }
                     self.heard(from, reply)

@@ -7,6 +7,7 @@ use super::{Compare, Way};
 use crate::chord::ask::{Ask, Pause, Question};
 use crate::chord::limits;
 use crate::chord::record_message::{Claimed, RecordReply, RecordRequest};
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::ring::{Id, KeyRange, Peer};
 
@@ -126,6 +127,9 @@ impl Acquire {
         let Stage::Fetching(compares) = &mut self.stage else {
             return Poll::Ready(None);
         };
+        if ask.is_variant(Variant::TakenOverUnfetched) {
+            return Poll::Ready(Some(self.epoch));
+        }
         let mut rests = false;
         for mut compare in std::mem::take(compares) {
             let Poll::Ready(compared) = compare.poll(ask) else {
@@ -153,6 +157,9 @@ impl Acquire {
         } else {
             limits::PULLS
         };
+        if !self.done.is_empty() && ask.is_variant(Variant::FetchedFromOne) {
+            return Poll::Ready(Some(self.epoch));
+        }
         let mut began = false;
         for &peer in &self.others {
             let asked = |compare: &Compare| compare.peer().id == peer.id;

@@ -6,6 +6,7 @@ use std::task::{Poll, ready};
 
 use crate::chord::ask::{Ask, Question};
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::variant::Variant;
 use crate::chord::{limits, merging};
 use crate::protocol::Network;
 use crate::record::{self, Difference, Digest, RangeSync, Record};
@@ -166,9 +167,14 @@ impl Compare {
             };
             self.outcome.answered = true;
             self.outcome.epoch = self.outcome.epoch.max(epoch);
+            let whole_is_open = arc == whole;
             let mine = ask.net().store();
             if self.sync.answered(mine, arc, answer).is_err() {
                 return Poll::Ready(false);
+            }
+            if whole_is_open && ask.is_variant(Variant::RepairsOnePart) {
+                let first = self.sync.questions(ask.net().store(), 1).pop();
+                self.sync = first.map_or(RangeSync::done(), |first| RangeSync::new(first.arc));
             }
         }
         if !self.comparing.is_empty() {
@@ -222,7 +228,7 @@ impl Compare {
         let last = records.len() - 1;
         for (at, (key, theirs)) in records.into_iter().enumerate() {
             let whole = (at > 0 || self.after.is_none()) && (at < last || more.is_none());
-            self.merge_one(ask.net(), key, theirs, whole);
+            self.merge_one(ask, key, theirs, whole);
         }
         left.drain(..last + usize::from(more.is_none()));
         self.after = more;
@@ -233,8 +239,16 @@ impl Compare {
     }
 
     /// Of a record that came in parts, nobody knows what the other lacks; it is found next time.
-    fn merge_one<N: Network<Node>>(&mut self, net: &mut N, key: Id, theirs: Record, whole: bool) {
-        let merged = merging::merge(net, key, theirs.clone());
+    fn merge_one<N: Network<Node>>(
+        &mut self,
+        ask: &mut Ask<'_, N>,
+        key: Id,
+        theirs: Record,
+        whole: bool,
+    ) {
+        let variation = ask.variation();
+        let net = ask.net();
+        let merged = merging::merge(net, key, theirs.clone(), variation);
         if !merged.changed.is_empty() {
             self.outcome.changed.push(key);
         }

@@ -7,6 +7,7 @@ use super::{Compare, Compared, Way};
 use crate::chord::ask::{Ask, Question};
 use crate::chord::limits;
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::ring::{KeyRange, Peer};
 
@@ -80,6 +81,10 @@ impl HandOver {
         ask: &mut Ask<'_, N>,
     ) -> Poll<Handed> {
         match &mut self.stage {
+            Stage::Bringing(_) if ask.is_variant(Variant::HandedOverUnbrought) => {
+                self.stage = Stage::Brought;
+                Poll::Ready(Handed::Brought(Compared::default()))
+            }
             Stage::Bringing(compare) => {
                 let compared = ready!(compare.poll(ask));
                 if compared.failed {

@@ -9,6 +9,7 @@ use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::config::Config;
 use crate::chord::limits;
 use crate::chord::message::{Hello, Reply, Request};
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::protocol::Refusal;
 use crate::ring::{Neighbours, Peer, SuccessorList};
@@ -162,7 +163,9 @@ impl Join {
         };
         let Some(greeting) = question else {
             let Some(&contact) = self.contacts.get(*next) else {
-                return Poll::Ready(Some(self.nobody_helped()));
+                let at_once = ask.is_variant(Variant::FoundsAtOnce);
+                let anybody = ask.is_variant(Variant::AnybodyFounds);
+                return Poll::Ready(Some(self.nobody_helped(at_once, anybody)));
             };
             *question = Some(Question::new(contact, self.attempts));
             *next += 1;
@@ -226,7 +229,19 @@ impl Join {
         match ready!(question.poll(ask, || Request::Neighbours)) {
             AskOutcome::Reply(Reply::Neighbours { successors, .. }) => {
                 let room = self.hello.successors;
-                if let Some(neighbours) = Neighbours::join(self.me, member, &successors, room) {
+                let joined = if ask.is_variant(Variant::JoinUnbracketed) {
+                    Some(Neighbours::given(self.me, member, &successors, room))
+                } else if ask.is_variant(Variant::JoinTakesHeadOnly) {
+                    let joined = Neighbours::join(self.me, member, &successors, room);
+                    let head = |all: &Neighbours| {
+                        let head = &all.successors()[..1];
+                        Neighbours::given(self.me, member, head, room)
+                    };
+                    joined.as_ref().map(head)
+                } else {
+                    Neighbours::join(self.me, member, &successors, room)
+                };
+                if let Some(neighbours) = joined {
                     self.stage = Stage::Waiting;
                     return Poll::Ready(Some(Joined::Member(neighbours)));
                 }
@@ -313,11 +328,12 @@ impl Join {
         };
     }
 
-    fn nobody_helped(&mut self) -> Joined {
+    fn nobody_helped(&mut self, at_once: bool, anybody: bool) -> Joined {
         self.stage = Stage::Waiting;
         // Somebody else must be there: who reaches nobody may only be cut off.
         let lowest = self.outside.iter().map(|peer| peer.id).min();
-        if lowest.is_some_and(|lowest| self.me.id < lowest) && self.waited >= self.found_after {
+        let is_first = lowest.is_some_and(|lowest| anybody || self.me.id < lowest);
+        if is_first && (at_once || self.waited >= self.found_after) {
             Joined::Found
         } else {
             Joined::Later(self.pause)

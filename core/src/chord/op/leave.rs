@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use crate::chord::ask::{Ask, Question};
 use crate::chord::message::Request;
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
@@ -51,6 +52,9 @@ impl Leave {
             predecessor,
             successors: successors.clone(),
         };
+        if ask.is_variant(Variant::LeaverTellsOne) {
+            self.telling.truncate(1);
+        }
         self.telling
             .retain_mut(|question| question.poll(ask, leaving).is_pending());
         if self.telling.is_empty() {

@@ -6,6 +6,7 @@ use std::task::{Poll, ready};
 use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
+use crate::chord::variant::Variant;
 use crate::protocol::LookupError;
 use crate::protocol::{Network, OwnerFound};
 use crate::ring::{Id, KeyRange, Peer};
@@ -143,6 +144,11 @@ impl Lookup {
             let key = self.key;
             match &mut self.stage {
                 Stage::Choosing => {
+                    if let Some(&owner) = self.owners.last()
+                        && ask.is_variant(Variant::OwnerUnconfirmed)
+                    {
+                        return Poll::Ready(self.found(owner));
+                    }
                     if let Some(outcome) = self.choose() {
                         return Poll::Ready(outcome);
                     }
@@ -154,15 +160,29 @@ impl Lookup {
                         confirm: false,
                     };
                     let answer = ready!(question.poll(ask, find));
+                    if answer == AskOutcome::Silence && ask.is_variant(Variant::NoBacktracking) {
+                        return Poll::Ready(self.outcome(Err(LookupError::NoRoute)));
+                    }
                     self.stage = Stage::Choosing;
                     if let Some(outcome) = self.routed(to, answer) {
                         return Poll::Ready(outcome);
+                    }
+                    if self.hops == 1 && ask.is_variant(Variant::AsksTwice) {
+                        self.stage = Stage::Routing(Question::new(to, 1));
                     }
                 }
                 Stage::Confirming(question) => {
                     let to = question.to;
                     let find = || Request::Find { key, confirm: true };
-                    let answer = ready!(question.poll(ask, find));
+                    let answer = match ready!(question.poll(ask, find)) {
+                        AskOutcome::Reply(Reply::Before(before))
+                            if before.id == key
+                                && ask.is_variant(Variant::StepBackRefusedAtKey) =>
+                        {
+                            AskOutcome::Reply(Reply::Owner)
+                        }
+                        answer => answer,
+                    };
                     self.stage = Stage::Choosing;
                     if let Some(outcome) = self.confirmed(to, answer) {
                         return Poll::Ready(outcome);

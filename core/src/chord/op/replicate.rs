@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use crate::chord::ask::{Ask, Question};
 use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::record::{Field, Record, Stamp};
 use crate::ring::{Id, Peer};
@@ -117,6 +118,9 @@ impl Replicate {
                         question.give_up(ask);
                     }
                     return Poll::Ready(Replicated::Superseded(epoch));
+                }
+                None if !is_next_owner && ask.is_variant(Variant::SilentHolderCounts) => {
+                    self.holders.push(question.to.id);
                 }
                 _ if is_next_owner => self.next_owner_lacks = true,
                 _ if self.spare.is_empty() => {}

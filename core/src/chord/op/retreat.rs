@@ -6,6 +6,7 @@ use std::task::{Poll, ready};
 use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::limits;
 use crate::chord::message::{Reply, Request};
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::ring::{Id, Peer, SuccessorList};
 
@@ -72,7 +73,8 @@ impl Retreat {
                     successors,
                 }) => {
                     self.best = Some((from, successors));
-                    let ahead = predecessor.id.is_between(self.me, from.id);
+                    let ahead = predecessor.id.is_between(self.me, from.id)
+                        && !ask.is_variant(Variant::RetreatTakesFirst);
                     self.known = if ahead { vec![predecessor] } else { Vec::new() };
                 }
                 // Behind the first that answered, one silence ends the walk.

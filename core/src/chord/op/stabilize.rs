@@ -5,6 +5,7 @@ use std::task::{Poll, ready};
 
 use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::message::{Reply, Request};
+use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::ring::{Peer, SuccessorList};
 
@@ -68,8 +69,10 @@ impl Stabilize {
                 predecessor,
                 successors,
             }) => Some((predecessor, successors)),
-            AskOutcome::Undecided => return Poll::Ready(Heard::Undecided),
-            AskOutcome::Reply(_) | AskOutcome::Silence => None,
+            AskOutcome::Undecided if !ask.is_variant(Variant::BusyMeansDead) => {
+                return Poll::Ready(Heard::Undecided);
+            }
+            AskOutcome::Reply(_) | AskOutcome::Silence | AskOutcome::Undecided => None,
         };
         Poll::Ready(match self.from {
             From::Successor => Heard::Successor(to, heard),

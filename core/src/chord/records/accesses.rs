@@ -6,6 +6,7 @@ use super::{Asker, ClientAccess, Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Access, AccessKind, Outcome, Step};
 use crate::chord::record_message::RecordReply;
+use crate::chord::variant::Variant;
 use crate::chord::{Event, Membership, Node, limits};
 use crate::protocol::{AccessError, Denied, Fetched, LookupError, Network, Write};
 use crate::record::{Field, Stamp};
@@ -32,6 +33,13 @@ impl Records {
             Ok(stamp) => {
                 let lives = write.lives.map(|lives| {
                     let lives = u64::try_from(lives.as_millis()).unwrap_or(u64::MAX);
+                    let lives = if ctx.config.is_variant(Variant::LivesTooLong) {
+                        lives.saturating_mul(1000)
+                    } else if ctx.config.is_variant(Variant::LivesTooShort) {
+                        lives / 1000
+                    } else {
+                        lives
+                    };
                     ctx.net.wall_clock().saturating_add(lives)
                 });
                 let field = match write.value {
@@ -86,10 +94,16 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) -> Result<Stamp, Denied> {
         let now = ctx.net.wall_clock();
+        let past = match ctx.config.is_variant(Variant::PastIgnored) {
+            true => Stamp::ZERO,
+            false => past,
+        };
         let stamp = self.clock.issue_above(now, past)?;
         if let Some(mark) = self.clock.must_commit() {
             self.clock.committed(mark);
-            ctx.note(|notes| notes.mark = mark);
+            if !ctx.config.is_variant(Variant::MarkNotKept) {
+                ctx.note(|notes| notes.mark = mark);
+            }
         }
         Ok(stamp)
     }

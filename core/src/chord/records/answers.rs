@@ -5,6 +5,7 @@ use crate::chord::Event;
 use crate::chord::merging;
 use crate::chord::message::{Message, Reply};
 use crate::chord::record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
+use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::{Condition, Denied, Ignored, Network, RequestId};
 use crate::record::{self, DigestSource, Field, Record, Stamp, TooFarAhead};
@@ -121,13 +122,17 @@ impl Records {
 
     fn read_here<N: Network<Node>>(&mut self, key: Id, ctx: &mut Context<'_, N>) -> RecordReply {
         let me = ctx.me().id;
-        if self.serves(me, key).is_none() {
+        let copy_will_do = ctx.config.is_variant(Variant::CopyServed);
+        if self.serves(me, key).is_none() && !(copy_will_do && has(ctx.net, key)) {
             return self.referral(key, ctx);
         }
         let record = merging::stored(ctx.net, key);
-        if ctx.net.store().is_damaged(key) {
+        let damaged = ctx.net.store().is_damaged(key);
+        if damaged && !ctx.config.is_variant(Variant::DamagedServed) {
             // The holders have copies; repair brings the record back from them.
-            self.repair_soon(Some(key));
+            if !ctx.config.is_variant(Variant::DamagedUnrepaired) {
+                self.repair_soon(Some(key));
+            }
             let others = ctx.holders();
             return RecordReply::Record { record, others };
         }
@@ -149,8 +154,7 @@ impl Records {
         condition: Condition,
         ctx: &mut Context<'_, N>,
     ) -> Option<RecordReply> {
-        let me = ctx.me().id;
-        if self.serves(me, key).is_none() {
+        if self.serves_write(key, ctx).is_none() {
             return Some(self.referral(key, ctx));
         }
         let found = merging::stored(ctx.net, key);
@@ -190,7 +194,7 @@ impl Records {
         let there = record.field(name);
         let stamp = field.stamp();
         let by = stamp.milliseconds.saturating_sub(ctx.net.wall_clock());
-        if by > record::limits::SKEW_MAX {
+        if by > record::limits::SKEW_MAX && !ctx.config.is_variant(Variant::FarStampAccepted) {
             // Nobody else could write the field until then.
             let ahead = TooFarAhead { stamp, by };
             return Err(RecordReply::Denied(ahead.into()));
@@ -207,6 +211,7 @@ impl Records {
         };
         let found = there.filter(|there| there.read(ctx.net.wall_clock()).is_some());
         let holds = match condition {
+            _ if ctx.config.is_variant(Variant::ConditionIgnored) => true,
             Condition::None => true,
             Condition::Absent => found.is_none(),
             Condition::Stamp(stamp) => found.map(Field::stamp) == Some(stamp),
@@ -246,7 +251,8 @@ impl Records {
     ) -> RecordReply {
         let me = ctx.me().id;
         self.heard_epoch(epoch);
-        if self.serves(me, key).is_some() {
+        let refuses = !ctx.config.is_variant(Variant::OwnerDoesNotRefuse);
+        if self.serves(me, key).is_some() && refuses {
             // Two nodes serve the key because one was wrongly presumed dead. The one that should
             // not serve it hands over what the other lacks.
             let epoch = self.next_epoch();
@@ -255,10 +261,12 @@ impl Records {
             }
             return RecordReply::Superseded(epoch);
         }
-        let merged = merging::merge(ctx.net, key, part);
+        let merged = merging::merge(ctx.net, key, part, ctx.config.variation());
         match merged.beaten.first() {
-            Some(beaten) => RecordReply::Beaten(beaten.by),
-            None => RecordReply::Stored,
+            Some(beaten) if !ctx.config.is_variant(Variant::BeatenAcknowledged) => {
+                RecordReply::Beaten(beaten.by)
+            }
+            _ => RecordReply::Stored,
         }
     }
 
@@ -269,7 +277,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let me = ctx.me().id;
-        let merged = merging::merge(ctx.net, key, record);
+        let merged = merging::merge(ctx.net, key, record, ctx.config.variation());
         if self.serves(me, key).is_some() && !merged.changed.is_empty() {
             self.repair_soon(Some(key));
         }
@@ -298,12 +306,14 @@ impl Records {
         if self.taken == Some((arc, epoch)) {
             return RecordReply::Taken;
         }
-        if !self.is_staying() {
+        if !self.is_staying() && !ctx.config.is_variant(Variant::LeaverTakesOver) {
             // A leaving node takes no arc over: the node after it takes both its arc and this one.
             return self.referral(arc.end, ctx);
         }
         let extended = Ownership::extended(self.ownership, ctx.me().id, arc, epoch);
-        if epoch <= self.epoch || !self.is_likely(epoch) || extended.is_none() {
+        let numbered = !ctx.config.is_variant(Variant::HandOverUnnumbered);
+        let is_late = numbered && epoch <= self.epoch;
+        if is_late || !self.is_likely(epoch) || extended.is_none() {
             return RecordReply::Superseded(self.epoch);
         }
         self.ownership = extended;
@@ -313,6 +323,11 @@ impl Records {
         self.ownership_changed(ctx);
         RecordReply::Taken
     }
+}
+
+/// Whether the node has anything under a key.
+fn has(net: &mut impl Network<Node>, key: Id) -> bool {
+    merging::stored(net, key).is_some()
 }
 
 /// As many records as fit into a message.

@@ -7,6 +7,7 @@ use crate::chord::open_requests;
 use crate::chord::record_message::{RecordReply, Stamped};
 use crate::chord::remembered::Remembered;
 use crate::chord::requests::Requests;
+use crate::chord::variant::Variant;
 use crate::chord::{Config, Membership, Node};
 use crate::protocol::{Network, RequestId};
 use crate::record::{Stamp, StampClock};
@@ -71,7 +72,8 @@ impl<N: Network<Node>> Context<'_, N> {
     pub(super) fn other_processes(&self) -> Vec<Peer> {
         let mut others: Vec<Peer> = Vec::new();
         for peer in self.neighbours.successors().iter() {
-            let same = |other: &Peer| other.address == peer.address;
+            let told = !self.config.is_variant(Variant::ProcessesNotTold);
+            let same = |other: &Peer| told && other.address == peer.address;
             if !same(&self.me()) && !others.iter().any(same) {
                 others.push(*peer);
             }

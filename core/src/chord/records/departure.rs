@@ -6,6 +6,7 @@ use std::task::Poll;
 use super::repair::Repair;
 use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::{Pause, Settled};
+use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node};
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
@@ -78,7 +79,8 @@ impl Records {
     /// take it.
     pub(super) fn begin_departure<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let (me, successor) = (ctx.me(), ctx.neighbours.successor());
-        if ctx.net.store().is_empty() || successor == me {
+        let keeps = ctx.config.is_variant(Variant::ArcNotHandedOver);
+        if ctx.net.store().is_empty() || successor == me || keeps {
             return ctx.effects.push(Effect::SayGoodbye);
         }
         let within = ctx.config.hand_over_within;
@@ -116,6 +118,9 @@ impl Records {
         self.misplaced = None;
         ctx.forget(|waiter| matches!(waiter, RecordsWaiter::Repair | RecordsWaiter::Misplaced));
         ctx.effects.push(Effect::SayGoodbye);
+        if ctx.config.is_variant(Variant::LeaverGoesFirst) {
+            return self.end_departure(ctx);
+        }
         self.look_for_misplaced(ctx);
     }
 

@@ -3,6 +3,7 @@
 use super::{Context, Records};
 use crate::chord::message::Message;
 use crate::chord::record_message::{RecordNotice, Stamped};
+use crate::chord::variant::Variant;
 use crate::chord::{Node, limits, merging};
 use crate::protocol::Network;
 use crate::record::{DigestSource as _, Stamp};
@@ -25,7 +26,11 @@ impl Records {
         };
         let now = ctx.net.wall_clock();
         let swept = now.saturating_sub(SWEPT_LATER) / MINUTE * MINUTE;
-        let lifetime = u64::try_from(ctx.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
+        let lifetime = match ctx.config.is_variant(Variant::TombstonesInSeconds) {
+            true => u128::from(ctx.config.tombstones_for.as_secs()),
+            false => ctx.config.tombstones_for.as_millis(),
+        };
+        let lifetime = u64::try_from(lifetime).unwrap_or(u64::MAX);
         // A node that was away for longer sets its records aside when it comes back, so only nodes
         // lost within so many periods count.
         let periods =
@@ -38,7 +43,8 @@ impl Records {
             let Some(mut record) = merging::stored(ctx.net, key) else {
                 continue;
             };
-            let safe = quiet && self.repair.is_safe(key);
+            let safe = quiet && self.repair.is_safe(key)
+                || ctx.config.is_variant(Variant::TombstonesUnconfirmed);
             let expired = record.expire(swept);
             let stamps: Vec<_> = record
                 .fields()

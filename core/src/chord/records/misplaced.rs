@@ -6,6 +6,7 @@ use super::repair::{Assignment, digest_of};
 use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Misplaced, Outcome};
+use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node, limits};
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
@@ -24,7 +25,8 @@ impl Records {
     pub(super) fn look_for_misplaced<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let me = ctx.me().id;
         let leaving = self.membership(ctx) == Membership::Leaving;
-        if self.misplaced.is_some() {
+        let keeps = !leaving && ctx.config.is_variant(Variant::MisplacedKept);
+        if self.misplaced.is_some() || keeps {
             return;
         }
         let from = self.next_misplaced;

@@ -45,6 +45,7 @@ use super::slots::Slots;
 use super::{Node, limits};
 use crate::chord::Event;
 use crate::chord::open_requests::RecordsWaiter;
+use crate::chord::variant::Variant;
 use crate::protocol::{Network, RequestId, Write};
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Id, KeyRange, Peer};
@@ -237,6 +238,14 @@ impl Records {
         ownership.arc(me).contains(key).then_some(ownership.epoch)
     }
 
+    /// The same for a client's write.
+    fn serves_write<N>(&self, key: Id, ctx: &Context<'_, N>) -> Option<u64> {
+        if ctx.config.is_variant(Variant::NeighboursDecide) {
+            return ctx.neighbours.own().contains(key).then_some(self.epoch);
+        }
+        self.serves(ctx.neighbours.me().id, key)
+    }
+
     /// Epochs grow by one with each move of an arc: one far ahead of all others is made up, and
     /// would leave no room for later ones.
     fn heard_epoch(&mut self, epoch: u64) {
@@ -258,6 +267,9 @@ impl Records {
     /// Takes in the clock that came with a message. One that is too far ahead is left alone, so
     /// that one fast clock cannot block others' writes.
     fn heard_clock<N: Network<Node>>(&mut self, clock: Stamp, ctx: &Context<'_, N>) {
+        if ctx.config.is_variant(Variant::ClocksNotHeard) {
+            return;
+        }
         let _ = self.clock.heard(clock, ctx.net.wall_clock());
     }
 

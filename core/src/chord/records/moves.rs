@@ -6,6 +6,7 @@ use super::ownership::Gap;
 use super::{Context, Ownership, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Acquire, HandOver, Handed};
+use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node};
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
@@ -28,10 +29,17 @@ impl Records {
                 self.stop_acquiring(ctx);
                 self.stop_bringing(ctx);
             }
+            Gap::Acquire(arc) if ctx.config.is_variant(Variant::ServedUnacquired) => {
+                let epoch = self.next_epoch();
+                let all = Ownership::extended(self.ownership, me, arc, epoch);
+                self.ownership = all.or(self.ownership);
+                self.repair.begin_anew(ctx);
+            }
             Gap::Acquire(arc) => {
                 self.stop_bringing(ctx);
                 self.acquire(arc, others, ctx);
             }
+            Gap::Release(_) if ctx.config.is_variant(Variant::ArcNeverReleased) => {}
             Gap::Release(arc) => {
                 self.stop_acquiring(ctx);
                 self.hand_over(arc, predecessor, ctx);
@@ -190,6 +198,9 @@ impl Records {
             _ => None,
         };
         self.tell_next_owner(ctx.config.attempts);
+        if ctx.config.is_variant(Variant::OpenWritesKept) {
+            return;
+        }
         self.fail_writes(|write| arc.contains(write.key()), ctx);
     }
 

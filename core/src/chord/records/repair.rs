@@ -8,6 +8,7 @@ use crate::chord::Timer;
 use crate::chord::ask::Settled;
 use crate::chord::op::{Compare, Way};
 use crate::chord::record_message::RecordReply;
+use crate::chord::variant::Variant;
 use crate::chord::{Node, jittered, limits};
 use crate::protocol::Network;
 use crate::record::Entry;
@@ -56,6 +57,9 @@ impl Repair {
     ) {
         if self.holders != holders {
             self.holders = holders;
+            if ctx.config.is_variant(Variant::HoldersUnrepaired) {
+                return;
+            }
             self.begin_anew(ctx);
         }
     }
@@ -162,7 +166,11 @@ impl Records {
         };
         if let Some(holder) = repair.todo.pop_front() {
             let arc = ownership.arc(me);
-            let compare = Compare::new(holder, arc, Way::Assign, attempts);
+            let way = match ctx.config.is_variant(Variant::RepairOnlyFetches) {
+                true => Way::Here,
+                false => Way::Assign,
+            };
+            let compare = Compare::new(holder, arc, way, attempts);
             repair.current = Some(Box::new(compare));
             return self.poll_repair(None, ctx);
         }
@@ -198,7 +206,8 @@ impl Records {
         };
         self.repair.current = None;
         self.heard_epoch(compared.epoch);
-        self.repair.failed |= compared.failed;
+        let counts = ctx.config.is_variant(Variant::FailedRepairCounts);
+        self.repair.failed |= compared.failed && !counts;
         self.repair.dirty.extend(compared.changed);
         self.next_holder(ctx);
     }
@@ -237,7 +246,9 @@ impl Records {
             }
             if digest_of(ctx.net.store(), entry.key) != Some(*entry) {
                 other.push(entry.key);
-            } else if enough && self.repair.is_safe(entry.key) {
+            } else if enough && self.repair.is_safe(entry.key)
+                || ctx.config.is_variant(Variant::DroppedIfOwned)
+            {
                 safe.push(entry.key);
             }
         }

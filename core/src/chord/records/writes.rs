@@ -6,11 +6,13 @@ use super::{Asker, Context, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Replicate, Replicated};
 use crate::chord::record_message::RecordReply;
+use crate::chord::variant::Variant;
 use crate::chord::{Node, merging};
 use crate::marks::{Mark, reached};
 use crate::protocol::{Condition, Network, Written};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::Id;
+use crate::store::Store as _;
 
 /// A write on its way to the holders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,17 +49,24 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let me = ctx.me().id;
-        let merged = merging::merge(ctx.net, key, Record::of(&name, field.clone()));
+        let written = Record::of(&name, field.clone());
+        let merged = merging::merge(ctx.net, key, written, ctx.config.variation());
         debug_assert!(merged.beaten.is_empty(), "judged before");
-        let copies = usize::from(ctx.config.replicas) - 1;
+        if field.is_tombstone() && ctx.config.is_variant(Variant::DeletionForgotten) {
+            ctx.net.store().remove(key);
+        }
+        let fewer = ctx.config.is_variant(Variant::AckedOneShort);
+        let copies = (usize::from(ctx.config.replicas) - 1).saturating_sub(fewer.into());
         let others = ctx.other_processes();
-        let Some(epoch) = self.serves(me, key) else {
+        let Some(epoch) = self.serves_write(key, ctx) else {
             return;
         };
         let hand_over = self.hand_over.as_ref();
         let next_owner =
             hand_over.filter(|hand_over| hand_over.is_bringing() && hand_over.arc.contains(key));
-        let next_owner = next_owner.map(|hand_over| hand_over.to);
+        let next_owner = next_owner
+            .filter(|_| !ctx.config.is_variant(Variant::NextOwnerUnwritten))
+            .map(|hand_over| hand_over.to);
         let write = (key, name, field);
         let attempts = ctx.config.attempts;
         let replicate = Replicate::new(me, write, epoch, (others, copies), next_owner, attempts);
@@ -125,7 +134,8 @@ impl Records {
         let key = write.replicate.key;
         let right: Vec<Id> = ctx.holders().iter().map(|holder| holder.id).collect();
         let open = |other: &OpenWrite| other.replicate.key == key;
-        if right.iter().all(|holder| holders.contains(holder)) {
+        let forgets = ctx.config.is_variant(Variant::DirtyForgotten);
+        if forgets || right.iter().all(|holder| holders.contains(holder)) {
             if !self.writes.iter().any(|(_, write)| open(write)) {
                 self.repair.dirty.remove(&key);
             }
@@ -134,8 +144,13 @@ impl Records {
         }
         let written = Written {
             stamp: write.stamp,
-            wanted: ctx.config.acks(),
-            majority: !write.conditional || self.repair.is_majority(&holders),
+            wanted: match ctx.config.is_variant(Variant::AckedOneShort) {
+                true => ctx.config.acks().saturating_sub(1).max(1),
+                false => ctx.config.acks(),
+            },
+            majority: !write.conditional
+                || self.repair.is_majority(&holders)
+                || ctx.config.is_variant(Variant::MajorityNotAsked),
             holders,
         };
         self.respond(write.asker, RecordReply::Written(written), ctx);

@@ -13,6 +13,12 @@ impl Seeds {
     pub(crate) const fn number(self) -> u64 {
         (self.last - self.first).saturating_add(1)
     }
+
+    /// All of them, in order.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn all(self) -> impl Iterator<Item = u64> {
+        self.first..=self.last
+    }
 }
 
 impl FromStr for Seeds {

@@ -228,6 +228,8 @@ pub(super) fn settings(config: &Config, address: &str, join: &[String]) -> Vec<S
         remembered,
         probe_every_max,
         found_after,
+        #[cfg(feature = "mutants")]
+            variant: _,
     } = config;
     let time = |time: &Duration| humantime::format_duration(*time).to_string();
     let given = [

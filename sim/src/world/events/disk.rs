@@ -123,7 +123,7 @@ impl<P: Simulated> World<P> {
         }
         for (to, mut envelope) in held.envelopes {
             envelope.sent = self.air.now;
-            self.air.send(to, envelope);
+            self.air.send(to, None, envelope);
         }
         for event in held.events {
             script::pass_on(self, number, event, at, watcher);

@@ -37,12 +37,12 @@ use cuerda_core::store::{Batch, MemoryStore, Store};
 use super::clock::Clock;
 use super::paths::Paths;
 use super::script::{self, Script, network_faults::NetworkFaults};
-use super::{Cause, Digest, Moment, Random, RandomStream, Simulated, Time, Watcher};
+use super::{Cause, Digest, Moment, NodeView, Random, RandomStream, Simulated, Time, Watcher};
 use crate::scenario::Scenario;
 use disk::Disk;
 use envelopes::Envelopes;
 use queue::{Entry, Queue};
-use wire::{Air, Counters, Kept, NodeContext, kind};
+use wire::{Air, Counters, Kept, NodeContext, Said, kind};
 
 /// The most nodes that a world has room for: their addresses have 24 bits.
 pub const NODES_MAX: u32 = 1 << 24;
@@ -157,6 +157,7 @@ impl<P: Simulated> World<P> {
                 ids: Vec::new(),
                 moved: BTreeMap::new(),
                 counters: Counters::default(),
+                said: None,
             },
             emitted: Vec::new(),
             kept: Vec::new(),
@@ -323,6 +324,11 @@ impl<P: Simulated> World<P> {
             now: self.air.now,
             cause,
         };
+        let follows = watcher.follows_steps();
+        if follows {
+            watcher.handles(at, number, &input);
+            self.air.said = Some(Vec::new());
+        }
         let host = &mut self.hosts[number as usize];
         watcher.handed(at, number, &|| host.node.standing());
         let holds = host.disk.as_ref().is_some_and(|disk| disk.holds());
@@ -339,14 +345,27 @@ impl<P: Simulated> World<P> {
         };
         host.node.handle(input, &mut context);
         let batch = host.store.as_mut().and_then(|store| store.seal());
+        for said in self.air.said.take().unwrap_or_default() {
+            let message = match &said.message {
+                Said::Posted(place) => &self.air.envelopes.get(*place).message,
+                Said::Lost(message) => message,
+            };
+            watcher.sent(at, number, said.to, message);
+        }
         if holds {
-            return self.hold(number, batch.as_ref(), at, watcher);
+            self.hold(number, batch.as_ref(), at, watcher);
+        } else {
+            if let Some(batch) = batch {
+                self.committed(number, &batch, at, watcher);
+            }
+            if !self.emitted.is_empty() {
+                self.pass_on(number, at, watcher);
+            }
         }
-        if let Some(batch) = batch {
-            self.committed(number, &batch, at, watcher);
-        }
-        if !self.emitted.is_empty() {
-            self.pass_on(number, at, watcher);
+        if follows {
+            let node = &self.hosts[number as usize].node;
+            let (peer, view) = (node.me(), node.view());
+            watcher.handled(at, NodeView { number, peer, view });
         }
     }
 

@@ -73,6 +73,22 @@ pub(super) struct Air<M> {
     /// Where processes are that have moved; what is sent to where they were is lost.
     pub(super) moved: BTreeMap<u32, Address>,
     pub(super) counters: Counters,
+    /// What has been sent since this was last emptied, if somebody wants to know.
+    pub(super) said: Option<Vec<Sent<M>>>,
+}
+
+/// A message that was sent, to whom.
+#[derive(Clone, Debug)]
+pub(super) struct Sent<M> {
+    pub(super) to: Peer,
+    pub(super) message: Said<M>,
+}
+
+/// Where a message is that was sent: in its place among those under way, or lost.
+#[derive(Clone, Debug)]
+pub(super) enum Said<M> {
+    Posted(u32),
+    Lost(M),
 }
 
 impl<M: Wire> Air<M> {
@@ -111,7 +127,8 @@ impl<M: Wire> Air<M> {
         }
     }
 
-    pub(super) fn send(&mut self, to: u32, envelope: Envelope<M>) {
+    /// Sends a message. `peer` is whom it is for, if somebody wants to know what is said.
+    pub(super) fn send(&mut self, to: u32, peer: Option<Peer>, envelope: Envelope<M>) {
         let bytes = envelope.message.wire_size() as u64;
         self.counters.bytes += bytes;
         if envelope.message.is_repair() {
@@ -128,6 +145,7 @@ impl<M: Wire> Air<M> {
         let lost = cut || self.chance.happens(self.loss);
         let Some(extra) = extra.filter(|_| !lost) else {
             self.counters.lose(&envelope.message);
+            self.note(peer, Said::Lost(envelope.message));
             return;
         };
         if self.chance.happens(self.duplicate) {
@@ -135,12 +153,20 @@ impl<M: Wire> Air<M> {
             self.post(to, late, envelope.clone());
         }
         let late = self.latency(from, to).saturating_add(extra);
-        self.post(to, late, envelope);
+        let place = self.post(to, late, envelope);
+        self.note(peer, Said::Posted(place));
+    }
+
+    #[inline]
+    fn note(&mut self, peer: Option<Peer>, message: Said<M>) {
+        if let (Some(said), Some(to)) = (&mut self.said, peer) {
+            said.push(Sent { to, message });
+        }
     }
 
     // A call would copy each message once more.
     #[inline(always)]
-    fn post(&mut self, to: u32, late: Time, envelope: Envelope<M>) {
+    fn post(&mut self, to: u32, late: Time, envelope: Envelope<M>) -> u32 {
         let place = self.envelopes.put(envelope);
         self.queue.push(Entry::new(
             self.now.saturating_add(late),
@@ -149,6 +175,7 @@ impl<M: Wire> Air<M> {
             0,
             place,
         ));
+        place
     }
 }
 
@@ -191,10 +218,13 @@ impl<P: Protocol> Network<P> for NodeContext<'_, P> {
             sent: now,
             asked,
         };
-        let to = self.air.receiver(to);
+        let number = self.air.receiver(to);
         match &mut self.kept {
-            Some(kept) if envelope.message.depends_on_store() => kept.push((to, envelope)),
-            _ => self.air.send(to, envelope),
+            Some(kept) if envelope.message.depends_on_store() => kept.push((number, envelope)),
+            _ => {
+                let peer = self.air.said.is_some().then_some(to);
+                self.air.send(number, peer, envelope);
+            }
         }
     }
 

@@ -1,0 +1,330 @@
+//! One input of a node and all that came of it, as the rules read it.
+//!
+//! It keeps of messages what rules look at and no more, so that watching costs little.
+
+use cuerda_core::chord::{
+    Claimed, Hello, Message, Node, RecordNotice, RecordReply, RecordRequest, Reply, Request, Timer,
+};
+use cuerda_core::protocol::{Condition, Input, RequestId};
+use cuerda_core::record::Stamp;
+use cuerda_core::ring::{Id, KeyRange, Peer, SuccessorList};
+
+/// What a node handles, and what it did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Act {
+    /// Who; `None` while nobody handles anything.
+    pub(super) number: Option<u32>,
+    pub(super) input: Given,
+    pub(super) sent: Vec<(Peer, Said)>,
+    pub(super) told: Vec<Told>,
+    /// It became a member.
+    pub(super) joined: bool,
+    /// It said good-bye.
+    pub(super) left: bool,
+    /// It lost all successors.
+    pub(super) stranded: bool,
+    /// It dropped what came in.
+    pub(super) ignored: bool,
+    /// It is gone, and its disk with it.
+    pub(super) ended: bool,
+}
+
+/// What a node was handed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Given {
+    #[default]
+    Nothing,
+    Found,
+    Join,
+    Leave,
+    Remember(Vec<Id>),
+    /// The time for the reply to the request of this number is over.
+    Late(u32),
+    StabilizeDue,
+    FingersDue,
+    JoinDue,
+    /// A message from this peer.
+    Heard(Peer, Said),
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Said {
+    Notify,
+    Introduce(Peer),
+    Ask(RequestId, Ask),
+    Answer(RequestId, Answer),
+    /// Something about records that is not answered, with the sender's clock.
+    Notice(Stamp),
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ask {
+    Hello,
+    Ping,
+    Neighbours,
+    Find {
+        key: Id,
+        confirm: bool,
+    },
+    Leaving {
+        next: Option<Peer>,
+    },
+    /// About records, with the sender's clock.
+    Records(Stamp, OfRecords),
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answer {
+    Hello(Hello),
+    Pong,
+    Busy,
+    NotMember,
+    Neighbours {
+        predecessor: Peer,
+        successors: SuccessorList,
+    },
+    Owner,
+    Covered(SuccessorList),
+    Closer(Vec<Peer>),
+    Before(Peer),
+    /// About records, with the sender's clock.
+    Records(Stamp, ToRecords),
+    Other,
+}
+
+/// What is asked about records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum OfRecords {
+    Write {
+        key: Id,
+        stamp: Stamp,
+        condition: Condition,
+    },
+    Store {
+        key: Id,
+        stamp: Option<Stamp>,
+        epoch: u64,
+    },
+    Read(Id),
+    Compare(KeyRange),
+    Claim(KeyRange),
+    HandOver(KeyRange, u64),
+    /// A leaver asks which records others hold.
+    ConfirmLeaving,
+    Other,
+}
+
+/// What is answered about records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ToRecords {
+    /// The record, and whether the sender answers for it alone.
+    Record {
+        alone: bool,
+    },
+    Written,
+    Stored,
+    Superseded(u64),
+    Compared(u64),
+    Claimed(Claimed, u64),
+    Taken,
+    Other,
+}
+
+/// What a node told whoever runs it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Told {
+    Dead(Id),
+    /// A look-up of this key ended with this owner.
+    Owner(Id, Id),
+    /// A reading of this key ended, answered by its owner.
+    ReadFor(Id),
+    Damaged(Id),
+    SetAside,
+}
+
+impl Act {
+    /// A node begins to handle something.
+    pub(super) fn begin(&mut self, number: u32, input: &Input<Node>) {
+        self.clear();
+        self.number = Some(number);
+        self.input = match input {
+            Input::Found => Given::Found,
+            Input::Join(_) => Given::Join,
+            Input::Leave => Given::Leave,
+            Input::Remember(peers) => Given::Remember(peers.iter().map(|peer| peer.id).collect()),
+            Input::Timer(Timer::Request(number)) => Given::Late(*number),
+            Input::Timer(Timer::Stabilize) => Given::StabilizeDue,
+            Input::Timer(Timer::Fingers) => Given::FingersDue,
+            Input::Timer(Timer::Join) => Given::JoinDue,
+            Input::Message { from, message, .. } => Given::Heard(*from, said(message)),
+            _ => Given::Nothing,
+        };
+    }
+
+    pub(super) fn say(&mut self, to: Peer, message: &Message) {
+        self.sent.push((to, said(message)));
+    }
+
+    /// Forgets it, and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.number = None;
+        self.input = Given::Nothing;
+        self.sent.clear();
+        self.told.clear();
+        (self.joined, self.left, self.stranded) = (false, false, false);
+        (self.ignored, self.ended) = (false, false);
+    }
+
+    /// Whether it is no member any more.
+    pub(super) const fn is_gone(&self) -> bool {
+        self.left || self.stranded && !self.joined
+    }
+
+    /// The reply that came in: from whom, to which request, and what it says.
+    pub(super) fn reply(&self) -> Option<(Peer, RequestId, &Answer)> {
+        match &self.input {
+            Given::Heard(from, Said::Answer(id, answer)) => Some((*from, *id, answer)),
+            _ => None,
+        }
+    }
+
+    /// The question that came in.
+    pub(super) fn question(&self) -> Option<(Peer, RequestId, &Ask)> {
+        match &self.input {
+            Given::Heard(from, Said::Ask(id, ask)) => Some((*from, *id, ask)),
+            _ => None,
+        }
+    }
+
+    /// The questions that were sent.
+    pub(super) fn asked(&self) -> impl Iterator<Item = (Peer, RequestId, &Ask)> {
+        self.sent.iter().filter_map(|(to, said)| match said {
+            Said::Ask(id, ask) => Some((*to, *id, ask)),
+            _ => None,
+        })
+    }
+
+    /// The answers that were sent.
+    pub(super) fn answered(&self) -> impl Iterator<Item = (Peer, RequestId, &Answer)> {
+        self.sent.iter().filter_map(|(to, said)| match said {
+            Said::Answer(id, answer) => Some((*to, *id, answer)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn notified(&self, peer: Id) -> bool {
+        let such = |(to, said): &(Peer, Said)| to.id == peer && *said == Said::Notify;
+        self.sent.iter().any(such)
+    }
+
+    pub(super) fn asked_neighbours_of(&self, peer: Id) -> bool {
+        self.asked()
+            .any(|(to, _, ask)| to.id == peer && *ask == Ask::Neighbours)
+    }
+
+    pub(super) fn found_damaged(&self, key: Id) -> bool {
+        self.told.contains(&Told::Damaged(key))
+    }
+}
+
+fn said(message: &Message) -> Said {
+    match message {
+        Message::Notify => Said::Notify,
+        Message::Introduce(peer) => Said::Introduce(*peer),
+        Message::Request { id, request } => Said::Ask(*id, ask(request)),
+        Message::Reply { id, reply } => Said::Answer(*id, answer(reply)),
+        Message::Records(notice) => {
+            let RecordNotice::Forget(_) = &notice.body;
+            Said::Notice(notice.clock)
+        }
+    }
+}
+
+fn ask(request: &Request) -> Ask {
+    match request {
+        Request::Hello(_) => Ask::Hello,
+        Request::Ping => Ask::Ping,
+        Request::Neighbours => Ask::Neighbours,
+        Request::Find { key, confirm } => Ask::Find {
+            key: *key,
+            confirm: *confirm,
+        },
+        Request::Leaving { successors, .. } => Ask::Leaving {
+            next: successors.first().copied(),
+        },
+        Request::Records(stamped) => Ask::Records(stamped.clock, of_records(&stamped.body)),
+    }
+}
+
+fn of_records(body: &RecordRequest) -> OfRecords {
+    match body {
+        RecordRequest::Read(key) => OfRecords::Read(*key),
+        RecordRequest::Write {
+            key,
+            field,
+            condition,
+            ..
+        } => OfRecords::Write {
+            key: *key,
+            stamp: field.stamp(),
+            condition: *condition,
+        },
+        RecordRequest::Store { key, part, epoch } => OfRecords::Store {
+            key: *key,
+            stamp: part.latest(),
+            epoch: *epoch,
+        },
+        RecordRequest::Compare { question, .. } => OfRecords::Compare(question.arc),
+        RecordRequest::Claim(arc) => OfRecords::Claim(*arc),
+        RecordRequest::HandOver { arc, epoch } => OfRecords::HandOver(*arc, *epoch),
+        RecordRequest::Confirm { leaving: true, .. } => OfRecords::ConfirmLeaving,
+        _ => OfRecords::Other,
+    }
+}
+
+fn answer(reply: &Reply) -> Answer {
+    match reply {
+        Reply::Hello(hello) => Answer::Hello(*hello),
+        Reply::Pong => Answer::Pong,
+        Reply::Busy => Answer::Busy,
+        Reply::NotMember => Answer::NotMember,
+        Reply::Neighbours {
+            predecessor,
+            successors,
+        } => Answer::Neighbours {
+            predecessor: *predecessor,
+            successors: successors.clone(),
+        },
+        Reply::Owner => Answer::Owner,
+        Reply::Covered(successors) => Answer::Covered(successors.clone()),
+        Reply::Closer(peers) => Answer::Closer(peers.clone()),
+        Reply::Before(peer) => Answer::Before(*peer),
+        Reply::Records(stamped) => Answer::Records(stamped.clock, to_records(&stamped.body)),
+        Reply::Refused(_) | Reply::Noted => Answer::Other,
+    }
+}
+
+fn to_records(body: &RecordReply) -> ToRecords {
+    match body {
+        RecordReply::Record { others, .. } => ToRecords::Record {
+            alone: others.is_empty(),
+        },
+        RecordReply::Written(_) => ToRecords::Written,
+        RecordReply::Stored => ToRecords::Stored,
+        RecordReply::Superseded(epoch) => ToRecords::Superseded(*epoch),
+        RecordReply::Compared { epoch, .. } => ToRecords::Compared(*epoch),
+        RecordReply::Claimed { by, epoch } => ToRecords::Claimed(*by, *epoch),
+        RecordReply::Taken => ToRecords::Taken,
+        _ => ToRecords::Other,
+    }
+}
+
+impl Answer {
+    /// Whether it is a record that the sender alone answers for.
+    pub(super) const fn is_whole_record(&self) -> bool {
+        matches!(self, Answer::Records(_, ToRecords::Record { alone: true }))
+    }
+}

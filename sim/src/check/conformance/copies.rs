@@ -1,0 +1,257 @@
+//! What a node has on its disk, and what it may say and do about that (`core/src/chord/records/`):
+//! acknowledge, refuse, forget, set aside.
+//!
+//! Only records of one field are looked into: of others, no one stamp says what is there.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use cuerda_core::protocol::Condition;
+use cuerda_core::record::{Record, Stamp, limits::SKEW_MAX};
+use cuerda_core::ring::Id;
+use cuerda_core::store::Batch;
+
+use super::act::{Answer, Ask, Given, OfRecords, Said, ToRecords, Told};
+use super::{Case, short};
+use crate::world::Time;
+
+/// What a disk has under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept {
+    /// The stamp of its only field; `None` if it has several.
+    stamp: Option<Stamp>,
+    dead: bool,
+}
+
+/// What is known of a node's disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Copies {
+    kept: BTreeMap<Id, Kept>,
+    /// What has come to the disk since the last act was judged.
+    fresh: Vec<(Id, Option<Kept>)>,
+    sets_aside: bool,
+    /// Keys that it serves: it has brought writes of them to others.
+    serves: VecDeque<Id>,
+    /// When it last did anything, and for how long it had not when it was started.
+    alive: Time,
+    away: Option<Time>,
+    clock_is_off: bool,
+}
+
+/// As many keys are kept in mind as served.
+const SERVED: usize = 64;
+
+impl Copies {
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    pub(super) fn disk_lost(&mut self) {
+        self.kept.clear();
+    }
+
+    pub(super) const fn clock_is_off(&mut self) {
+        self.clock_is_off = true;
+    }
+
+    /// It answers for nothing any more.
+    pub(super) fn stopped(&mut self) {
+        self.serves.clear();
+    }
+
+    /// Its process starts anew.
+    pub(super) fn starts(&mut self, now: Time) {
+        self.stopped();
+        self.away = Some(now - self.alive);
+    }
+
+    /// Something of it has come to its disk.
+    pub(super) fn committed(&mut self, batch: &Batch) {
+        self.sets_aside |= batch.set_aside;
+        let kept = |record: &Record| {
+            let mut fields = record.fields().map(|(_, field)| field);
+            let (first, more) = (fields.next(), fields.next());
+            let only = first.filter(|_| more.is_none());
+            Kept {
+                stamp: only.map(|field| field.stamp()),
+                dead: only.is_some_and(|field| field.is_tombstone()),
+            }
+        };
+        let records = batch.records.iter();
+        self.fresh
+            .extend(records.map(|(key, record)| (*key, record.as_ref().map(kept))));
+    }
+
+    pub(super) fn judge(&mut self, case: &mut Case<'_>) {
+        self.brings(case);
+        self.forgets(case);
+        self.returns(case);
+        if self.sets_aside {
+            self.kept.clear();
+            self.sets_aside = false;
+        }
+        for (key, kept) in std::mem::take(&mut self.fresh) {
+            match kept {
+                Some(kept) => self.kept.insert(key, kept),
+                None => self.kept.remove(&key),
+            };
+        }
+        self.stores(case);
+        self.alive = case.now;
+    }
+
+    /// As the owner of a key it brings a write to the holders.
+    fn brings(&mut self, case: &mut Case<'_>) {
+        let released = case.act.asked().any(|(_, _, ask)| {
+            matches!(
+                ask,
+                Ask::Records(_, OfRecords::HandOver(..) | OfRecords::Claim(_))
+            )
+        });
+        let superseded = matches!(
+            case.act.reply(),
+            Some((_, _, Answer::Records(_, ToRecords::Superseded(_))))
+        );
+        if released || superseded || case.act.joined || case.act.stranded || case.act.left {
+            self.stopped();
+        }
+        let stored: Vec<(Id, Option<Stamp>)> = case
+            .act
+            .asked()
+            .filter_map(|(_, _, ask)| match ask {
+                Ask::Records(_, OfRecords::Store { key, stamp, .. }) => Some((*key, *stamp)),
+                _ => None,
+            })
+            .collect();
+        for (key, stamp) in stored {
+            if !self.serves.contains(&key) {
+                if self.serves.len() == SERVED {
+                    self.serves.pop_front();
+                }
+                self.serves.push_back(key);
+            }
+            self.is_granted(case, key, stamp);
+            let now = case.wall_clock();
+            let ahead = stamp.map_or(0, |stamp| stamp.milliseconds.saturating_sub(now));
+            if ahead > SKEW_MAX + SKEW_MAX / 10 && !self.clock_is_off {
+                let detail = format!("took a write that is stamped {ahead} ms ahead of its clock");
+                case.breach("far-stamp-taken", detail);
+            }
+        }
+    }
+
+    /// A conditional write is done only if the condition holds.
+    fn is_granted(&self, case: &mut Case<'_>, key: Id, stored: Option<Stamp>) {
+        let Some((
+            _,
+            _,
+            Ask::Records(
+                _,
+                OfRecords::Write {
+                    key: of,
+                    stamp,
+                    condition,
+                },
+            ),
+        )) = case.act.question()
+        else {
+            return;
+        };
+        let Condition::Stamp(wanted) = condition else {
+            return;
+        };
+        let there = self.kept.get(&key).and_then(|kept| kept.stamp);
+        let is_this = *of == key && stored == Some(*stamp);
+        if let Some(there) = there.filter(|there| there != wanted && there != stamp)
+            && is_this
+        {
+            let detail = format!(
+                "did a write to {} on the condition that {wanted} is there, where {there} is",
+                short(key)
+            );
+            case.breach("condition-ignored", detail);
+        }
+    }
+
+    /// As a holder it says of a write that it has it.
+    fn stores(&self, case: &mut Case<'_>) {
+        let Some((_, id, Ask::Records(_, OfRecords::Store { key, stamp, .. }))) =
+            case.act.question()
+        else {
+            return;
+        };
+        let mut answers = case.act.answered();
+        let says = answers.any(|(_, of, answer)| {
+            of == id && matches!(answer, Answer::Records(_, ToRecords::Stored))
+        });
+        if !says {
+            return;
+        }
+        let (key, stamp) = (*key, *stamp);
+        if self.serves.contains(&key) {
+            let detail = format!(
+                "holds a write of {} for another node, and serves that key itself",
+                short(key)
+            );
+            return case.breach("held-for-another", detail);
+        }
+        let kept = self.kept.get(&key).map(|kept| kept.stamp);
+        if kept.is_none_or(|kept| kept.is_some() && kept != stamp) {
+            let detail = format!(
+                "says that it holds a write of {}, and has {} on its disk",
+                short(key),
+                kept.flatten()
+                    .map_or_else(|| "nothing".to_owned(), |kept| kept.to_string())
+            );
+            case.breach("stored-not-kept", detail);
+        }
+    }
+
+    /// Deletions are remembered as long as that was promised.
+    fn forgets(&self, case: &mut Case<'_>) {
+        let is_forget = |(_, said): &(_, Said)| matches!(said, Said::Notice(_));
+        if self.clock_is_off || !case.act.sent.iter().any(is_forget) {
+            return;
+        }
+        let (now, lifetime) = (case.wall_clock(), case.settings.tombstones_for_ms);
+        for (key, fresh) in &self.fresh {
+            if let (
+                None,
+                Some(Kept {
+                    stamp: Some(stamp),
+                    dead: true,
+                }),
+            ) = (fresh, self.kept.get(key))
+                && stamp.milliseconds.saturating_add(lifetime) > now + 1000
+            {
+                let age = now.saturating_sub(stamp.milliseconds);
+                let detail = format!("forgot the deletion of {} after {age} ms", short(*key));
+                case.breach("forgotten-early", detail);
+            }
+        }
+    }
+
+    /// Whoever was away for longer than deletions are remembered sets aside what it has; nobody
+    /// else does.
+    fn returns(&mut self, case: &mut Case<'_>) {
+        if !case.act.joined || case.act.input == Given::Found {
+            return;
+        }
+        let Some(away) = self.away.take().map(|away| away / 1_000_000) else {
+            return;
+        };
+        let lifetime = case.settings.tombstones_for_ms;
+        let sets_aside = case.act.told.contains(&Told::SetAside);
+        if self.clock_is_off || self.kept.is_empty() || case.after.successors().is_empty() {
+            return;
+        }
+        // It knows when it was last alive to within two repair periods.
+        if sets_aside && away + 2 * case.settings.repair_every_ms < lifetime {
+            let detail = format!("set aside what it had after {away} ms");
+            case.breach("set-aside-early", detail);
+        }
+        if !sets_aside && away > lifetime + 1000 {
+            let detail = format!("came back after {away} ms with what it had");
+            case.breach("stale-kept", detail);
+        }
+    }
+}
