@@ -161,7 +161,7 @@ impl Document {
             Some(Value::Table(expected)) if !expected.is_empty() => {
                 text += "[expect]\n";
                 for (metric, bound) in expected {
-                    let _ = writeln!(text, "{} = {}", quoted(metric), inline(bound));
+                    let _ = writeln!(text, "{} = {}", key(metric), inline(bound));
                 }
             }
             _ => {}

@@ -45,6 +45,8 @@ pub struct Trial {
     pub events: u64,
     /// The hash of all of them.
     pub digest: String,
+    /// What could not be looked at, as the report names it.
+    pub unchecked: Vec<String>,
     /// Processor time; all else is the same each time.
     pub cpu_s: f64,
 }
@@ -181,6 +183,7 @@ fn trial(scenario: &Scenario, report: &Report) -> Trial {
         simulated: scenario.duration,
         events: report.cost.events,
         digest: report.digest.clone(),
+        unchecked: report.unchecked.clone(),
         cpu_s: report.cost.cpu_s,
     }
 }
@@ -201,6 +204,7 @@ fn panicked(scenario: &Scenario, panic: &(dyn std::any::Any + Send)) -> Trial {
         simulated: scenario.duration,
         events: 0,
         digest: String::new(),
+        unchecked: Vec::new(),
         cpu_s: 0.0,
     }
 }

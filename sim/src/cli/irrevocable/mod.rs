@@ -150,7 +150,13 @@ mod tests {
             point(60.0, 4),
             point(90.0, 4),
         ];
-        insta::assert_snapshot!(shown("lost", &curve));
+        let text = shown("lost", &curve);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].contains("`lost`"), "{text}");
+        let full = |line: &str| line.chars().filter(|letter| *letter == '█').count();
+        let bars: Vec<usize> = lines[2..6].iter().map(|line| full(line)).collect();
+        assert_eq!(bars, [13, 25, WIDTH, WIDTH]);
+        assert!(lines[7].starts_with("bound to fail from "), "{text}");
         assert!(shown("lost", &curve[..1]).contains("averted until the end"));
     }
 }

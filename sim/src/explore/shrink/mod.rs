@@ -18,6 +18,7 @@ use std::time::Duration;
 use toml::Value;
 
 use super::document::Document;
+use super::promise::is_promised;
 use super::trial::{Failure, attempt, last_fault, settling};
 use crate::scenario::{FaultKind, Scenario};
 
@@ -127,6 +128,8 @@ struct Search<'a> {
     failure: Failure,
     /// Whether the check is about what must come true in the end, so that the end must be late.
     in_the_end: bool,
+    /// Whether the document asks for nothing that nobody promised, so that smaller ones must not.
+    promised: bool,
     effort: Effort,
     left: u64,
     player: &'a mut dyn Player,
@@ -146,15 +149,15 @@ impl<'a> Search<'a> {
             check: check.to_owned(),
         };
         let (_, failure) = player.first(std::slice::from_ref(&first))?;
-        let fair = document
-            .scenario("shrunk.toml")
-            .is_ok_and(|it| is_fair(&it));
+        let scenario = document.scenario("shrunk.toml");
+        let fair = scenario.as_ref().is_ok_and(is_fair);
         Some(Search {
             document: document.clone(),
             seed,
             check: check.to_owned(),
             failure,
             in_the_end: fair && check.contains('.'),
+            promised: scenario.as_ref().is_ok_and(is_promised),
             effort,
             left: effort.runs.saturating_sub(1),
             player,
@@ -180,7 +183,8 @@ impl<'a> Search<'a> {
         let Ok(scenario) = document.scenario("shrunk.toml") else {
             return false;
         };
-        if self.in_the_end && !is_fair(&scenario) {
+        let unfair = self.in_the_end && !is_fair(&scenario);
+        if unfair || (self.promised && !is_promised(&scenario)) {
             return false;
         }
         let seeds = (0..self.effort.seeds.min(self.left)).map(|more| self.seed.wrapping_add(more));
@@ -240,19 +244,25 @@ pub fn written(shrunk: &Shrunk, title: &str, comment: Vec<String>) -> Document {
     document
 }
 
-/// Says by which checks a document fails. A number that is not as expected is no check, and says so
-/// itself.
+/// Says by which checks a document fails, and what can't be looked at because of them. A number that
+/// is not as expected is no check, and says so itself.
 fn known_to_fail(document: &mut Document, seed: u64) {
-    let failures = attempt(document, seed).map_or(Vec::new(), |trial| trial.failures);
-    let checks = failures.into_iter().map(|failure| failure.check);
-    let mut checks: Vec<Value> = checks
-        .filter(|it| !it.contains('.'))
-        .map(Value::from)
-        .collect();
+    let Some(trial) = attempt(document, seed) else {
+        return;
+    };
+    let checks = trial.failures.into_iter().map(|failure| failure.check);
+    let checks = checks.filter(|check| !check.contains('.'));
+    let mut checks: Vec<Value> = checks.map(Value::from).collect();
     match checks.len() {
         0 => {}
         1 => document.set("known_to_fail", checks.remove(0)),
         _ => document.set("known_to_fail", Value::Array(checks)),
+    }
+    if !trial.unchecked.is_empty()
+        && let Some(expected) = document.section("expect")
+    {
+        let unchecked = trial.unchecked.into_iter().map(Value::from).collect();
+        expected.insert("unchecked".to_owned(), Value::Array(unchecked));
     }
 }
 
