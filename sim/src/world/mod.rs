@@ -386,10 +386,10 @@ pub trait Watcher<P: Simulated> {
         _about: Option<Subject>,
     ) {
     }
-    /// Whether it wants to be told what nodes handle and say: the next three methods. A world asks
-    /// before each input, and collects nothing for those who don't. Only the `events` world, where
-    /// messages are values, can tell.
-    fn follows_steps(&self) -> bool {
+    /// Whether it wants to be told what this node handles and says: the next three methods. A world
+    /// asks before each input, and collects nothing for those who don't. Only the `events` world,
+    /// where messages are values, can tell.
+    fn follows_steps(&self, _number: u32) -> bool {
         false
     }
     /// A node is about to handle this.
