@@ -701,10 +701,14 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         }
     }
 
-    fn follows_steps(&self) -> bool {
-        self.rules.is_some()
-            || self.watchers.iter().any(|other| other.follows_steps())
-            || self.checks.iter().any(|other| other.follows_steps())
+    fn follows_steps(&self, number: u32) -> bool {
+        let rules = self.rules.as_ref();
+        rules.is_some_and(|rules| rules.follows_steps(number))
+            || self
+                .watchers
+                .iter()
+                .any(|other| other.follows_steps(number))
+            || self.checks.iter().any(|other| other.follows_steps(number))
     }
 
     fn handles(&mut self, at: Moment, number: u32, input: &Input<P>) {

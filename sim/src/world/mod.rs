@@ -408,10 +408,10 @@ pub trait Watcher<P: Simulated> {
     /// A node is about to be handed something. `standing` says where it stands towards the network,
     /// in a word, and is asked only by those who want to know.
     fn handed(&mut self, _at: Moment, _number: u32, _standing: &dyn Fn() -> &'static str) {}
-    /// Whether it wants to be told what nodes handle and say: the next three methods. A world asks
-    /// before each input, and collects nothing for those who don't. Only the `events` world, where
-    /// messages are values, can tell.
-    fn follows_steps(&self) -> bool {
+    /// Whether it wants to be told what this node handles and says: the next three methods. A world
+    /// asks before each input, and collects nothing for those who don't. Only the `events` world,
+    /// where messages are values, can tell.
+    fn follows_steps(&self, _number: u32) -> bool {
         false
     }
     /// A node is about to handle this.

@@ -17,6 +17,8 @@ pub(super) struct Act {
     pub(super) input: Given,
     pub(super) sent: Vec<(Peer, Said)>,
     pub(super) told: Vec<Told>,
+    /// Its neighbours changed.
+    pub(super) changed: bool,
     /// It became a member.
     pub(super) joined: bool,
     /// It said good-bye.
@@ -165,7 +167,15 @@ impl Act {
     }
 
     pub(super) fn say(&mut self, to: Peer, message: &Message) {
-        self.sent.push((to, said(message)));
+        let said = match message {
+            // What it names to others is of no interest.
+            Message::Reply {
+                id,
+                reply: Reply::Closer(_),
+            } => Said::Answer(*id, Answer::Closer(Vec::new())),
+            message => said(message),
+        };
+        self.sent.push((to, said));
     }
 
     /// Forgets it, and keeps the room.
@@ -175,7 +185,7 @@ impl Act {
         self.sent.clear();
         self.told.clear();
         (self.joined, self.left, self.stranded) = (false, false, false);
-        (self.ignored, self.ended) = (false, false);
+        (self.ignored, self.ended, self.changed) = (false, false, false);
     }
 
     /// Whether it is no member any more.

@@ -157,9 +157,8 @@ impl Chains {
 
     /// Whoever a look-up names as the owner has said so.
     fn names(&self, case: &mut Case<'_>, ended: Option<&Chain>) {
-        let told = case.act.told.clone();
-        for told in told {
-            let Told::Owner(key, owner) = told else {
+        for told in &case.act.told {
+            let Told::Owner(key, owner) = *told else {
                 continue;
             };
             let heard = ended.is_some_and(|chain| chain.key == key && chain.has_answered(owner));

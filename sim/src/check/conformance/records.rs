@@ -3,7 +3,7 @@
 
 use cuerda_core::chord::Claimed;
 use cuerda_core::protocol::RequestId;
-use cuerda_core::record::Stamp;
+use cuerda_core::record::{Stamp, limits::SKEW_MAX};
 use cuerda_core::ring::{Address, Id, KeyRange, Peer};
 
 use super::act::{Act, Answer, Ask, Given, OfRecords, Said, ToRecords, Told};
@@ -181,7 +181,10 @@ impl Serving {
             (&case.act.input, answers.count() > 0)
         {
             // Whoever answers a question about records has taken in its clock.
-            self.heard = self.heard.max(clock(said));
+            // That is, unless it is so far ahead that it is left alone.
+            let most = case.wall_clock() + SKEW_MAX / 2;
+            let near = clock(said).filter(|clock| clock.milliseconds <= most);
+            self.heard = self.heard.max(near);
         }
         for told in told {
             let behind = self.clock.max(self.heard).filter(|known| told < *known);
@@ -232,6 +235,8 @@ impl Serving {
                 continue;
             }
             if let Some(why) = self.claim.take_if(|claim| claim.arc.contains(key)) {
+                // What it let go of it may have come to serve anew.
+                self.let_go = None;
                 self.serves_claimed(case, key, &why);
             }
             if self.let_go.is_some_and(|(arc, _)| arc.contains(key)) {
@@ -297,7 +302,6 @@ impl Serving {
 
     /// Arcs that it claims, lets go of, or is given.
     fn takes_over(&mut self, case: &mut Case<'_>) {
-        let behind = processes(case);
         for (to, id, ask) in case.act.asked() {
             match ask {
                 Ask::Records(_, OfRecords::Claim(arc)) => {
@@ -307,7 +311,7 @@ impl Serving {
                             arc: *arc,
                             by: None,
                             compared: Vec::new(),
-                            behind: behind.clone(),
+                            behind: processes(case),
                         });
                     }
                 }

@@ -159,6 +159,7 @@ impl Scene {
             peer: peer(node),
             view: after,
         };
+        self.watched.changed(at, view);
         for aside in asides {
             match aside {
                 Aside::Event(event) => self.watched.on_event(at, number, event, None),

@@ -257,7 +257,23 @@ mod tests {
                 catches: vec![None, None],
             },
         ];
-        insta::assert_snapshot!(shown(&scores, 2, 40, 38), @"");
+        let text = shown(&scores, 2, 40, 38);
+        let row = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name));
+            let words = line.expect("each has a row").split_whitespace();
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            row("candidate-unasked"),
+            "candidate-unasked unasked-successor churn 1 1/2 12.2"
+        );
+        assert_eq!(
+            row("list-one-short"),
+            "list-one-short only lookups.hops.mean churn 1 2/2 600.0"
+        );
+        assert_eq!(row("past-ignored"), "past-ignored not caught");
+        assert!(text.contains("1 of 3 variants are noticed by a check, 1 only by an expectation"));
+        assert!(text.contains("38 of 40 pairs"));
         let json = as_json(&scores, &[1, 2], 40, 38);
         assert_eq!(json["caught_by_a_check"], 1);
         assert_eq!(json["caught_by_an_expectation_only"], 1);

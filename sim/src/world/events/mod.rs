@@ -42,7 +42,7 @@ use crate::scenario::Scenario;
 use disk::Disk;
 use envelopes::Envelopes;
 use queue::{Entry, Queue};
-use wire::{Air, Counters, Kept, NodeContext, Said, kind};
+use wire::{Air, Counters, Kept, NodeContext, Said, Sent, kind};
 
 /// The most nodes that a world has room for: their addresses have 24 bits.
 pub const NODES_MAX: u32 = 1 << 24;
@@ -57,6 +57,8 @@ pub struct World<P: Simulated = Node> {
     emitted: Vec<Event<P::Told>>,
     /// What a node sent that waits for its disk.
     kept: Kept<P::Message>,
+    /// Room for what a node says, if somebody wants to know.
+    said: Vec<Sent<P::Message>>,
     digest: Digest,
     handled: u64,
 }
@@ -161,6 +163,7 @@ impl<P: Simulated> World<P> {
             },
             emitted: Vec::new(),
             kept: Vec::new(),
+            said: Vec::new(),
             digest: Digest::new(),
             handled: 0,
         };
@@ -324,10 +327,10 @@ impl<P: Simulated> World<P> {
             now: self.air.now,
             cause,
         };
-        let follows = watcher.follows_steps();
+        let follows = watcher.follows_steps(number);
         if follows {
             watcher.handles(at, number, &input);
-            self.air.said = Some(Vec::new());
+            self.air.said = Some(std::mem::take(&mut self.said));
         }
         let host = &mut self.hosts[number as usize];
         watcher.handed(at, number, &|| host.node.standing());
@@ -345,12 +348,15 @@ impl<P: Simulated> World<P> {
         };
         host.node.handle(input, &mut context);
         let batch = host.store.as_mut().and_then(|store| store.seal());
-        for said in self.air.said.take().unwrap_or_default() {
-            let message = match &said.message {
-                Said::Posted(place) => &self.air.envelopes.get(*place).message,
-                Said::Lost(message) => message,
-            };
-            watcher.sent(at, number, said.to, message);
+        if let Some(mut all) = self.air.said.take() {
+            for said in all.drain(..) {
+                let message = match &said.message {
+                    Said::Posted(place) => &self.air.envelopes.get(*place).message,
+                    Said::Lost(message) => message,
+                };
+                watcher.sent(at, number, said.to, message);
+            }
+            self.said = all;
         }
         if holds {
             self.hold(number, batch.as_ref(), at, watcher);
