@@ -55,6 +55,7 @@ fn delivered(criterion: &mut Criterion) {
                 records: false,
                 ring: checkers,
                 lookups: checkers,
+                protocol: false,
             };
             let messages = play(&scenario, &mut |_| ()).traffic.messages;
             group.throughput(Throughput::Elements(messages));

@@ -147,7 +147,9 @@ fn a_deletion_is_forgotten_when_its_time_is_over() {
 #[test]
 fn what_is_old_is_set_aside_and_nothing_else() {
     let mut scene = Scene::new();
-    keeps(&mut scene, 35, field(stamp(20, 10)));
+    commit(&mut scene, 35, Some(Record::of("", field(stamp(20, 10)))));
+    let there = neighbours(35, 30, &[40, 50, 60]);
+    assert!(scene.step(35, late(0), &[], &there).is_empty());
     let back = |away: Time, asides: &[Aside]| {
         let mut scene = scene.clone();
         scene.now += away;

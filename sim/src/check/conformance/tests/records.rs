@@ -245,6 +245,7 @@ fn a_leaver_hands_over_what_it_serves_and_asks_whether_its_copies_are_safe() {
         set_aside: false,
     };
     scene.watched.committed(at, 40, key(40), &batch);
+    assert!(scene.step(40, late(0), &[], &ideal(40)).is_empty());
     let at_once = scene.clone().tell(40, late(0), &goodbye, &left, &ideal(40));
     assert_eq!(at_once, ["arc-not-handed-over"]);
 
