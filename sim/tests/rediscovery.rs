@@ -114,10 +114,9 @@ fn is_of(kind: &Kind, group: &Value) -> bool {
                     rest.is_empty() || rest.starts_with(" of ") && !part.contains(" of ")
                 })
         };
-        ingredients.iter().any(|one| whole(&one))
+        ingredients.iter().any(|one| whole(one))
     };
-    kind.checks.contains(&text("check"))
-        && kind.takes.iter().any(|all| all.iter().all(|it| has(it)))
+    kind.checks.contains(&text("check")) && kind.takes.iter().any(|all| all.iter().all(&has))
 }
 
 #[test]

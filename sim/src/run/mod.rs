@@ -200,7 +200,10 @@ where
         if world.broken().is_some() {
             break;
         }
-        if let Some(series) = series.as_mut().filter(|_| part % PARTS_IN_INTERVAL == 0) {
+        if let Some(series) = series
+            .as_mut()
+            .filter(|_| part.is_multiple_of(PARTS_IN_INTERVAL))
+        {
             let sums = judge.sums(world.bytes());
             series.add(end.min(length), world.members() as u64, sums);
         }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use cuerda_core::protocol::Condition;
-use cuerda_core::record::{Record, Stamp, limits::SKEW_MAX};
+use cuerda_core::record::{Field, Record, Stamp, limits::SKEW_MAX};
 use cuerda_core::ring::Id;
 use cuerda_core::store::Batch;
 
@@ -72,8 +72,8 @@ impl Copies {
             let (first, more) = (fields.next(), fields.next());
             let only = first.filter(|_| more.is_none());
             Kept {
-                stamp: only.map(|field| field.stamp()),
-                dead: only.is_some_and(|field| field.is_tombstone()),
+                stamp: only.map(Field::stamp),
+                dead: only.is_some_and(Field::is_tombstone),
             }
         };
         let records = batch.records.iter();

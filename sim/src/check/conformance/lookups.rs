@@ -1,6 +1,6 @@
 //! Look-ups: whom they ask and when they end (I. Stoica et al., *Chord: A Scalable Peer-to-peer
-//! Lookup Protocol for Internet Applications*, IEEE/ACM ToN 11(1), 2003, section IV; with
-//! backtracking, as `core/src/chord/op/lookup.rs` tells it).
+//! Lookup Protocol for Internet Applications*, IEEE/ACM Transactions on Networking 11(1), 2003,
+//! section IV; with backtracking, as `core/src/chord/op/lookup.rs` tells it).
 //!
 //! A look-up has one question open at a time, and asks the next node in the same breath in which it
 //! hears of the last: so the questions about a key that follow from each other are one look-up's.

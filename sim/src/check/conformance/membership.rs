@@ -1,5 +1,6 @@
 //! Into a ring, back into it and out of it: joining (P. Zave, IEEE TSE 43(12), 2017, section IV),
-//! founding, leaving (I. Stoica et al., IEEE/ACM ToN 11(1), 2003, section IV-E), and what tells one
+//! founding, leaving (I. Stoica et al., IEEE/ACM Transactions on Networking 11(1), 2003, section
+//! IV-E), and what tells one
 //! life of a node from the next.
 
 use cuerda_core::ring::{Id, Peer};

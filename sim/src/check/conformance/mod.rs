@@ -153,7 +153,7 @@ impl Conformance {
     }
 
     fn follows(&self, number: u32) -> bool {
-        number % self.every == 0
+        number.is_multiple_of(self.every)
     }
 
     /// Whether this is about the node that handles something now.
@@ -248,7 +248,7 @@ impl Rules<Node> for Conformance {
 impl Watcher<Node> for Conformance {
     #[inline]
     fn follows_steps(&self, number: u32) -> bool {
-        number % self.every == 0
+        number.is_multiple_of(self.every)
     }
 
     fn handles(&mut self, at: Moment, number: u32, input: &Input<Node>) {
