@@ -114,7 +114,7 @@ fn is_of(kind: &Kind, group: &Value) -> bool {
                     rest.is_empty() || rest.starts_with(" of ") && !part.contains(" of ")
                 })
         };
-        ingredients.iter().any(|one| whole(one))
+        ingredients.iter().any(whole)
     };
     kind.checks.contains(&text("check")) && kind.takes.iter().any(|all| all.iter().all(&has))
 }

@@ -51,12 +51,7 @@ impl Until {
             .map_err(|error| Failure::Other(format!("can't watch for Ctrl-C: {error}")))?;
         if let Some(timeout) = timeout {
             let on_time = until.clone();
-            // It ends with the process, which does not wait for it.
-            std::thread::spawn(move || {
-                std::thread::sleep(timeout);
-                super::tell("the time is up");
-                on_time.end();
-            });
+            on_time.end_after(timeout);
         }
         Ok(until)
     }
@@ -71,6 +66,19 @@ impl Until {
             return self.end();
         }
         super::tell("stopping once the running ones are done; again to stop now");
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a deadline is real time, and no world's"
+    )]
+    fn end_after(self, timeout: Duration) {
+        // It ends with the process, which does not wait for it.
+        std::thread::spawn(move || {
+            std::thread::sleep(timeout);
+            super::tell("the time is up");
+            self.end();
+        });
     }
 
     /// Says the last words, if nobody has said the result yet, and ends the process.
