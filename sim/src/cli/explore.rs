@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn what_it_is_about_is_known_or_guessed() {
         assert_eq!(topic("leave"), Ok("leave".to_owned()));
-        assert_eq!(topic("leaf"), Err("did you mean `leave`?".to_owned()));
+        assert_eq!(topic("leav"), Err("did you mean `leave`?".to_owned()));
         assert!(topic("weather").is_err_and(|error| error.starts_with("there are ")));
     }
 }

@@ -15,7 +15,7 @@ use cuerda_core::protocol::{Event, Input, RequestId};
 use cuerda_core::ring::{Id, Neighbours, Peer, SuccessorList};
 
 use super::{Conformance, Rules as _};
-use crate::run::read;
+use crate::scenario::{Overrides, Scenario};
 use crate::world::{Cause, Gone, Moment, NodeView, SECOND, Time, Watcher as _};
 
 /// How many successors a node has.
@@ -112,7 +112,8 @@ impl Scene {
     fn new() -> Scene {
         let text = "duration = \"1h\"\n[ring]\nnodes = 6\n[node]\nsuccessors = 3\nattempts = 2\n\
                     probe_every_max = \"4m\"\n";
-        let scenario = Arc::new(read("watched.toml", text).expect("it is valid"));
+        let scenario = Scenario::parse("watched.toml", text, &[], &Overrides::default());
+        let scenario = Arc::new(scenario.expect("it is valid"));
         let all: Vec<(u32, Neighbours)> = PLACES
             .iter()
             .map(|&place| (place.into(), ideal(place)))
