@@ -125,7 +125,11 @@ pub(super) fn sample() -> Report {
         violated: BTreeMap::new(),
         violations: Vec::new(),
         unmet: Vec::new(),
-        program: Program::default(),
+        program: Program {
+            version: "1.2.3",
+            commit: Some("0123456789ab"),
+            options: vec!["cli"],
+        },
         cost: Cost {
             events: 3_456_789,
             cpu_s: 2.14,
