@@ -9,7 +9,7 @@ use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::config::Config;
 use crate::chord::limits;
 use crate::chord::message::{Hello, Reply, Request};
-use crate::chord::variant::Variant;
+use crate::chord::variant::{Variant, Variation};
 use crate::protocol::Network;
 use crate::protocol::Refusal;
 use crate::ring::{Neighbours, Peer, SuccessorList};
@@ -163,9 +163,7 @@ impl Join {
         };
         let Some(greeting) = question else {
             let Some(&contact) = self.contacts.get(*next) else {
-                let at_once = ask.is_variant(Variant::FoundsAtOnce);
-                let anybody = ask.is_variant(Variant::AnybodyFounds);
-                return Poll::Ready(Some(self.nobody_helped(at_once, anybody)));
+                return Poll::Ready(Some(self.nobody_helped(ask.variation())));
             };
             *question = Some(Question::new(contact, self.attempts));
             *next += 1;
@@ -328,12 +326,14 @@ impl Join {
         };
     }
 
-    fn nobody_helped(&mut self, at_once: bool, anybody: bool) -> Joined {
+    fn nobody_helped(&mut self, variation: Variation) -> Joined {
         self.stage = Stage::Waiting;
         // Somebody else must be there: who reaches nobody may only be cut off.
         let lowest = self.outside.iter().map(|peer| peer.id).min();
-        let is_first = lowest.is_some_and(|lowest| anybody || self.me.id < lowest);
-        if is_first && (at_once || self.waited >= self.found_after) {
+        let anybody = variation.is(Variant::AnybodyFounds);
+        let is_first = lowest.is_some_and(|lowest| self.me.id < lowest || anybody);
+        let at_once = variation.is(Variant::FoundsAtOnce);
+        if is_first && (self.waited >= self.found_after || at_once) {
             Joined::Found
         } else {
             Joined::Later(self.pause)
