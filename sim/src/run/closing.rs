@@ -58,7 +58,7 @@ pub(super) fn close<W: World>(
         return;
     }
     if scenario.quiet.is_some_and(|quiet| quiet.is_zero()) {
-        return closing.leave_out(judge, closing.ring);
+        return closing.leave_out(judge);
     }
     let at = Moment {
         now: world.now(),
@@ -77,20 +77,26 @@ pub(super) fn close<W: World>(
         if settled && judge.is_quiet(world.now()) {
             read_all(world, judge);
         } else {
-            closing.leave_out(judge, false);
+            judge.unchecked.push(READABLE);
         }
+        // The ring has not settled, or nobody knows where keys belong in it.
+        if !judge.knows_copies() {
+            judge.unchecked.push(COPIES);
+        }
+        judge.unchecked.sort_unstable();
     }
 }
 
 impl Closing<'_> {
-    /// Names what is not looked at: the records, and perhaps the ring.
-    fn leave_out<P: Judged>(&self, judge: &mut Judge<'_, P>, ring: bool) {
-        if ring {
+    /// Names all that is not looked at.
+    fn leave_out<P: Judged>(&self, judge: &mut Judge<'_, P>) {
+        if self.records {
+            judge.unchecked.extend([READABLE, COPIES]);
+        }
+        if self.ring {
             judge.unchecked.push(SETTLED);
         }
-        if self.records {
-            judge.unchecked.extend([COPIES, READABLE]);
-        }
+        judge.unchecked.sort_unstable();
     }
 
     /// How long the ring has if the scenario does not say it.

@@ -17,6 +17,7 @@ use crate::check::judged::{Check, Judged};
 use crate::check::placement::Placement;
 use crate::check::rules::Rules;
 use crate::check::structure::{Changed, Disturbance, Structure};
+use crate::report::words::count;
 use crate::report::{Loss, Ring, Violation};
 use crate::scenario::Scenario;
 use crate::world::{Cause, LookupEnd, Moment, SECOND, Time, Watcher, World, nanoseconds};
@@ -271,6 +272,12 @@ impl<'a, P: Judged> Judge<'a, P> {
         records.is_some_and(RecordWatch::is_checked)
     }
 
+    /// Whether the copies at the end have been held against where they should be.
+    pub(super) fn knows_copies(&self) -> bool {
+        let records = self.records.as_ref();
+        records.is_some_and(RecordWatch::knows_copies)
+    }
+
     /// How long the network must have been settled for what is stored to be in order.
     pub(super) fn patience(&self) -> Option<Time> {
         self.records.as_ref().map(|records| records.patience)
@@ -307,9 +314,12 @@ impl<'a, P: Judged> Judge<'a, P> {
         let Some(watch) = &self.structure else { return };
         let (members, parts) = (watch.structure.members(), watch.structure.parts());
         let detail = format!(
-            "nothing has disturbed anybody for {} s, and the network is not as it should be: \
-             {members} members in {parts} networks, {outside} nodes that run and are no members",
-            waited / SECOND
+            "nothing has disturbed anybody for {} s, and the network is not as it should be: {} in \
+             {}; {} outside",
+            waited / SECOND,
+            count(members as u64, "member", "members"),
+            count(parts as u64, "network", "networks"),
+            count(outside as u64, "node runs", "nodes run"),
         );
         self.of_checks += 1;
         let at = Moment {

@@ -441,6 +441,11 @@ impl RecordWatch {
             .map(|bytes| bytes as f64 / lost as f64);
     }
 
+    /// Whether the copies at the end have been held against where they should be.
+    pub(super) const fn knows_copies(&self) -> bool {
+        self.writes.missing_copies.is_some()
+    }
+
     /// Whether anything is to be looked at after the end.
     pub(super) const fn is_checked(&self) -> bool {
         self.checked && self.writes.acked > 0

@@ -145,9 +145,9 @@ fn cuts_and_slow_disks_that_stay_end_with_the_run() {
 fn what_is_not_looked_at_is_named_and_fails_unless_the_scenario_says_so() {
     let report = judged("quiet = \"0s\"", 12, PUTS);
     let unchecked = [
+        "reads.unreadable",
         "ring.settled_after_s",
         "writes.missing_copies",
-        "reads.unreadable",
     ];
     assert_eq!(
         (report.verdict, &report.unchecked[..]),
