@@ -7,9 +7,11 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=CUERDA_COMMIT");
-    // An image is built without the repository, and told.
+    // Whoever builds without the repository can say it.
     let told = std::env::var("CUERDA_COMMIT").ok();
     let commit = told.filter(|commit| !commit.is_empty()).or_else(|| {
+        // What lies in somebody else's repository is not of its commit.
+        git(&["ls-files", "--error-unmatch", "build.rs"])?;
         // What HEAD means changes with these files.
         for path in ["HEAD", "logs/HEAD"] {
             let file = git(&["rev-parse", "--git-path", path])?;
