@@ -11,12 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cuerda_core::chord::{Message, Node, Reply, Request};
-use cuerda_core::protocol::{Event, Input, RequestId};
+use cuerda_core::protocol::{AccessError, Event, Input, RequestId, Written};
 use cuerda_core::ring::{Id, Neighbours, Peer, SuccessorList};
 
 use super::{Conformance, Rules as _};
 use crate::scenario::{Overrides, Scenario};
-use crate::world::{Cause, Gone, Moment, NodeView, SECOND, Time, Watcher as _};
+use crate::world::{
+    Cause, Gone, Moment, NodeView, SECOND, Time, Watcher as _, WriteEnd, WriteIssue,
+};
 
 /// How many successors a node has.
 const ROOM: u8 = 3;
@@ -109,6 +111,23 @@ enum Aside {
 }
 
 impl Scene {
+    /// A client's write ends: the rules that this shows to be broken.
+    fn ended(
+        &mut self,
+        at: Moment,
+        issue: WriteIssue,
+        result: Result<Written, AccessError>,
+    ) -> Vec<&'static str> {
+        let end = WriteEnd {
+            issue,
+            issued: 0,
+            result,
+        };
+        self.watched.write_ended(at, &end);
+        let breaches = self.watched.breaches().into_iter();
+        breaches.map(|breach| breach.rule).collect()
+    }
+
     fn new() -> Scene {
         let text = "duration = \"1h\"\n[ring]\nnodes = 6\n[node]\nsuccessors = 3\nattempts = 2\n\
                     probe_every_max = \"4m\"\n";

@@ -1,7 +1,7 @@
 //! What is on a disk: acknowledged, forgotten, set aside. And what a node does again and again.
 
 use super::*;
-use crate::world::{EPOCH_MS, WriteEnd, WriteIssue};
+use crate::world::{EPOCH_MS, WriteIssue};
 use bytes::Bytes;
 use cuerda_core::chord::{RecordNotice, RecordReply, RecordRequest, Stamped, Timer};
 use cuerda_core::protocol::{Condition, Written};
@@ -207,19 +207,7 @@ fn a_write_is_complete_with_as_many_holders_as_the_settings_say() {
             wanted,
             majority,
         });
-        scene.watched.write_ended(
-            at,
-            &WriteEnd {
-                issue,
-                issued: 0,
-                result,
-            },
-        );
-        let breaches = scene.watched.breaches();
-        breaches
-            .into_iter()
-            .map(|breach| breach.rule)
-            .collect::<Vec<_>>()
+        scene.ended(at, issue, result)
     };
     assert!(wrote(3).is_empty());
     assert_eq!(wrote(2), ["acks-too-few"]);

@@ -1,7 +1,7 @@
 //! Stamps, clocks, and who serves what.
 
 use super::*;
-use crate::world::{DiskGone, ReadEnd, Reading, WriteEnd, WriteIssue};
+use crate::world::{DiskGone, ReadEnd, Reading, WriteIssue};
 use bytes::Bytes;
 use cuerda_core::chord::{Claimed, RecordReply, RecordRequest, Stamped};
 use cuerda_core::protocol::{Condition, Written};
@@ -375,19 +375,7 @@ fn a_writes_stamp_is_above_all_that_its_client_has_seen() {
             wanted: 3,
             majority: true,
         });
-        scene.watched.write_ended(
-            at,
-            &WriteEnd {
-                issue,
-                issued: 0,
-                result,
-            },
-        );
-        let breaches = scene.watched.breaches();
-        breaches
-            .into_iter()
-            .map(|breach| breach.rule)
-            .collect::<Vec<_>>()
+        scene.ended(at, issue, result)
     };
     assert!(wrote(stamp(6, 10), stamp(5, 20)).is_empty());
     assert_eq!(wrote(stamp(5, 10), stamp(5, 20)), ["stamp-below-past"]);
