@@ -131,4 +131,36 @@ fn what_is_bound_to_fail_is_said_to_be() {
     insta::assert_snapshot!(said(&output.stdout));
     let svg = std::fs::read_to_string(folder.join("fate.svg")).expect("it was drawn");
     assert!(svg.starts_with("<svg"));
+    // A failure that is not there has no moment from which it is certain.
+    let other = cuerda(&folder, &["irrevocable", "fails.toml", "--check", "lost"]);
+    assert_eq!(other.status.code(), Some(2), "{}", said(&other.stdout));
+    assert!(said(&other.stderr).contains("does not fail"));
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_is_stopped_twice_says_what_it_has_found() {
+    let folder = folder("stopped");
+    let child = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
+        .args(["explore", "--for", "10m", "--effort", "0"])
+        .current_dir(&folder)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program was built for this test");
+    let id = child.id().to_string();
+    // A signal before it listens would end it without a word.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    for _ in 0..2 {
+        let status = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(status.is_ok());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let output = child.wait_with_output().expect("it ends");
+    let text = said(&output.stdout);
+    assert!(
+        text.contains(" of simulated time, "),
+        "{text}{}",
+        said(&output.stderr)
+    );
 }

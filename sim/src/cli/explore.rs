@@ -7,6 +7,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cuerda_core::marks::Mark;
@@ -15,7 +16,6 @@ use cuerda_sim::explore::{
 };
 use cuerda_sim::report::words::{count, duration, grouped, harmless, seconds};
 use cuerda_sim::run::worlds;
-use cuerda_sim::scenario::quantity::parse_duration;
 use cuerda_text::suggest::nearest;
 use cuerda_text::table::Columns;
 use cuerda_text::words::listed;
@@ -25,7 +25,7 @@ use super::load::WorldName;
 use super::progress::Bar;
 use super::shrink::OnCores;
 use super::sweep::Seeds;
-use super::until::{FirstSignal, Until};
+use super::until::{self, FirstSignal, Until};
 use super::{Exit, Failure, pool, print, print_json, whole};
 
 /// How many runs are spent to find out what a failure takes.
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "A..B", conflicts_with = "time")]
     seeds: Option<Seeds>,
     /// Go on for so long instead, such as 10m, from seed 1 on
-    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    #[arg(long = "for", value_name = "TIME", value_parser = until::duration)]
     time: Option<Duration>,
     /// The world to play in
     #[arg(long, value_name = "WORLD", default_value = "events")]
@@ -65,10 +65,6 @@ pub(crate) struct Args {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|mistake| format!("{}; {}", mistake.message, mistake.help))
 }
 
 fn topic(text: &str) -> Result<String, String> {
@@ -96,8 +92,15 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
     }
-    let until = Until::watch(FirstSignal::Finishes, None, || {
-        super::tell("stopped at once; nothing is told of what was found");
+    // What has been found so far, for whoever does not wait until the running ones are done.
+    let so_far = Arc::new(Mutex::new(String::new()));
+    let until = Until::watch(FirstSignal::Finishes, None, {
+        let so_far = Arc::clone(&so_far);
+        move || {
+            let text = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+            // The process ends with what it could tell.
+            let _ = print(&text);
+        }
     })?;
     let stop = until.stop();
     let seeds = match (args.seeds, args.time) {
@@ -116,6 +119,14 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         about: args.about.clone(),
     };
     let mut campaign = Campaign::new(subject, seeds.first);
+    let remember = |campaign: &Campaign| -> Result<(), Failure> {
+        *so_far.lock().unwrap_or_else(PoisonError::into_inner) = match args.json {
+            true => format!("{}\n", totals(campaign)),
+            false => shown(campaign, &files(campaign, None)?),
+        };
+        Ok(())
+    };
+    remember(&campaign)?;
     let jobs = args.jobs.unwrap_or_else(pool::all_cores);
     let steps = if args.time.is_some() {
         0
@@ -139,6 +150,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         });
         printed?;
         campaign.explain(REDUCING, &mut OnCores(jobs));
+        remember(&campaign)?;
     }
     drop(bar);
     if args.effort > 0 {
@@ -151,6 +163,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         campaign.shrink(effort, &mut OnCores(jobs), || bar.step());
     }
     let files = files(&campaign, args.out.as_deref())?;
+    until.done();
     if args.json {
         tell_json(&campaign, &files)?;
     } else {
@@ -311,6 +324,11 @@ fn tell_json(campaign: &Campaign, files: &[File]) -> Result<(), Failure> {
     for (group, file) in campaign.groups().iter().zip(files) {
         print_json(&as_json(group, file))?;
     }
+    print_json(&totals(campaign))
+}
+
+/// What all runs came to.
+fn totals(campaign: &Campaign) -> serde_json::Value {
     let reached: Vec<String> = campaign
         .reached()
         .iter()
@@ -324,11 +342,11 @@ fn tell_json(campaign: &Campaign, files: &[File]) -> Result<(), Failure> {
             Feature::Shape(shape) => format!("{shape:?} {runs}"),
         })
         .collect();
-    print_json(&json!({
+    json!({
         "totals": campaign.totals(),
         "never_reached": never(campaign),
         "reached": reached,
-    }))
+    })
 }
 
 fn as_json(group: &Group, file: &File) -> serde_json::Value {

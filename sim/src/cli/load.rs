@@ -2,9 +2,9 @@
 //! command line meets the parser and the worlds.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda_core::ring::Id;
 use cuerda_sim::report::{Report, judge, metrics, terminal};
 use cuerda_sim::run::series::Interval;
 use cuerda_sim::run::{self, Progress, worlds};
@@ -66,8 +66,8 @@ pub(crate) struct Loaded {
     pub(crate) file: PathBuf,
     pub(crate) overrides: Overrides,
     pub(crate) scenario: Scenario,
-    /// A hash of the file's text.
-    pub(crate) text_hash: String,
+    /// What the file says.
+    pub(crate) text: Arc<str>,
 }
 
 impl Loaded {
@@ -157,7 +157,7 @@ pub(crate) fn load(
         file: file.to_owned(),
         overrides: overrides.clone(),
         scenario,
-        text_hash: Id::of_key(text.as_bytes()).to_string(),
+        text: text.into(),
     })
 }
 

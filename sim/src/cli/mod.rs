@@ -7,6 +7,7 @@
 mod check;
 mod compare;
 mod explore;
+mod failing;
 mod history;
 mod irrevocable;
 mod junit;

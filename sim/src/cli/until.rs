@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cuerda_sim::run::worlds;
+use cuerda_sim::scenario::quantity::parse_duration;
 
 use super::{Exit, Failure};
 
@@ -110,14 +111,12 @@ impl Until {
 
 /// Reads a length of time, as scenarios write it.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let help =
-        || format!("`{text}` is no length of time; write a number and a unit, as in 90s, 10m");
-    let time = humantime::parse_duration(text).map_err(|_| help())?;
+    let time = parse_duration(text);
+    let time = time.map_err(|mistake| format!("{}; {}", mistake.message, mistake.help))?;
     if time.is_zero() {
-        Err(help())
-    } else {
-        Ok(time)
+        return Err("no time at all; write how long it may take, as in 10m".to_owned());
     }
+    Ok(time)
 }
 
 #[cfg(test)]

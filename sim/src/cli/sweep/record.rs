@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
+use cuerda_core::ring::Id;
 use cuerda_sim::report::metric_paths;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +45,7 @@ impl Plan {
             override_world: loaded.overrides.world.map(|world| world.name().to_owned()),
             first: seeds.first,
             last: seeds.last,
-            text: loaded.text_hash.clone(),
+            text: Id::of_key(loaded.text.as_bytes()).to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             metrics: metric_paths(),
         }
