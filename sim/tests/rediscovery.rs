@@ -76,7 +76,7 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "who was away longer than deletions are remembered loses what was never deleted",
         checks: &["lost", "unreadable", "copies", "register"],
-        takes: &[&["restart"], &["pause"], &["partition"]],
+        takes: &[&["longer than deletions are remembered"]],
     },
     Kind {
         name: "copies rot and are not seen to",
@@ -133,6 +133,8 @@ fn kinds_are_told_apart_by_what_they_take() {
     assert_eq!(of(&group("lost", "join and leave")), [1]);
     assert_eq!(of(&group("at-most-one-ring", "restart of all")), [3]);
     assert_eq!(of(&group("unsettled", "churn + partition")), [7]);
+    let long = "deletions + longer than deletions are remembered + pause of some";
+    assert_eq!(of(&group("lost", long)), [5]);
     assert_eq!(of(&group("lost", "churn")), [] as [usize; 0]);
 }
 

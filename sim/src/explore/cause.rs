@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::scenario::{Disk, DiskFault, FaultKind, Scenario, Selector, WorkloadKind};
 
+/// Something lasts longer than deletions are remembered, so that whoever was away through it can't
+/// know of all of them.
+const OUTLASTED: &str = "longer than deletions are remembered";
+
 /// The ingredients of a scenario, such as `leave of all but one` or `restart of one`.
 pub(super) fn ingredients(scenario: &Scenario) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -56,6 +60,11 @@ pub(super) fn ingredients(scenario: &Scenario) -> BTreeSet<String> {
     }
     if !scenario.churn.is_empty() {
         found.insert("churn".to_owned());
+    }
+    let remembered = scenario.node.tombstones_for;
+    let mut lengths = scenario.faults.iter().filter_map(|fault| fault.lasts);
+    if lengths.any(|lasts| lasts > remembered) {
+        found.insert(OUTLASTED.to_owned());
     }
     for workload in &scenario.workloads {
         if let WorkloadKind::Records(access) = workload.kind {
@@ -135,5 +144,7 @@ mod tests {
         assert_eq!(leave("\"100%\""), "deletions + leave of all");
         let restart = "kind = \"crash\", nodes = \"n1\", for = \"5s\"";
         assert_eq!(of(restart), "deletions + restart of one");
+        let long = "kind = \"pause\", nodes = \"n1\", for = \"250h\"";
+        assert_eq!(of(long), format!("deletions + {OUTLASTED} + pause of one"));
     }
 }

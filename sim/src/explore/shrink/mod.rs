@@ -106,8 +106,8 @@ pub fn shrink(
     Some(search.end())
 }
 
-/// The same, leaving out whole faults, workloads and churn, and nothing else: enough to know what
-/// it takes.
+/// The same, leaving out whole faults, workloads and churn, and how long deletions are remembered:
+/// enough to know what it takes.
 pub fn reduce(
     document: &Document,
     seed: u64,
@@ -117,6 +117,7 @@ pub fn reduce(
 ) -> Option<Shrunk> {
     let mut search = Search::begin(document, seed, check, effort, player)?;
     while search.left > 0 && search.fewer_entries() {}
+    search.no_setting("tombstones_for");
     Some(search.end())
 }
 

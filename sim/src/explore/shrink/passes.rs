@@ -49,6 +49,12 @@ impl Search<'_> {
         smaller
     }
 
+    /// Leaves a setting of nodes at its default.
+    pub(super) fn no_setting(&mut self, key: &str) -> bool {
+        let path = [Step::Key("node".to_owned()), Step::Key(key.to_owned())];
+        self.accept(|document| remove(document, &path))
+    }
+
     /// Leaves out keys, and so falls back to their defaults: whole sections first.
     fn fewer_keys(&mut self) -> bool {
         let mut smaller = false;
