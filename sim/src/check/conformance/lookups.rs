@@ -103,8 +103,10 @@ impl Chains {
             let last = case.after.successors().last();
             let reach = last.and_then(|last| case.me.id.distance_to(last.id).log2());
             let busy = !self.open.is_empty();
-            // Beyond the successors there must be something to point to.
-            if !busy && reach.is_some_and(|reach| reach + 2 < BITS) {
+            // Beyond the successors there must be somebody else to point to.
+            let beyond = reach.filter(|reach| reach + 2 < BITS);
+            let beyond = beyond.map(|reach| case.me.id.plus_power(reach + 1));
+            if !busy && beyond.is_some_and(|point| !case.after.own().contains(point)) {
                 self.idle = self.idle.saturating_add(1);
             }
             if self.idle == IDLE {

@@ -79,6 +79,11 @@ impl Life {
     }
 
     fn forgets_earlier_ones(&self, case: &mut Case<'_>) {
+        // Who was there at the beginning and has asked nothing since may hear answers to what it
+        // asked before.
+        if self.origin.or(self.earlier).is_none() {
+            return;
+        }
         if let Some((from, id, _)) = case.act.reply()
             && Some(id.origin.number()) != self.origin
             && !case.act.ignored

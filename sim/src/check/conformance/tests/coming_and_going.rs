@@ -140,6 +140,14 @@ fn a_leaver_tells_both_neighbours() {
 }
 
 #[test]
+fn who_was_there_before_may_hear_answers_to_what_it_asked_before() {
+    let mut scene = Scene::new();
+    let heard = from(20, reply(1, Reply::Hello(hello(true))));
+    let rules = scene.step(30, heard, &[], &ideal(30));
+    assert!(!rules.contains(&"earlier-reply"), "{rules:?}");
+}
+
+#[test]
 fn each_life_has_a_greater_number_and_takes_no_reply_to_another() {
     let mut scene = joining();
     let alone = Neighbours::alone(peer(35), ROOM);

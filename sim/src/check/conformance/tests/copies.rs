@@ -230,6 +230,15 @@ fn the_remembered_are_probed_and_fingers_refreshed() {
         .filter(|rule| rule.contains("finger"))
         .collect();
     assert_eq!(rules, ["fingers-unrefreshed"]);
+
+    // Of a ring of two nobody is beyond the successor.
+    let mut scene = Scene::new();
+    let two = neighbours(30, 20, &[20]);
+    let rules: Vec<_> = (0..50)
+        .flat_map(|_| scene.step(30, due(), &[], &two))
+        .filter(|rule| rule.contains("finger"))
+        .collect();
+    assert!(rules.is_empty(), "{rules:?}");
 }
 
 #[test]
