@@ -14,11 +14,13 @@ use cuerda_core::chord::Node;
 use toml::Value;
 
 use super::calm::Calm;
+use super::cause::crowd;
 use super::document::Document;
 use super::novelty::{Feature, Novelty};
+use crate::check::property::Property;
 use crate::report::{Report, judge};
 use crate::run::{Play, play, play_in_with};
-use crate::scenario::{Scenario, World};
+use crate::scenario::{Fault, Scenario, World};
 use crate::world::{Time, World as _, events, nanoseconds};
 
 /// The numbers of the report that what must be true in the calm is held against.
@@ -26,6 +28,9 @@ const IN_THE_CALM: [&str; 3] = ["writes.failed", "reads.failed", "lookups.failed
 
 /// That something could not be looked at follows from a check that failed.
 const UNCHECKED: &str = "unchecked";
+
+/// The check that the ring becomes as it should when nothing disturbs it any more.
+const UNSETTLED: &str = "unsettled";
 
 /// A run that did not come to its end.
 const PANIC: &str = "panic";
@@ -76,14 +81,59 @@ pub struct Expects {
 /// Plays a document with a seed. `None` if it is no scenario.
 #[must_use]
 pub fn attempt(document: &Document, seed: u64) -> Option<Trial> {
+    let scenario = scenario(document, seed)?;
+    Some(unless_it_panics(&scenario, || run(&scenario)))
+}
+
+/// Plays a document with a seed, to see whether one check fails and for nothing else: what has no
+/// part in that is left out, and what comes after the failure. `None` if it is no scenario.
+pub(super) fn attempt_at(check: &str, document: &Document, seed: u64) -> Option<Trial> {
+    let mut scenario = scenario(document, seed)?;
+    match Area::of(check) {
+        Area::Ring => (scenario.checks.records, scenario.checks.protocol) = (false, false),
+        Area::Records => scenario.checks.protocol = false,
+        Area::Anything => {}
+    }
+    Some(unless_it_panics(&scenario, || run_at(check, &scenario)))
+}
+
+fn scenario(document: &Document, seed: u64) -> Option<Scenario> {
     let mut scenario = document.scenario("explored.toml").ok()?;
     scenario.seed = seed;
     scenario
         .expectations
         .retain(|expectation| !IN_THE_CALM.contains(&expectation.metric.as_str()));
-    // A panic is what an exploration looks for: it fails this run, and the others go on.
-    let played = catch_unwind(AssertUnwindSafe(|| run(&scenario)));
-    Some(played.unwrap_or_else(|panic| panicked(&scenario, panic.as_ref())))
+    Some(scenario)
+}
+
+/// A panic is what an exploration looks for: it fails this run, and the others go on.
+fn unless_it_panics(scenario: &Scenario, run: impl FnOnce() -> Trial) -> Trial {
+    let played = catch_unwind(AssertUnwindSafe(run));
+    played.unwrap_or_else(|panic| panicked(scenario, panic.as_ref()))
+}
+
+/// What must be watched to know whether a check fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Area {
+    /// The state of the ring.
+    Ring,
+    /// What is stored, besides.
+    Records,
+    /// All of it: single steps of nodes, or numbers of the report.
+    Anything,
+}
+
+impl Area {
+    fn of(check: &str) -> Area {
+        let is_of_ring = Property::ALL.iter().any(|it| it.name() == check);
+        match check {
+            UNSETTLED => Area::Ring,
+            _ if is_of_ring => Area::Ring,
+            "lost" | "copies" | "unreadable" | "register" | "promises" => Area::Records,
+            _ if check.starts_with("reads: ") || check.starts_with("writes: ") => Area::Records,
+            _ => Area::Anything,
+        }
+    }
 }
 
 /// How long a ring may need to settle with these settings, at most.
@@ -102,34 +152,68 @@ pub(super) fn settling(scenario: &Scenario) -> Duration {
 
 /// When the last thing goes wrong or is set right, as far as the scenario says it.
 pub(super) fn last_fault(scenario: &Scenario) -> Duration {
-    let faults = scenario.faults.iter();
-    let faults = faults.map(|fault| fault.at + fault.lasts.unwrap_or_default());
+    let over = |fault: &Fault| begun(fault, scenario) + fault.lasts.unwrap_or_default();
+    let faults = scenario.faults.iter().map(over);
     let churn = scenario.churn.iter().map(|churn| churn.until);
     faults.chain(churn).max().unwrap_or_default()
 }
 
+/// When the last fault has hit all that it hits, as far as the scenario says it.
+fn last_beginning(scenario: &Scenario) -> Duration {
+    let begun = scenario.faults.iter().map(|fault| begun(fault, scenario));
+    begun.max().unwrap_or_default()
+}
+
+/// When a fault hits somebody for the last time.
+fn begun(fault: &Fault, scenario: &Scenario) -> Duration {
+    let whom = fault.kind.nodes();
+    let turns = whom.map_or(1, |whom| crowd(whom, scenario.nodes));
+    fault.last_beginning() + fault.apart.unwrap_or_default() * turns.saturating_sub(1)
+}
+
 fn run(scenario: &Scenario) -> Trial {
+    // In other worlds nobody watches; what is left are the marks.
+    let mut novelty = Novelty::new();
+    let mut trial = match scenario.world {
+        World::Events => run_watched(scenario, Some(&mut novelty), None),
+        _ => run_elsewhere(scenario),
+    };
+    trial.reached = novelty.reached();
+    trial
+}
+
+fn run_at(check: &str, scenario: &Scenario) -> Trial {
     if scenario.world != World::Events {
-        // Nobody watches there; what is left are the marks.
-        let novelty = Novelty::new();
-        let mut report = play(scenario, &mut |_| ());
-        judge(&mut report, &scenario.expectations);
-        let mut trial = trial(scenario, &report);
-        trial.reached = novelty.reached();
-        return trial;
+        return run_elsewhere(scenario);
     }
+    run_watched(scenario, None, Some(check))
+}
+
+fn run_elsewhere(scenario: &Scenario) -> Trial {
+    let mut report = play(scenario, &mut |_| ());
+    judge(&mut report, &scenario.expectations);
+    trial(scenario, &report)
+}
+
+/// Plays a run in `events`; if only one check matters, no longer than it takes to see it fail.
+fn run_watched(scenario: &Scenario, novelty: Option<&mut Novelty>, only: Option<&str>) -> Trial {
     let shared = Arc::new(scenario.clone());
     let mut world = events::World::new(&shared, scenario.seed);
-    let (mut novelty, origin) = (Novelty::new(), world.origin());
+    let origin = world.origin();
     let end = origin + nanoseconds(scenario.duration);
     // Half of what a ring has to settle: clients must be served before it is over.
     let mut calm = Calm::after(nanoseconds(settling(scenario)) / 2, end);
-    let play = Play::<Node>::of(scenario.node.clone());
-    let play = play.watch(&mut novelty).watch(&mut calm);
+    let mut play = Play::<Node>::of(scenario.node.clone()).watch(&mut calm);
+    if let Some(novelty) = novelty {
+        play = play.watch(novelty);
+    }
+    if let Some(check) = only {
+        // Whether each fault hits somebody must be known, too.
+        play = play.enough(check, last_beginning(scenario));
+    }
     let report = play_in_with(&mut world, &shared, play);
     let mut trial = trial(scenario, &report);
     trial.origin = origin;
-    trial.reached = novelty.reached();
     let at_s = scenario.duration.as_secs_f64();
     for (metric, served) in calm.served().filter(|(_, served)| served.is_bad()) {
         let (failed, all) = (served.failed, served.all);

@@ -62,6 +62,8 @@ pub(super) struct Judge<'a, P: Judged> {
     checks: Vec<&'a mut dyn Check<P>>,
     watchers: Vec<&'a mut dyn Watcher<P>>,
     listener: Option<&'a mut Listener<'a>>,
+    /// What the run need not go on after.
+    enough: Option<Enough<'a>>,
 }
 
 /// The invariants, and what the report says of them.
@@ -77,8 +79,18 @@ struct StructureWatch<P: Judged> {
     period: Time,
 }
 
+/// What somebody wants to know of a run who wants to know no more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Enough<'a> {
+    /// That this check was violated.
+    pub(super) check: &'a str,
+    /// But not before so much time of the scenario is over.
+    pub(super) after: Time,
+}
+
 /// Who else watches and checks a run.
 pub(super) struct Others<'a, P: Judged> {
+    pub(super) enough: Option<Enough<'a>>,
     pub(super) checks: Vec<&'a mut dyn Check<P>>,
     pub(super) watchers: Vec<&'a mut dyn Watcher<P>>,
     pub(super) listener: Option<&'a mut Listener<'a>>,
@@ -88,6 +100,7 @@ impl<'a, P: Judged> Others<'a, P> {
     /// Nobody but a listener, if there is one.
     pub(super) const fn only(listener: Option<&'a mut Listener<'a>>) -> Others<'a, P> {
         Others {
+            enough: None,
             checks: Vec::new(),
             watchers: Vec::new(),
             listener,
@@ -138,6 +151,7 @@ impl<'a, P: Judged> Judge<'a, P> {
             checks: others.checks,
             watchers: others.watchers,
             listener: others.listener,
+            enough: others.enough,
         };
         let at = Moment {
             now: world.origin(),
@@ -155,6 +169,14 @@ impl<'a, P: Judged> Judge<'a, P> {
             failures: self.tally.failed + records.map_or(0, RecordWatch::failed),
             bytes,
         }
+    }
+
+    /// Whether all is known of the run that somebody wants to know.
+    pub(super) fn is_enough(&self, now: Time) -> bool {
+        self.enough.is_some_and(|enough| {
+            now.saturating_sub(self.origin) >= enough.after
+                && self.violations.counts().contains_key(enough.check)
+        })
     }
 
     /// Whether look-ups are judged.

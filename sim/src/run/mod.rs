@@ -197,7 +197,7 @@ where
             end
         };
         world.run_until(start + end, &mut judge);
-        if world.broken().is_some() {
+        if world.broken().is_some() || judge.is_enough(world.now()) {
             break;
         }
         if let Some(series) = series
@@ -228,7 +228,9 @@ where
     let lookups = judge.tally.lookups(judge.judges_lookups());
     let (events, faults) = (judge.tally.events.clone(), judge.tally.faults.clone());
     let digest = world.digest().to_string();
-    closing::close(world, scenario, &mut judge);
+    if !judge.is_enough(now) {
+        closing::close(world, scenario, &mut judge);
+    }
     ring.settled_after_s = judge.settled_after_s;
     let now = world.now();
     let (more, of_records) = judge.more_violations(now);

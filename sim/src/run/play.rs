@@ -1,13 +1,14 @@
 //! Playing any protocol, with watchers and checks of one's own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::judge::Others;
+use super::judge::{Enough, Others};
 use super::{Listener, Progress, perform_in};
 use crate::check::judged::{Check, Judged};
 use crate::report::{Report, Verdict, judge, metrics};
 use crate::scenario::{self, Diagnostic, Overrides, Scenario};
-use crate::world::{Watcher, World, events};
+use crate::world::{Watcher, World, events, nanoseconds};
 
 /// How a scenario is to be played: with nodes that speak `P`, and with whoever watches and checks
 /// beside what is built in.
@@ -40,6 +41,7 @@ impl<'a, P: Judged> Play<'a, P> {
         Play {
             config: Arc::new(config),
             others: Others {
+                enough: None,
                 checks: Vec::new(),
                 watchers: Vec::new(),
                 listener: None,
@@ -66,6 +68,15 @@ impl<'a, P: Judged> Play<'a, P> {
     #[must_use]
     pub fn listen(mut self, listener: &'a mut Listener<'a>) -> Play<'a, P> {
         self.others.listener = Some(listener);
+        self
+    }
+
+    /// Only until this check is violated, and for so long at least: the report is one of a run
+    /// that ended there, without a quiet phase.
+    #[must_use]
+    pub(crate) fn enough(mut self, check: &'a str, after: Duration) -> Play<'a, P> {
+        let after = nanoseconds(after);
+        self.others.enough = Some(Enough { check, after });
         self
     }
 

@@ -19,7 +19,7 @@ use toml::Value;
 
 use super::document::Document;
 use super::promise::is_promised;
-use super::trial::{Failure, attempt, last_fault, settling};
+use super::trial::{Failure, attempt, attempt_at, last_fault, settling};
 use crate::scenario::{FaultKind, Scenario};
 
 /// That a fault hit nobody is never what a document is about.
@@ -40,7 +40,7 @@ impl Attempt {
     /// Plays it; what failed, if it is that check.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        let failures = attempt(&self.document, self.seed)?.failures;
+        let failures = attempt_at(&self.check, &self.document, self.seed)?.failures;
         let missed = failures.iter().any(|failure| failure.check == MISSED);
         if missed && self.check != MISSED {
             return None;
@@ -219,6 +219,10 @@ fn is_fair(scenario: &Scenario) -> bool {
             FaultKind::Crash { .. }
                 | FaultKind::Leave { .. }
                 | FaultKind::Join { .. }
+                | FaultKind::Restart { .. }
+                | FaultKind::Move { .. }
+                | FaultKind::Snapshot { .. }
+                | FaultKind::Clock { .. }
                 | FaultKind::Skew { .. }
                 | FaultKind::Disk { .. }
         );
