@@ -14,7 +14,7 @@ pub(super) fn ingredients(scenario: &Scenario) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for fault in &scenario.faults {
         let lasts = fault.lasts.is_some();
-        found.insert(match &fault.kind {
+        let mut what = match &fault.kind {
             FaultKind::Crash {
                 nodes,
                 disk: Disk::Lost,
@@ -56,7 +56,14 @@ pub(super) fn ingredients(scenario: &Scenario) -> BTreeSet<String> {
             FaultKind::Partition { .. } => "partition".to_owned(),
             FaultKind::OneWay { .. } => "one-way cut".to_owned(),
             FaultKind::Reset { .. } => "reset".to_owned(),
-        });
+        };
+        if fault.apart.is_some() {
+            what.push_str(" in turn");
+        }
+        found.insert(what);
+    }
+    if scenario.virtual_nodes > 1 {
+        found.insert("virtual nodes".to_owned());
     }
     if !scenario.churn.is_empty() {
         found.insert("churn".to_owned());
@@ -124,7 +131,8 @@ mod tests {
 
     #[test]
     fn ingredients_tell_how_many_are_hit() {
-        let text = "duration = \"5m\"\nring.nodes = 9\nnode.successors = 5\n\
+        let text = "duration = \"5m\"\nring.nodes = 9\n\
+                    node = { successors = 5, tombstones_for = \"20s\" }\n\
                     workload = [{ kind = \"put\", rate = \"1/s\", keys = 1, deletes = 0.5 }]\n";
         let of = |fault: &str| {
             let text = format!("{text}fault = [{{ at = \"1m\", {fault} }}]\n");
@@ -144,7 +152,9 @@ mod tests {
         assert_eq!(leave("\"100%\""), "deletions + leave of all");
         let restart = "kind = \"crash\", nodes = \"n1\", for = \"5s\"";
         assert_eq!(of(restart), "deletions + restart of one");
-        let long = "kind = \"pause\", nodes = \"n1\", for = \"250h\"";
+        let rolling = "kind = \"restart\", nodes = \"100%\", apart = \"5s\"";
+        assert_eq!(of(rolling), "deletions + restart of all in turn");
+        let long = "kind = \"pause\", nodes = \"n1\", for = \"30s\"";
         assert_eq!(of(long), format!("deletions + {OUTLASTED} + pause of one"));
     }
 }

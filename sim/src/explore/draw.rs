@@ -9,8 +9,9 @@ use toml::{Table, Value};
 use super::document::Document;
 use super::hand::{Hand, MINUTE, SECOND, section, time, whole};
 use super::promise::is_promised;
-use super::vocabulary::{CHURN, FAULTS, SETTINGS, WORKLOADS};
+use super::vocabulary::{CHURN, FAULTS, Kind, SETTINGS, WORKLOADS};
 use crate::scenario::World;
+use crate::scenario::quantity::parse_duration;
 
 /// As many machines there are at most; this keeps runs short, and fits the `turmoil` world.
 const MACHINES: u32 = 48;
@@ -43,7 +44,7 @@ pub fn draw(subject: &Subject, seed: u64) -> Document {
     }
     // A file says seeds of 63 bits.
     document.set("seed", Value::Integer((seed & i64::MAX as u64) as i64));
-    ring(&mut hand, &mut document);
+    ring(subject, &mut hand, &mut document);
     let phase = hand.magnitude(MINUTE, 6 * MINUTE);
     hand.calm = whole(phase.max(20 * hand.period));
     let settling = settings(&mut hand, &mut document);
@@ -84,7 +85,7 @@ fn keep_promises(document: &mut Document) {
 }
 
 /// How many nodes, and how many of them matter to a record and to a neighbour.
-fn ring(hand: &mut Hand, document: &mut Document) {
+fn ring(subject: &Subject, hand: &mut Hand, document: &mut Document) {
     let successors = hand.pick(&[2_u32, 3, 4, 4, 6, 8, 8, 12, 16]);
     let replicas = hand.pick(&[1_u32, 2, 3, 3, 3, 3, 5]).min(successors);
     let (k, r) = (replicas, successors);
@@ -95,9 +96,18 @@ fn ring(hand: &mut Hand, document: &mut Document) {
     };
     (hand.nodes, hand.replicas, hand.successors) = (nodes.clamp(1, 28), replicas, successors);
     hand.period = hand.pick(&[1, 1, 2, 2, 3, 5, 5]) * SECOND;
+    if subject.world == World::Events && hand.percent(8) {
+        let most = (hand.successors / (hand.replicas - 1).max(1)).min(4);
+        hand.virtual_nodes = hand.number(1, u64::from(most)) as u32;
+        hand.nodes = hand.nodes.next_multiple_of(hand.virtual_nodes);
+    }
     let mut ring = section([("nodes", i64::from(hand.nodes).into())]);
     if hand.percent(10) {
         ring.insert("start".to_owned(), "join".into());
+    }
+    if hand.virtual_nodes > 1 {
+        let each = i64::from(hand.virtual_nodes);
+        ring.insert("virtual_nodes".to_owned(), each.into());
     }
     document.set("ring", Value::Table(ring));
 }
@@ -128,11 +138,7 @@ fn settings(hand: &mut Hand, document: &mut Document) -> u64 {
             node.insert(setting.key.to_owned(), value);
         }
     }
-    let lasts = |key: &str, default: u64| {
-        let said = node.get(key).and_then(Value::as_str);
-        let said = said.and_then(|text| crate::scenario::quantity::parse_duration(text).ok());
-        said.map_or(default, |said| said.as_millis() as u64)
-    };
+    let lasts = |key: &str, default: u64| node.get(key).map_or(default, milliseconds);
     let found = lasts("found_after", MINUTE);
     let hand_over = lasts("hand_over_within", MINUTE);
     let probes = lasts("probe_every_max", 2 * hand.period);
@@ -143,11 +149,20 @@ fn settings(hand: &mut Hand, document: &mut Document) -> u64 {
     whole(settling)
 }
 
+/// A length of time in a file, in milliseconds; nothing if it is none.
+fn milliseconds(value: &Value) -> u64 {
+    let said = value.as_str().map(parse_duration);
+    said.and_then(Result::ok)
+        .map_or(0, |said| said.as_millis() as u64)
+}
+
 fn network(hand: &mut Hand, document: &mut Document) {
-    let latency = match hand.number(0, 3) {
-        0 => None,
-        1 => Some(("fixed", time(whole(hand.magnitude(2, 200)).max(10)))),
-        2 => Some(("exponential", time(whole(hand.magnitude(5, 150)).max(10)))),
+    let latency = match hand.number(0, 13) {
+        0..4 => None,
+        4 => Some(("plane", time(whole(hand.magnitude(20, 400)).max(10)))),
+        5 => Some(("regions", regions(hand))),
+        6..8 => Some(("fixed", time(whole(hand.magnitude(2, 200)).max(10)))),
+        8..11 => Some(("exponential", time(whole(hand.magnitude(5, 150)).max(10)))),
         _ => {
             let least = whole(hand.magnitude(2, 50));
             let most = least + whole(hand.magnitude(10, 200));
@@ -167,6 +182,19 @@ fn network(hand: &mut Hand, document: &mut Document) {
     if !network.is_empty() {
         document.set("network", Value::Table(network));
     }
+}
+
+/// Two or three places that are near to each other or far.
+fn regions(hand: &mut Hand) -> Value {
+    let many = hand.number(2, 3);
+    let row = |hand: &mut Hand, from: u64| {
+        let to = |to: u64| match to == from {
+            true => time(10),
+            false => time(whole(hand.magnitude(20, 400)).max(10)),
+        };
+        Value::Array((0..many).map(to).collect())
+    };
+    Value::Array((0..many).map(|from| row(hand, from)).collect())
 }
 
 /// Draws what clients do; returns what it is called.
@@ -206,8 +234,10 @@ fn faults(subject: &Subject, hand: &mut Hand, document: &mut Document) -> Vec<&'
             if let Some(count) = fault.get("count").and_then(Value::as_integer)
                 && joins
             {
-                let count = count.min(i64::from(room));
-                room -= count as u32;
+                let each = i64::from(hand.virtual_nodes);
+                let count = count.min(i64::from(room) / each);
+                room -= (count * each) as u32;
+                hand.newcomers += (count * each) as u32;
                 fault.insert("count".to_owned(), count.into());
                 if count == 0 {
                     continue;
@@ -226,8 +256,10 @@ fn faults(subject: &Subject, hand: &mut Hand, document: &mut Document) -> Vec<&'
 
 /// Which kinds go wrong: few, and each perhaps several times.
 fn kinds(subject: &Subject, hand: &mut Hand) -> Vec<usize> {
-    let wanted = |place: &usize| subject.wants(FAULTS[*place].name);
+    let can = |kind: &Kind<Table>| subject.world == World::Events || !kind.only_events;
+    let wanted = |place: &usize| can(&FAULTS[*place]) && subject.wants(FAULTS[*place].name);
     let about: Vec<usize> = (0..FAULTS.len()).filter(wanted).collect();
+    let weight = |kind: &Kind<Table>| if can(kind) { kind.weight } else { 0 };
     let only_others = !subject.about.is_empty() && about.is_empty();
     let many = match hand.number(0, 99) {
         _ if only_others && hand.percent(50) => 0,
@@ -244,7 +276,7 @@ fn kinds(subject: &Subject, hand: &mut Hand) -> Vec<usize> {
     while kinds.len() < many {
         let kind = match !about.is_empty() && hand.percent(50) {
             true => hand.pick(&about),
-            false => hand.weighted(FAULTS.iter().map(|kind| kind.weight)),
+            false => hand.weighted(FAULTS.iter().map(weight)),
         };
         if kinds.contains(&kind) && hand.percent(50) {
             break;
@@ -258,8 +290,11 @@ fn kinds(subject: &Subject, hand: &mut Hand) -> Vec<usize> {
 
 /// Gives a fault its beginning and its length. Now and then it comes to one node after the other
 /// instead of to all at once, or twice.
-fn spread(hand: &mut Hand, fault: Table) -> Vec<Table> {
+pub(super) fn spread(hand: &mut Hand, fault: Table) -> Vec<Table> {
     let at = hand.moment();
+    if fault.contains_key("apart") {
+        return vec![in_turn(hand, fault, at)];
+    }
     let one_by_one = fault.contains_key("nodes") && hand.nodes > 1 && hand.percent(18);
     let twice = hand.percent(10);
     let lasts = fault.contains_key("for").then(|| hand.length(at));
@@ -292,14 +327,45 @@ fn spread(hand: &mut Hand, fault: Table) -> Vec<Table> {
     all
 }
 
+/// A fault that hits one node after the other: all of them before the calm.
+fn in_turn(hand: &mut Hand, mut fault: Table, at: u64) -> Table {
+    let turns = match fault.get("nodes") {
+        Some(Value::Array(names)) => names.len() as u64,
+        // Newcomers may be among them, by chance more than there is room for on average.
+        _ => u64::from(MACHINES + MACHINES / 2),
+    };
+    let at = at.min(hand.calm / 2);
+    let step = hand.magnitude(100, 40 * SECOND);
+    let apart = hand.pick(&[SECOND, 5 * SECOND, 15 * SECOND, step, step]);
+    let apart = apart.min((hand.calm - at) / (turns + 1)).max(10);
+    let lasts = fault.contains_key("for").then(|| {
+        let drawn = hand.length(at);
+        match hand.percent(60) {
+            // Whoever was away is back before the next one goes.
+            true => drawn.min(whole(apart / 3).max(10)),
+            false => drawn,
+        }
+    });
+    let room = hand.calm.saturating_sub(at + apart * turns).max(10);
+    fault.insert("apart".to_owned(), time(apart));
+    hand.happens(at + apart * turns.saturating_sub(1));
+    timed(hand, fault, at, lasts.map(|lasts| lasts.min(room)))
+}
+
 fn timed(hand: &mut Hand, mut fault: Table, at: u64, lasts: Option<u64>) -> Table {
     let at = at.min(hand.calm.saturating_sub(SECOND));
-    hand.happens(at);
     fault.insert("at".to_owned(), time(at));
+    if let Some(age) = fault.get("age").cloned() {
+        // No disk is older than the run.
+        let age = milliseconds(&age).min(at.max(10));
+        fault.insert("age".to_owned(), time(age));
+    }
     if let Some(lasts) = lasts {
         let lasts = lasts.min(hand.calm - at).max(10);
-        hand.happens(at + lasts);
+        hand.lasts(at, at + lasts);
         fault.insert("for".to_owned(), time(lasts));
+    } else {
+        hand.happens(at);
     }
     // Those whom it would hit may have gone.
     fault.insert("may_miss".to_owned(), true.into());

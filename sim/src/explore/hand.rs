@@ -22,6 +22,10 @@ pub(super) struct Hand {
     random: Random,
     /// How many nodes there are at t = 0.
     pub(super) nodes: u32,
+    /// How many of them each process has.
+    pub(super) virtual_nodes: u32,
+    /// How many more come by faults drawn so far.
+    pub(super) newcomers: u32,
     /// How many of them hold a record, and how long successor lists are.
     pub(super) replicas: u32,
     pub(super) successors: u32,
@@ -35,6 +39,8 @@ pub(super) struct Hand {
     lengths: Vec<u64>,
     /// Instants at which something begins or ends.
     moments: Vec<u64>,
+    /// From when to when something is wrong.
+    spans: Vec<(u64, u64)>,
     /// Whom an earlier fault hit.
     victims: Vec<Value>,
 }
@@ -45,6 +51,8 @@ impl Hand {
         Hand {
             random: Random::new(seed, RandomStream::Exploration),
             nodes: 1,
+            virtual_nodes: 1,
+            newcomers: 0,
             replicas: 1,
             successors: 1,
             period: SECOND,
@@ -52,6 +60,7 @@ impl Hand {
             calm: 0,
             lengths: Vec::new(),
             moments: Vec::new(),
+            spans: Vec::new(),
             victims: Vec::new(),
         }
     }
@@ -99,17 +108,41 @@ impl Hand {
         self.lengths.push(length);
     }
 
+    /// A length of time between these, now and then about as long as one that means something.
+    pub(super) fn related(&mut self, least: u64, most: u64) -> u64 {
+        if self.lengths.is_empty() || self.percent(65) {
+            return self.magnitude(least, most);
+        }
+        let lengths = self.lengths.clone();
+        let length = self.pick(&lengths);
+        let times = self.pick(&[50, 90, 100, 110, 200]);
+        (length * times / 100).clamp(least, most)
+    }
+
     /// Something begins or ends at this instant.
     pub(super) fn happens(&mut self, at: u64) {
         self.moments.push(at);
     }
 
+    /// Something is wrong from one instant to another.
+    pub(super) fn lasts(&mut self, from: u64, until: u64) {
+        self.happens(from);
+        self.happens(until);
+        self.spans.push((from, until));
+    }
+
     /// An instant at which a fault may begin: while faults may be, often just when something else
-    /// begins or ends, or shortly before or after.
+    /// begins or ends, or shortly before or after, or while it lasts.
     pub(super) fn moment(&mut self) -> u64 {
         let (first, last) = (5 * SECOND, self.calm.saturating_sub(2 * SECOND));
         if self.moments.is_empty() || self.percent(40) {
             let at = self.number(first, last);
+            return whole(at).clamp(first, last);
+        }
+        if !self.spans.is_empty() && self.percent(30) {
+            let spans = self.spans.clone();
+            let (from, until) = self.pick(&spans);
+            let at = self.number(from, until);
             return whole(at).clamp(first, last);
         }
         let moments = self.moments.clone();
@@ -180,8 +213,13 @@ impl Hand {
         }
         let crowd = self.crowd();
         let victims = self.selector(crowd);
-        self.victims.push(victims.clone());
+        self.meets(victims.clone());
         victims
+    }
+
+    /// These nodes are hit by something.
+    pub(super) fn meets(&mut self, victims: Value) {
+        self.victims.push(victims);
     }
 
     /// A way to name so many nodes.
@@ -189,6 +227,9 @@ impl Hand {
         let crowd = crowd.clamp(1, self.nodes);
         if crowd == self.nodes && self.percent(70) {
             return "100%".into();
+        }
+        if self.newcomers > 0 && self.percent(20) {
+            return self.newcomers();
         }
         match self.random.below(10) {
             0..4 => self.holders(crowd),
@@ -227,6 +268,16 @@ impl Hand {
                 Value::Array(names.collect())
             }
         }
+    }
+
+    /// Some of those that come, or all of them.
+    fn newcomers(&mut self) -> Value {
+        let many = match self.percent(60) {
+            true => self.newcomers,
+            false => self.number(1, u64::from(self.newcomers)) as u32,
+        };
+        let names = (self.nodes..self.nodes + many).map(|number| format!("n{number}").into());
+        Value::Array(names.collect())
     }
 
     /// An arc of the circle with about so many nodes.

@@ -4,6 +4,7 @@
 use toml::Value;
 
 use super::document::Document;
+use super::draw::spread;
 use super::hand::{Hand, MINUTE, SECOND, section, time};
 use super::promise::is_promised;
 use super::vocabulary::FAULTS;
@@ -33,7 +34,7 @@ pub(super) fn mutated(document: &Document, other: &Document, seed: u64) -> Docum
         if let Some(at) = millis(fault.get("at")) {
             hand.happens(at);
             if let Some(lasts) = millis(fault.get("for")) {
-                hand.happens(at + lasts);
+                hand.lasts(at, at + lasts);
                 hand.means(lasts);
             }
         }
@@ -132,15 +133,10 @@ fn longer(hand: &mut Hand, document: &Document) -> Document {
 fn with_one_more(hand: &mut Hand, document: &Document) -> Document {
     let mut changed = document.clone();
     let kind = hand.weighted(FAULTS.iter().map(|kind| kind.weight));
-    let mut fault = (FAULTS[kind].draw)(hand);
-    let at = hand.moment();
-    fault.insert("at".to_owned(), time(at));
-    if fault.contains_key("for") {
-        let lasts = hand.length(at);
-        fault.insert("for".to_owned(), time(lasts));
+    let fault = (FAULTS[kind].draw)(hand);
+    for fault in spread(hand, fault) {
+        changed.push("fault", fault);
     }
-    fault.insert("may_miss".to_owned(), true.into());
-    changed.push("fault", fault);
     changed
 }
 

@@ -25,10 +25,21 @@ fn somebody_stays(scenario: &Scenario) -> bool {
         FaultKind::Crash { nodes, .. } if fault.lasts.is_none() => crowd(nodes, scenario.nodes),
         _ => 0,
     };
-    let gone: u32 = scenario.faults.iter().map(goes).sum();
+    // Each takes its whole process with it, and somebody else each time.
+    let each = u32::from(scenario.virtual_nodes);
+    let goes = |fault: &Fault| {
+        goes(fault)
+            .saturating_mul(fault.times())
+            .saturating_mul(each)
+    };
+    let gone = scenario
+        .faults
+        .iter()
+        .map(goes)
+        .fold(0, u32::saturating_add);
     let churn = scenario.churn.iter().map(|churn| {
         let window = (churn.until - churn.from).as_secs_f64();
-        (churn.leave + churn.crash - churn.join / 2.0) * window * 1.5
+        (churn.leave + churn.crash - churn.join / 2.0) * window * 1.5 * f64::from(each)
     });
     let churn: f64 = churn.map(|gone| gone.max(0.0)).sum();
     f64::from(gone) + churn < f64::from(scenario.nodes)
@@ -47,7 +58,10 @@ fn copies_stay(scenario: &Scenario) -> bool {
     let destroyed: Vec<(Duration, u32)> = scenario
         .faults
         .iter()
-        .map(|fault| (fault.at, destroys(fault, scenario.nodes)))
+        .flat_map(|fault| {
+            let many = destroys(fault, scenario.nodes);
+            fault.beginnings(fault.at).map(move |at| (at, many))
+        })
         .filter(|(_, many)| *many > 0)
         .collect();
     destroyed.iter().all(|(from, _)| {
@@ -64,7 +78,13 @@ fn destroys(fault: &Fault, nodes: u32) -> u32 {
         FaultKind::Crash {
             nodes: whom,
             disk: Disk::Lost,
+        }
+        | FaultKind::Restart {
+            nodes: whom,
+            disk: Disk::Lost,
         } => crowd(whom, nodes),
+        // What was written since the copy was made is gone from that disk.
+        FaultKind::Snapshot { nodes: whom, .. } => crowd(whom, nodes),
         FaultKind::Crash { nodes: whom, .. } if fault.lasts.is_none() => crowd(whom, nodes),
         FaultKind::Disk {
             nodes: whom,
@@ -104,6 +124,13 @@ mod tests {
         assert!(!promised(&faults(&[crash("1m", 3)])));
         assert!(!promised(&faults(&[crash("1m", 2), crash("90s", 1)])));
         assert!(promised(&faults(&[crash("1m", 2), crash("5m", 2)])));
+        let old = |nodes: u8| {
+            format!("  {{ at = \"1m\", kind = \"snapshot\", nodes = {nodes}, age = \"9s\" }},\n")
+        };
+        assert!(promised(&faults(&[old(2)])));
+        assert!(!promised(&faults(&[old(3)])));
+        let again = "  { at = \"1m\", kind = \"crash\", nodes = 1, every = \"9s\", times = 3 },\n";
+        assert!(!promised(&faults(&[again.to_owned()])));
         let without = format!("checks = [\"ring\"]\n{}", faults(&[crash("1m", 3)]));
         assert!(promised(&without), "records are left out of account");
     }

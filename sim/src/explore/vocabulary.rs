@@ -14,6 +14,8 @@ pub(super) struct Kind<T> {
     pub(super) name: &'static str,
     /// How often it is drawn, held against the others.
     pub(super) weight: u32,
+    /// Whether machines must be what no socket lets them be, so that only `events` can do it.
+    pub(super) only_events: bool,
     /// Draws it.
     pub(super) draw: fn(&mut Hand) -> T,
 }
@@ -28,7 +30,7 @@ pub(super) struct Setting {
 
 /// Draws a length of time that means something to faults and clients drawn later.
 fn meant(hand: &mut Hand, least: u64, most: u64) -> Value {
-    let length = whole(hand.magnitude(least, most));
+    let length = whole(hand.related(least, most)).clamp(least, most);
     hand.means(length);
     time(length)
 }
@@ -96,21 +98,25 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "leave",
         weight: 16,
+        only_events: false,
         draw: |hand| leaving(hand, |hand| on(hand, "leave")),
     },
     Kind {
         name: "return",
         weight: 6,
+        only_events: false,
         draw: |hand| leaving(hand, |hand| lasting(hand, "leave")),
     },
     Kind {
         name: "join",
         weight: 8,
+        only_events: false,
         draw: |hand| section([("kind", "join".into()), ("count", newcomers(hand))]),
     },
     Kind {
         name: "visit",
         weight: 6,
+        only_events: false,
         draw: |hand| {
             let mut fault = section([("kind", "join".into()), ("count", newcomers(hand))]);
             last(hand, &mut fault);
@@ -120,16 +126,19 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "crash",
         weight: 8,
+        only_events: false,
         draw: |hand| few(hand, |hand| on(hand, "crash")),
     },
     Kind {
         name: "restart",
         weight: 14,
+        only_events: false,
         draw: |hand| lasting(hand, "crash"),
     },
     Kind {
         name: "wipe",
         weight: 6,
+        only_events: false,
         draw: |hand| {
             let mut fault = few(hand, |hand| lasting(hand, "crash"));
             fault.insert("disk".to_owned(), "lost".into());
@@ -139,16 +148,19 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "pause",
         weight: 10,
+        only_events: false,
         draw: |hand| lasting(hand, "pause"),
     },
     Kind {
         name: "partition",
         weight: 18,
+        only_events: false,
         draw: partition,
     },
     Kind {
         name: "one_way",
         weight: 4,
+        only_events: false,
         draw: |hand| {
             let from = hand.victims();
             let to = match hand.percent(50) {
@@ -163,6 +175,7 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "slow",
         weight: 4,
+        only_events: false,
         draw: |hand| {
             let mut fault = lasting(hand, "slow");
             let extra = whole(hand.magnitude(50, 3 * SECOND));
@@ -173,6 +186,7 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "loss",
         weight: 4,
+        only_events: false,
         draw: |hand| {
             let mut fault = lasting(hand, "loss");
             let share = hand.pick(&[0.02, 0.1, 0.3, 0.5, 0.9]);
@@ -183,11 +197,13 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "skew",
         weight: 8,
+        only_events: false,
         draw: skew,
     },
     Kind {
         name: "disk",
         weight: 4,
+        only_events: false,
         draw: |hand| {
             let mut fault = lasting(hand, "disk");
             let what = hand.pick(&["fails", "torn", "slow"]);
@@ -202,11 +218,92 @@ pub(super) const FAULTS: &[Kind<Table>] = &[
     Kind {
         name: "rot",
         weight: 8,
+        only_events: false,
         draw: |hand| {
             let mut fault = few(hand, |hand| on(hand, "disk"));
             fault.insert("what".to_owned(), "flip".into());
             let count = hand.pick(&[1_i64, 3, 10, 1000]);
             fault.insert("count".to_owned(), count.into());
+            fault
+        },
+    },
+    Kind {
+        name: "rolling",
+        weight: 10,
+        only_events: false,
+        draw: |hand| {
+            let kind = hand.pick(&["restart", "restart", "pause", "crash"]);
+            in_turn(hand, kind, true)
+        },
+    },
+    Kind {
+        name: "leave-in-turn",
+        weight: 5,
+        only_events: false,
+        draw: |hand| leaving(hand, |hand| in_turn(hand, "leave", false)),
+    },
+    Kind {
+        name: "move",
+        weight: 6,
+        only_events: true,
+        draw: |hand| match hand.percent(30) {
+            true => in_turn(hand, "move", true),
+            false => lasting(hand, "move"),
+        },
+    },
+    Kind {
+        name: "old-disk",
+        weight: 5,
+        only_events: false,
+        draw: |hand| {
+            let mut fault = few(hand, |hand| lasting(hand, "snapshot"));
+            // Whoever sets its beginning keeps it within the run.
+            let age = whole(hand.magnitude(SECOND, 5 * MINUTE));
+            fault.insert("age".to_owned(), time(age));
+            fault
+        },
+    },
+    Kind {
+        name: "twin",
+        weight: 5,
+        only_events: true,
+        draw: |hand| {
+            let mut fault = lasting(hand, "twin");
+            let crowd = hand.pick(&[1, 1, 1, 2, hand.nodes]);
+            let nodes = hand.selector(crowd);
+            fault.insert("nodes".to_owned(), nodes);
+            fault
+        },
+    },
+    Kind {
+        name: "clock",
+        weight: 6,
+        only_events: false,
+        draw: clock,
+    },
+    Kind {
+        name: "bad-links",
+        weight: 4,
+        only_events: false,
+        draw: |hand| {
+            let kind = hand.pick(&["slow", "loss"]);
+            let mut fault = section([("kind", kind.into()), ("from", hand.victims())]);
+            let to = match hand.percent(50) {
+                true => "rest".into(),
+                false => hand.victims(),
+            };
+            fault.insert("to".to_owned(), to);
+            last(hand, &mut fault);
+            match kind {
+                "slow" => {
+                    let extra = whole(hand.magnitude(50, 3 * SECOND));
+                    fault.insert("extra".to_owned(), time(extra));
+                }
+                _ => {
+                    let share = hand.pick(&[0.1, 0.5, 0.9]);
+                    fault.insert("share".to_owned(), share.into());
+                }
+            }
             fault
         },
     },
@@ -248,6 +345,24 @@ fn lasting(hand: &mut Hand, kind: &str) -> Table {
     fault
 }
 
+/// One node after the other; whoever sets the beginning draws how long it is from one to the next.
+fn in_turn(hand: &mut Hand, kind: &str, ends: bool) -> Table {
+    let crowd = match hand.percent(50) {
+        true => hand.nodes,
+        false => hand.crowd(),
+    };
+    let nodes = match crowd == hand.nodes && hand.percent(40) {
+        true => "100%".into(),
+        false => hand.named(crowd.min(12)),
+    };
+    let mut fault = section([("kind", kind.into()), ("nodes", nodes)]);
+    fault.insert("apart".to_owned(), "1s".into());
+    if ends {
+        last(hand, &mut fault);
+    }
+    fault
+}
+
 /// Marks a fault as one that ends; whoever sets its beginning draws its length.
 fn last(_: &mut Hand, fault: &mut Table) {
     fault.insert("for".to_owned(), "1s".into());
@@ -263,13 +378,19 @@ fn partition(hand: &mut Hand) -> Table {
     let half = "50%".into();
     let split = match hand.number(0, 9) {
         0..2 => vec![half],
-        2..4 => vec![hand.selector(1)],
+        2..4 => {
+            let one = hand.selector(1);
+            hand.meets(one.clone());
+            vec![one]
+        }
         4..7 => vec![hand.victims()],
         7 => vec!["34%".into(), "33%".into()],
         // Each alone.
         _ => {
             let crowd = hand.crowd().min(8);
-            match hand.named(crowd) {
+            let named = hand.named(crowd);
+            hand.meets(named.clone());
+            match named {
                 Value::Array(each) => each,
                 one => vec![one],
             }
@@ -287,18 +408,48 @@ fn skew(hand: &mut Hand) -> Table {
     } else {
         on(hand, "skew")
     };
+    let by = off_by(hand);
+    fault.insert("by".to_owned(), by);
+    fault
+}
+
+fn clock(hand: &mut Hand) -> Table {
+    let mut fault = if hand.percent(60) {
+        lasting(hand, "clock")
+    } else {
+        on(hand, "clock")
+    };
+    let drifts = hand.percent(30);
+    if !drifts || hand.percent(30) {
+        let jump = off_by(hand);
+        fault.insert("jump".to_owned(), jump);
+    }
+    if drifts {
+        let drift = hand.pick(&[
+            "-50000ppm",
+            "-1000ppm",
+            "-100ppm",
+            "100ppm",
+            "1000ppm",
+            "50000ppm",
+        ]);
+        fault.insert("drift".to_owned(), drift.into());
+    }
+    fault
+}
+
+/// How much a clock is ahead, or behind if it is negative.
+fn off_by(hand: &mut Hand) -> Value {
     // An hour is what a node lets another's clock be ahead.
     let hour = 60 * MINUTE;
     let by = match hand.percent(50) {
         true => hand.pick(&[hour / 2, hour - MINUTE, hour + MINUTE, 3 * hour, 24 * hour]),
         false => whole(hand.magnitude(500, 4 * hour)),
     };
-    let by = match time(by) {
+    match time(by) {
         Value::String(by) if hand.percent(35) => format!("-{by}").into(),
         by => by,
-    };
-    fault.insert("by".to_owned(), by);
-    fault
+    }
 }
 
 /// What clients do; each draws one or several `[[workload]]`s that go together.
@@ -306,6 +457,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "mixed",
         weight: 30,
+        only_events: false,
         draw: |hand| {
             let rate = hand.pick(&[5, 10, 20, 40]);
             let mut mixed = access(hand, "mixed", rate);
@@ -316,6 +468,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "written-then-read",
         weight: 25,
+        only_events: false,
         draw: |hand| {
             let mut put = access(hand, "put", 20);
             let until = whole(hand.number(20 * SECOND, hand.calm / 2));
@@ -329,6 +482,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "deleted",
         weight: 25,
+        only_events: false,
         draw: |hand| {
             let mut put = access(hand, "put", 20);
             let until = whole(hand.number(20 * SECOND, hand.calm / 3));
@@ -350,6 +504,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "short-lived",
         weight: 10,
+        only_events: false,
         draw: |hand| {
             let mut mixed = access(hand, "mixed", 20);
             let ttl = meant(hand, 10 * SECOND, 2 * MINUTE);
@@ -360,6 +515,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "dense",
         weight: 12,
+        only_events: false,
         draw: |hand| {
             let mut mixed = access(hand, "mixed", 200);
             spice(hand, &mut mixed);
@@ -372,6 +528,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "look-ups",
         weight: 10,
+        only_events: false,
         draw: |hand| {
             let rate = hand.pick(&["2/s", "10/s"]);
             vec![section([("kind", "lookup".into()), ("rate", rate.into())])]
@@ -380,6 +537,7 @@ pub(super) const WORKLOADS: &[Kind<Vec<Table>>] = &[
     Kind {
         name: "nothing",
         weight: 4,
+        only_events: false,
         draw: |_| Vec::new(),
     },
 ];
@@ -399,6 +557,7 @@ fn spice(hand: &mut Hand, mixed: &mut Table) {
         ("deletes", &[0.02, 0.1, 0.5]),
         ("conditional", &[0.1, 0.3, 1.0]),
         ("reads", &[0.1, 0.3, 0.9]),
+        ("reads_of_deleted", &[0.1, 0.5, 1.0]),
     ] {
         if hand.percent(30) {
             let share = hand.pick(shares);
@@ -407,6 +566,25 @@ fn spice(hand: &mut Hand, mixed: &mut Table) {
     }
     if hand.percent(20) {
         mixed.insert("zipf".to_owned(), 1.0.into());
+    }
+    if mixed.contains_key("conditional") && hand.percent(40) {
+        let most = u64::from(hand.keys.clamp(1, 3));
+        let hot = hand.number(1, most) as i64;
+        mixed.insert("conditional_keys".to_owned(), hot.into());
+    }
+    match hand.number(0, 19) {
+        0 | 1 => {
+            mixed.insert("forgetful".to_owned(), true.into());
+        }
+        2 => {
+            let off = whole(hand.magnitude(SECOND, 60 * MINUTE));
+            mixed.insert("client_clocks".to_owned(), time(off));
+        }
+        3 | 4 => {
+            let clients = hand.pick(&[1_i64, 2, 30]);
+            mixed.insert("clients".to_owned(), clients.into());
+        }
+        _ => {}
     }
 }
 
