@@ -179,6 +179,19 @@ fn check_looks_at_all_files_and_points_at_mistakes() {
 }
 
 #[test]
+fn what_can_not_come_to_its_end_is_found_before_it_begins() {
+    let folder = folder("endless");
+    let endless = "duration = \"100000d\"\nring.nodes = 100000\n";
+    std::fs::write(folder.join("endless.toml"), endless).unwrap();
+    for command in ["check", "run"] {
+        let output = cuerda(&folder, &[command, "endless.toml"]);
+        assert_eq!(output.status.code(), Some(2));
+        let error = said(&output.stderr);
+        assert!(error.contains("days at a million a second"), "{error}");
+    }
+}
+
+#[test]
 fn with_json_errors_are_json_too() {
     let folder = folder("json");
     for command in ["run", "check"] {

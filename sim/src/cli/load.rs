@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cuerda_sim::report::{Report, judge, metrics, terminal};
+use cuerda_sim::report::{Report, judge, metrics, terminal, words};
 use cuerda_sim::run::series::Interval;
 use cuerda_sim::run::{self, Progress, worlds};
-use cuerda_sim::scenario::{self, Scenario, World};
+use cuerda_sim::scenario::{self, Effort, Scenario, World};
 use cuerda_text::suggest;
 
 use super::{Exit, Failure, program, whole};
@@ -153,12 +153,49 @@ pub(crate) fn load(
     let shown = file.to_string_lossy();
     let scenario = Scenario::parse_with(&shown, &text, &metrics(), &said, &beside);
     let scenario = scenario.map_err(Failure::Scenario)?;
+    let memory = memory().unwrap_or(u64::MAX);
+    too_much(scenario.effort(), memory)
+        .map_or(Ok(()), |why| Err(Failure::Other(format!("{shown}: {why}"))))?;
     Ok(Loaded {
         file: file.to_owned(),
         overrides: overrides.clone(),
         scenario,
         text: text.into(),
     })
+}
+
+/// No machine handles more events in a week, at some million a second.
+const EVENTS_MAX: f64 = 1e12;
+
+/// Why a run can't come to its end on a machine with so many bytes of memory.
+fn too_much(effort: Effort, memory: u64) -> Option<String> {
+    let Effort { events, bytes } = effort;
+    let size = |bytes: f64| words::bytes(bytes as u64);
+    if bytes > memory as f64 {
+        return Some(format!(
+            "this takes about {} of memory, and this machine has {}; let there be fewer nodes, as \
+             with --nodes, or fewer and smaller records",
+            size(bytes),
+            size(memory as f64)
+        ));
+    }
+    (events > EVENTS_MAX).then(|| {
+        let days = events / 1e6 / 86_400.0;
+        format!(
+            "this is about {events:.0e} events, which take {days:.0} days at a million a second; let \
+             it be shorter, with fewer nodes, lower rates or longer periods"
+        )
+    })
+}
+
+/// How much memory the machine has, where the system says so.
+fn memory() -> Option<u64> {
+    let said = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = said
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// The scenario files in a folder and those below, in order of their paths.
@@ -291,5 +328,21 @@ mod tests {
         );
         assert_eq!(near("benchmark.toml"), None);
         assert_eq!(near(""), None);
+    }
+
+    #[test]
+    fn what_can_not_come_to_its_end_is_refused_with_an_estimate() {
+        let effort = |events, bytes| Effort { events, bytes };
+        let gib = |many: f64| many * 1024.0_f64.powi(3);
+        let memory = gib(8.0) as u64;
+        assert_eq!(too_much(effort(1e9, gib(7.0)), memory), None);
+        insta::assert_snapshot!(
+            too_much(effort(1e9, gib(9.0)), memory).unwrap(),
+            @"this takes about 9.0 GiB of memory, and this machine has 8.0 GiB; let there be fewer nodes, as with --nodes, or fewer and smaller records"
+        );
+        insta::assert_snapshot!(
+            too_much(effort(3e12, gib(1.0)), memory).unwrap(),
+            @"this is about 3e12 events, which take 35 days at a million a second; let it be shorter, with fewer nodes, lower rates or longer periods"
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! changes only by adding; these are the types that the worlds read.
 
 mod diagnostic;
+mod effort;
 mod expect;
 mod fault;
 mod fault_kind;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use cuerda_core::chord::Config;
 
 pub use cuerda_text::diagnostic::{Diagnostic, Problem, Style};
+pub use effort::Effort;
 pub use fault_kind::{Disk, DiskFault, FaultKind};
 pub use latency::Latency;
 pub use parse::Overrides;
