@@ -58,6 +58,7 @@ const KINDS: &[Kind] = &[
             &["leave", "partition"],
             &["leave and return", "partition"],
             &["join and leave", "partition"],
+            &["leave", "one-way cut"],
         ],
         without: &[],
     },
