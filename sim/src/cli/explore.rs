@@ -23,8 +23,8 @@ use serde_json::json;
 
 use super::load::WorldName;
 use super::progress::Bar;
+use super::seeds::Seeds;
 use super::shrink::OnCores;
-use super::sweep::Seeds;
 use super::until::{self, FirstSignal, Until};
 use super::{Exit, Failure, pool, print, print_json, whole};
 

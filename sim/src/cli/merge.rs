@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use super::sweep::record::{self, difference};
+use super::record::{self, difference};
+use super::sweep::plan::Plan;
 use super::sweep::summary::Summary;
 use super::{Exit, Failure, print};
 
@@ -12,9 +13,9 @@ use super::{Exit, Failure, print};
 #[derive(Debug, clap::Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub(crate) struct Args {
-    /// Records, as `sweep --record` writes them
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
+    /// Records, as `sweep --record` writes them, or folders of such
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
     /// Print one object with the failing seeds and each metric's distribution
     #[arg(long)]
     pub(crate) json: bool,
@@ -22,9 +23,10 @@ pub(crate) struct Args {
 
 /// Reads all records and tells what they come to, as the sweep in one process would.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let mut whole: Option<(record::Plan, Summary)> = None;
-    for file in &args.files {
-        let (plan, outcomes) = record::read(file)?;
+    let files = record::listed(&args.paths)?;
+    let mut whole: Option<(Plan, Summary)> = None;
+    for file in &files {
+        let (plan, outcomes) = record::read::<Plan>(file)?;
         let (known, summary) = whole.get_or_insert_with(|| {
             let summary = Summary::new(plan.clone(), plan.seeds().number());
             (plan.clone(), summary)
@@ -33,7 +35,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             return Err(Failure::Other(format!(
                 "{} is of another sweep than {}: {}",
                 file.display(),
-                args.files[0].display(),
+                files[0].display(),
                 difference(&plan, known)
             )));
         }
