@@ -56,7 +56,7 @@ read_options() {
   is_number "$shards" || wrong "say into how many parts it is cut, as in --shards 12"
   [[ -n $records ]] || wrong "say where the records go, as in --records sweep-1"
   case ${command[0]:-} in
-    sweep) ;;
+    sweep | explore) ;;
     *) wrong "say what is shared out, as in -- sweep scenarios/churn.toml --seeds 1..101" ;;
   esac
   mkdir -p "$records" || failed "the folder $records can't be made"

@@ -1,5 +1,5 @@
 //! Work that several processes share: which part is this process's, and where it records what came
-//! of it. `sweep` has these options for it.
+//! of it. `sweep` and `explore` have the same options for it.
 
 use std::path::PathBuf;
 
@@ -52,6 +52,11 @@ impl Parts {
         let path = record::at(path, &shard.name());
         let (record, before) = Record::begin(&path, plan, self.resume)?;
         Ok((Some(record), before))
+    }
+
+    /// Whether this process does all of it.
+    pub(crate) const fn is_all(&self) -> bool {
+        self.shard.is_none()
     }
 
     /// How the command ends that would end so if nobody else had a part in it. To a job engine any

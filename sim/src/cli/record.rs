@@ -145,6 +145,22 @@ fn next(reader: &mut impl std::io::BufRead) -> std::io::Result<Option<String>> {
     Ok(text.ends_with('\n').then_some(text))
 }
 
+/// What a record is of, whatever that is.
+///
+/// # Errors
+/// If it can't be read, or is no record.
+pub(crate) fn head(path: &Path) -> Result<serde_json::Value, Failure> {
+    let file = File::open(path).map_err(|error| trouble(path, "read", &error))?;
+    let first = next(&mut BufReader::new(file)).map_err(|error| trouble(path, "read", &error))?;
+    let head = first.and_then(|first| serde_json::from_str(&first).ok());
+    head.ok_or_else(|| {
+        Failure::Other(format!(
+            "{} is no record; `sweep` and `explore` write some with --record",
+            path.display()
+        ))
+    })
+}
+
 /// Reads a record.
 ///
 /// # Errors
