@@ -1,5 +1,6 @@
 //! The real program, from outside: exploring, shrinking, and when a failure became certain.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -67,6 +68,63 @@ fn the_same_seeds_find_the_same_on_any_number_of_cores() {
     assert_eq!(
         lines.last().map(|last| &last["totals"]["runs"]),
         Some(&40.into())
+    );
+}
+
+/// One process, two, and one of them twice: the reports are the same, byte by byte.
+#[test]
+fn the_islands_of_several_processes_come_to_what_they_do_in_one() {
+    let folder = folder("islands");
+    // Islands of two, two and one; the first two fail.
+    let seeds = ["--seeds", "1..6", "--island", "2", "--about", "leave"];
+    let begin = [&["explore"], &seeds[..]].concat();
+    let explore = |more: &[&str]| cuerda(&folder, &[&begin[..], more].concat());
+    let whole = |more: &[&str]| {
+        let output = explore(&[&["--effort", "3"], more].concat());
+        (output.status.code(), said(&output.stdout))
+    };
+    let part = |shard: &str, record: &str| {
+        let output = explore(&["--shard", shard, "--record", record, "--verdict-later"]);
+        let words = said(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{words}");
+    };
+    std::fs::create_dir(folder.join("records")).expect("the folder can be written to");
+    part("1/2", "records");
+    part("0/2", "records");
+    part("1/2", "records/again.jsonl");
+    let merge = |more: &[&str]| {
+        let begin = ["merge", "records", "--effort", "3"];
+        let output = cuerda(&folder, &[&begin[..], more].concat());
+        (output.status.code(), said(&output.stdout))
+    };
+    let text = whole(&["--out", "alone"]);
+    assert_eq!(text.0, Some(1), "{}", text.1);
+    assert_eq!(merge(&["--out", "merged"]), text);
+    let json = whole(&["--json"]);
+    assert_eq!(merge(&["--json"]), json);
+    let files = |name: &str| -> BTreeMap<String, String> {
+        let files = std::fs::read_dir(folder.join(name)).expect("it has been made");
+        let paths = files.map(|file| file.expect("it can be read").path());
+        let read = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).expect("it was written");
+            let name = path.file_name().expect("it has one");
+            (name.to_string_lossy().into_owned(), text)
+        };
+        paths.map(read).collect()
+    };
+    assert!(!files("alone").is_empty());
+    assert_eq!(files("merged"), files("alone"));
+    // What is missing is named, and what there is is told.
+    std::fs::remove_file(folder.join("records/0-of-2.jsonl")).expect("it was written");
+    let output = cuerda(&folder, &["merge", "records", "--effort", "0"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(said(&output.stderr).contains("no record has the seeds 1..=2"));
+    assert!(said(&output.stdout).contains("2 runs: "));
+    // An exploration goes on with what it has recorded.
+    let more = ["--record", "records/again.jsonl", "--resume"];
+    assert_eq!(
+        whole(&[&more[..], &["--json"]].concat()),
+        whole(&["--json"])
     );
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::program::{binary, loudly, root, run, said, skipped};
+use super::program::{BUILD, binary, loudly, root, run, said, skipped};
 
 /// What everything is labelled with that a test makes; the value is the run.
 const LABEL: &str = "cuerda.test";
@@ -135,16 +135,30 @@ impl Engine {
                 &["--tag", &image, "--label", &self.label(), "--label", &label],
             );
             let words = String::from_utf8_lossy(&built.stderr);
-            assert!(built.status.success(), "docker/build: {words}");
+            assert!(built.status.success(), "{BUILD}: {words}");
         }
         image
     }
 
-    /// Makes this machine a swarm of this run.
-    pub(crate) fn make_swarm(&self) {
-        self.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
-        let node = self.docker(&["info", "--format", "{{.Swarm.NodeID}}"]);
-        self.docker(&["node", "update", "--label-add", &self.label(), &node]);
+    /// A swarm with this machine in it: the one that is there, or one of this run's own.
+    pub(crate) fn swarm(&self) -> Swarm<'_> {
+        let state = self.docker(&["info", "--format", "{{.Swarm.LocalNodeState}}"]);
+        let is_there = |network| {
+            self.tried(&["network", "inspect", network])
+                .status
+                .success()
+        };
+        let swarm = Swarm {
+            engine: self,
+            own: state == "inactive",
+            had_bridge: is_there(BRIDGE),
+        };
+        if swarm.own {
+            self.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
+            let node = self.docker(&["info", "--format", "{{.Swarm.NodeID}}"]);
+            self.docker(&["node", "update", "--label-add", &self.label(), &node]);
+        }
+        swarm
     }
 
     /// Whether this run's label is on no container, network or volume.
@@ -241,15 +255,37 @@ impl Drop for Engine {
     }
 }
 
+/// A swarm, left when dropped if it was made for this.
+#[derive(Debug)]
+pub(crate) struct Swarm<'a> {
+    engine: &'a Engine,
+    own: bool,
+    /// Whether the bridge to the outside was there before, which stays when a swarm goes.
+    had_bridge: bool,
+}
+
+const BRIDGE: &str = "docker_gwbridge";
+
+impl Drop for Swarm<'_> {
+    fn drop(&mut self) {
+        if self.own {
+            self.engine.tried(&["swarm", "leave", "--force"]);
+            if !self.had_bridge {
+                self.engine.tried(&["network", "rm", BRIDGE]);
+            }
+        }
+    }
+}
+
 /// The words that a command printed.
 fn words(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Runs docker/build with this binary.
+/// Runs what builds the image, with this binary.
 pub(crate) fn build(binary: &Path, more: &[&str]) -> Output {
-    run(Command::new(root().join("docker/build"))
+    run(Command::new(root().join(BUILD))
         .arg("--binary")
         .arg(binary)
         .args(more))

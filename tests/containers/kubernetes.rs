@@ -2,56 +2,10 @@
 //!
 //! There is no Kubernetes here: that pods run is not shown.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
 use serde_json::Value;
 
-use super::program::{loudly, root, run, skipped};
-
-/// The validator, from the Python package index.
-const VALIDATOR: &str = "kubernetes-validate==1.37.0";
-
-/// A Python with the validator, in the target directory; `None` if it can't be had.
-fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes-validate");
-    let python = folder.join("bin/python");
-    let has_it = |python: &Path| {
-        python.exists()
-            && run(Command::new(python).args(["-c", "import kubernetes_validate, yaml"]))
-                .status
-                .success()
-    };
-    if !has_it(&python) {
-        loudly(&format!(
-            "installing {VALIDATOR} from the Python package index into {}: it knows the schema that \
-             docker/kubernetes.yaml is held against",
-            folder.display()
-        ));
-        let made = run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&folder));
-        let words = match made.status.success() {
-            true => {
-                let install = ["-m", "pip", "install", "--quiet", VALIDATOR];
-                run(Command::new(&python).args(install)).stderr
-            }
-            false => [made.stdout, made.stderr].concat(),
-        };
-        if !has_it(&python) {
-            let words = String::from_utf8_lossy(&words);
-            skipped(&format!("can't install {VALIDATOR}: {words}"));
-            return None;
-        }
-    }
-    Some(python)
-}
-
-fn validated(python: &Path, manifest: &Path) -> Output {
-    run(Command::new(python.with_file_name("kubernetes-validate"))
-        .arg("--strict")
-        .arg(manifest))
-}
+use super::program::{loudly, root};
+use super::validator::{documents, python, validated};
 
 #[test]
 fn the_manifest_fits_the_schema_and_has_what_a_ring_needs() {
@@ -76,11 +30,7 @@ fn the_manifest_fits_the_schema_and_has_what_a_ring_needs() {
         assert!(!found.status.success(), "{slip} was taken for right");
     }
 
-    let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))";
-    let read = run(Command::new("sh")
-        .args(["-c", "\"$1\" -c \"$2\" < \"$3\"", "sh"])
-        .args([python.as_os_str(), script.as_ref(), manifest.as_os_str()]));
-    let documents: Vec<Value> = serde_json::from_slice(&read.stdout).expect("it is YAML");
+    let documents = documents(&python, &manifest);
     let one = |kind: &str| {
         let found = documents.iter().find(|document| document["kind"] == kind);
         found.unwrap_or_else(|| panic!("there is no {kind}"))["spec"].clone()

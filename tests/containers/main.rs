@@ -1,4 +1,4 @@
-//! Cuerda in containers: the image, the compose file, the Swarm stack, the Kubernetes manifest, and
+//! Cuerda in containers: the image, the compose file, the Swarm stack, the Kubernetes manifests, and
 //! what an operator does to nodes. The real binary, on a real engine and its real networks.
 //!
 //! Without a Docker engine these tests say loudly that they are skipped; with `CUERDA_CI=1`
@@ -14,3 +14,5 @@ mod operator;
 mod program;
 mod ring;
 mod swarm;
+mod tools;
+mod validator;

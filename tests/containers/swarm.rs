@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::engine::{Engine, engine};
+use super::engine::{Engine, Swarm, engine};
 use super::program::{folder_with_secret, loudly, root, said, until};
 
 const NODES: usize = 4;
@@ -13,32 +13,16 @@ const NODES: usize = 4;
 struct Stack<'a> {
     engine: &'a Engine,
     folder: tempfile::TempDir,
-    own_swarm: bool,
-    /// Whether the bridge to the outside was there before, which stays when a swarm goes.
-    had_bridge: bool,
+    _swarm: Swarm<'a>,
 }
-
-const BRIDGE: &str = "docker_gwbridge";
 
 impl<'a> Stack<'a> {
     fn new(engine: &'a Engine) -> Stack<'a> {
-        let state = engine.docker(&["info", "--format", "{{.Swarm.LocalNodeState}}"]);
-        let own_swarm = state == "inactive";
-        let had_bridge = engine
-            .tried(&["network", "inspect", BRIDGE])
-            .status
-            .success();
-        let folder = folder_with_secret();
-        let stack = Stack {
+        Stack {
             engine,
-            folder,
-            own_swarm,
-            had_bridge,
-        };
-        if own_swarm {
-            engine.make_swarm();
+            folder: folder_with_secret(),
+            _swarm: engine.swarm(),
         }
-        stack
     }
 
     /// Deploys it with this image, or changes it to that.
@@ -109,12 +93,6 @@ impl<'a> Stack<'a> {
 impl Drop for Stack<'_> {
     fn drop(&mut self) {
         self.engine.tried(&["stack", "rm", &self.engine.run]);
-        if self.own_swarm {
-            self.engine.tried(&["swarm", "leave", "--force"]);
-            if !self.had_bridge {
-                self.engine.tried(&["network", "rm", BRIDGE]);
-            }
-        }
     }
 }
 

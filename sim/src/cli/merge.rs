@@ -1,30 +1,46 @@
-//! `merge`: puts the parts of a sweep together that were played by several processes.
+//! `merge`: puts the parts of a sweep or an exploration together that several processes did.
 //!
-//! Plays nothing: it reads what they recorded. A seed that was played twice came to the same.
+//! It reads what they recorded. What was done twice came to the same, and counts once. Of a sweep
+//! nothing is played any more; what fails in an exploration is made small here, once for all.
 
 use std::path::PathBuf;
 
-use super::sweep::record::{self, difference};
+use super::explore::merge as exploration;
+use super::record::{self, difference};
+use super::sweep::plan::Plan;
 use super::sweep::summary::Summary;
 use super::{Exit, Failure, print};
 
-/// Put the records of a sweep's parts together
+/// Put the records of the parts of a sweep or an exploration together
 #[derive(Debug, clap::Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub(crate) struct Args {
-    /// Records, as `sweep --record` writes them
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-    /// Print one object with the failing seeds and each metric's distribution
+    /// Records, as `sweep --record` and `explore --record` write them, or folders of such
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Print what `sweep --json` or `explore --json` prints
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    wanted: exploration::Wanted,
 }
 
-/// Reads all records and tells what they come to, as the sweep in one process would.
+/// Reads all records and tells what they come to, as one process would.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let mut whole: Option<(record::Plan, Summary)> = None;
-    for file in &args.files {
-        let (plan, outcomes) = record::read(file)?;
+    let files = record::listed(&args.paths)?;
+    let first = record::head(&files[0])?;
+    if exploration::is_one(&first) {
+        return exploration::run(&files, &args.wanted, args.json);
+    }
+    if let Some(option) = args.wanted.given() {
+        return Err(Failure::Other(format!(
+            "{} is the record of a sweep, and {option} is about explorations; leave it out",
+            files[0].display()
+        )));
+    }
+    let mut whole: Option<(Plan, Summary)> = None;
+    for file in &files {
+        let (plan, outcomes) = record::read::<Plan>(file)?;
         let (known, summary) = whole.get_or_insert_with(|| {
             let summary = Summary::new(plan.clone(), plan.seeds().number());
             (plan.clone(), summary)
@@ -33,7 +49,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             return Err(Failure::Other(format!(
                 "{} is of another sweep than {}: {}",
                 file.display(),
-                args.files[0].display(),
+                files[0].display(),
                 difference(&plan, known)
             )));
         }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::load::FOLDER;
-use super::sweep::Seeds;
+use super::seeds::Seeds;
 use super::{Exit, Failure};
 
 #[cfg(feature = "mutants")]

@@ -1,20 +1,21 @@
-//! A whole exploration: which runs there are, and what came of them.
+//! The exploration of an island of seeds: which runs there are, and what came of them.
 //!
 //! It goes in batches. What is played in a batch follows from the seeds and from what the batches
 //! before it have found, and results are taken in in the order of the seeds; so neither the number
-//! of threads nor their speed makes a difference.
+//! of threads nor their speed makes a difference. Nothing is taken over from one island to the next,
+//! so they can be explored on several machines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::cause::{in_words, ingredients};
+use super::cause::ingredients;
 use super::document::Document;
 use super::draw::{Subject, draw};
+use super::findings::{Findings, Group};
 use super::hand::Hand;
 use super::mutate::{forked, mutated};
-use super::novelty::Feature;
-use super::shrink::{Effort, Player, Shrunk, reduce, shrink};
+use super::shrink::{Effort, Player, reduce};
 use super::trial::{Failure, Trial, attempt};
 use crate::check::property::Property;
 use crate::scenario::World;
@@ -22,11 +23,12 @@ use crate::scenario::World;
 /// How many runs a batch has.
 pub const BATCH: u64 = 32;
 
-/// As many scenarios are kept to go on from; the last ones.
-const KEPT: usize = 256;
+/// How many neighbouring seeds an island has: enough that most of them go on from others, and few
+/// enough that some dozens of machines have something to do.
+pub const ISLAND: u64 = 256;
 
 /// How a scenario came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Drawn from the seed.
@@ -64,7 +66,7 @@ impl Task {
 }
 
 /// What is kept of a run, for those who put the results of several machines together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Its seed.
     pub seed: u64,
@@ -78,52 +80,10 @@ pub struct Record {
     pub events: u64,
     /// The hash of all of them.
     pub digest: String,
-    /// How many things it reached that no run before it had.
+    /// How many things it reached that no run of its island before it had.
     pub new: usize,
     /// The checks that failed.
     pub failed: Vec<String>,
-}
-
-/// Failures of one check by one cause.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// The check.
-    pub check: String,
-    /// What it takes.
-    pub cause: BTreeSet<String>,
-    /// How many runs failed so.
-    pub runs: u64,
-    /// The seed of the first.
-    pub seed: u64,
-    /// How many runs there had been by then.
-    pub after_runs: u64,
-    /// How much processor time they had taken.
-    pub after_cpu_s: f64,
-    /// The smallest document so far.
-    pub shrunk: Shrunk,
-}
-
-impl Group {
-    /// What it takes, in words.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        in_words(&self.cause)
-    }
-}
-
-/// Counts of a whole exploration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Totals {
-    /// Runs played.
-    pub runs: u64,
-    /// Of these, runs in which a check failed.
-    pub failed: u64,
-    /// Simulated seconds.
-    pub simulated_s: f64,
-    /// Events handled.
-    pub events: u64,
-    /// Runs to find out what failures take, and to make them small.
-    pub shrinking_runs: u64,
 }
 
 /// A scenario that reached something new.
@@ -146,38 +106,26 @@ struct Unexplained {
     after_cpu_s: f64,
 }
 
-/// An exploration under way.
+/// The exploration of an island under way.
 #[derive(Clone, Debug)]
 pub struct Campaign {
     subject: Subject,
     next: u64,
     kept: Vec<Kept>,
-    reached: BTreeMap<Feature, u64>,
     unexplained: Vec<Unexplained>,
-    groups: Vec<Group>,
-    totals: Totals,
-    cpu_s: f64,
+    findings: Findings,
 }
 
 impl Campaign {
     /// One that begins with this seed.
     #[must_use]
-    pub const fn new(subject: Subject, first: u64) -> Campaign {
+    pub fn new(subject: Subject, first: u64) -> Campaign {
         Campaign {
             subject,
             next: first,
             kept: Vec::new(),
-            reached: BTreeMap::new(),
             unexplained: Vec::new(),
-            groups: Vec::new(),
-            totals: Totals {
-                runs: 0,
-                failed: 0,
-                simulated_s: 0.0,
-                events: 0,
-                shrinking_runs: 0,
-            },
-            cpu_s: 0.0,
+            findings: Findings::default(),
         }
     }
 
@@ -227,25 +175,8 @@ impl Campaign {
 
     /// Takes in what came of a run. To be called in the order of the tasks.
     pub fn take(&mut self, task: &Task, trial: &Trial) -> Record {
-        self.totals.runs += 1;
-        self.totals.simulated_s += trial.simulated.as_secs_f64();
-        self.totals.events += trial.events;
-        self.totals.failed += u64::from(!trial.failures.is_empty());
-        self.cpu_s += trial.cpu_s;
-        let mut new = 0;
-        let mut moment = None;
-        for (feature, at) in &trial.reached {
-            let count = self.reached.entry(*feature).or_default();
-            *count += 1;
-            if *count == 1 {
-                new += 1;
-                moment = Some(moment.map_or(*at, |first: u64| first.min(*at)));
-            }
-        }
+        let (new, moment) = self.findings.take(trial);
         if let Some(moment) = moment {
-            if self.kept.len() == KEPT {
-                self.kept.remove(0);
-            }
             self.kept.push(Kept {
                 document: task.document.clone(),
                 seed: task.play_with,
@@ -263,8 +194,8 @@ impl Campaign {
                 document: task.document.clone(),
                 play_with: task.play_with,
                 seed: task.seed,
-                after_runs: self.totals.runs,
-                after_cpu_s: self.cpu_s,
+                after_runs: self.findings.totals().runs,
+                after_cpu_s: self.findings.cpu_s(),
             });
         }
         let title = task.document.top().get("title");
@@ -290,24 +221,16 @@ impl Campaign {
                 continue;
             };
             let all = ingredients(&scenario);
-            let known = |group: &&mut Group| group.check == *check && group.cause.is_subset(&all);
-            if let Some(group) = self.groups.iter_mut().find(known) {
-                group.runs += 1;
+            if self.findings.count_with(check, &all, 1) {
                 continue;
             }
             let reduced = reduce(&open.document, open.play_with, check, effort, player);
             let Some(shrunk) = reduced else {
                 continue;
             };
-            self.totals.shrinking_runs += shrunk.runs;
             let cause = shrunk.document.scenario("reduced.toml");
             let cause = cause.map_or(all, |scenario| ingredients(&scenario));
-            let same = |group: &&mut Group| group.check == *check && group.cause == cause;
-            if let Some(group) = self.groups.iter_mut().find(same) {
-                group.runs += 1;
-                continue;
-            }
-            self.groups.push(Group {
+            self.findings.add(Group {
                 check: check.clone(),
                 cause,
                 runs: 1,
@@ -319,40 +242,10 @@ impl Campaign {
         }
     }
 
-    /// Makes what fails small, for each group, and tells of each when it is done.
-    pub fn shrink(&mut self, effort: Effort, player: &mut dyn Player, mut done: impl FnMut()) {
-        for group in &mut self.groups {
-            let Shrunk { document, seed, .. } = &group.shrunk;
-            if let Some(shrunk) = shrink(document, *seed, &group.check, effort, player) {
-                self.totals.shrinking_runs += shrunk.runs;
-                group.shrunk = shrunk;
-            }
-            done();
-        }
-    }
-
-    /// The failures, by check and cause, in the order in which they were found.
+    /// What it has come to.
     #[must_use]
-    pub fn groups(&self) -> &[Group] {
-        &self.groups
-    }
-
-    /// All that was reached, and in how many runs.
-    #[must_use]
-    pub const fn reached(&self) -> &BTreeMap<Feature, u64> {
-        &self.reached
-    }
-
-    /// The processor time of all runs, those to make failures small left out.
-    #[must_use]
-    pub const fn cpu_s(&self) -> f64 {
-        self.cpu_s
-    }
-
-    /// The counts.
-    #[must_use]
-    pub const fn totals(&self) -> Totals {
-        self.totals
+    pub const fn findings(&self) -> &Findings {
+        &self.findings
     }
 }
 
@@ -393,7 +286,7 @@ mod tests {
             }
             campaign.explain(effort, &mut OneByOne);
         }
-        let groups = campaign.groups().iter();
+        let groups = campaign.findings().groups().iter();
         let groups: Vec<String> = groups
             .map(|group| format!("{} by {} {}", group.check, group.cause(), group.runs))
             .collect();

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
 use crate::report::metrics;
@@ -167,6 +169,19 @@ impl Document {
             _ => {}
         }
         text
+    }
+}
+
+/// As its text; what stands above everything is not kept.
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Document, D::Error> {
+        Document::read(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

@@ -12,7 +12,9 @@
 //!   trial.rs        a run, judged;  shrink/  makes what fails small
 //!   promise.rs      whether a scenario leaves intact what promises need
 //!   mutate.rs       scenarios near another;  cause.rs  what a failure takes, in words
-//!   campaign.rs     all runs, batch by batch;  fate.rs  from when on a run is bound to fail
+//!   campaign.rs     the runs of an island of seeds, batch by batch
+//!   findings.rs     what islands come to, one by one and together
+//!   fate.rs         from when on a run is bound to fail
 //! ```
 
 mod calm;
@@ -21,6 +23,7 @@ mod cause;
 mod document;
 mod draw;
 mod fate;
+mod findings;
 mod hand;
 mod mutate;
 mod novelty;
@@ -29,10 +32,11 @@ mod shrink;
 mod trial;
 mod vocabulary;
 
-pub use campaign::{BATCH, Campaign, Group, Origin, Record, Task, Totals};
+pub use campaign::{BATCH, Campaign, ISLAND, Origin, Record, Task};
 pub use document::Document;
 pub use draw::{Subject, draw};
 pub use fate::{Fate, Point, irrevocable_from};
+pub use findings::{Findings, Group, Totals};
 pub use novelty::{Feature, Shape};
 pub use shrink::{Attempt, Effort, OneByOne, Player, Shrunk, reduce, shrink, written};
 pub use trial::{Expects, Failure, Trial, attempt};

@@ -3,34 +3,37 @@
 //!
 //! It watches and judges nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cuerda_core::chord::Node;
 use cuerda_core::marks::{self, Mark};
 use cuerda_core::ring::{Id, Neighbours};
+use serde::{Deserialize, Serialize};
 
 use crate::world::{Cause, Effect, Gone, Moment, NodeView, Time, Watcher};
 
 /// Something that a run reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Feature {
     /// A rare branch of a node.
-    Branch(Mark),
+    Branch(#[serde(with = "by_name")] Mark),
     /// A node was handed something.
     Handled {
         /// What: a kind of message, of timer or of order.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// How the node stood towards the ring.
-        standing: &'static str,
+        standing: Cow<'static, str>,
         /// What was in force: a kind of fault, or nothing.
-        fault: &'static str,
+        fault: Cow<'static, str>,
     },
     /// The ring had such a shape.
     Shape(Shape),
 }
 
 /// A ring from afar: sizes without names, so that like rings are the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shape {
     /// How many members, in powers of two.
     pub members: u8,
@@ -42,6 +45,23 @@ pub struct Shape {
     pub thin: u8,
     /// How many kinds of faults were in force.
     pub faults: u8,
+}
+
+/// Marks as their names.
+mod by_name {
+    use cuerda_core::marks::Mark;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(mark: &Mark, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(mark.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Mark, D::Error> {
+        let name = String::deserialize(from)?;
+        let found = Mark::ALL.into_iter().find(|mark| mark.name() == name);
+        found.ok_or_else(|| D::Error::custom(format!("there is no mark {name}")))
+    }
 }
 
 /// The word for no fault.
@@ -160,9 +180,9 @@ impl Watcher<Node> for Novelty {
         }
         for fault in all {
             let feature = Feature::Handled {
-                what,
-                standing,
-                fault,
+                what: what.into(),
+                standing: standing.into(),
+                fault: fault.into(),
             };
             self.reached.entry(feature).or_insert(at.now);
         }

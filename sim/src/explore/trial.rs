@@ -5,12 +5,14 @@
 //! judges is left to it: such a number depends on how many nodes and clients there are, and would
 //! mean nothing in a changed document.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cuerda_core::chord::Node;
+use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::calm::Calm;
@@ -57,7 +59,7 @@ pub struct Trial {
 }
 
 /// A check that failed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Its name, or the number of the report of which something was expected.
     pub check: String,
@@ -70,10 +72,10 @@ pub struct Failure {
 }
 
 /// A bound on a number of the report.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expects {
     /// How it is bound: `max` or `equals`.
-    pub bound: &'static str,
+    pub bound: Cow<'static, str>,
     /// By what.
     pub value: Value,
 }
@@ -225,7 +227,7 @@ fn run_watched(scenario: &Scenario, novelty: Option<&mut Novelty>, only: Option<
                 "{failed} of {all} fail though nothing has been wrong for long: {told}"
             ),
             expects: Some(Expects {
-                bound: "max",
+                bound: "max".into(),
                 value: Value::Integer(served.rightly as i64),
             }),
         });

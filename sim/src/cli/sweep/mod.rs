@@ -5,8 +5,7 @@
 
 mod distribution;
 pub(super) mod outcome;
-pub(super) mod record;
-mod seeds;
+pub(super) mod plan;
 pub(super) mod summary;
 
 use std::collections::BTreeSet;
@@ -19,13 +18,14 @@ use std::time::Duration;
 use cuerda_sim::scenario::World;
 
 use self::outcome::{Outcome, one};
-use self::record::{Plan, Record};
-pub(crate) use self::seeds::Seeds;
-use self::seeds::Shard;
+use self::plan::Plan;
 use self::summary::Summary;
 use super::junit::{self, Case};
 use super::load::{self, Loaded, Overrides};
+use super::parts::Parts;
 use super::progress::Bar;
+use super::record::Record;
+use super::seeds::{Seeds, Shard};
 use super::until::{self, FirstSignal, Until};
 use super::{Exit, Failure, pool, print};
 
@@ -53,15 +53,8 @@ pub(crate) struct Args {
     /// Stop after this much real time, as in 10m, and tell what is done
     #[arg(long, value_name = "TIME", value_parser = until::duration)]
     timeout: Option<Duration>,
-    /// Play only the I-th of N parts of the seeds, from 0; auto/N takes I from the job engine
-    #[arg(long, value_name = "I/N", requires = "record")]
-    shard: Option<String>,
-    /// Write each seed's outcome to this file, for `merge` and --resume
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-    /// Go on with the record of a sweep that was stopped
-    #[arg(long, requires = "record")]
-    resume: bool,
+    #[command(flatten)]
+    parts: Parts,
     /// Write the outcome as JUnit XML, a test case for each seed
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -95,21 +88,11 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 /// Plays all seeds, or until it is stopped the first so many.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let loaded = load::load(&args.file, Some(args.seeds.first), &args.overrides)?;
-    let shard = match &args.shard {
-        Some(text) => Shard::read(text, |name| std::env::var(name).ok())
-            .map_err(|why| Failure::Other(format!("--shard {text}: {why}")))?,
-        None => Shard::ALL,
-    };
+    let shard = args.parts.shard()?;
     let plan = Plan::new(&loaded, args.seeds);
     let mut summary = Summary::new(plan.clone(), shard.number(args.seeds));
-    let record = match &args.record {
-        Some(path) => {
-            let (record, before) = Record::begin(path, &plan, args.resume)?;
-            before.iter().for_each(|outcome| summary.add(outcome));
-            Some(record)
-        }
-        None => None,
-    };
+    let (record, before) = args.parts.begin(&plan, shard)?;
+    before.iter().for_each(|outcome| summary.add(outcome));
     let state = Arc::new(Mutex::new(State {
         summary,
         record,
@@ -139,12 +122,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     {
         record.finish()?;
     }
-    let stopped_by_failure = args.fail_fast && !state.summary.failing().is_empty();
-    Ok(if stopped_by_failure {
-        Exit::NotHeld
-    } else {
-        exit
-    })
+    // It was stopped by what it found, so all that matters is told; but its part is not whole.
+    if args.fail_fast && !state.summary.failing().is_empty() && exit == Exit::Incomplete {
+        return Ok(Exit::NotHeld);
+    }
+    Ok(args.parts.exit(exit))
 }
 
 /// Plays the seeds of this process that have not been played.

@@ -6,11 +6,11 @@ use cuerda_sim::report::terminal;
 use cuerda_sim::report::words::grouped;
 use serde_json::json;
 
+use super::super::seeds::Seeds;
 use super::super::{Exit, Failure, print, print_json, program};
 use super::distribution::Distributions;
 use super::outcome::Outcome;
-use super::record::Plan;
-use super::seeds::Seeds;
+use super::plan::Plan;
 
 /// The outcomes so far.
 #[derive(Debug)]

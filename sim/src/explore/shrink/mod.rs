@@ -15,6 +15,7 @@ mod places;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::document::Document;
@@ -81,7 +82,7 @@ pub struct Effort {
 }
 
 /// What became of a document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shrunk {
     /// The smallest that was found, or the document as it was.
     pub document: Document,
@@ -242,7 +243,7 @@ pub fn written(shrunk: &Shrunk, title: &str, comment: Vec<String>) -> Document {
     }
     let failure = &shrunk.failure;
     match &failure.expects {
-        Some(expects) => document.expect(&failure.check, expects.bound, expects.value.clone()),
+        Some(expects) => document.expect(&failure.check, &expects.bound, expects.value.clone()),
         None => known_to_fail(&mut document, shrunk.seed),
     }
     document.comment(comment);

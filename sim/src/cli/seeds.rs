@@ -1,4 +1,4 @@
-//! Which seeds a sweep plays, and which part of them one of several processes does.
+//! Which seeds are played, and which part of them one of several processes does.
 
 use std::str::FromStr;
 
@@ -91,6 +91,11 @@ impl Shard {
                 "there is no shard {index} of {count}; they are numbered from 0"
             ))
         }
+    }
+
+    /// A name for what it leaves behind, as in `2-of-12`.
+    pub(crate) fn name(self) -> String {
+        format!("{}-of-{}", self.index, self.count)
     }
 
     /// How many of the seeds are this one's.
