@@ -93,18 +93,18 @@ impl Chains {
 
     /// Fingers are looked up again and again.
     fn refreshes(&mut self, case: &mut Case<'_>) {
-        if case
-            .act
-            .asked()
-            .any(|(_, _, ask)| matches!(ask, Ask::Find { .. }))
-        {
+        let me = case.me.id;
+        let refreshes = |ask: &Ask| matches!(ask, Ask::Find { key, .. } if is_finger_of(me, *key));
+        if case.act.asked().any(|(_, _, ask)| refreshes(ask)) {
             self.idle = 0;
         } else if case.act.input == Given::FingersDue {
             let last = case.after.successors().last();
             let reach = last.and_then(|last| case.me.id.distance_to(last.id).log2());
             let busy = !self.open.is_empty();
-            // Beyond the successors there must be something to point to.
-            if !busy && reach.is_some_and(|reach| reach + 2 < BITS) {
+            // Beyond the successors there must be something to point to that is not its own.
+            let before = case.after.predecessor().id;
+            let beyond = case.after.successors().iter().all(|it| it.id != before);
+            if !busy && beyond && reach.is_some_and(|reach| reach + 2 < BITS) {
                 self.idle = self.idle.saturating_add(1);
             }
             if self.idle == IDLE {

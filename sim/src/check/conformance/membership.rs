@@ -79,9 +79,12 @@ impl Life {
     }
 
     fn forgets_earlier_ones(&self, case: &mut Case<'_>) {
+        // Nobody has seen what a node asked that ran before it was watched.
+        let watched = self.origin.or(self.earlier).is_some();
         if let Some((from, id, _)) = case.act.reply()
             && Some(id.origin.number()) != self.origin
             && !case.act.ignored
+            && watched
         {
             let detail = format!(
                 "took a reply of {} to a request of incarnation {} for one to its own",
