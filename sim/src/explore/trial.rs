@@ -76,8 +76,18 @@ pub struct Expects {
 /// Plays a document with a seed. `None` if it is no scenario.
 #[must_use]
 pub fn attempt(document: &Document, seed: u64) -> Option<Trial> {
+    attempt_changed(document, seed, |_| ())
+}
+
+/// The same with something changed of which no document can say anything.
+pub(super) fn attempt_changed(
+    document: &Document,
+    seed: u64,
+    change: impl FnOnce(&mut Scenario),
+) -> Option<Trial> {
     let mut scenario = document.scenario("explored.toml").ok()?;
     scenario.seed = seed;
+    change(&mut scenario);
     scenario
         .expectations
         .retain(|expectation| !IN_THE_CALM.contains(&expectation.metric.as_str()));
