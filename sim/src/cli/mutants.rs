@@ -1,4 +1,4 @@
-//! `mutants`: how many wrong variants of the node the scenarios notice.
+//! `mutants`: how many wrong variants of the node the scenarios notice, and drawn ones.
 //!
 //! This file says what can be asked for and how to get it; a build without the feature `mutants`
 //! has no variants and says how to build one that has.
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// One seed, and as many of the smallest scenarios as take about a second together
     #[arg(long, conflicts_with = "seeds")]
     quick: bool,
+    /// Also play the drawn scenarios of the seeds 1 to N, as `explore` draws them
+    #[arg(long, value_name = "N", conflicts_with = "quick")]
+    explore: Option<u64>,
     /// How many run at once [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,

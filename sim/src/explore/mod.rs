@@ -12,6 +12,7 @@
 //!   trial.rs        a run, judged;  shrink/  makes what fails small
 //!   promise.rs      whether a scenario leaves intact what promises need
 //!   mutate.rs       scenarios near another;  cause.rs  what a failure takes, in words
+//!   variants.rs     how soon wrong variants of the node are noticed in drawn scenarios
 //!   campaign.rs     the runs of an island of seeds, batch by batch
 //!   findings.rs     what islands come to, one by one and together
 //!   fate.rs         from when on a run is bound to fail
@@ -30,6 +31,8 @@ mod novelty;
 mod promise;
 mod shrink;
 mod trial;
+#[cfg(feature = "mutants")]
+pub mod variants;
 mod vocabulary;
 
 pub use campaign::{BATCH, Campaign, ISLAND, Origin, Record, Task};

@@ -83,7 +83,17 @@ pub struct Expects {
 /// Plays a document with a seed. `None` if it is no scenario.
 #[must_use]
 pub fn attempt(document: &Document, seed: u64) -> Option<Trial> {
-    let scenario = scenario(document, seed)?;
+    attempt_changed(document, seed, |_| ())
+}
+
+/// The same with something changed of which no document can say anything.
+pub(super) fn attempt_changed(
+    document: &Document,
+    seed: u64,
+    change: impl FnOnce(&mut Scenario),
+) -> Option<Trial> {
+    let mut scenario = scenario(document, seed)?;
+    change(&mut scenario);
     Some(unless_it_panics(&scenario, || run(&scenario)))
 }
 

@@ -132,8 +132,9 @@ impl Score {
     }
 }
 
-/// The lower of the two in the middle, of an even number.
-fn median<T: Ord + Copy>(mut all: Vec<T>) -> Option<T> {
+/// The one in the middle, of an even number the lower of the two; `None` of none.
+#[must_use]
+pub fn median<T: Ord + Copy>(mut all: Vec<T>) -> Option<T> {
     all.sort_unstable();
     let middle = all.len().checked_sub(1)? / 2;
     all.get(middle).copied()

@@ -2,11 +2,13 @@
 //!
 //! It keeps of messages what rules look at and no more, so that watching costs little.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use cuerda_core::chord::{
     Claimed, Hello, Message, Node, RecordNotice, RecordReply, RecordRequest, Reply, Request, Timer,
 };
 use cuerda_core::protocol::{Condition, Input, RequestId};
-use cuerda_core::record::Stamp;
+use cuerda_core::record::{Record, Stamp, Value};
 use cuerda_core::ring::{Id, KeyRange, Peer, SuccessorList};
 
 /// What a node handles, and what it did.
@@ -44,6 +46,7 @@ pub(super) enum Given {
     Late(u32),
     StabilizeDue,
     FingersDue,
+    RepairDue,
     JoinDue,
     /// A message from this peer.
     Heard(Peer, Said),
@@ -71,6 +74,7 @@ pub(super) enum Ask {
         confirm: bool,
     },
     Leaving {
+        predecessor: Id,
         next: Option<Peer>,
     },
     /// About records, with the sender's clock.
@@ -104,6 +108,8 @@ pub(super) enum OfRecords {
         key: Id,
         stamp: Stamp,
         condition: Condition,
+        /// What tells its value from others; `None` for a deletion.
+        value: Option<u64>,
     },
     Store {
         key: Id,
@@ -111,22 +117,42 @@ pub(super) enum OfRecords {
         epoch: u64,
     },
     Read(Id),
-    Compare(KeyRange),
+    Compare {
+        arc: KeyRange,
+        /// The asker serves the arc and counts the asked node among its holders.
+        assigns: bool,
+    },
+    /// It brings records, or fetches them.
+    Brings,
     Claim(KeyRange),
     HandOver(KeyRange, u64),
-    /// A leaver asks which records others hold.
-    ConfirmLeaving,
+    /// Which records do others hold?
+    Confirm {
+        leaving: bool,
+    },
     Other,
 }
 
 /// What is answered about records.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum ToRecords {
-    /// The record, and whether the sender answers for it alone.
+    /// The record, by the stamp of its only field, and whether the sender answers for it alone.
     Record {
         alone: bool,
+        stamp: Option<Stamp>,
     },
-    Written,
+    /// Done, and held by these.
+    Written {
+        stamp: Stamp,
+        majority: bool,
+        holders: Vec<Id>,
+    },
+    /// The asked node does not serve the key; `gives_up` says that it had begun with the write.
+    NotServing {
+        gives_up: bool,
+    },
+    /// Of these as many as should be hold what the asker has.
+    Confirmed(Vec<Id>),
     Stored,
     Superseded(u64),
     Compared(u64),
@@ -136,8 +162,15 @@ pub(super) enum ToRecords {
 }
 
 /// What a node told whoever runs it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Told {
+    /// A client's write is done, and held by these.
+    Wrote {
+        conditional: bool,
+        stamp: Stamp,
+        majority: bool,
+        holders: Vec<Id>,
+    },
     Dead(Id),
     /// A look-up of this key ended with this owner.
     Owner(Id, Id),
@@ -160,6 +193,7 @@ impl Act {
             Input::Timer(Timer::Request(number)) => Given::Late(*number),
             Input::Timer(Timer::Stabilize) => Given::StabilizeDue,
             Input::Timer(Timer::Fingers) => Given::FingersDue,
+            Input::Timer(Timer::Repair) => Given::RepairDue,
             Input::Timer(Timer::Join) => Given::JoinDue,
             Input::Message { from, message, .. } => Given::Heard(*from, said(message)),
             _ => Given::Nothing,
@@ -262,7 +296,11 @@ fn ask(request: &Request) -> Ask {
             key: *key,
             confirm: *confirm,
         },
-        Request::Leaving { successors, .. } => Ask::Leaving {
+        Request::Leaving {
+            predecessor,
+            successors,
+        } => Ask::Leaving {
+            predecessor: predecessor.id,
             next: successors.first().copied(),
         },
         Request::Records(stamped) => Ask::Records(stamped.clock, of_records(&stamped.body)),
@@ -281,18 +319,37 @@ fn of_records(body: &RecordRequest) -> OfRecords {
             key: *key,
             stamp: field.stamp(),
             condition: *condition,
+            value: field.value().map(of_value),
         },
         RecordRequest::Store { key, part, epoch } => OfRecords::Store {
             key: *key,
             stamp: part.latest(),
             epoch: *epoch,
         },
-        RecordRequest::Compare { question, .. } => OfRecords::Compare(question.arc),
+        RecordRequest::Compare { question, assigns } => OfRecords::Compare {
+            arc: question.arc,
+            assigns: *assigns,
+        },
+        RecordRequest::Fetch { .. } | RecordRequest::Merge(_) => OfRecords::Brings,
         RecordRequest::Claim(arc) => OfRecords::Claim(*arc),
         RecordRequest::HandOver { arc, epoch } => OfRecords::HandOver(*arc, *epoch),
-        RecordRequest::Confirm { leaving: true, .. } => OfRecords::ConfirmLeaving,
+        RecordRequest::Confirm { leaving, .. } => OfRecords::Confirm { leaving: *leaving },
         _ => OfRecords::Other,
     }
+}
+
+/// Tells values apart, the same on every machine.
+fn of_value(value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.as_bytes().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The stamp of a record's only field; `None` if it has none, or several.
+pub(super) fn only_stamp(record: &Record) -> Option<Stamp> {
+    let mut fields = record.fields().map(|(_, field)| field.stamp());
+    let first = fields.next();
+    first.filter(|_| fields.next().is_none())
 }
 
 fn answer(reply: &Reply) -> Answer {
@@ -319,10 +376,19 @@ fn answer(reply: &Reply) -> Answer {
 
 fn to_records(body: &RecordReply) -> ToRecords {
     match body {
-        RecordReply::Record { others, .. } => ToRecords::Record {
+        RecordReply::Record { record, others } => ToRecords::Record {
             alone: others.is_empty(),
+            stamp: record.as_ref().and_then(only_stamp),
         },
-        RecordReply::Written(_) => ToRecords::Written,
+        RecordReply::Written(written) => ToRecords::Written {
+            stamp: written.stamp,
+            majority: written.majority,
+            holders: written.holders.clone(),
+        },
+        RecordReply::NotServing { holders, .. } => ToRecords::NotServing {
+            gives_up: holders.is_empty(),
+        },
+        RecordReply::Confirmed { safe, .. } => ToRecords::Confirmed(safe.clone()),
         RecordReply::Stored => ToRecords::Stored,
         RecordReply::Superseded(epoch) => ToRecords::Superseded(*epoch),
         RecordReply::Compared { epoch, .. } => ToRecords::Compared(*epoch),
@@ -335,6 +401,9 @@ fn to_records(body: &RecordReply) -> ToRecords {
 impl Answer {
     /// Whether it is a record that the sender alone answers for.
     pub(super) const fn is_whole_record(&self) -> bool {
-        matches!(self, Answer::Records(_, ToRecords::Record { alone: true }))
+        matches!(
+            self,
+            Answer::Records(_, ToRecords::Record { alone: true, .. })
+        )
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use cuerda_core::protocol::Condition;
 use cuerda_core::record::{Field, Record, Stamp, limits::SKEW_MAX};
-use cuerda_core::ring::Id;
+use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::Batch;
 
 use super::act::{Answer, Ask, Given, OfRecords, Said, ToRecords, Told};
@@ -29,6 +29,8 @@ pub(super) struct Copies {
     /// What has come to the disk since the last act was judged.
     fresh: Vec<(Id, Option<Kept>)>,
     sets_aside: bool,
+    /// Whom it has taken for dead and not heard of since, and when; the last one last.
+    dead: VecDeque<(Id, Time)>,
     /// Keys that it serves: it has brought writes of them to others.
     serves: VecDeque<Id>,
     /// When it last did anything, and for how long it had not when it was started.
@@ -49,6 +51,48 @@ impl Copies {
         self.kept.clear();
     }
 
+    /// Its disk is another from now on.
+    pub(super) fn replaced(&mut self, batch: &Batch) {
+        self.kept.clear();
+        self.committed(batch);
+    }
+
+    /// Nobody knows any more what is on its disk under this key.
+    pub(super) fn spoilt(&mut self, key: Id) {
+        if let Some(kept) = self.kept.get_mut(&key) {
+            *kept = Kept {
+                stamp: None,
+                dead: false,
+            };
+        }
+    }
+
+    /// The stamp of what it had under a key before what it does now.
+    pub(super) fn stamp(&self, key: Id) -> Option<Stamp> {
+        self.kept.get(&key).and_then(|kept| kept.stamp)
+    }
+
+    /// The keys under which it has anything.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Id> + '_ {
+        self.kept.keys().copied()
+    }
+
+    /// What it had on an arc that has not been deleted.
+    pub(super) fn on(&self, arc: KeyRange) -> impl Iterator<Item = (Id, Stamp)> + '_ {
+        let kept = self.kept.iter();
+        let kept = kept.filter(move |(key, kept)| arc.contains(**key) && !kept.dead);
+        kept.filter_map(|(key, kept)| Some((*key, kept.stamp?)))
+    }
+
+    /// The deletions that it has taken off its disk with what it does now.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = (Id, Stamp)> + '_ {
+        let gone = self.fresh.iter().filter(|(_, fresh)| fresh.is_none());
+        gone.filter_map(|(key, _)| {
+            let kept = self.kept.get(key).filter(|kept| kept.dead)?;
+            Some((*key, kept.stamp?))
+        })
+    }
+
     pub(super) const fn clock_is_off(&mut self) {
         self.clock_is_off = true;
     }
@@ -61,6 +105,7 @@ impl Copies {
     /// Its process starts anew.
     pub(super) fn starts(&mut self, now: Time) {
         self.stopped();
+        self.dead.clear();
         self.away = Some(now - self.alive);
     }
 
@@ -83,6 +128,7 @@ impl Copies {
 
     pub(super) fn judge(&mut self, case: &mut Case<'_>) {
         self.brings(case);
+        self.misses(case);
         self.forgets(case);
         self.returns(case);
         if self.sets_aside {
@@ -96,6 +142,7 @@ impl Copies {
             };
         }
         self.stores(case);
+        self.tells(case);
         self.alive = case.now;
     }
 
@@ -150,6 +197,7 @@ impl Copies {
                     key: of,
                     stamp,
                     condition,
+                    ..
                 },
             ),
         )) = case.act.question()
@@ -213,20 +261,70 @@ impl Copies {
             return;
         }
         let (now, lifetime) = (case.wall_clock(), case.settings.tombstones_for_ms);
-        for (key, fresh) in &self.fresh {
-            if let (
-                None,
-                Some(Kept {
-                    stamp: Some(stamp),
-                    dead: true,
-                }),
-            ) = (fresh, self.kept.get(key))
-                && stamp.milliseconds.saturating_add(lifetime) > now + 1000
-            {
+        for (key, stamp) in self.forgotten() {
+            if stamp.milliseconds.saturating_add(lifetime) > now + 1000 {
                 let age = now.saturating_sub(stamp.milliseconds);
-                let detail = format!("forgot the deletion of {} after {age} ms", short(*key));
+                let detail = format!("forgot the deletion of {} after {age} ms", short(key));
                 case.breach("forgotten-early", detail);
             }
+            // It counts in periods, each of which may be half as long as planned.
+            let half = lifetime / 2 * 1_000_000;
+            let recent = self.dead.iter().find(|(_, at)| case.now - at < half);
+            if let Some((dead, _)) = recent {
+                let detail = format!(
+                    "forgot the deletion of {}, though {} is away and may bring back what it was",
+                    short(key),
+                    short(*dead)
+                );
+                return case.breach("forgotten-while-away", detail);
+            }
+        }
+    }
+
+    /// Whom it takes for dead, as long as nothing is heard of them.
+    fn misses(&mut self, case: &Case<'_>) {
+        if let Given::Heard(from, _) = &case.act.input {
+            self.dead.retain(|(id, _)| *id != from.id);
+        }
+        for told in &case.act.told {
+            if let Told::Dead(peer) = told {
+                self.dead.retain(|(id, _)| id != peer);
+                self.dead.push_back((*peer, case.now));
+            }
+        }
+        // Nobody remembers more.
+        while self.dead.len() > case.settings.remembered {
+            self.dead.pop_front();
+        }
+    }
+
+    /// As the owner of a key it tells what it has.
+    fn tells(&self, case: &mut Case<'_>) {
+        let Some((_, id, Ask::Records(_, OfRecords::Read(key)))) = case.act.question() else {
+            return;
+        };
+        let key = *key;
+        let told = case
+            .act
+            .answered()
+            .find_map(|(_, of, answer)| match answer {
+                Answer::Records(_, ToRecords::Record { alone: true, stamp }) if of == id => {
+                    Some(*stamp)
+                }
+                _ => None,
+            });
+        let kept = self.stamp(key);
+        if let Some(told) = told.filter(|told| *told < kept && !case.disk_is_slow) {
+            let name = |stamp: Option<Stamp>| {
+                stamp.map_or_else(|| "nothing".to_owned(), |stamp| stamp.to_string())
+            };
+            let detail = format!(
+                "answered a reading of {} with {}, and has {} on its disk",
+                short(key),
+                name(told),
+                name(kept)
+            );
+            case.breach("told-older", detail);
         }
     }
 

@@ -93,11 +93,9 @@ impl Chains {
 
     /// Fingers are looked up again and again.
     fn refreshes(&mut self, case: &mut Case<'_>) {
-        if case
-            .act
-            .asked()
-            .any(|(_, _, ask)| matches!(ask, Ask::Find { .. }))
-        {
+        let me = case.me.id;
+        let refreshes = |ask: &Ask| matches!(ask, Ask::Find { key, .. } if is_finger_of(me, *key));
+        if case.act.asked().any(|(_, _, ask)| refreshes(ask)) {
             self.idle = 0;
         } else if case.act.input == Given::FingersDue {
             let last = case.after.successors().last();

@@ -79,14 +79,12 @@ impl Life {
     }
 
     fn forgets_earlier_ones(&self, case: &mut Case<'_>) {
-        // Who was there at the beginning and has asked nothing since may hear answers to what it
-        // asked before.
-        if self.origin.or(self.earlier).is_none() {
-            return;
-        }
+        // Nobody has seen what a node asked that ran before it was watched.
+        let watched = self.origin.or(self.earlier).is_some();
         if let Some((from, id, _)) = case.act.reply()
             && Some(id.origin.number()) != self.origin
             && !case.act.ignored
+            && watched
         {
             let detail = format!(
                 "took a reply of {} to a request of incarnation {} for one to its own",

@@ -13,16 +13,22 @@
 //!   reunion.rs     probes and what follows from them (Shafaat et al. 2009)
 //!   records.rs     stamps and clocks; who may serve an arc, and when it is let go of
 //!   copies.rs      what is on a disk: acknowledged, forgotten, set aside
+//!   repair.rs      what brings copies to where they belong, and when a condition is granted
+//!   accesses.rs    clients' writes on their way to the owner
+//!   everyone.rs    what is said of others' disks, held against these
 //! ```
 //!
 //! It asks no node and knows no more than was said: where a node may have had a reason that nothing
 //! shows, no rule applies. A node that the rules call wrong is wrong.
 
+mod accesses;
 mod act;
 mod copies;
+mod everyone;
 mod lookups;
 mod membership;
 mod records;
+mod repair;
 mod reunion;
 mod steps;
 #[cfg(test)]
@@ -30,22 +36,25 @@ mod tests;
 
 use std::time::Duration;
 
-use cuerda_core::chord::{Message, Node};
-use cuerda_core::protocol::{Event, Input};
+use cuerda_core::chord::{Message, Node, limits};
+use cuerda_core::protocol::{Condition, Event, Input};
 use cuerda_core::ring::{Id, Neighbours, Peer};
 use cuerda_core::store::Batch;
 
 use super::rules::{Breach, Rules};
-use crate::scenario::Scenario;
+use crate::scenario::{DiskFault, Fault, FaultKind, Scenario};
 use crate::world::{
     DiskGone, EPOCH_MS, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, Subject, Time, Watcher,
     WriteEnd, nanoseconds,
 };
+use accesses::Accesses;
 use act::{Act, Told};
 use copies::Copies;
+use everyone::Everyone;
 use lookups::Chains;
 use membership::Life;
 use records::Serving;
+use repair::Repair;
 use reunion::Probes;
 use steps::Steps;
 
@@ -61,6 +70,9 @@ pub struct Conformance {
     every: u32,
     /// By their numbers, as far as they are followed.
     nodes: Vec<Seen>,
+    everyone: Everyone,
+    /// Of each fault whether it makes disks keep messages back.
+    slow_disks: Vec<bool>,
     /// What is being handled.
     act: Act,
     breaches: Vec<Breach>,
@@ -77,7 +89,12 @@ struct Settings {
     hand_over_within: Time,
     tombstones_for_ms: u64,
     repair_every_ms: u64,
+    /// Within this time, at most, something that was to be done at once must have been begun.
+    patience: Time,
+    /// Within this time a member has stabilized, whomever it had to wait for.
+    stabilized_within: Time,
     acks: u8,
+    replicas: usize,
     remembered: usize,
 }
 
@@ -93,6 +110,8 @@ struct Seen {
     probes: Probes,
     serving: Serving,
     copies: Copies,
+    repair: Repair,
+    accesses: Accesses,
 }
 
 impl Seen {
@@ -102,6 +121,8 @@ impl Seen {
         self.steps = Steps::default();
         self.chains = Chains::default();
         self.probes = Probes::default();
+        self.repair = Repair::default();
+        self.accesses = Accesses::default();
         self.serving.starts();
         self.copies.starts(now);
     }
@@ -116,6 +137,8 @@ struct Case<'a> {
     before: &'a Neighbours,
     after: &'a Neighbours,
     number: u32,
+    /// Its disk keeps back what depends on it.
+    disk_is_slow: bool,
     breaches: &'a mut Vec<Breach>,
 }
 
@@ -134,8 +157,29 @@ impl Case<'_> {
     }
 }
 
+/// Whether a fault makes disks keep back what depends on them.
+fn slows_disks(fault: &Fault) -> bool {
+    match &fault.kind {
+        FaultKind::Disk { what, .. } => !matches!(what, DiskFault::Flip(_)),
+        _ => false,
+    }
+}
+
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The next nodes of other processes, at most so many: those who should hold what a node serves.
+fn next_processes(neighbours: &Neighbours, most: usize) -> Vec<Id> {
+    let mut known = vec![neighbours.me().address];
+    let mut others = Vec::new();
+    for peer in neighbours.successors().iter() {
+        if others.len() < most && !known.contains(&peer.address) {
+            known.push(peer.address);
+            others.push(peer.id);
+        }
+    }
+    others
 }
 
 /// A node in a sentence: the beginning of its identifier.
@@ -168,8 +212,10 @@ impl Conformance {
             settings,
             every,
             nodes,
+            everyone,
             act,
             breaches,
+            ..
         } = self;
         let seen = &mut nodes[(number / *every) as usize];
         let before = seen.neighbours.take();
@@ -181,6 +227,7 @@ impl Conformance {
             before: before.as_ref().unwrap_or(node.view),
             after: node.view,
             number,
+            disk_is_slow: seen.serving.is_disk_slow(),
             breaches,
         };
         seen.life.judge(&mut case);
@@ -193,6 +240,12 @@ impl Conformance {
         let has_records = !seen.copies.is_empty();
         seen.serving
             .judge(&mut case, seen.life.asked_to_leave(), has_records);
+        seen.accesses.judge(&mut case);
+        everyone.judge(&mut case, &seen.copies);
+        let leaves = seen.life.asked_to_leave().is_some();
+        if is_member {
+            seen.repair.judge(&mut case, &seen.copies, leaves);
+        }
         seen.copies.judge(&mut case);
         // A node that tells of no change has none.
         let changed = act.changed || act.joined || act.left || act.stranded;
@@ -213,8 +266,14 @@ impl Rules<Node> for Conformance {
         let most = node.probe_every_max.unwrap_or(node.stabilize_every * 2);
         let period = node.stabilize_every.as_nanos().max(1);
         let periods = most.as_nanos().div_ceil(period).max(1);
+        let every = (scenario.nodes / FOLLOWED).max(1);
+        let tries = u32::from(node.attempts) + u32::from(limits::BUSY_WAITS) + 2;
+        let patience = node.request_timeout_max * tries + Duration::from_secs(2);
+        let stabilized_within = node.stabilize_every * 8 + patience * 2;
         let mut conformance = Conformance {
-            every: (scenario.nodes / FOLLOWED).max(1),
+            every,
+            everyone: Everyone::new(every > 1),
+            slow_disks: scenario.faults.iter().map(slows_disks).collect(),
             settings: Settings {
                 room: node.successors.into(),
                 attempts: node.attempts,
@@ -223,19 +282,24 @@ impl Rules<Node> for Conformance {
                 hand_over_within: nanoseconds(node.hand_over_within),
                 tombstones_for_ms: milliseconds(node.tombstones_for),
                 repair_every_ms: milliseconds(node.repair_every()),
+                patience: nanoseconds(patience),
+                stabilized_within: nanoseconds(stabilized_within),
                 acks: node.acks(),
+                replicas: node.replicas.into(),
                 remembered: node.remembered.into(),
             },
             nodes: Vec::new(),
             act: Act::default(),
             breaches: Vec::new(),
         };
-        let every = conformance.every;
+        let others = conformance.settings.replicas - 1;
         for node in members.filter(|node| node.number % every == 0) {
             let seen = conformance.seen(node.number);
             seen.neighbours = Some(node.view.clone());
             seen.is_member = true;
             seen.serving.begins_with_its_own();
+            let holders = next_processes(node.view, others);
+            seen.repair.begins_with_its_own(holders);
         }
         conformance
     }
@@ -307,6 +371,14 @@ impl Watcher<Node> for Conformance {
     fn write_ended(&mut self, _: Moment, end: &WriteEnd) {
         if let Ok(written) = &end.result {
             let (stamp, past) = (written.stamp, end.issue.past);
+            if self.is_acting(end.issue.asker) {
+                self.act.told.push(Told::Wrote {
+                    conditional: end.issue.condition != Condition::None,
+                    stamp,
+                    majority: written.majority,
+                    holders: written.holders.clone(),
+                });
+            }
             if self.is_acting(end.issue.asker) && stamp <= past {
                 self.breaches
                     .push(records::below_past(end.issue.asker, stamp, past));
@@ -326,9 +398,24 @@ impl Watcher<Node> for Conformance {
         }
     }
 
-    fn committed(&mut self, _: Moment, number: u32, _: Id, batch: &Batch) {
+    fn committed(&mut self, _: Moment, number: u32, id: Id, batch: &Batch) {
         if self.follows(number) {
             self.seen(number).copies.committed(batch);
+            self.everyone.committed(number, id, batch);
+        }
+    }
+
+    fn spoilt(&mut self, _: Moment, number: u32, key: Id) {
+        if self.follows(number) {
+            self.seen(number).copies.spoilt(key);
+        }
+    }
+
+    fn disks_replaced(&mut self, _: Moment, disks: &[(u32, Id, Batch)]) {
+        for (number, _, batch) in disks {
+            if self.follows(*number) {
+                self.seen(*number).copies.replaced(batch);
+            }
         }
     }
 
@@ -354,7 +441,19 @@ impl Watcher<Node> for Conformance {
                     seen.serving.clock_is_off();
                     seen.copies.clock_is_off();
                 }
-                "disk" => self.seen(number).serving.disk_is_slow(),
+                "disk" => {
+                    // Where bits flip, nothing is kept back.
+                    if self.slow_disks.get(effect.index) == Some(&true) {
+                        self.seen(number).serving.disk_is_slow();
+                    }
+                    self.everyone.touched(number);
+                }
+                // It does nothing in time.
+                "pause" => {
+                    let seen = self.seen(number);
+                    seen.repair.stopped();
+                    seen.steps.paused();
+                }
                 _ => {}
             }
         }

@@ -98,6 +98,10 @@ impl Serving {
         self.disk_is_slow = true;
     }
 
+    pub(super) const fn is_disk_slow(&self) -> bool {
+        self.disk_is_slow
+    }
+
     /// `leaves_since` is when it was told to leave.
     pub(super) fn judge(
         &mut self,
@@ -287,9 +291,11 @@ impl Serving {
                 .position(|(from, of, _)| *from == to.id && *of == id);
             let write = place.map(|place| self.writes.remove(place));
             match (answer, write, act.question()) {
-                (Answer::Records(_, ToRecords::Written), Some((_, _, key)), _) => keys.push(key),
+                (Answer::Records(_, ToRecords::Written { .. }), Some((_, _, key)), _) => {
+                    keys.push(key)
+                }
                 (
-                    Answer::Records(_, ToRecords::Record { alone: true }),
+                    Answer::Records(_, ToRecords::Record { alone: true, .. }),
                     _,
                     Some((_, _, Ask::Records(_, OfRecords::Read(key)))),
                 ) => keys.push(*key),
@@ -315,7 +321,7 @@ impl Serving {
                         });
                     }
                 }
-                Ask::Records(_, OfRecords::Compare(arc)) => {
+                Ask::Records(_, OfRecords::Compare { arc, .. }) => {
                     if let Some(claim) = self.claim.as_mut().filter(|claim| claim.arc == *arc)
                         && !claim.compared.contains(&to.address)
                     {
@@ -325,7 +331,7 @@ impl Serving {
                 Ask::Records(_, OfRecords::HandOver(arc, _)) => {
                     self.let_go = Some((*arc, id.number));
                 }
-                Ask::Records(_, OfRecords::ConfirmLeaving) => self.confirms = true,
+                Ask::Records(_, OfRecords::Confirm { leaving: true }) => self.confirms = true,
                 _ => {}
             }
         }

@@ -9,6 +9,7 @@ use cuerda_core::ring::{Id, Neighbours, Peer};
 
 use super::act::{Act, Answer, Ask, Given, Said};
 use super::{Case, short};
+use crate::world::Time;
 
 /// The question that a step of maintenance waits for.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,19 @@ struct Open {
 pub(super) struct Steps {
     stabilizing: Option<Open>,
     pinging: Option<Open>,
-    /// Those that said good-bye, with the first of their successors, as long as they matter.
-    leavers: Vec<(Id, Option<Id>)>,
+    /// Those that said good-bye, as long as they matter.
+    leavers: Vec<Leaver>,
+    /// When it last asked somebody for his neighbours.
+    stabilized: Option<Time>,
+}
+
+/// Who said good-bye, and whom it named in its place.
+#[derive(Clone, Copy, Debug)]
+struct Leaver {
+    id: Id,
+    predecessor: Id,
+    /// The first of its successors.
+    next: Option<Id>,
 }
 
 /// As many of those who said good-bye are kept in mind.
@@ -95,7 +107,7 @@ impl Steps {
     }
 
     fn has_left(&self, peer: Id) -> bool {
-        self.leavers.iter().any(|(id, _)| *id == peer)
+        self.leavers.iter().any(|leaver| leaver.id == peer)
     }
 
     /// `queries` is how many look-ups are open.
@@ -107,16 +119,41 @@ impl Steps {
             self.says_nothing_meanwhile(case);
             self.successor(case, queries);
             self.predecessor(case);
+            self.goes_on(case);
         }
         self.follow(case, is_member);
     }
 
+    /// It can't tell how long it was asleep.
+    pub(super) fn paused(&mut self) {
+        self.stabilized = None;
+    }
+
+    /// A member asks its successor again and again.
+    fn goes_on(&mut self, case: &mut Case<'_>) {
+        let asks = case.act.asked().any(|(_, _, ask)| *ask == Ask::Neighbours);
+        let since = *self.stabilized.get_or_insert(case.now);
+        let within = case.settings.stabilized_within;
+        if asks || case.after.successors().is_empty() {
+            self.stabilized = Some(case.now);
+        } else if case.now - since > within {
+            self.stabilized = Some(case.now);
+            let waited = (case.now - since) / 1_000_000;
+            let detail = format!("has asked nobody for his neighbours for {waited} ms");
+            case.breach("not-stabilized", detail);
+        }
+    }
+
     fn hear_leavers(&mut self, act: &Act) {
-        if let Given::Heard(from, Said::Ask(_, Ask::Leaving { next })) = &act.input {
+        if let Given::Heard(from, Said::Ask(_, Ask::Leaving { predecessor, next })) = &act.input {
             if self.leavers.len() == LEAVERS {
                 self.leavers.remove(0);
             }
-            self.leavers.push((from.id, next.map(|next| next.id)));
+            self.leavers.push(Leaver {
+                id: from.id,
+                predecessor: *predecessor,
+                next: next.map(|next| next.id),
+            });
         }
     }
 
@@ -269,7 +306,7 @@ impl Steps {
             }
             _ => false,
         };
-        let named = self.leavers.iter().any(|(_, next)| *next == Some(new));
+        let named = self.leavers.iter().any(|leaver| leaver.next == Some(new));
         if !answered && !named {
             let detail = format!(
                 "took {} for its successor, which it never asked",
@@ -288,7 +325,10 @@ impl Steps {
             return self.unchecked(case, old);
         }
         if new == me {
-            if !case.after.successors().is_empty() {
+            // Whoever left may have had nobody else before it.
+            let mut leavers = self.leavers.iter();
+            let named = leavers.any(|leaver| leaver.id == old && leaver.predecessor == me);
+            if !case.after.successors().is_empty() && !named {
                 let detail = format!(
                     "has no predecessor any more after {}, though it is not alone",
                     short(old)
@@ -374,8 +414,9 @@ impl Steps {
         }
         // A leaver matters until it is nobody's neighbour.
         let after = case.after;
-        self.leavers.retain(|(id, _)| {
-            after.predecessor().id == *id || after.successors().iter().any(|it| it.id == *id)
+        self.leavers.retain(|leaver| {
+            let id = leaver.id;
+            after.predecessor().id == id || after.successors().iter().any(|it| it.id == id)
         });
     }
 }

@@ -4,6 +4,7 @@ mod coming_and_going;
 mod copies;
 mod lookups;
 mod records;
+mod repair;
 mod steps;
 
 use std::convert::Infallible;

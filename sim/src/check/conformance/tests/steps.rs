@@ -241,3 +241,35 @@ fn probes_back_off_and_one_that_answers_is_asked_for_ones_own_place() {
             .is_empty()
     );
 }
+
+#[test]
+fn whoever_left_may_have_had_nobody_else_before_it() {
+    let alone = neighbours(30, 30, &[40, 50, 60]);
+    let leaves = |predecessor: u8| {
+        let (predecessor, successors) = (peer(predecessor), list(20, &[30, 40, 50]));
+        let request = Request::Leaving {
+            predecessor,
+            successors,
+        };
+        from(20, ask(1, request))
+    };
+    let scene = Scene::new();
+    assert!(scene.would(30, leaves(30), &[], &alone).is_empty());
+    assert_eq!(
+        scene.would(30, leaves(10), &[], &alone),
+        ["predecessor-forgotten"]
+    );
+}
+
+#[test]
+fn a_member_stabilizes_again_and_again() {
+    let mut scene = Scene::new();
+    assert!(scene.step(30, late(0), &[], &ideal(30)).is_empty());
+    scene.now += 10 * 60 * SECOND;
+    let asks = [(40, ask(1, Request::Neighbours))];
+    assert_eq!(
+        scene.would(30, late(0), &[], &ideal(30)),
+        ["not-stabilized"]
+    );
+    assert!(scene.would(30, late(0), &asks, &ideal(30)).is_empty());
+}
