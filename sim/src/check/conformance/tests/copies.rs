@@ -129,11 +129,13 @@ fn a_condition_must_hold_and_a_stamp_be_near() {
 #[test]
 fn a_deletion_is_forgotten_when_its_time_is_over() {
     let mut scene = Scene::new();
-    keeps(&mut scene, 40, Field::tombstone(stamp(1000, 10), None));
-    let forgets = {
+    for node in [40, 50, 60] {
+        keeps(&mut scene, node, Field::tombstone(stamp(1000, 10), None));
+    }
+    let forgets = [50, 60].map(|to| {
         let (clock, body) = (Stamp::ZERO, RecordNotice::Forget(Vec::new()));
-        [(50, Message::Records(Box::new(Stamped { clock, body })))]
-    };
+        (to, Message::Records(Box::new(Stamped { clock, body })))
+    });
     let forget = |scene: &Scene| {
         let mut scene = scene.clone();
         commit(&mut scene, 40, None);
@@ -141,6 +143,8 @@ fn a_deletion_is_forgotten_when_its_time_is_over() {
     };
     assert_eq!(forget(&scene), ["forgotten-early"]);
     scene.now += 11 * 24 * 60 * 60 * SECOND;
+    let asks = [(50, ask(1, Request::Neighbours))];
+    assert_eq!(scene.step(40, late(0), &asks, &ideal(40)).len(), 0);
     assert!(forget(&scene).is_empty());
 }
 

@@ -236,6 +236,7 @@ fn an_owner_says_that_a_copy_may_go_when_all_others_have_it() {
 #[test]
 fn a_deletion_is_forgotten_when_all_have_it_and_nobody_is_away() {
     let mut scene = Scene::new();
+    scene.now += 11 * 24 * 60 * 60 * SECOND;
     let deletion = Field::tombstone(stamp(20), None);
     all_have(&mut scene, &[40, 50], 33, &deletion);
     let forgets = |scene: &Scene| {
@@ -246,7 +247,6 @@ fn a_deletion_is_forgotten_when_all_have_it_and_nobody_is_away() {
         let sent = [(50, notice.clone()), (60, notice)];
         scene.step(40, late(0), &sent, &ideal(40))
     };
-    scene.now += 11 * 24 * 60 * 60 * SECOND;
     assert_eq!(forgets(&scene), ["forgotten-unconfirmed"]);
     all_have(&mut scene, &[60], 33, &deletion);
     assert!(forgets(&scene).is_empty());
