@@ -2,8 +2,6 @@
 //!
 //! There is no Kubernetes here: that pods run is not shown.
 
-use serde_json::Value;
-
 use super::program::{loudly, root};
 use super::validator::{documents, python, validated};
 

@@ -292,7 +292,7 @@ impl Serving {
             let write = place.map(|place| self.writes.remove(place));
             match (answer, write, act.question()) {
                 (Answer::Records(_, ToRecords::Written { .. }), Some((_, _, key)), _) => {
-                    keys.push(key)
+                    keys.push(key);
                 }
                 (
                     Answer::Records(_, ToRecords::Record { alone: true, .. }),
