@@ -9,7 +9,8 @@ use toml::{Table, Value};
 use super::document::Document;
 use super::hand::{Hand, MINUTE, SECOND, section, time, whole};
 use super::promise::is_promised;
-use super::vocabulary::{CHURN, FAULTS, Kind, SETTINGS, WORKLOADS};
+use super::vocabulary::{CHURN, FAULTS, Kind, SETTINGS};
+use super::workloads::WORKLOADS;
 use crate::scenario::World;
 use crate::scenario::quantity::parse_duration;
 

@@ -34,6 +34,7 @@ mod trial;
 #[cfg(feature = "mutants")]
 pub mod variants;
 mod vocabulary;
+mod workloads;
 
 pub use campaign::{BATCH, Campaign, ISLAND, Origin, Record, Task};
 pub use document::Document;

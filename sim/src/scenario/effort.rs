@@ -66,6 +66,8 @@ mod tests {
     use crate::scenario::Overrides;
 
     fn effort(text: &str) -> Effort {
+        // What is expected of the report takes nothing.
+        let (text, _) = text.split_once("\n[expect]").unwrap_or((text, ""));
         let scenario = Scenario::parse("a.toml", text, &[], &Overrides::default());
         let scenario = scenario.unwrap_or_else(|wrong| panic!("{wrong}"));
         scenario.effort()
@@ -97,7 +99,7 @@ mod tests {
             ))
         };
         let few = stores("keys = 10\n");
-        let many = stores("keys = 1000000\nvalue = \"10KB\"\n");
+        let many = stores("keys = 1000000\nvalue = \"10KiB\"\n");
         assert!(few.events > 20.0 * effort(base).events);
         assert!(many.bytes > 1e10 && few.bytes < 1e6, "{many:?} {few:?}");
     }
