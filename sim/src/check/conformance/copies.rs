@@ -36,6 +36,10 @@ pub(super) struct Copies {
     /// When it last did anything, and for how long it had not when it was started.
     alive: Time,
     away: Option<Time>,
+    /// When it was last a member, and for how long it had not been when it was started: a life that
+    /// ends before it is one counts as absence.
+    member: Time,
+    outside: Time,
     clock_is_off: bool,
 }
 
@@ -107,6 +111,7 @@ impl Copies {
         self.stopped();
         self.dead.clear();
         self.away = Some(now - self.alive);
+        self.outside = now - self.member;
     }
 
     /// Something of it has come to its disk.
@@ -126,7 +131,7 @@ impl Copies {
             .extend(records.map(|(key, record)| (*key, record.as_ref().map(kept))));
     }
 
-    pub(super) fn judge(&mut self, case: &mut Case<'_>) {
+    pub(super) fn judge(&mut self, case: &mut Case<'_>, is_member: bool) {
         self.brings(case);
         self.misses(case);
         self.forgets(case);
@@ -144,6 +149,9 @@ impl Copies {
         self.stores(case);
         self.tells(case);
         self.alive = case.now;
+        if is_member {
+            self.member = case.now;
+        }
     }
 
     /// As the owner of a key it brings a write to the holders.
@@ -342,9 +350,10 @@ impl Copies {
         if self.clock_is_off || self.kept.is_empty() || case.after.successors().is_empty() {
             return;
         }
-        // It knows when it was last alive to within two repair periods.
-        if sets_aside && away + 2 * case.settings.repair_every_ms < lifetime {
-            let detail = format!("set aside what it had after {away} ms");
+        // It knows when it was last a member to within two repair periods.
+        let outside = self.outside / 1_000_000;
+        if sets_aside && outside + 2 * case.settings.repair_every_ms < lifetime {
+            let detail = format!("set aside what it had after {outside} ms");
             case.breach("set-aside-early", detail);
         }
         if !sets_aside && away > lifetime + 1000 {

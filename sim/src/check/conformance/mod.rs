@@ -246,7 +246,7 @@ impl Conformance {
         if is_member {
             seen.repair.judge(&mut case, &seen.copies, leaves);
         }
-        seen.copies.judge(&mut case);
+        seen.copies.judge(&mut case, is_member);
         // A node that tells of no change has none.
         let changed = act.changed || act.joined || act.left || act.stranded;
         seen.neighbours = before

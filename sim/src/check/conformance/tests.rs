@@ -12,7 +12,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cuerda_core::chord::{Message, Node, Reply, Request};
+use cuerda_core::chord::{RecordReply, RecordRequest, Stamped};
 use cuerda_core::protocol::{AccessError, Event, Input, RequestId, Written};
+use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, Neighbours, Peer, SuccessorList};
 
 use super::{Conformance, Rules as _};
@@ -55,6 +57,16 @@ fn ideal(me: u8) -> Neighbours {
         .expect("it is there");
     let step = |step: usize| PLACES[(at + step) % PLACES.len()];
     neighbours(me, step(PLACES.len() - 1), &[step(1), step(2), step(3)])
+}
+
+fn about(number: u32, body: RecordRequest) -> Message {
+    let clock = Stamp::ZERO;
+    ask(number, Request::Records(Box::new(Stamped { clock, body })))
+}
+
+fn answer(number: u32, body: RecordReply) -> Message {
+    let clock = Stamp::ZERO;
+    reply(number, Reply::Records(Box::new(Stamped { clock, body })))
 }
 
 fn id(number: u32) -> RequestId {

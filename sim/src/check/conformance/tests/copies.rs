@@ -3,9 +3,9 @@
 use super::*;
 use crate::world::{EPOCH_MS, WriteIssue};
 use bytes::Bytes;
-use cuerda_core::chord::{RecordNotice, RecordReply, RecordRequest, Stamped, Timer};
+use cuerda_core::chord::{RecordNotice, Timer};
 use cuerda_core::protocol::{Condition, Written};
-use cuerda_core::record::{Field, Record, Stamp, Value};
+use cuerda_core::record::{Field, Record, Value};
 use cuerda_core::store::Batch;
 
 /// A stamp of the node at a place, so many milliseconds after the world began.
@@ -19,16 +19,6 @@ fn stamp(milliseconds: u64, node: u8) -> Stamp {
 
 fn key() -> Id {
     peer(33).id
-}
-
-fn about(number: u32, body: RecordRequest) -> Message {
-    let clock = Stamp::ZERO;
-    ask(number, Request::Records(Box::new(Stamped { clock, body })))
-}
-
-fn answer(number: u32, body: RecordReply) -> Message {
-    let clock = Stamp::ZERO;
-    reply(number, Reply::Records(Box::new(Stamped { clock, body })))
 }
 
 fn field(stamp: Stamp) -> Field {
@@ -154,7 +144,7 @@ fn what_is_old_is_set_aside_and_nothing_else() {
     commit(&mut scene, 35, Some(Record::of("", field(stamp(20, 10)))));
     let there = neighbours(35, 30, &[40, 50, 60]);
     assert!(scene.step(35, late(0), &[], &there).is_empty());
-    let back = |away: Time, asides: &[Aside]| {
+    let back = |scene: &Scene, away: Time, asides: &[Aside]| {
         let mut scene = scene.clone();
         scene.now += away;
         let alone = Neighbours::alone(peer(35), ROOM);
@@ -179,10 +169,16 @@ fn what_is_old_is_set_aside_and_nothing_else() {
     };
     let set_aside = [Aside::Event(Event::SetAside)];
     let day = 24 * 60 * 60 * SECOND;
-    assert!(back(day, &[]).is_empty());
-    assert_eq!(back(day, &set_aside), ["set-aside-early"]);
-    assert!(back(11 * day, &set_aside).is_empty());
-    assert_eq!(back(11 * day, &[]), ["stale-kept"]);
+    assert!(back(&scene, day, &[]).is_empty());
+    assert_eq!(back(&scene, day, &set_aside), ["set-aside-early"]);
+    assert!(back(&scene, 11 * day, &set_aside).is_empty());
+    assert_eq!(back(&scene, 11 * day, &[]), ["stale-kept"]);
+    // A life in which it never was a member does not make it fresh.
+    scene.now += 11 * day;
+    let alone = Neighbours::alone(peer(35), ROOM);
+    let join = || Input::Join(peers(&[10]));
+    assert!(scene.step(35, join(), &[], &alone).is_empty());
+    assert!(back(&scene, SECOND, &set_aside).is_empty());
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use super::*;
 use crate::world::{DiskGone, ReadEnd, Reading, WriteIssue};
 use bytes::Bytes;
-use cuerda_core::chord::{Claimed, RecordReply, RecordRequest, Stamped};
+use cuerda_core::chord::Claimed;
 use cuerda_core::protocol::{Condition, Written};
-use cuerda_core::record::{DigestQuestion, Field, Record, Stamp, Value};
+use cuerda_core::record::{DigestQuestion, Field, Record, Value};
 use cuerda_core::ring::KeyRange;
 use cuerda_core::store::Batch;
 

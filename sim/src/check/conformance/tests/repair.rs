@@ -3,11 +3,9 @@
 use super::*;
 use crate::world::EPOCH_MS;
 use bytes::Bytes;
-use cuerda_core::chord::{RecordNotice, RecordReply, RecordRequest, Stamped, Timer};
+use cuerda_core::chord::{RecordNotice, Timer};
 use cuerda_core::protocol::{Condition, Written};
-use cuerda_core::record::{
-    DigestAnswer, DigestQuestion, Entry, Field, RangeDigest, Record, Stamp, Value,
-};
+use cuerda_core::record::{DigestAnswer, DigestQuestion, Entry, Field, RangeDigest, Record, Value};
 use cuerda_core::ring::KeyRange;
 use cuerda_core::store::Batch;
 
@@ -22,16 +20,6 @@ fn stamp(milliseconds: u64) -> Stamp {
 
 fn key(place: u8) -> Id {
     peer(place).id
-}
-
-fn about(number: u32, body: RecordRequest) -> Message {
-    let clock = Stamp::ZERO;
-    ask(number, Request::Records(Box::new(Stamped { clock, body })))
-}
-
-fn answer(number: u32, body: RecordReply) -> Message {
-    let clock = Stamp::ZERO;
-    reply(number, Reply::Records(Box::new(Stamped { clock, body })))
 }
 
 fn value(milliseconds: u64) -> Field {
