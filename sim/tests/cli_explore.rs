@@ -1,5 +1,8 @@
 //! The real program, from outside: exploring, shrinking, and when a failure became certain.
 
+#[cfg(unix)]
+mod stopped;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -199,22 +202,7 @@ fn what_is_bound_to_fail_is_said_to_be() {
 #[test]
 fn whoever_is_stopped_twice_says_what_it_has_found() {
     let folder = folder("stopped");
-    let child = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
-        .args(["explore", "--for", "10m", "--effort", "0"])
-        .current_dir(&folder)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program was built for this test");
-    let id = child.id().to_string();
-    // A signal before it listens would end it without a word.
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    for _ in 0..2 {
-        let status = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(status.is_ok());
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let output = child.wait_with_output().expect("it ends");
+    let output = stopped::twice(&folder, &["explore", "--for", "10m", "--effort", "0"]);
     let text = said(&output.stdout);
     assert!(
         text.contains(" of simulated time, "),

@@ -1,5 +1,8 @@
 //! The real program, from outside: runs, sweeps and tables.
 
+#[cfg(unix)]
+mod stopped;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -359,23 +362,8 @@ fn whoever_runs_out_of_time_says_how_far_it_came() {
 #[test]
 fn whoever_is_terminated_twice_says_how_far_it_came() {
     let folder = fresh("terminated");
-    let child = Command::new(env!("CARGO_BIN_EXE_cuerda-sim"))
-        .args(["sweep", "passes.toml", "--seeds", "0..1000000000", "--json"])
-        .current_dir(&folder)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program was built for this test");
-    let id = child.id().to_string();
-    // The first lets finish what runs, the second does not wait for it: either way it ends soon,
-    // and says what there is. A signal before it listens would end it without a word.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    for _ in 0..2 {
-        let status = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(status.is_ok());
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let output = child.wait_with_output().expect("it ends");
+    let sweep = ["sweep", "passes.toml", "--seeds", "0..1000000000", "--json"];
+    let output = stopped::twice(&folder, &sweep);
     assert_eq!(output.status.code(), Some(4), "{}", said(&output.stderr));
     let summary = &lines(&output)[0];
     assert!(summary["seeds"]["finished"].as_u64() > Some(0), "{summary}");
