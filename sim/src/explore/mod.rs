@@ -44,4 +44,4 @@ pub use findings::{Findings, Group, Totals};
 pub use novelty::{Feature, Shape};
 pub use shrink::{Attempt, Effort, OneByOne, Player, Shrunk, reduce, shrink, written};
 pub use trial::{Expects, Failure, Trial, attempt};
-pub use vocabulary::topics;
+pub use vocabulary::{only_events, topics};

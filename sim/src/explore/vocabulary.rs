@@ -460,3 +460,12 @@ pub fn topics() -> Vec<&'static str> {
     let workloads = WORKLOADS.iter().map(|kind| kind.name);
     faults.chain([CHURN]).chain(workloads).collect()
 }
+
+/// Which of these only the world `events` can do, by the names of [`topics`].
+pub fn only_events(about: &[String]) -> impl Iterator<Item = &str> {
+    let only = |name: &&String| {
+        let mut kinds = FAULTS.iter();
+        kinds.any(|kind| kind.only_events && kind.name == name.as_str())
+    };
+    about.iter().filter(only).map(String::as_str)
+}

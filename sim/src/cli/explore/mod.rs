@@ -23,7 +23,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cuerda_sim::explore::{BATCH, Campaign, Effort, Findings, ISLAND, Record, Task, Trial, topics};
+use cuerda_sim::explore::{
+    BATCH, Campaign, Effort, Findings, ISLAND, Record, Task, Trial, only_events, topics,
+};
 use cuerda_sim::report::words::seconds;
 use cuerda_sim::run::worlds;
 use cuerda_sim::scenario::World;
@@ -111,6 +113,18 @@ fn playable(world: World) -> Result<(), Failure> {
     }
 }
 
+/// The world can do all that scenarios are to be about.
+fn possible(world: World, about: &[String]) -> Result<(), Failure> {
+    match only_events(about).next() {
+        Some(what) if world != World::Events => Err(Failure::Other(format!(
+            "`{what}` is for the `events` world: in the `{}` world machines keep their addresses and \
+             keys; leave `--world` out, or `{what}`",
+            world.name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// What has been found so far, for whoever does not wait until the running ones are done.
 type SoFar = Arc<Mutex<Findings>>;
 
@@ -133,6 +147,7 @@ struct Explorer<'a> {
 /// Explores, or on Ctrl-C as far as it came.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let world = args.world.world();
+    possible(world, &args.about)?;
     playable(world)?;
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(|error| report::unwritten(folder, &error))?;
@@ -330,5 +345,14 @@ mod tests {
         assert_eq!(topic("leave"), Ok("leave".to_owned()));
         assert_eq!(topic("leav"), Err("did you mean `leave`?".to_owned()));
         assert!(topic("weather").is_err_and(|error| error.starts_with("there are ")));
+    }
+
+    #[test]
+    fn a_world_is_asked_for_nothing_that_it_can_not_do() {
+        let about = ["leave", "move"].map(str::to_owned);
+        assert!(possible(World::Events, &about).is_ok());
+        assert!(possible(World::Turmoil, &about[..1]).is_ok());
+        let refused = possible(World::Turmoil, &about).map_err(|why| why.to_string());
+        assert!(refused.is_err_and(|why| why.starts_with("`move` is for the `events` world")));
     }
 }
