@@ -12,7 +12,6 @@ use super::{Case, short};
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     to: Id,
-    number: u32,
     /// In which period it was last asked, and how many must pass before it may be asked again.
     period: u64,
     wait: u64,
@@ -108,10 +107,12 @@ impl Probes {
     }
 
     fn answered(&mut self, case: &mut Case<'_>) {
-        let Some((from, id, Answer::Hello(hello))) = case.act.reply() else {
+        let Some((from, _, Answer::Hello(hello))) = case.act.reply() else {
             return;
         };
-        let is_probe = |probe: &Probe| probe.to == from.id && probe.number == id.number;
+        // An earlier one may be answered when the next is under way; a member asks this by probes
+        // alone.
+        let is_probe = |probe: &Probe| probe.to == from.id;
         if !self.all.iter().any(is_probe) || case.act.ignored {
             return;
         }
@@ -134,11 +135,10 @@ impl Probes {
     fn asks(&mut self, case: &mut Case<'_>) {
         let most = case.settings.probe_periods_max;
         let mut hasty = Vec::new();
-        for (to, id, ask) in case.act.asked() {
+        for (to, _, ask) in case.act.asked() {
             if *ask != Ask::Hello {
                 continue;
             }
-            let number = id.number;
             match self.all.iter_mut().find(|probe| probe.to == to.id) {
                 Some(probe) => {
                     if self.period - probe.period < probe.wait {
@@ -146,11 +146,9 @@ impl Probes {
                     }
                     probe.period = self.period;
                     probe.wait = (probe.wait * 2).min(most);
-                    probe.number = number;
                 }
                 None => self.all.push(Probe {
                     to: to.id,
-                    number,
                     period: self.period,
                     wait: 2.min(most),
                 }),

@@ -211,11 +211,15 @@ fn probes_back_off_and_one_that_answers_is_asked_for_ones_own_place() {
     }
     assert!(scene.step(30, due(), &probe(3), &ideal(30)).is_empty());
 
-    let answer = || from(90, reply(3, Reply::Hello(hello(true))));
-    assert_eq!(
-        scene.would(30, answer(), &[], &ideal(30)),
-        ["reunion-not-sought"]
-    );
+    // An answer to an earlier one, which comes late, counts as well.
+    for number in [2, 3] {
+        let answer = from(90, reply(number, Reply::Hello(hello(true))));
+        assert_eq!(
+            scene.would(30, answer, &[], &ideal(30)),
+            ["reunion-not-sought"]
+        );
+    }
+    let answer = || from(90, reply(2, Reply::Hello(hello(true))));
     let key = peer(30).id;
     let seek = [(
         90,
@@ -228,6 +232,8 @@ fn probes_back_off_and_one_that_answers_is_asked_for_ones_own_place() {
         ),
     )];
     assert!(scene.step(30, answer(), &seek, &ideal(30)).is_empty());
+    // One that has answered may be probed soon again.
+    assert!(scene.would(30, due(), &probe(5), &ideal(30)).is_empty());
 
     // The owner of its place there is asked, or hears of it.
     let found = || from(90, reply(4, Reply::Owner));
