@@ -16,7 +16,7 @@ use super::findings::{Findings, Group};
 use super::hand::Hand;
 use super::mutate::{forked, mutated};
 use super::shrink::{Effort, Player, reduce};
-use super::trial::{Failure, Trial, attempt};
+use super::trial::{Failure, Trial, attempt, impossible};
 use crate::check::property::Property;
 use crate::scenario::World;
 
@@ -54,8 +54,12 @@ pub struct Task {
 impl Task {
     /// Plays it.
     #[must_use]
-    pub fn play(&self) -> Option<Trial> {
-        attempt(&self.document, self.play_with)
+    pub fn play(&self) -> Trial {
+        let trial = attempt(&self.document, self.play_with);
+        trial.unwrap_or_else(|| {
+            let why = self.document.scenario("drawn.toml").err();
+            impossible(why.map(|why| why.to_string()).unwrap_or_default())
+        })
     }
 
     /// Its scenario.
@@ -282,7 +286,7 @@ mod tests {
             let mut trials: Vec<_> = tasks.iter().rev().map(Task::play).collect();
             trials.reverse();
             for (task, trial) in tasks.iter().zip(trials) {
-                records.push(campaign.take(task, &trial.unwrap()));
+                records.push(campaign.take(task, &trial));
             }
             campaign.explain(effort, &mut OneByOne);
         }
@@ -291,6 +295,22 @@ mod tests {
             .map(|group| format!("{} by {} {}", group.check, group.cause(), group.runs))
             .collect();
         (records, groups.join("\n"))
+    }
+
+    #[test]
+    fn what_is_no_scenario_is_a_failed_run() {
+        let mut campaign = Campaign::new(subject(), 1);
+        let mut task = campaign.tasks(1).remove(0);
+        task.document.set("duration", "soon");
+        let trial = task.play();
+        let failure = &trial.failures[0];
+        assert!(
+            failure.check == "drawn" && failure.detail.contains("soon"),
+            "{failure:?}"
+        );
+        campaign.take(&task, &trial);
+        let totals = campaign.findings().totals();
+        assert_eq!((totals.runs, totals.failed), (1, 1));
     }
 
     #[test]

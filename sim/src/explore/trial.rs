@@ -34,6 +34,9 @@ const UNCHECKED: &str = "unchecked";
 /// The check that the ring becomes as it should when nothing disturbs it any more.
 const UNSETTLED: &str = "unsettled";
 
+/// What was drawn is no scenario.
+const DRAWN: &str = "drawn";
+
 /// A run that did not come to its end.
 const PANIC: &str = "panic";
 
@@ -287,17 +290,26 @@ fn trial(scenario: &Scenario, report: &Report) -> Trial {
 fn panicked(scenario: &Scenario, panic: &(dyn std::any::Any + Send)) -> Trial {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    not_played(PANIC, text.unwrap_or_default(), scenario.duration)
+}
+
+/// What is no scenario is not played, and fails: it is to be counted, not to be left out.
+pub(super) fn impossible(why: String) -> Trial {
+    not_played(DRAWN, why, Duration::ZERO)
+}
+
+fn not_played(check: &str, detail: String, simulated: Duration) -> Trial {
     let failure = Failure {
-        check: PANIC.to_owned(),
+        check: check.to_owned(),
         at_s: 0.0,
-        detail: text.unwrap_or_default(),
+        detail,
         expects: None,
     };
     Trial {
         failures: vec![failure],
         reached: BTreeMap::new(),
         origin: 0,
-        simulated: scenario.duration,
+        simulated,
         events: 0,
         digest: String::new(),
         unchecked: Vec::new(),

@@ -330,9 +330,7 @@ fn batch(
 ) -> u64 {
     let play = |place: u64| tasks[place as usize].play();
     pool::in_order(tasks.len() as u64, jobs, stop, play, |place, trial| {
-        if let Some(trial) = trial {
-            take(&tasks[place as usize], &trial);
-        }
+        take(&tasks[place as usize], &trial);
     })
 }
 
