@@ -58,9 +58,12 @@ use repair::Repair;
 use reunion::Probes;
 use steps::Steps;
 
+/// Up to so many nodes are all followed.
+const ALL_FOLLOWED: u32 = 95;
+
 /// Of a larger ring about so many nodes are followed, and newcomers in the same proportion: all run
 /// the same code, and following one costs about as much as running it.
-const FOLLOWED: u32 = 48;
+const FOLLOWED: u32 = 16;
 
 /// Watches the steps of nodes.
 #[derive(Clone, Debug)]
@@ -266,7 +269,10 @@ impl Rules<Node> for Conformance {
         let most = node.probe_every_max.unwrap_or(node.stabilize_every * 2);
         let period = node.stabilize_every.as_nanos().max(1);
         let periods = most.as_nanos().div_ceil(period).max(1);
-        let every = (scenario.nodes / FOLLOWED).max(1);
+        let every = match scenario.nodes {
+            ..=ALL_FOLLOWED => 1,
+            nodes => nodes / FOLLOWED,
+        };
         let tries = u32::from(node.attempts) + u32::from(limits::BUSY_WAITS) + 2;
         let patience = node.request_timeout_max * tries + Duration::from_secs(2);
         let stabilized_within = node.stabilize_every * 8 + patience * 2;
