@@ -35,8 +35,12 @@ pub enum Mark {
     FoundBack,
     /// A stranded node found nobody, and joins anew.
     JoinedAgain,
-    /// A node left that was not in a ring, and handed nothing over.
+    /// A node was told to leave that was not in a ring.
     LeftOutside,
+    /// A node stays until its predecessor is gone.
+    StaysForLeaver,
+    /// A leaving node lost what it was to hand over, and begins anew.
+    DepartureAnew,
     /// A leaving node went before its keys were taken over.
     HandOverLate,
     /// A leaving node went before all its records were safe elsewhere.
@@ -62,7 +66,7 @@ pub enum Mark {
 #[cfg(feature = "marks")]
 impl Mark {
     /// All of them, in their order.
-    pub const ALL: [Mark; 23] = [
+    pub const ALL: [Mark; 25] = [
         Mark::StepGivenUp,
         Mark::CandidateDead,
         Mark::SuccessorLeft,
@@ -76,6 +80,8 @@ impl Mark {
         Mark::FoundBack,
         Mark::JoinedAgain,
         Mark::LeftOutside,
+        Mark::StaysForLeaver,
+        Mark::DepartureAnew,
         Mark::HandOverLate,
         Mark::DepartureLate,
         Mark::HandOverRefused,
@@ -105,6 +111,8 @@ impl Mark {
             Mark::FoundBack => "found-back",
             Mark::JoinedAgain => "joined-again",
             Mark::LeftOutside => "left-outside",
+            Mark::StaysForLeaver => "stays-for-leaver",
+            Mark::DepartureAnew => "departure-anew",
             Mark::HandOverLate => "hand-over-late",
             Mark::DepartureLate => "departure-late",
             Mark::HandOverRefused => "hand-over-refused",

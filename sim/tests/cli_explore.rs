@@ -79,7 +79,7 @@ fn the_same_seeds_find_the_same_on_any_number_of_cores() {
 fn the_islands_of_several_processes_come_to_what_they_do_in_one() {
     let folder = folder("islands");
     // Islands of two, two and one; the first two fail.
-    let seeds = ["--seeds", "1..6", "--island", "2", "--about", "leave"];
+    let seeds = ["--seeds", "1..6", "--island", "2", "--about", "restart"];
     let begin = [&["explore"], &seeds[..]].concat();
     let explore = |more: &[&str]| cuerda(&folder, &[&begin[..], more].concat());
     let whole = |more: &[&str]| {

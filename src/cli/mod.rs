@@ -142,6 +142,14 @@ impl Failure {
         Failure::new(Code::Failed, message, hint)
     }
 
+    /// It was done, but not all of it.
+    fn partly(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure {
+            exit: Exit::Partly,
+            ..Failure::new(Code::Failed, message, hint)
+        }
+    }
+
     /// What was asked can't be done.
     fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure::new(Code::Usage, message, hint)

@@ -135,6 +135,8 @@ enum Done<T> {
 pub enum Ended {
     /// All its nodes left the ring.
     Left,
+    /// They did, but so many records may be nowhere but on its disk.
+    LeftBehind(u64),
     /// It was told to stop without leaving.
     Stopped,
 }
@@ -412,6 +414,10 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             Event::SetAside => {
                 tracing::warn!(node = %me, "was away for longer than `tombstones_for`: its records are set aside");
             }
+            Event::LeftBehind { records } => {
+                self.clients.left_behind += records;
+                tracing::warn!(node = %me, records, "leaves, though others may lack what it has; its disk keeps it");
+            }
             Event::Leaving => tracing::info!(node = %me, "says good-bye"),
             Event::Damaged(key) => {
                 Counters::add(&self.counters.records_damaged);
@@ -443,7 +449,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             return Some(Ended::Stopped);
         }
         let over = self.indices().all(|node| self.is_out(node)) && !self.disk.is_busy();
-        (self.clients.is_leaving() && over).then_some(Ended::Left)
+        let left = match self.clients.left_behind {
+            0 => Ended::Left,
+            records => Ended::LeftBehind(records),
+        };
+        (self.clients.is_leaving() && over).then_some(left)
     }
 
     /// Lets the disk and the connections write what they have, and tells who waits for the end.

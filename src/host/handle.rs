@@ -64,7 +64,7 @@ pub(super) enum Call<P: Hosted> {
     Export(u8, Option<Id>, Returns<Page<Exported>>),
     Status(Returns<Status<P::Status>>),
     Look(u8, Look<P>),
-    Leave(Returns<()>),
+    Leave(Returns<u64>),
     Stop(Returns<()>),
     Admit(Admission, Returns<usize>),
 }
@@ -237,11 +237,12 @@ impl<P: Hosted> Handle<P> {
         self.call(Call::Status).await
     }
 
-    /// Makes all its nodes leave the ring and the host stop. Done when it has.
+    /// Makes all its nodes leave the ring and the host stop. Done when it has; says how many records
+    /// may be nowhere but on its disk, because nobody took them over in time.
     ///
     /// # Errors
     /// If it has not in time.
-    pub async fn leave(&self) -> Result<(), CallError> {
+    pub async fn leave(&self) -> Result<u64, CallError> {
         self.call(Call::Leave).await
     }
 

@@ -366,6 +366,13 @@ pub(super) struct Pause {
 }
 
 impl Pause {
+    /// Nobody waits for its end any more.
+    pub(super) fn give_up<N: Network<Node>>(&self, ask: Ask<'_, N>) {
+        if self.number != 0 {
+            ask.requests.end(self.number);
+        }
+    }
+
     pub(super) fn poll<N: Network<Node>>(
         &mut self,
         ask: &mut Ask<'_, N>,

@@ -32,6 +32,8 @@ impl Node {
                 Effect::SeekOwner { access, key } => self.seek_owner(access, key, net),
                 Effect::SeekMisplaced(key) => self.seek_misplaced(key, net),
                 Effect::SayGoodbye => self.say_goodbye(net),
+                Effect::Leave => self.left(net),
+                Effect::Stabilize => self.maintenance.stabilization_due(),
                 Effect::LeaveWhenIdle => self.leave_when_idle(net),
             }
         }

@@ -343,15 +343,9 @@ impl Node {
             self.neighbours.rectify_silent(predecessor);
         }
         if self.neighbours.successor().id != peer.id {
-            return;
+            return self.neighbours.departed(peer.id);
         }
-        let next = self.neighbours.successor_silent().or_else(|| {
-            // All it knew has left; those behind are the leaver's to name.
-            let head = *successors.first().filter(|head| head.id != self.me().id)?;
-            reached(Mark::LastSuccessorLeft);
-            self.neighbours.follow(head, &successors[1..]);
-            Some(head)
-        });
+        let next = self.after_departed(&successors);
         match next {
             Some(_) if self.config.is_variant(Variant::DepartureUnheeded) => {}
             Some(next) => {
@@ -361,6 +355,28 @@ impl Node {
             None => {
                 reached(Mark::AllLeft);
                 self.neighbours.all_left();
+            }
+        }
+    }
+
+    /// The successor has left. Its own list says best who comes next: those behind it in the list here
+    /// may have left before it.
+    fn after_departed(&mut self, successors: &SuccessorList) -> Option<Peer> {
+        let me = self.me().id;
+        match successors.split_first() {
+            Some((&head, rest)) if head.id != me => {
+                if self.neighbours.successors().len() == 1 {
+                    reached(Mark::LastSuccessorLeft);
+                }
+                self.neighbours.follow(head, rest);
+                Some(head)
+            }
+            // It knew of no others than this node; unless somebody has joined between, there are none.
+            _ => {
+                let predecessor = self.neighbours.predecessor();
+                let joined = (predecessor.id != me).then_some(predecessor)?;
+                self.neighbours.follow(joined, &[]);
+                Some(joined)
             }
         }
     }

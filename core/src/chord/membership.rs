@@ -154,17 +154,17 @@ impl Node {
         match self.phase {
             MembershipPhase::Leaving(_) => {}
             MembershipPhase::Member => {
-                let begun = self.keeps(Records::is_handing_over);
-                if !begun && !self.tell_records(Input::Leave, net) {
+                if !self.tell_records(Input::Leave, net) {
                     self.say_goodbye(net);
                 }
             }
-            MembershipPhase::Outside
-            | MembershipPhase::Joining(_)
-            | MembershipPhase::Stranded(_) => {
+            MembershipPhase::Joining(_) | MembershipPhase::Stranded(_) => {
                 reached(Mark::LeftOutside);
-                self.left(net);
+                if !self.tell_records(Input::Leave, net) {
+                    self.left(net);
+                }
             }
+            MembershipPhase::Outside => self.left(net),
         }
     }
 
@@ -195,6 +195,8 @@ impl Node {
         self.stop_maintenance();
         self.stop_queries(net);
         self.tell_records(Input::Left, net);
+        // That is the last word: who its neighbours were does not matter any more.
+        self.neighbours.take_changed();
         net.emit(Event::Left);
     }
 
@@ -205,6 +207,10 @@ impl Node {
         self.tell_records(Input::Stranded, net);
         self.refuse_delayed(net);
         self.stop_maintenance();
+        if matches!(self.phase, MembershipPhase::Outside) {
+            // It was leaving, and had nothing to bring back.
+            return;
+        }
         if self.config.is_variant(Variant::StrandedFounds) {
             let alone = Neighbours::alone(self.me(), self.config.successors);
             self.become_member(alone, net);

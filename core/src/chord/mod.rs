@@ -85,12 +85,13 @@ pub type Recorder = crate::protocol::Recorder<Node>;
 ///
 /// 1. What the first nodes spoke; never released.
 /// 2. Notices about records: what needs no answer is not asked as a request.
-pub const PROTOCOL_VERSION: u16 = 2;
+/// 3. Who leaves asks its successor to stay, and says that it holds nothing for others.
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// The oldest version of Chord's messages that this code understands. Nodes that speak none from
 /// here to [`PROTOCOL_VERSION`] are refused. A node does not know which version each of its peers
-/// speaks, so it can't spare those of version 1 the notices that they don't understand.
-pub const PROTOCOL_OLDEST: u16 = 2;
+/// speaks, so it can't spare those of earlier versions what they don't understand.
+pub const PROTOCOL_OLDEST: u16 = 3;
 
 // Whoever speaks no version at all could talk to nobody.
 const _: () = assert!(PROTOCOL_OLDEST >= 1 && PROTOCOL_OLDEST <= PROTOCOL_VERSION);
@@ -210,7 +211,7 @@ impl Node {
     #[must_use]
     pub fn membership(&self) -> Membership {
         match self.phase.membership() {
-            Membership::Member if self.keeps(Records::is_handing_over) => Membership::Leaving,
+            Membership::Member if self.keeps(Records::is_about_to_leave) => Membership::Leaving,
             membership => membership,
         }
     }

@@ -141,8 +141,10 @@ impl Node {
         }
         // It has left: what others may still say of it is history.
         let (me, attempts) = (self.me().id, self.config.attempts);
-        let successors = self.neighbours.successors().iter().copied();
-        let lookup = Lookup::new(key, me, Oneself::Silent, attempts).through(successors);
+        // The successor knows best; but it may leave itself, and then nobody says who comes next.
+        let mut known: Vec<Peer> = self.neighbours.successors().to_vec();
+        known.insert(known.len().min(1), self.neighbours.predecessor());
+        let lookup = Lookup::new(key, me, Oneself::Silent, attempts).through(known);
         let purpose = QueryPurpose::Misplaced { first: key };
         self.start_query(Query::Lookup(purpose, Box::new(lookup)), net);
     }

@@ -14,6 +14,9 @@
 //!
 //!   former holder                     owner                      holders
 //!     │── Compare, …, Confirm ─────────▶│── Forget ────────────────▶│  "may I drop these?"
+//!
+//!   leaver                         its successor
+//!     │── Leave ───────────────────────▶│                 "don't leave before I am gone"
 //! ```
 //!
 //! Each carries the sender's stamp clock, so that a slow clock can't lose a write that was made
@@ -95,6 +98,8 @@ pub enum RecordRequest {
     },
     /// What [`RecordNotice::Forget`] says, and an answer. Sent by nobody any more.
     Forget(Vec<(Id, String, Stamp)>),
+    /// You are my successor, and I mean to leave: stay until I am gone.
+    Leave,
 }
 
 /// What is said about records and not answered. New kinds are added at the end only.
@@ -166,6 +171,12 @@ pub enum RecordReply {
         /// Of these the asked node has something else, or nothing.
         other: Vec<Id>,
     },
+    /// To `Leave`: whether the asked node stays meanwhile. If it does not, ask again later, or
+    /// its successor when it is gone.
+    Stays(bool),
+    /// To `Store`, and to `Compare` that assigns: the asked node is leaving, and holds nothing for
+    /// others any more.
+    Leaving,
 }
 
 /// Who serves an arc, as far as the claimant's successor knows.

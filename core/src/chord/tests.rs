@@ -4,6 +4,7 @@
 //! puts them together rightly. Nothing here knows of the simulator.
 
 mod boundary;
+mod departure;
 mod given_up;
 mod hostile;
 mod join;

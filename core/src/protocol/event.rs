@@ -109,6 +109,12 @@ pub enum Event<T> {
     SetAside,
     /// It has handed over what it served, and says good-bye to its neighbours.
     Leaving,
+    /// It leaves, and the time for it is over: so many of its records may be nowhere else. They stay
+    /// on its disk.
+    LeftBehind {
+        /// How many.
+        records: u64,
+    },
     /// The record of this key was damaged on the disk; it is fetched again from a replica.
     Damaged(Id),
     /// It presumes this peer dead.

@@ -316,6 +316,17 @@ impl Neighbours {
         }
     }
 
+    /// A node that is not the first successor has left: it stands in the list no more. What is left
+    /// skips nobody.
+    pub fn departed(&mut self, id: Id) {
+        if self.successors.iter().any(|peer| peer.id == id) {
+            self.followed.0 = None;
+            self.changed.0 = true;
+            let others = self.successors.iter().filter(|peer| peer.id != id);
+            self.successors = SuccessorList(others.copied().collect());
+        }
+    }
+
     /// All others have left: it is alone again.
     pub fn all_left(&mut self) {
         *self = Neighbours::alone(self.me, self.room);

@@ -119,18 +119,28 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
     }
     let ended = ended?;
     let how = match ended {
-        Some(Ended::Left) => "left",
+        Some(Ended::Left | Ended::LeftBehind(_)) => "left",
         Some(Ended::Stopped) => "stopped",
         None => "killed",
     };
     tracing::info!(how, "the node has stopped");
     if output.json {
-        output::print_json(&json!({ "event": "stopped", "how": how }))?;
+        let mut stopped = json!({ "event": "stopped", "how": how });
+        if let Some(Ended::LeftBehind(records)) = ended {
+            stopped["left_behind"] = records.into();
+        }
+        output::print_json(&stopped)?;
     }
     if ended.is_none() {
         return Err(Failure::failed(
             "stopped before the node had left the ring",
             "its records are on its disk; raise `hand_over_within`, or look into the log for why",
+        ));
+    }
+    if let Some(Ended::LeftBehind(records)) = ended {
+        return Err(Failure::partly(
+            format!("left, but others may lack {records} of its records"),
+            "they are on its disk: start it again beside the others, and it brings them back",
         ));
     }
     Ok(Exit::Done)
@@ -146,7 +156,7 @@ async fn stop(
     let told = match on_terminate {
         OnTerminate::Leave => {
             tracing::info!("leaving the ring");
-            handle.leave().await
+            handle.leave().await.map(|_| ())
         }
         OnTerminate::Pause => {
             tracing::info!("stopping without leaving the ring");

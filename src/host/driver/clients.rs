@@ -31,7 +31,9 @@ pub(super) struct Clients<M> {
     asks: BTreeMap<u32, (Peer, Returns<Option<M>>)>,
     next_ask: u32,
     /// Who waits for the host to leave.
-    leaving: Option<Vec<Returns<()>>>,
+    leaving: Option<Vec<Returns<u64>>>,
+    /// So many records may be nowhere but on this host's disk, though it left.
+    pub(super) left_behind: u64,
     /// The nodes that are on the way out, or gone.
     pub(super) told_to_leave: BTreeSet<u8>,
     /// Those of them that have reported that they left.
@@ -55,6 +57,7 @@ impl<M> Default for Clients<M> {
             asks: BTreeMap::new(),
             next_ask: 0,
             leaving: None,
+            left_behind: 0,
             told_to_leave: BTreeSet::new(),
             left: BTreeSet::new(),
             stopping: None,
@@ -75,8 +78,11 @@ impl<M> Clients<M> {
     /// Tells all who waited for the host to end that it has.
     pub(super) fn has_ended(&mut self) {
         let leaving = self.leaving.take().unwrap_or_default();
-        for returns in leaving.into_iter().chain(self.stopping.take()) {
-            // Whoever asked may be gone.
+        // Whoever asked may be gone.
+        for returns in leaving {
+            let _ = returns.send(self.left_behind);
+        }
+        if let Some(returns) = self.stopping.take() {
             let _ = returns.send(());
         }
     }

@@ -195,11 +195,10 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// The seeker has found something out.
     pub(super) fn heard(&mut self, news: News<S::Stream>) {
-        // A leaving host does not join again.
-        if self.clients.is_leaving() {
-            return;
-        }
         match news {
+            // A leaving host founds nothing, but may still be on its way into a ring, to hand over
+            // there what it has.
+            News::Alone if self.clients.is_leaving() => {}
             News::Met(address, proven) => {
                 let handshake = proven.handshake.clone();
                 self.connected(*proven, address.into());
@@ -219,7 +218,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     fn join(&mut self, peers: Vec<Peer>) {
+        let leaving = self.clients.is_leaving();
         for node in self.indices() {
+            // Who has left does not join again.
+            if leaving && self.is_out(node) {
+                continue;
+            }
             self.hand(node, Input::Join(peers.clone()));
         }
     }

@@ -72,6 +72,11 @@ pub enum What {
     },
     /// It was away for too long: what it had stored is set aside.
     SetAside,
+    /// It leaves, and so many of its records may be nowhere but on its disk.
+    LeftBehind {
+        /// How many.
+        records: u64,
+    },
     /// A record is damaged on its disk.
     Damaged {
         /// The record's key.
@@ -158,6 +163,7 @@ impl What {
                 lost: StampText(conflict.lost),
             },
             Event::SetAside => What::SetAside,
+            Event::LeftBehind { records } => What::LeftBehind { records },
             Event::Damaged(key) => What::Damaged { key },
             Event::Refused(peer, why) => What::Refused { peer, why },
             Event::Ignored(peer, why) => What::Ignored { peer, why },

@@ -84,6 +84,7 @@ fn events() -> Vec<Event> {
         Event::PresumedDead(peer(2)),
         Event::Conflict(Id::of_key(b"song"), conflict),
         Event::SetAside,
+        Event::LeftBehind { records: 3 },
         Event::Damaged(Id::of_key(b"song")),
         Event::Refused(peer(2), Refusal::Cluster),
         Event::Refused(peer(2), Refusal::Version(apart)),

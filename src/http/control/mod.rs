@@ -259,8 +259,16 @@ async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
 async fn leave(State(control): State<Control>) -> JsonOrProblem<Left> {
     match control.handle.leave().await {
         // It goes on by itself.
-        Err(CallError::TimedOut(_)) => Ok(Json(Left { left: false })),
-        ended => Ok(ended.map(|()| Json(Left { left: true }))?),
+        Err(CallError::TimedOut(_)) => Ok(Json(Left {
+            left: false,
+            left_behind: 0,
+        })),
+        ended => Ok(ended.map(|left_behind| {
+            Json(Left {
+                left: true,
+                left_behind,
+            })
+        })?),
     }
 }
 

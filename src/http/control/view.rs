@@ -44,6 +44,9 @@ pub struct Fingers {
 pub struct Left {
     /// False if it is still handing over its records; it leaves when others have them.
     pub left: bool,
+    /// So many records may be nowhere but on its disk, because nobody took them over in time.
+    #[serde(default)]
+    pub left_behind: u64,
 }
 
 /// Keys and secrets have been read again.

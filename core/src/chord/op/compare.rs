@@ -57,6 +57,8 @@ pub(in crate::chord) enum Way {
 pub(in crate::chord) struct Compared {
     /// The other stayed silent, or answered what no correct node does.
     pub(in crate::chord) failed: bool,
+    /// It is leaving, and holds nothing for others.
+    pub(in crate::chord) leaving: bool,
     /// It answered at least once.
     pub(in crate::chord) answered: bool,
     /// Keys whose records are other here than before.
@@ -96,6 +98,12 @@ impl Compare {
 
     pub(in crate::chord) const fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// The keys whose records have changed here since this was last asked. Those are not in the
+    /// outcome any more.
+    pub(in crate::chord) fn take_changed(&mut self) -> Vec<Id> {
+        std::mem::take(&mut self.outcome.changed)
     }
 
     pub(in crate::chord) fn poll<N: Network<Node>>(
@@ -162,6 +170,7 @@ impl Compare {
                 continue;
             };
             self.comparing.remove(at);
+            self.outcome.leaving |= reply == Some(RecordReply::Leaving);
             let Some(RecordReply::Compared { answer, epoch }) = reply else {
                 return Poll::Ready(false);
             };

@@ -9,12 +9,13 @@ use crate::chord::limits;
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::variant::Variant;
 use crate::protocol::Network;
-use crate::ring::{KeyRange, Peer};
+use crate::ring::{Id, KeyRange, Peer};
 
 /// **Hand over** an arc that this node serves to the one that should.
 ///
 /// 1. Compare both ways with the other: it then has all that was written here before. What is
-///    written meanwhile goes to it as well, and is acknowledged only with it.
+///    written meanwhile goes to it as well, and is acknowledged only with it. What comes here in
+///    another way meanwhile, from a holder, calls for comparing once more.
 /// 2. Let go: from now on this node does not answer for the arc. ([`super::super::Node`] does
 ///    that, and fails the writes that are open there, which are tried again at the other.)
 /// 3. Say so, in an epoch above all in which it was served, until the other has heard.
@@ -25,6 +26,11 @@ pub(in crate::chord) struct HandOver {
     pub(in crate::chord) arc: KeyRange,
     pub(in crate::chord) to: Peer,
     stage: Stage,
+    /// Something changed here that the other may have missed.
+    again: bool,
+    /// Keys whose records changed here by comparing, so far.
+    changed: Vec<Id>,
+    attempts: u8,
     tellings: u8,
 }
 
@@ -61,8 +67,16 @@ impl HandOver {
             arc,
             to,
             stage: Stage::Bringing(Box::new(compare)),
+            again: false,
+            changed: Vec::new(),
+            attempts,
             tellings: 0,
         }
+    }
+
+    /// The record of this key is another one here, and not because of a write.
+    pub(in crate::chord) fn changed(&mut self, key: Id) {
+        self.again |= self.is_bringing() && self.arc.contains(key);
     }
 
     /// Whether writes in the arc must reach the other, too.
@@ -80,22 +94,29 @@ impl HandOver {
         &mut self,
         ask: &mut Ask<'_, N>,
     ) -> Poll<Handed> {
+        let (arc, to) = (self.arc, self.to);
         match &mut self.stage {
             Stage::Bringing(_) if ask.is_variant(Variant::HandedOverUnbrought) => {
                 self.stage = Stage::Brought;
                 Poll::Ready(Handed::Brought(Compared::default()))
             }
             Stage::Bringing(compare) => {
-                let compared = ready!(compare.poll(ask));
+                let mut compared = ready!(compare.poll(ask));
+                while !compared.failed && std::mem::take(&mut self.again) {
+                    self.changed.append(&mut compared.changed);
+                    **compare = Compare::new(to, arc, Way::Both, self.attempts);
+                    compared = ready!(compare.poll(ask));
+                }
                 if compared.failed {
                     return Poll::Ready(Handed::Refused { let_go: false });
                 }
+                compared.changed.append(&mut self.changed);
                 self.stage = Stage::Brought;
                 Poll::Ready(Handed::Brought(compared))
             }
             Stage::Brought => Poll::Pending,
             Stage::Telling(epoch, question) => {
-                let (arc, epoch) = (self.arc, *epoch);
+                let epoch = *epoch;
                 let hand = |_: &mut N| RecordRequest::HandOver { arc, epoch };
                 Poll::Ready(match ready!(question.poll_records(ask, hand)) {
                     Some(RecordReply::Taken) => Handed::Taken,

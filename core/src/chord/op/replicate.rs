@@ -14,7 +14,7 @@ use crate::ring::{Id, Peer};
 ///
 /// 1. Send it to all other holders side by side: nodes of different processes, the next ones on
 ///    the circle. While the arc is being handed over, to the one that will serve it, too.
-/// 2. One that stays silent is replaced by the next one of a process that was not asked.
+/// 2. One that stays silent, or is leaving, is replaced by the next one of a process that was not asked.
 /// 3. When as many as should hold it have it on disk, it is done; when nobody is left to ask, it
 ///    is done in part.
 /// 4. If it did not win somewhere, it has to be stamped anew: the asker does that. If a holder
@@ -33,6 +33,7 @@ pub(in crate::chord) struct Replicate {
     holders: Vec<Id>,
     beaten: Option<Stamp>,
     next_owner_lacks: bool,
+    leavers: Vec<Id>,
 }
 
 /// What became of it.
@@ -44,6 +45,8 @@ pub(in crate::chord) enum Replicated {
         holders: Vec<Id>,
         /// The one to which the arc is being handed over did not say that it has it.
         next_owner_lacks: bool,
+        /// These are leaving, and hold nothing for others.
+        leavers: Vec<Id>,
     },
     /// This stamp is above it.
     Beaten(Stamp),
@@ -80,6 +83,7 @@ impl Replicate {
             holders: vec![me],
             beaten: None,
             next_owner_lacks: false,
+            leavers: Vec::new(),
         }
     }
 
@@ -108,6 +112,9 @@ impl Replicate {
                 continue;
             };
             let (question, _) = self.asking.remove(at);
+            if reply == Some(RecordReply::Leaving) {
+                self.leavers.push(question.to.id);
+            }
             match reply {
                 // Beyond the holders that it needs, the next owner does not count.
                 Some(RecordReply::Stored) if is_next_owner => {}
@@ -138,6 +145,7 @@ impl Replicate {
             None => Replicated::Held {
                 holders: std::mem::take(&mut self.holders),
                 next_owner_lacks: self.next_owner_lacks,
+                leavers: std::mem::take(&mut self.leavers),
             },
         })
     }

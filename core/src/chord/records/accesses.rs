@@ -251,7 +251,7 @@ impl Records {
         } else {
             me
         };
-        let mut holders = ctx.holders();
+        let mut holders = self.holders(ctx);
         holders.insert(0, me);
         RecordReply::NotServing { ask, holders }
     }

@@ -79,6 +79,9 @@ impl Records {
                 condition,
             } => return self.write_here(asker, (key, name, field), condition, ctx),
             RecordRequest::Store { key, part, epoch } => self.store(key, part, epoch, ctx),
+            RecordRequest::Compare { assigns: true, .. } if !self.is_staying() => {
+                RecordReply::Leaving
+            }
             RecordRequest::Compare { question, assigns } => {
                 if assigns {
                     self.assigned(question.arc, from);
@@ -105,7 +108,11 @@ impl Records {
                 }
                 RecordReply::Merged
             }
-            RecordRequest::Claim(arc) => self.claimed(arc, ctx.me().id),
+            RecordRequest::Claim(arc) => {
+                // Whoever claims has come anew, and does not mean to leave.
+                self.stays_for.take_if(|leaver| *leaver == from.id);
+                self.claimed(arc, ctx.me().id)
+            }
             RecordRequest::HandOver { arc, epoch } => self.take_over(arc, epoch, ctx),
             RecordRequest::Confirm { entries, leaving } => {
                 if entries.len() > limits::FETCHED_KEYS {
@@ -117,6 +124,7 @@ impl Records {
             RecordRequest::Forget(tombstones) => {
                 forget(from, &tombstones, ctx.net).then_some(RecordReply::Merged)?
             }
+            RecordRequest::Leave => self.stay_for(from, ctx),
         })
     }
 
@@ -133,7 +141,7 @@ impl Records {
             if !ctx.config.is_variant(Variant::DamagedUnrepaired) {
                 self.repair_soon(Some(key));
             }
-            let others = ctx.holders();
+            let others = self.holders(ctx);
             return RecordReply::Record { record, others };
         }
         let too_large = |record: &Record| record.size() > record::limits::RECORD_BYTES;
@@ -261,6 +269,9 @@ impl Records {
             }
             return RecordReply::Superseded(epoch);
         }
+        if !self.is_staying() {
+            return RecordReply::Leaving;
+        }
         let merged = merging::merge(ctx.net, key, part, ctx.config.variation());
         match merged.beaten.first() {
             Some(beaten) if !ctx.config.is_variant(Variant::BeatenAcknowledged) => {
@@ -279,6 +290,7 @@ impl Records {
         let me = ctx.me().id;
         let merged = merging::merge(ctx.net, key, record, ctx.config.variation());
         if self.serves(me, key).is_some() && !merged.changed.is_empty() {
+            self.changed_here(&[key]);
             self.repair_soon(Some(key));
         }
     }

@@ -80,11 +80,4 @@ impl<N: Network<Node>> Context<'_, N> {
         }
         others
     }
-
-    /// The other nodes that should hold what this one serves.
-    pub(super) fn holders(&self) -> Vec<Peer> {
-        let mut holders = self.other_processes();
-        holders.truncate(usize::from(self.config.replicas) - 1);
-        holders
-    }
 }

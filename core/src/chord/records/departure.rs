@@ -5,26 +5,34 @@ use std::task::Poll;
 
 use super::repair::Repair;
 use super::{Context, Effect, Records, RecordsWaiter};
-use crate::chord::ask::{Pause, Settled};
+use crate::chord::Event;
+use crate::chord::ask::{Pause, Question, Settled};
+use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node};
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
-use crate::record::{Digest, Entry};
-use crate::ring::Id;
+use crate::record::{Digest, DigestSource as _, Entry};
+use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 
 /// How far a node is with leaving.
 ///
-/// 1. It hands what it serves over to its successor, still a member of the ring.
-/// 2. It says good-bye to its neighbours, so that others become holders in its place.
-/// 3. It asks for each record that it has whether enough others hold it by now, and brings it to
-///    its owner if not.
-/// 4. It goes when that is so for all, or when the time for it is over. Nothing is taken off its
-///    disk.
+/// 1. It asks its successor to stay until it is gone: neighbours never leave at the same moment.
+///    For that it must be a member that serves what it should; one on its way into a ring, or
+///    back into it, waits until it is.
+/// 2. It hands what it serves over to its successor, still a member of the ring. From now on it is
+///    nobody's holder, and says so to owners.
+/// 3. It says good-bye to its neighbours, so that others become holders in its place.
+/// 4. It asks for each record that it has whether enough others that stay hold it by now, and
+///    brings it to its owner if not.
+/// 5. It goes when that is so for all, or when the time for it is over; then it tells how many
+///    records only it may have. Nothing is taken off its disk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Departure {
     Staying,
+    /// Until the successor stays; the node is a member like others.
+    Asking(Pause, Asking),
     HandingOver(Pause),
     Giving {
         pause: Pause,
@@ -35,6 +43,20 @@ pub(super) enum Departure {
     },
     Over,
 }
+
+/// How far it is with asking its successor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Asking {
+    /// It can't ask yet: it is no member, or does not serve what it should, or its predecessor is
+    /// leaving.
+    Not,
+    Asks(Question),
+    /// This one, the successor, can't stay now.
+    Rests(Id, Pause),
+}
+
+/// A peer that did not answer in time.
+struct Silent;
 
 impl Departure {
     /// Whether there is nothing to wait for: the node does not leave, or has done all that it can.
@@ -57,14 +79,17 @@ impl Departure {
 }
 
 impl Records {
-    /// Whether the node means to stay in the ring.
-    pub(super) fn is_staying(&self) -> bool {
-        self.departure == Departure::Staying
+    /// Whether the node may be counted on: it stays in the ring, or waits until it may leave.
+    pub(super) const fn is_staying(&self) -> bool {
+        matches!(self.departure, Departure::Staying | Departure::Asking(..))
     }
 
-    /// Whether it hands over before it says good-bye.
-    pub(in crate::chord) const fn is_handing_over(&self) -> bool {
-        matches!(self.departure, Departure::HandingOver(_))
+    /// Whether it was told to leave, and has not said good-bye yet.
+    pub(in crate::chord) const fn is_about_to_leave(&self) -> bool {
+        matches!(
+            self.departure,
+            Departure::Asking(..) | Departure::HandingOver(_)
+        )
     }
 
     /// Where the node stands towards the ring: who hands over is on its way out already.
@@ -75,18 +100,126 @@ impl Records {
         }
     }
 
-    /// Begins to hand over; says good-bye at once if there is nothing to hand over, or nobody to
-    /// take it.
+    /// The node is told to leave. It goes at once if nobody is there, or if it belongs to no ring
+    /// and has nothing to bring into one.
     pub(super) fn begin_departure<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let (me, successor) = (ctx.me(), ctx.neighbours.successor());
-        let keeps = ctx.config.is_variant(Variant::ArcNotHandedOver);
-        if ctx.net.store().is_empty() || successor == me || keeps {
+        if self.departure != Departure::Staying {
+            return;
+        }
+        let is_member = ctx.membership == Membership::Member;
+        if is_member && ctx.neighbours.successor() == ctx.me() {
             return ctx.effects.push(Effect::SayGoodbye);
+        }
+        if !is_member && ctx.net.store().is_empty() {
+            return ctx.effects.push(Effect::Leave);
         }
         let within = ctx.config.hand_over_within;
         let mut pause = Pause::default();
         let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, None);
         let _ = pause.poll(&mut ask, within);
+        self.departure = Departure::Asking(pause, Asking::Not);
+        self.ask_to_leave(ctx);
+    }
+
+    /// Asks the successor to stay, if the node can leave now for all that it knows.
+    pub(super) fn ask_to_leave<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let successor = ctx.neighbours.successor();
+        let Departure::Asking(_, asking) = &mut self.departure else {
+            return;
+        };
+        match asking {
+            Asking::Not => {}
+            // It is gone, and the next one is not asked in vain.
+            Asking::Rests(asked, rest) if *asked != successor.id => {
+                let ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, None);
+                rest.give_up(ask);
+                *asking = Asking::Not;
+            }
+            Asking::Asks(_) | Asking::Rests(..) => return,
+        }
+        let is_ready = ctx.membership == Membership::Member && self.ownership.is_some();
+        if !is_ready || self.stays_for.is_some() {
+            return;
+        }
+        if successor == ctx.me() {
+            // All others have left.
+            self.departure = Departure::Over;
+            ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
+            return ctx.effects.push(Effect::SayGoodbye);
+        }
+        *asking = Asking::Asks(Question::new(successor, 1));
+        self.poll_departure(None, ctx);
+    }
+
+    /// The successor has answered whether it stays, is no member any more, or is silent.
+    fn may_leave<N: Network<Node>>(
+        &mut self,
+        successor: Id,
+        reply: Result<Option<RecordReply>, Silent>,
+        ctx: &mut Context<'_, N>,
+    ) {
+        let is_ready = self.stays_for.is_none() && self.ownership.is_some();
+        match reply {
+            Ok(Some(RecordReply::Stays(true))) if is_ready => {
+                return self.begin_handing_over(ctx);
+            }
+            // Its good-bye is on the way.
+            Ok(_) => {}
+            // If it is dead, the next one is to be asked soon.
+            Err(Silent) => ctx.effects.push(Effect::Stabilize),
+        }
+        let mut rest = Pause::default();
+        let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, None);
+        let time = ask.timeout();
+        let _ = rest.poll(&mut ask, time);
+        if let Departure::Asking(_, asking) = &mut self.departure {
+            *asking = Asking::Rests(successor, rest);
+        }
+    }
+
+    /// It fell out of the ring. With nothing to bring back into it, it goes; else it begins anew
+    /// when it is back.
+    pub(super) fn leaver_stranded<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.departure_begins_anew();
+        if matches!(self.departure, Departure::Asking(..)) && ctx.net.store().is_empty() {
+            ctx.effects.push(Effect::Leave);
+        }
+    }
+
+    /// The predecessor means to leave: whether this node stays until it is gone. Of two neighbours
+    /// that both mean to leave, the one with the higher id goes first; so somebody always can.
+    pub(super) fn stay_for<N>(&mut self, from: Peer, ctx: &Context<'_, N>) -> RecordReply {
+        let is_first = || from.id > ctx.neighbours.me().id;
+        let stays = from.id == ctx.neighbours.predecessor().id
+            && match self.departure {
+                Departure::Staying => true,
+                Departure::Asking(..) => is_first(),
+                _ => false,
+            };
+        if stays {
+            reached(Mark::StaysForLeaver);
+            self.stays_for = Some(from.id);
+        }
+        RecordReply::Stays(stays)
+    }
+
+    /// Nobody is waited for any more who is not the predecessor.
+    pub(super) fn predecessor_is(&mut self, predecessor: Id) {
+        self.stays_for.take_if(|leaver| *leaver != predecessor);
+    }
+
+    /// Hands over what is served; says good-bye at once if there is nothing to hand over.
+    fn begin_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let Departure::Asking(pause, _) = &mut self.departure else {
+            return;
+        };
+        let pause = std::mem::take(pause);
+        let (me, successor) = (ctx.me(), ctx.neighbours.successor());
+        if ctx.net.store().is_empty() || ctx.config.is_variant(Variant::ArcNotHandedOver) {
+            self.departure = Departure::Over;
+            ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
+            return ctx.effects.push(Effect::SayGoodbye);
+        }
         self.departure = Departure::HandingOver(pause);
         self.acquire = None;
         self.hand_over = None;
@@ -99,7 +232,17 @@ impl Records {
         });
         match self.ownership {
             Some(ownership) => self.hand_over(ownership.arc(me.id), successor, ctx),
-            None => self.handed_over(ctx),
+            None => self.departure_begins_anew(),
+        }
+    }
+
+    /// What it served it does not serve any more, and nobody took it over: it fell out of the ring,
+    /// or another owner has come up. It must come to serve first.
+    pub(super) fn departure_begins_anew(&mut self) {
+        if let Departure::HandingOver(pause) = &mut self.departure {
+            reached(Mark::DepartureAnew);
+            self.departure = Departure::Asking(std::mem::take(pause), Asking::Not);
+            self.unsettled = true;
         }
     }
 
@@ -130,15 +273,45 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let within = ctx.config.hand_over_within;
+        let is_silent = matches!(settled, Some((_, Settled::Late)));
         let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, settled);
         match &mut self.departure {
             Departure::Staying | Departure::Over => {}
+            Departure::Asking(pause, asking) => {
+                if let Poll::Ready(()) = pause.poll(&mut ask, within) {
+                    reached(Mark::DepartureLate);
+                    return self.go_without_handing_over(ctx);
+                }
+                let asked = match asking {
+                    Asking::Not => return,
+                    Asking::Asks(question) => {
+                        let leave = |_: &mut N| RecordRequest::Leave;
+                        let Poll::Ready(reply) = question.poll_records(&mut ask, leave) else {
+                            return;
+                        };
+                        Some((question.to.id, reply))
+                    }
+                    Asking::Rests(_, rest) => {
+                        let time = ask.timeout();
+                        if rest.poll(&mut ask, time).is_pending() {
+                            return;
+                        }
+                        None
+                    }
+                };
+                *asking = Asking::Not;
+                match asked {
+                    None => self.ask_to_leave(ctx),
+                    Some((successor, reply)) => {
+                        let reply = if is_silent { Err(Silent) } else { Ok(reply) };
+                        self.may_leave(successor, reply, ctx);
+                    }
+                }
+            }
             Departure::HandingOver(pause) => {
                 if let Poll::Ready(()) = pause.poll(&mut ask, within) {
                     reached(Mark::HandOverLate);
-                    self.departure = Departure::Over;
-                    self.serve_nothing(ctx);
-                    ctx.effects.push(Effect::SayGoodbye);
+                    self.go_without_handing_over(ctx);
                 }
             }
             Departure::Giving { pause, again, .. } => {
@@ -148,12 +321,36 @@ impl Records {
                     .is_some_and(|again| again.poll(&mut ask, within).is_ready());
                 if over {
                     reached(Mark::DepartureLate);
+                    self.tell_what_is_left(ctx);
                     self.end_departure(ctx);
                 } else if now {
                     *again = None;
                     self.look_for_misplaced(ctx);
                 }
             }
+        }
+    }
+
+    /// The time is over before anybody took over what is served.
+    fn go_without_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        self.tell_what_is_left(ctx);
+        ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
+        self.departure = Departure::Over;
+        self.serve_nothing(ctx);
+        ctx.effects.push(match ctx.membership {
+            Membership::Member => Effect::SayGoodbye,
+            _ => Effect::Leave,
+        });
+    }
+
+    /// Others may lack these.
+    fn tell_what_is_left<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let me = ctx.me().id;
+        let left = |entry: &Entry| !self.departure.is_safe(*entry);
+        let all = KeyRange::new(me, me);
+        let records = ctx.net.store().entries(all).filter(left).count() as u64;
+        if records > 0 {
+            ctx.net.emit(Event::LeftBehind { records });
         }
     }
 

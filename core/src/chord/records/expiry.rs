@@ -36,7 +36,7 @@ impl Records {
         let periods =
             ctx.config.tombstones_for.as_nanos() / ctx.config.stabilize_every.as_nanos().max(1);
         let quiet = !ctx.remembered.any_since(periods)
-            && ctx.holders().len() + 1 >= usize::from(ctx.config.replicas);
+            && self.holders(ctx).len() + 1 >= usize::from(ctx.config.replicas);
         let keys = self.next_to_sweep(ownership.arc(me), ctx);
         let mut forgotten = Vec::new();
         for key in keys {
@@ -97,7 +97,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let clock = self.clock.latest();
-        for holder in ctx.holders() {
+        for holder in self.holders(ctx) {
             let body = RecordNotice::Forget(tombstones.to_vec());
             let notice = Box::new(Stamped { clock, body });
             ctx.net.send(holder, Message::Records(notice));

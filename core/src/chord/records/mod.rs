@@ -11,7 +11,8 @@
 //!   ├ repair.rs     owner and holders compare what they have
 //!   ├ misplaced.rs  copies that should be elsewhere
 //!   ├ expiry.rs     deletions whose time is over
-//!   └ departure.rs  a leaving node hands over first
+//!   ├ departure.rs  a leaving node hands over first
+//!   └ leavers.rs    who is leaving is no holder
 //! ```
 //!
 //! # What makes an acknowledged write safe
@@ -32,6 +33,7 @@ mod answers;
 mod context;
 mod departure;
 mod expiry;
+mod leavers;
 mod misplaced;
 mod moves;
 mod ownership;
@@ -52,6 +54,7 @@ use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 pub(super) use context::Context;
 use departure::Departure;
+use leavers::Leavers;
 use ownership::Ownership;
 use repair::{Assignment, Repair};
 use writes::OpenWrite;
@@ -80,6 +83,10 @@ pub(super) struct Records {
     /// The node was away for so long that it may have missed deletions that nobody remembers.
     stale: bool,
     departure: Departure,
+    /// The predecessor that means to leave, for which this node stays.
+    stays_for: Option<Id>,
+    /// Successors that have said that they are leaving: they are no holders.
+    leavers: Leavers,
     /// Until what failed is tried again.
     again: Option<Pause>,
     /// Whether the repair timer is under way.
@@ -138,6 +145,10 @@ pub(super) enum Effect {
     SayGoodbye,
     /// What may have kept the node from leaving has ended.
     LeaveWhenIdle,
+    /// There is no ring to leave: go.
+    Leave,
+    /// The successor may be dead: find out.
+    Stabilize,
 }
 
 /// Who is to be told.
@@ -176,6 +187,8 @@ impl Records {
             next_sweep: None,
             stale: false,
             departure: Departure::Staying,
+            stays_for: None,
+            leavers: Leavers::default(),
             again: None,
             armed: false,
             unsettled: false,
@@ -210,7 +223,10 @@ impl Records {
             Input::MisplacedSought(first, outcome) => self.misplaced_sought(first, &outcome, ctx),
             Input::RepairDue => self.repair_due(ctx),
             Input::ArmRepair => self.arm_repair(ctx),
-            Input::Stranded => self.serve_nothing(ctx),
+            Input::Stranded => {
+                self.serve_nothing(ctx);
+                self.leaver_stranded(ctx);
+            }
             Input::Leave => self.begin_departure(ctx),
             Input::Left => self.left(ctx),
         }
@@ -310,7 +326,7 @@ impl Records {
         let start = ctx.neighbours.predecessor().id;
         let epoch = self.next_epoch();
         self.ownership = Some(Ownership { start, epoch });
-        let holders = ctx.holders();
+        let holders = self.holders(ctx);
         self.repair.begin(holders, ctx);
     }
 

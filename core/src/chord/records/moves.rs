@@ -16,7 +16,10 @@ impl Records {
     /// The neighbours or the ownership changed: does what follows from that.
     pub(super) fn settle_ownership<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let (me, predecessor) = (ctx.me().id, ctx.neighbours.predecessor());
-        let (others, holders) = (ctx.other_processes(), ctx.holders());
+        let others = ctx.other_processes();
+        self.predecessor_is(predecessor.id);
+        self.leavers.retain_among(ctx.neighbours.successors());
+        let holders = self.holders(ctx);
         if ctx.membership != Membership::Member {
             return;
         }
@@ -46,13 +49,17 @@ impl Records {
             }
         }
         self.repair_now(ctx);
+        self.ask_to_leave(ctx);
     }
 
     /// Hands all that a leaving node serves to its successor.
     fn go_on_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let (me, successor) = (ctx.me().id, ctx.neighbours.successor());
-        if let Some(ownership) = self.ownership {
-            self.hand_over(ownership.arc(me), successor, ctx);
+        match self.ownership {
+            Some(ownership) => self.hand_over(ownership.arc(me), successor, ctx),
+            None if self.hand_over.is_none() => self.departure_begins_anew(),
+            // It has let go, and tells.
+            None => {}
         }
     }
 

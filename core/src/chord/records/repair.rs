@@ -127,6 +127,7 @@ impl Records {
         }
         self.assignments
             .retain(|assignment| assignment.age < FORGOTTEN);
+        self.leavers.age();
         self.sweep_own(ctx);
         self.repair_now(ctx);
         self.look_for_misplaced(ctx);
@@ -201,15 +202,35 @@ impl Records {
             return;
         };
         let mut ask = ctx.ask(RecordsWaiter::Repair, &mut self.clock, settled);
-        let Poll::Ready(compared) = current.poll(&mut ask) else {
+        let polled = current.poll(&mut ask);
+        let changed = current.take_changed();
+        self.changed_here(&changed);
+        self.repair.dirty.extend(changed);
+        let Some(current) = &self.repair.current else {
             return;
         };
+        let Poll::Ready(compared) = polled else {
+            return;
+        };
+        let peer = current.peer();
         self.repair.current = None;
         self.heard_epoch(compared.epoch);
+        if compared.leaving {
+            self.is_leaving(peer.id, ctx);
+        }
         let counts = ctx.config.is_variant(Variant::FailedRepairCounts);
         self.repair.failed |= compared.failed && !counts;
+        self.changed_here(&compared.changed);
         self.repair.dirty.extend(compared.changed);
         self.next_holder(ctx);
+    }
+
+    /// The records of these keys changed here, though nobody wrote: whoever the arc is being handed
+    /// over to may have missed that.
+    pub(super) fn changed_here(&mut self, keys: &[Id]) {
+        if let Some(hand_over) = &mut self.hand_over {
+            keys.iter().for_each(|key| hand_over.changed(*key));
+        }
     }
 
     // ---- as a holder ----
@@ -228,18 +249,21 @@ impl Records {
 
     /// Which of these records k others hold, without the one that asks.
     pub(super) fn confirm<N: Network<Node>>(
-        &self,
+        &mut self,
         from: Peer,
         entries: &[Entry],
         leaving: bool,
         ctx: &mut Context<'_, N>,
     ) -> RecordReply {
         let me = ctx.me().id;
+        if leaving {
+            self.is_leaving(from.id, ctx);
+        }
         let (mut safe, mut other) = (Vec::new(), Vec::new());
-        let wanted = usize::from(ctx.config.replicas) - 1;
         let holders = &self.repair.holders;
         let among = holders.iter().any(|holder| holder.id == from.id);
-        let enough = !among && (leaving || holders.len() >= wanted);
+        let all = holders.len() + 1 >= usize::from(ctx.config.replicas);
+        let enough = !among && (all || leaving && self.are_enough(holders.len(), ctx));
         for entry in entries {
             if self.serves(me, entry.key).is_none() {
                 continue;

@@ -57,7 +57,7 @@ impl Records {
         }
         let fewer = ctx.config.is_variant(Variant::AckedOneShort);
         let copies = (usize::from(ctx.config.replicas) - 1).saturating_sub(fewer.into());
-        let others = ctx.other_processes();
+        let others = self.others_that_stay(ctx);
         let Some(epoch) = self.serves_write(key, ctx) else {
             return;
         };
@@ -100,7 +100,11 @@ impl Records {
             Replicated::Held {
                 holders,
                 next_owner_lacks,
+                leavers,
             } => {
+                for leaver in leavers {
+                    self.is_leaving(leaver, ctx);
+                }
                 if next_owner_lacks {
                     reached(Mark::NextOwnerLacks);
                     // The next owner now lacks this write, so the hand-over starts again.
@@ -132,7 +136,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let key = write.replicate.key;
-        let right: Vec<Id> = ctx.holders().iter().map(|holder| holder.id).collect();
+        let right: Vec<Id> = self.holders(ctx).iter().map(|holder| holder.id).collect();
         let open = |other: &OpenWrite| other.replicate.key == key;
         let forgets = ctx.config.is_variant(Variant::DirtyForgotten);
         if forgets || right.iter().all(|holder| holders.contains(holder)) {

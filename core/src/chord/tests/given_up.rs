@@ -31,6 +31,11 @@ fn who_has_given_all_away_waits_only_for_its_neighbours_to_take_note() {
     assert_eq!(bench.asked_about_records().len(), 1);
     bench.handle(Input::Leave);
     let asked = bench.asked_about_records();
+    let [(60, number, RecordRequest::Leave)] = &asked[..] else {
+        panic!("before all else the successor is to stay: {asked:?}");
+    };
+    bench.told(60, *number, RecordReply::Stays(true));
+    let asked = bench.asked_about_records();
     let [(60, number, RecordRequest::Compare { question, .. })] = &asked[..] else {
         panic!("first the successor is to have all: {asked:?}");
     };

@@ -59,7 +59,7 @@ fn serving_among(me: u8, predecessor: u8, successors: &[Peer]) -> Bench {
 }
 
 impl Bench {
-    fn records(&mut self, from: u8, body: RecordRequest) -> Option<RecordReply> {
+    pub(super) fn records(&mut self, from: u8, body: RecordRequest) -> Option<RecordReply> {
         let clock = Stamp::ZERO;
         self.ask(from, Request::Records(Box::new(Stamped { clock, body })));
         self.answer()

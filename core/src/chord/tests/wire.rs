@@ -167,6 +167,7 @@ fn record_requests() -> Vec<RecordRequest> {
             leaving: true,
         },
         RecordRequest::Forget(vec![(key(), "field".to_owned(), stamp(1))]),
+        RecordRequest::Leave,
     ]
 }
 
@@ -233,6 +234,8 @@ fn record_replies() -> Vec<RecordReply> {
             safe: vec![key()],
             other: vec![peer(1).id],
         },
+        RecordReply::Stays(true),
+        RecordReply::Leaving,
     ]);
     replies
 }
@@ -288,6 +291,7 @@ fn kind(message: &Message) -> String {
                 RecordRequest::HandOver { .. } => "hand over?",
                 RecordRequest::Confirm { .. } => "confirm?",
                 RecordRequest::Forget(_) => "forget?",
+                RecordRequest::Leave => "leave?",
             },
         },
         Message::Reply { reply, .. } => match reply {
@@ -347,6 +351,8 @@ fn record_reply(reply: &RecordReply) -> &'static str {
         },
         RecordReply::Taken => "taken",
         RecordReply::Confirmed { .. } => "confirmed",
+        RecordReply::Stays(_) => "stays",
+        RecordReply::Leaving => "leaving",
     }
 }
 

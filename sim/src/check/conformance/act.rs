@@ -130,6 +130,8 @@ pub(super) enum OfRecords {
     Confirm {
         leaving: bool,
     },
+    /// May the asker leave?
+    Leave,
     Other,
 }
 
@@ -158,6 +160,8 @@ pub(super) enum ToRecords {
     Compared(u64),
     Claimed(Claimed, u64),
     Taken,
+    /// Whether the sender stays until the asker has left.
+    Stays(bool),
     Other,
 }
 
@@ -334,6 +338,7 @@ fn of_records(body: &RecordRequest) -> OfRecords {
         RecordRequest::Claim(arc) => OfRecords::Claim(*arc),
         RecordRequest::HandOver { arc, epoch } => OfRecords::HandOver(*arc, *epoch),
         RecordRequest::Confirm { leaving, .. } => OfRecords::Confirm { leaving: *leaving },
+        RecordRequest::Leave => OfRecords::Leave,
         _ => OfRecords::Other,
     }
 }
@@ -394,6 +399,7 @@ fn to_records(body: &RecordReply) -> ToRecords {
         RecordReply::Compared { epoch, .. } => ToRecords::Compared(*epoch),
         RecordReply::Claimed { by, epoch } => ToRecords::Claimed(*by, *epoch),
         RecordReply::Taken => ToRecords::Taken,
+        RecordReply::Stays(stays) => ToRecords::Stays(*stays),
         _ => ToRecords::Other,
     }
 }

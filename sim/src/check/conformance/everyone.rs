@@ -11,7 +11,7 @@ use cuerda_core::record::Stamp;
 use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::Batch;
 
-use super::act::{Answer, Ask, OfRecords, Said, ToRecords, Told, only_stamp};
+use super::act::{Answer, Ask, Given, OfRecords, Said, ToRecords, Told, only_stamp};
 use super::copies::Copies;
 use super::{Case, next_processes, short};
 
@@ -28,6 +28,8 @@ pub(super) struct Everyone {
     handing: BTreeMap<Id, (KeyRange, Vec<(Id, Stamp)>)>,
     /// Nodes to whose disks something was done: these do not count.
     touched: BTreeSet<u32>,
+    /// Who was told to leave, and holds nothing for others any more.
+    leaving: BTreeSet<Id>,
     numbers: BTreeMap<Id, u32>,
 }
 
@@ -72,6 +74,12 @@ impl Everyone {
 
     /// To be asked before the copies of the node that acted are judged.
     pub(super) fn judge(&mut self, case: &mut Case<'_>, copies: &Copies) {
+        let me = case.me.id;
+        if case.act.input == Given::Leave {
+            self.leaving.insert(me);
+        } else if case.act.joined {
+            self.leaving.remove(&me);
+        }
         if self.is_partial || case.disk_is_slow {
             return;
         }
@@ -95,7 +103,8 @@ impl Everyone {
         });
         let safe: Vec<Id> = safe.flatten().copied().collect();
         let holders = next_processes(case.after, case.settings.replicas - 1);
-        let wanted = 1 + holders.iter().filter(|id| **id != from.id).count();
+        let stays = |id: &&Id| **id != from.id && !self.leaving.contains(*id);
+        let wanted = 1 + holders.iter().filter(stays).count();
         for key in safe {
             let (Some(stamp), Some(all)) = (copies.stamp(key), self.held.get(&key)) else {
                 continue;

@@ -287,7 +287,8 @@ impl Chain {
                 let first = list.iter().find(behind).map(|peer| peer.id);
                 let owner = list
                     .iter()
-                    .find(|peer| behind(peer) && is_new(peer))
+                    .find(|peer| behind(peer) && (is_new(peer) || peer.id == me))
+                    .filter(|peer| peer.id != me)
                     .copied();
                 let before = list.iter().take_while(|peer| !behind(peer));
                 let known: Vec<Id> = before.filter(|peer| is_new(peer)).map(|it| it.id).collect();

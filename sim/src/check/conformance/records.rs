@@ -31,7 +31,9 @@ pub(super) struct Serving {
     /// The highest stamp that it issued, in this life and in all before.
     issued: Option<Stamp>,
     issued_before: Option<Stamp>,
-    /// It is leaving, has handed over what it served, and has asked whether its copies are safe.
+    /// The predecessor for which it has promised to stay.
+    stays_for: Option<Id>,
+    /// It hands over, has handed over what it served, and has asked whether its copies are safe.
     leaving: bool,
     handed: bool,
     confirms: bool,
@@ -82,6 +84,7 @@ impl Serving {
     pub(super) fn stopped(&mut self) {
         self.part = Part::Nothing;
         (self.claim, self.let_go) = (None, None);
+        (self.stays_for, self.leaving) = (None, false);
         self.writes.clear();
     }
 
@@ -152,15 +155,23 @@ impl Serving {
                 }
             }
             Answer::Records(_, ToRecords::Superseded(_)) => {
-                // Somebody else owns what it served.
+                // Somebody else owns what it served; a leaver must come to serve anew.
                 self.part = Part::Claims;
                 self.let_go = None;
+                self.leaving = false;
+            }
+            Answer::Records(_, ToRecords::Stays(true)) => {
+                let hands_over = |(_, _, ask): (Peer, RequestId, &Ask)| {
+                    let own = |arc: &KeyRange| arc.end == me;
+                    matches!(ask, Ask::Records(_, OfRecords::Compare { arc, .. }) if own(arc))
+                };
+                self.leaving |= act.asked().any(hands_over);
             }
             Answer::Records(_, ToRecords::Taken) => {
                 // A leaver's own arc ends at itself, that of a newcomer before it.
                 let own = self.let_go.take().is_some_and(|(arc, _)| arc.end == me);
                 self.part = Part::Claims;
-                self.handed |= self.leaving && own;
+                self.handed |= own;
             }
             _ => self.takes_back(id.number),
         }
@@ -376,7 +387,45 @@ impl Serving {
 
     // ---- leaving ----
 
+    /// Neighbours don't leave at the same moment, and who leaves holds nothing for others.
+    fn stays(&mut self, case: &mut Case<'_>, is_late: bool) {
+        let predecessor = case.after.predecessor().id;
+        if let Some((from, _, ask)) = case.act.question()
+            && matches!(
+                ask,
+                Ask::Leaving { .. } | Ask::Records(_, OfRecords::Claim(_))
+            )
+        {
+            self.stays_for.take_if(|leaver| *leaver == from.id);
+        }
+        self.stays_for.take_if(|leaver| *leaver != predecessor);
+        if let Some(leaver) = self.stays_for.filter(|_| case.act.left && !is_late) {
+            let detail = format!(
+                "said good-bye before {}, for which it had promised to stay",
+                short(leaver)
+            );
+            case.breach("leaves-beside-leaver", detail);
+        }
+        let mut holds = None;
+        for (to, _, answer) in case.act.answered() {
+            match answer {
+                Answer::Records(_, ToRecords::Stays(true)) => self.stays_for = Some(to.id),
+                Answer::Records(_, ToRecords::Stored) if self.leaving => holds = Some(to),
+                _ => {}
+            }
+        }
+        if let Some(owner) = holds.filter(|_| !self.disk_is_slow) {
+            let detail = format!(
+                "says to {} that it holds a write, though it is leaving",
+                short(owner.id)
+            );
+            case.breach("leaver-holds", detail);
+        }
+    }
+
     fn leaves(&mut self, case: &mut Case<'_>, since: Option<Time>, has_records: bool) {
+        let is_late = |since: Time| case.now - since >= case.settings.hand_over_within;
+        self.stays(case, since.is_some_and(is_late));
         let Some(since) = since else { return };
         let is_late = case.now - since >= case.settings.hand_over_within;
         let keeps = self.part == Part::Serves && has_records;
@@ -389,7 +438,6 @@ impl Serving {
                 "was gone before it asked whether its copies are safe elsewhere".to_owned();
             case.breach("leaver-goes-first", detail);
         }
-        self.leaving = true;
     }
 }
 

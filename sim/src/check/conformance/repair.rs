@@ -72,8 +72,10 @@ impl Repair {
             self.due = None;
         }
         if copies.is_empty() {
-            // Without records it takes its holders for complete.
-            holders.iter().for_each(|holder| self.has_compared(*holder));
+            // Without records it takes its holders for complete; one of the next ones may be leaving,
+            // and is none.
+            let next = next_processes(case.after, case.settings.replicas);
+            next.iter().for_each(|holder| self.has_compared(*holder));
         }
         self.is_assigned(case);
         if !leaves && !gone {

@@ -194,7 +194,14 @@ impl Steps {
                 self.candidate_answered(case, open, queries);
             }
             let taken = new == Some(open.to.id);
-            if taken && !follows(after, open.to, successors, case.settings.room) {
+            // Who has said good-bye meanwhile stands in it no more.
+            let room = case.settings.room;
+            let heard = successors.iter().take(room.saturating_sub(1));
+            let stay: Vec<Peer> = heard.filter(|it| !self.has_left(it.id)).copied().collect();
+            if taken
+                && !follows(after, open.to, successors, room)
+                && !follows(after, open.to, &stay, room)
+            {
                 let detail = format!(
                     "did not take over the list of its successor {} as that one told it",
                     short(open.to.id)
@@ -256,7 +263,8 @@ impl Steps {
             about && to.id == open.to.id
         });
         // With as many look-ups under way as may be, it must leave that to the next one.
-        if !known && displaced != me && !asks && queries < limits::QUERIES {
+        let left = self.has_left(displaced);
+        if !known && !left && displaced != me && !asks && queries < limits::QUERIES {
             let detail = format!(
                 "did not hand {} on to {}, which took its place and does not list it",
                 short(displaced),
@@ -306,7 +314,12 @@ impl Steps {
             }
             _ => false,
         };
-        let named = self.leavers.iter().any(|leaver| leaver.next == Some(new));
+        let predecessor = case.after.predecessor().id;
+        let named = self.leavers.iter().any(|leaver| match leaver.next {
+            Some(next) if next != case.me.id => next == new,
+            // It knew of nobody else: whoever has joined between is before this one.
+            _ => predecessor == new,
+        });
         if !answered && !named {
             let detail = format!(
                 "took {} for its successor, which it never asked",

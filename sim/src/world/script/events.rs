@@ -72,7 +72,7 @@ pub(in crate::world) fn pass_on<W: Machines>(
                 watcher.gone(at, number, Gone::Left);
             }
         }
-        Event::Conflict(..) | Event::Damaged(_) | Event::SetAside => {
+        Event::Conflict(..) | Event::Damaged(_) | Event::SetAside | Event::LeftBehind { .. } => {
             watcher.on_event(at, number, &event, None);
         }
         Event::Refused(..) | Event::Ignored(..) | Event::Told(_) => {

@@ -261,7 +261,7 @@ impl<P: Simulated + Hosted> World<P> {
                 self.net.lock().machines[number as usize].disk_breaks = None;
                 script::broke(self, number, at, watcher);
             }
-            What::Ended(Ended::Left) => {
+            What::Ended(Ended::Left | Ended::LeftBehind(_)) => {
                 script::pass_on(self, number, Event::Left, at, watcher);
             }
             What::Ended(Ended::Stopped) => {

@@ -61,7 +61,8 @@ fn a_next_owner_counts_for_nothing_and_its_silence_is_told() {
         held,
         Replicated::Held {
             holders,
-            next_owner_lacks
+            next_owner_lacks,
+            leavers: Vec::new(),
         }
     );
     assert_eq!(asked.len(), 3);

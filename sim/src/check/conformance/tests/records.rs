@@ -202,11 +202,75 @@ fn a_hand_over_has_a_later_epoch_and_no_leaver_takes_one() {
         scene.would(40, over(5), &takes, &ideal(40)),
         ["late-hand-over"]
     );
+    // Told to leave, it waits until its successor stays.
     assert!(scene.step(40, Input::Leave, &[], &ideal(40)).is_empty());
+    assert!(scene.would(40, over(6), &takes, &ideal(40)).is_empty());
+    hands_over(&mut scene);
     assert_eq!(
         scene.would(40, over(6), &takes, &ideal(40)),
         ["leaver-takes-over"]
     );
+}
+
+/// Its successor stays, and it begins to hand over.
+fn hands_over(scene: &mut Scene) {
+    let stays = from(50, answer(6, Stamp::ZERO, RecordReply::Stays(true)));
+    let digest = cuerda_core::record::RangeDigest::default();
+    let compare = RecordRequest::Compare {
+        question: DigestQuestion {
+            arc: own(40),
+            digest,
+        },
+        assigns: false,
+    };
+    let compare = [(50, question(7, Stamp::ZERO, compare))];
+    assert!(scene.step(40, stays, &compare, &ideal(40)).is_empty());
+}
+
+#[test]
+fn a_leaver_holds_nothing_for_others() {
+    let mut scene = Scene::new();
+    let stores = || from(30, store(9, 25, 30, 5));
+    let stored = [(30, answer(9, stamp(5, 30), RecordReply::Stored))];
+    assert!(scene.step(40, Input::Leave, &[], &ideal(40)).is_empty());
+    let rules = |scene: &Scene| {
+        let mut found = scene.would(40, stores(), &stored, &ideal(40));
+        found.retain(|rule| *rule == "leaver-holds");
+        found
+    };
+    assert!(rules(&scene).is_empty());
+    hands_over(&mut scene);
+    assert_eq!(rules(&scene), ["leaver-holds"]);
+}
+
+#[test]
+fn nobody_leaves_before_the_predecessor_for_which_it_stays() {
+    let mut scene = Scene::new();
+    let goodbye = |number| {
+        let (predecessor, successors) = (peer(30), list(40, &[50, 60, 10]));
+        let leaving = Request::Leaving {
+            predecessor,
+            successors,
+        };
+        ask(number, leaving)
+    };
+    let goodbyes = [(50, goodbye(8)), (30, goodbye(9))];
+    let left = [Aside::Gone(Gone::Left)];
+    assert!(scene.step(40, Input::Leave, &[], &ideal(40)).is_empty());
+    let leaves = |scene: &Scene| {
+        let mut scene = scene.clone();
+        scene.tell(40, late(0), &goodbyes, &left, &ideal(40))
+    };
+    assert!(leaves(&scene).is_empty());
+    let asks = from(30, question(5, Stamp::ZERO, RecordRequest::Leave));
+    let stays = [(30, answer(5, Stamp::ZERO, RecordReply::Stays(true)))];
+    assert!(scene.step(40, asks, &stays, &ideal(40)).is_empty());
+    assert_eq!(leaves(&scene), ["leaves-beside-leaver"]);
+    // It may come to stay itself.
+    let arc = own(30);
+    let claims = from(30, question(6, Stamp::ZERO, RecordRequest::Claim(arc)));
+    assert!(scene.step(40, claims, &[], &ideal(40)).is_empty());
+    assert!(leaves(&scene).is_empty());
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn a_condition_is_granted_with_a_majority_of_the_last_holders() {
     let here = Condition::Stamp(stamp(20));
     assert!(grants(here, &[40, 50, 60], true).is_empty());
     assert!(grants(here, &[40, 60, 10], true).is_empty());
-    let strangers = [40, 10, 20];
+    let strangers = [40, 20, 30];
     assert_eq!(grants(here, &strangers, true), ["granted-without-majority"]);
     assert!(grants(here, &strangers, false).is_empty());
     assert!(grants(Condition::None, &strangers, true).is_empty());

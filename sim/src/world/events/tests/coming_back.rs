@@ -63,15 +63,16 @@ fn a_whole_ring_comes_back_as_one() {
 }
 
 #[test]
-fn a_leaving_node_owns_nothing_at_once_and_stops_when_it_has_taken_leave() {
+fn a_leaving_node_stops_when_it_has_taken_leave() {
     let leave = fault("leave", "10s", "20s", "nodes = [\"n3\", \"n4\"]");
     let (mut world, mut log) = (world(8, &leave), Log::default());
-    world.run_until(10 * SECOND + 1, &mut log);
+    world.go_on(12.0, &mut log);
     assert_eq!(world.members(), 6);
-    assert_eq!(log.times(&Seen::Gone(3, Gone::Left)), [10 * SECOND]);
-    assert!(world.hosts[3].up && !world.node(3).is_member());
-    world.go_on(11.0, &mut log);
-    assert!(!world.hosts[3].up && !world.hosts[4].up);
+    for node in [3, 4] {
+        let gone = log.times(&Seen::Gone(node, Gone::Left));
+        assert!(gone.len() == 1 && gone[0] > 10 * SECOND, "{gone:?}");
+        assert!(!world.hosts[node as usize].up);
+    }
     world.go_on(29.0, &mut log);
     assert!(world.is_ideal());
     let presumed = |log: &Log| {
@@ -106,7 +107,11 @@ fn a_joining_crowd_comes_at_one_instant_and_leaves_at_the_end() {
     assert!(world.is_ideal() && world.members() == 13);
     world.go_on(80.0, &mut log);
     for newcomer in 8..13 {
-        assert_eq!(log.times(&Seen::Gone(newcomer, Gone::Left)), [40 * SECOND]);
+        let gone = log.times(&Seen::Gone(newcomer, Gone::Left));
+        assert!(
+            gone.len() == 1 && (40 * SECOND..45 * SECOND).contains(&gone[0]),
+            "{gone:?}"
+        );
         assert!(!world.hosts[newcomer as usize].up);
     }
     assert!(world.is_ideal() && world.members() == 8);

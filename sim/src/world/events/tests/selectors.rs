@@ -151,7 +151,7 @@ fn who_is_gone_is_not_chosen() {
         "1s",
         "",
         "nodes = [\"n0\", \"n1\", \"owner(key:song)\"]",
-    ) + &fault("leave", "1.9s", "", "nodes = [\"n2\", \"n3\"]");
+    ) + &fault("leave", "0.2s", "", "nodes = [\"n2\", \"n3\"]");
     for seed in 0..20 {
         let (world, parts) = split(
             seed,

@@ -114,7 +114,11 @@ fn a_graceful_leaver_says_good_bye_and_is_gone() {
     world.go_on(29.0, &mut log);
     for number in [3, 4] {
         let gone = |seen: &Seen| *seen == Seen::Gone(number, Gone::Left);
-        assert_eq!(log.times(gone), [10 * SECOND]);
+        let gone = log.times(gone);
+        assert!(
+            gone.len() == 1 && (10 * SECOND..12 * SECOND).contains(&gone[0]),
+            "{gone:?}"
+        );
         assert!(!world.is_up(number) && !world.is_member(number));
     }
     assert!(world.is_ideal() && world.members() == 6);
