@@ -2,6 +2,7 @@
 //! client.
 
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde_json::Value;
 
@@ -34,7 +35,7 @@ impl<'a> Project<'a> {
             ("CUERDA_NET", &net),
             ("CUERDA_STABILIZE_EVERY", "1s"),
             ("CUERDA_FOUND_AFTER", "2s"),
-            ("CUERDA_HAND_OVER_WITHIN", "3s"),
+            ("CUERDA_HAND_OVER_WITHIN", "20s"),
         ];
         run(compose()
             .args(words)
@@ -149,13 +150,47 @@ fn up_gives_a_ring_of_five_that_a_client_reaches_across_the_router_and_nothing_e
         Some(0),
         "it is found at its own address"
     );
+    scaled_down_under_writes(&project);
     project.done(&["kill", "node3"]);
-    project.until_ring_of(5);
+    project.until_ring_of(4);
     assert_eq!(project.client(&["get", "song"]), (Some(0), "la".into()));
 
     engine.docker(&["rm", "--force", "--volumes", &outside]);
     engine.docker(&["network", "rm", &outside]);
     project.done(&["down", "--volumes"]);
     assert!(engine.is_clean(), "down leaves nothing");
-    loudly("compose: up, grown, one killed, down");
+    loudly("compose: up, grown, scaled down under writes, one killed, down");
+}
+
+/// Three of eight are taken away at once while a client writes.
+fn scaled_down_under_writes(project: &Project<'_>) {
+    project.done(&["up", "--detach", "--scale", "more=3"]);
+    project.until_ring_of(8);
+    let put = |key: &str| project.client(&["put", key, key]).0 == Some(0);
+    let before: Vec<String> = (0..20).map(|number| format!("before-{number}")).collect();
+    for key in &before {
+        until(&format!("{key} is stored"), || put(key).then_some(()));
+    }
+    let stop = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let keys = (0..).map(|number| format!("meanwhile-{number}"));
+            let going_on = keys.take_while(|_| !stop.load(SeqCst));
+            going_on.filter(|key| put(key)).collect::<Vec<_>>()
+        });
+        let scaled = project.compose(&["up", "--detach", "--scale", "more=0"]);
+        stop.store(true, SeqCst);
+        let written = writer.join().expect("the writer does not panic");
+        assert!(scaled.status.success(), "{scaled:?}");
+        written
+    });
+    project.until_ring_of(5);
+    assert!(!written.is_empty(), "the ring went on working");
+    for key in before.iter().chain(&written) {
+        assert_eq!(project.client(&["get", key]), (Some(0), key.clone()));
+    }
+    let all = before.len() + written.len();
+    loudly(&format!(
+        "compose: three of eight went at once, {all} acknowledged writes read back"
+    ));
 }

@@ -1,6 +1,7 @@
 //! The Swarm stack on a swarm of one machine: a ring over an overlay network, and a rolling update.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde_json::Value;
 
@@ -96,6 +97,49 @@ impl Drop for Stack<'_> {
     }
 }
 
+/// The engine takes two of the nodes away at once while clients write; how many writes are read back.
+fn scaled_down_under_writes(stack: &Stack<'_>, service: &str, mut keys: Vec<String>) -> usize {
+    let stays = |container: &String| {
+        let format = "{{index .Config.Labels \"com.docker.swarm.task.name\"}}";
+        let name = stack
+            .engine
+            .docker(&["inspect", "--format", format, container]);
+        // The engine takes away those with the highest numbers.
+        let slot = name.strip_prefix(&format!("{service}.")).map(str::to_owned);
+        slot.is_some_and(|slot| slot.starts_with("1.") || slot.starts_with("2."))
+    };
+    let node = stack.containers().into_iter().find(stays);
+    let node = node.expect("a task with a low number");
+    let stop = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let keys = (0..).map(|number| format!("meanwhile-{number}"));
+            let going_on = keys.take_while(|_| !stop.load(SeqCst));
+            let put = |key: &String| stack.ask(&node, &["put", key, "la"]).is_some();
+            going_on.filter(put).collect::<Vec<_>>()
+        });
+        let scale = format!("{service}=2");
+        let scaled = stack
+            .engine
+            .tried(&["service", "scale", "--detach", &scale]);
+        let gone = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until("two of four are gone", || {
+                (stack.containers().len() == 2).then_some(())
+            })
+        }));
+        stop.store(true, SeqCst);
+        let written = writer.join().expect("the writer does not panic");
+        assert!(scaled.status.success() && gone.is_ok(), "{scaled:?}");
+        written
+    });
+    keys.extend(written);
+    for key in &keys {
+        let read = || (stack.ask(&node, &["get", key]).as_deref() == Some("la")).then_some(());
+        until(&format!("{key} is read"), read);
+    }
+    keys.len()
+}
+
 #[test]
 fn a_stack_is_a_ring_and_a_rolling_update_of_it_loses_nothing() {
     let Some(engine) = engine() else { return };
@@ -136,5 +180,9 @@ fn a_stack_is_a_ring_and_a_rolling_update_of_it_loses_nothing() {
         let read = || (stack.ask(&node, &["get", key]).as_deref() == Some("la")).then_some(());
         until(&format!("{key} is read"), read);
     }
-    loudly("swarm: deployed on one machine, updated one by one, all read back");
+    let kept = scaled_down_under_writes(&stack, &service, keys);
+    loudly(&format!(
+        "swarm: deployed on one machine, updated one by one, scaled down at once, {kept} \
+         acknowledged writes read back"
+    ));
 }
