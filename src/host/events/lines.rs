@@ -36,25 +36,28 @@ impl Lines {
         let mut batch = Vec::new();
         let mut text = Vec::new();
         loop {
+            if self.queue.is_empty() {
+                // There may be no next line for a long time.
+                let count = self.backlog.missed.swap(0, Relaxed);
+                missed(now(), count, &mut text)?;
+                out.write_all(&text)?;
+                out.flush()?;
+                text.clear();
+            }
             let count = self.queue.blocking_recv_many(&mut batch, BATCH);
+            if count == 0 {
+                return Ok(());
+            }
             let mut weight = 0;
             for queued in batch.drain(..) {
                 weight += queued.weight;
                 missed(queued.line.at_us, queued.missed, &mut text)?;
                 append(&queued.line, &mut text)?;
             }
-            if self.queue.is_empty() {
-                // There may be no next line for a long time.
-                let count = self.backlog.missed.swap(0, Relaxed);
-                missed(now(), count, &mut text)?;
-            }
             out.write_all(&text)?;
             out.flush()?;
             text.clear();
             self.backlog.weight.fetch_sub(weight, Relaxed);
-            if count == 0 {
-                return Ok(());
-            }
         }
     }
 }
