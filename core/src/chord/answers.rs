@@ -1,8 +1,9 @@
 //! What a node replies to others. Nothing here changes the node, but for the questions that
-//! must wait and the departures that are noted.
+//! must wait, the departures that are noted, and the callers that a joiner gets to know.
 
 use super::maintenance::Leaver;
 use super::message::{Message, Reply, Request};
+use super::phase::MembershipPhase;
 use super::records::Input;
 use super::variant::Variant;
 use super::{Node, limits};
@@ -21,7 +22,7 @@ impl Node {
     ) {
         let reply = match request {
             Request::Hello(theirs) => match self.hello().accepts(&theirs) {
-                Ok(()) => Reply::Hello(self.hello()),
+                Ok(()) => self.greet(from),
                 Err(refusal) => {
                     net.emit(Event::Refused(from, refusal));
                     Reply::Refused(refusal.mirrored())
@@ -61,6 +62,20 @@ impl Node {
             }
         };
         net.send(from, Message::Reply { id, reply });
+    }
+
+    /// The answer to a hello that fits. Who is on the way into a ring has met somebody whom it can
+    /// ask, too, and names whom it asks itself: so those that wait for a ring come to know each
+    /// other.
+    fn greet(&mut self, from: Peer) -> Reply {
+        let hello = self.hello();
+        let MembershipPhase::Joining(join) = &mut self.phase else {
+            return Reply::Hello(hello);
+        };
+        let contacts = join.contacts().filter(|peer| peer.id != from.id);
+        let contacts = contacts.take(limits::CONTACTS).collect();
+        join.meet([from]);
+        Reply::Joining { hello, contacts }
     }
 
     pub(super) fn neighbours_reply(&self) -> Reply {

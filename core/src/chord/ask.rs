@@ -401,7 +401,10 @@ impl Request {
     /// Whether this reply is of a kind that answers this request.
     const fn is_answered_by(&self, reply: &Reply) -> bool {
         match self {
-            Request::Hello(_) => matches!(reply, Reply::Hello(_) | Reply::Refused(_)),
+            Request::Hello(_) => matches!(
+                reply,
+                Reply::Hello(_) | Reply::Joining { .. } | Reply::Refused(_)
+            ),
             Request::Ping => matches!(reply, Reply::Pong),
             Request::Neighbours => matches!(reply, Reply::Neighbours { .. }),
             Request::Find { confirm: false, .. } => {

@@ -37,7 +37,8 @@ pub struct Config {
     /// Its own disk keeps them. Default: 60 s.
     pub hand_over_within: Duration,
     /// How often a node compares notes with its successor, jittered to between half and one and
-    /// a half of this. Shorter repairs sooner and costs three messages each time. Default: 30 s.
+    /// a half of this. Shorter repairs sooner and costs three messages each time; a ring of
+    /// thousands may take its time. Default: 5 s.
     pub stabilize_every: Duration,
     /// The time in which every distinct finger is refreshed once, jittered likewise. Default:
     /// 30 s.
@@ -57,8 +58,8 @@ pub struct Config {
     /// and doubles up to this, rounded up to whole periods. Longer saves messages to peers that
     /// are gone for good, shorter heals a partition sooner. Default: twice `stabilize_every`.
     pub probe_every_max: Option<Duration>,
-    /// When none of the configured members a joining node can reach belongs to a ring, the one
-    /// with the lowest id among them founds a ring after this time. Default: 60 s.
+    /// When nobody whom a joining node reaches has been a member of a ring for this time, the one
+    /// with the lowest id among those that are on their way in founds one. Default: 5 s.
     pub found_after: Duration,
     /// The mistake that the nodes make, if any: to measure what the harness notices. In no release.
     #[cfg(feature = "mutants")]
@@ -76,14 +77,14 @@ impl Default for Config {
             keys_max: 1_000_000,
             tombstones_for: Duration::from_secs(10 * 24 * 60 * 60),
             hand_over_within: Duration::from_secs(60),
-            stabilize_every: Duration::from_secs(30),
+            stabilize_every: Duration::from_secs(5),
             fix_fingers_every: Duration::from_secs(30),
             request_timeout: Duration::from_millis(500),
             request_timeout_max: Duration::from_secs(5),
             attempts: 2,
             remembered: 16,
             probe_every_max: None,
-            found_after: Duration::from_secs(60),
+            found_after: Duration::from_secs(5),
             #[cfg(feature = "mutants")]
             variant: None,
         }
@@ -284,7 +285,7 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.probe_periods_max(), 2);
         let odd = Config {
-            probe_every_max: Some(Duration::from_secs(61)),
+            probe_every_max: Some(Duration::from_secs(11)),
             ..config
         };
         assert_eq!(odd.probe_periods_max(), 3);

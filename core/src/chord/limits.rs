@@ -35,11 +35,19 @@ pub const JOIN_TRIES: u8 = 4;
 /// Rounds in which a newcomer stabilizes sooner than the period says, each half as soon as the
 /// one before: others may have joined beside it at the same moment.
 pub const HURRIED_ROUNDS: u8 = 5;
-/// Contacts that a joiner keeps.
+/// Contacts that a joiner keeps: so many that it was told to ask, and so many others. As many are
+/// named to another joiner.
 pub const CONTACTS: usize = 32;
+/// Contacts that a joiner greets side by side.
+pub const GREETINGS: usize = 8;
+/// Contacts that a joiner greets in one round.
+pub const GREETED: usize = 4 * CONTACTS;
 
 // A look-up that forgot candidates before it may ask them would give up too early.
 const _: () = assert!(LOOKUP_CANDIDATES <= LOOKUP_ASKS);
+
+// A message with more is dropped.
+const _: () = assert!(CONTACTS <= SUCCESSORS as usize);
 
 // Queries, clients' operations and writes lie in places with numbers of 16 bits.
 const _: () = assert!(QUERIES + LOOKUPS + ACCESSES < 1 << 16 && WRITES < 1 << 16);

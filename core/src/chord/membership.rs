@@ -75,7 +75,8 @@ impl Node {
     }
 
     pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
-        let join = Join::new(self.me(), self.hello(), &self.config, contacts);
+        let mut join = Join::new(self.me(), self.hello(), &self.config, contacts);
+        join.meet(self.remembered.peers());
         self.enter(MembershipPhase::Joining(Box::new(join)));
         self.poll_membership(None, net);
     }
@@ -96,19 +97,16 @@ impl Node {
             }
             Joined::Found => {
                 reached(Mark::FoundedAmongOthers);
-                // Others may found one at the same time: remembered, they are probed, and reunion
-                // makes one ring of all.
+                // Others may found one at the same time, or be in one that was out of reach:
+                // remembered, they are probed, and reunion makes one ring of all.
                 if let MembershipPhase::Joining(join) = &self.phase {
-                    for peer in join.contacts().to_vec() {
+                    let contacts: Vec<Peer> = join.contacts().collect();
+                    // If there is no room for all, those that the node was told to ask stay.
+                    for peer in contacts.into_iter().rev() {
                         self.remember(peer);
                     }
                 }
                 self.found(net);
-            }
-            Joined::Refused(peer, refusal) => {
-                reached(Mark::JoinRefused);
-                net.emit(Event::Refused(peer, refusal));
-                self.poll_membership(None, net);
             }
             Joined::Later(pause) => {
                 if !std::mem::replace(&mut self.armed.join, true) {

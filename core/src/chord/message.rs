@@ -107,6 +107,13 @@ pub enum Reply {
     Noted,
     /// To [`Request::Records`].
     Records(Box<Stamped<RecordReply>>),
+    /// To [`Request::Hello`]: fits, and is on its way into a ring, too.
+    Joining {
+        /// The asked node.
+        hello: Hello,
+        /// Whom it asks itself.
+        contacts: Vec<Peer>,
+    },
 }
 
 /// What nodes must agree on before they talk, and what they tell of themselves. Never changes its
@@ -189,7 +196,10 @@ impl Message {
                 Reply::Neighbours { successors, .. } | Reply::Covered(successors) => {
                     successors.len()
                 }
-                Reply::Closer(peers) => peers.len(),
+                Reply::Closer(peers)
+                | Reply::Joining {
+                    contacts: peers, ..
+                } => peers.len(),
                 _ => 0,
             },
             Message::Request {
@@ -228,6 +238,7 @@ impl Wire for Message {
             },
             Message::Reply { reply, .. } => match reply {
                 Reply::Hello(_) => "Hello",
+                Reply::Joining { .. } => "Joining",
                 Reply::Refused(_) => "Refused",
                 Reply::Pong => "Pong",
                 Reply::Busy => "Busy",
@@ -284,6 +295,9 @@ impl Wire for Message {
                     + 1
                     + match reply {
                         Reply::Hello(hello) => hello_size(hello),
+                        Reply::Joining { hello, contacts } => {
+                            hello_size(hello) + peers_size(contacts)
+                        }
                         Reply::Refused(refusal) => refusal_size(refusal),
                         Reply::Pong
                         | Reply::Busy
@@ -421,6 +435,8 @@ mod tests {
         ];
         let reply = prop_oneof![
             any_hello().prop_map(Reply::Hello),
+            (any_hello(), prop::collection::vec(any_peer(), 0..9))
+                .prop_map(|(hello, contacts)| Reply::Joining { hello, contacts }),
             Just(Reply::Refused(Refusal::Cluster)),
             (any_versions(), any_versions()).prop_map(|(ours, theirs)| {
                 Reply::Refused(Refusal::Version(VersionsApart { ours, theirs }))

@@ -278,6 +278,9 @@ impl Node {
             Input::Leave => self.leave(net),
             Input::Remember(_) if self.config.is_variant(Variant::MemoryNotRestored) => {}
             Input::Remember(peers) => {
+                if let MembershipPhase::Joining(join) = &mut self.phase {
+                    join.meet(peers.iter().copied());
+                }
                 for peer in peers {
                     self.remember(peer);
                 }

@@ -380,7 +380,9 @@ impl Node {
             return;
         };
         let accepted = match reply {
-            Reply::Hello(theirs) => self.hello().accepts(&theirs).map(|()| theirs.member),
+            Reply::Hello(theirs) | Reply::Joining { hello: theirs, .. } => {
+                self.hello().accepts(&theirs).map(|()| theirs.member)
+            }
             Reply::Refused(refusal) => Err(refusal),
             _ => return,
         };

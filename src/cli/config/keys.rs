@@ -173,7 +173,7 @@ pub(super) const KEYS: &[Key] = &[
     row(
         "stabilize_every",
         Kind::Duration,
-        Some("30s"),
+        Some("5s"),
         "How often a node compares notes with its successor, give or take a half; shorter \
          repairs sooner and costs three messages each time",
     ),
@@ -216,9 +216,9 @@ pub(super) const KEYS: &[Key] = &[
     row(
         "found_after",
         Kind::Duration,
-        Some("1m"),
+        Some("5s"),
         "When no member can be reached for so long, the lowest of the nodes that reach each \
-         other founds a ring",
+         other and want to join founds a ring",
     ),
     row(
         "connect_timeout",

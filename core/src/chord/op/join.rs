@@ -4,36 +4,41 @@ use crate::chord::Node;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use super::{Lookup, Oneself};
+use super::{Contacts, Lookup, Oneself};
+use crate::chord::Event;
 use crate::chord::ask::{Ask, AskOutcome, Question};
 use crate::chord::config::Config;
 use crate::chord::limits;
 use crate::chord::message::{Hello, Reply, Request};
 use crate::chord::variant::{Variant, Variation};
+use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::protocol::Refusal;
 use crate::ring::{Neighbours, Peer, SuccessorList};
 
 /// **Join** (TSE 2017, section IV), from a list of contacts.
 ///
-/// 1. Say hello to one contact after the other until one is a member that fits.
+/// 1. Say hello to the contacts, a few side by side, until one is a member that fits. One that is
+///    on its way in itself names its own contacts: they are asked as well, so that all that reach
+///    each other soon know the same ones.
 /// 2. Look up one's own place through it: who owns it now?
 /// 3. Ask the owner who is before it. It knows better than those before: newcomers notify their
 ///    successors first.
 /// 4. Ask that one for its neighbours. If one lies between it and its successor, its list
 ///    becomes one's own, and one is a member. If it has heard of somebody nearer meanwhile, ask
 ///    that one; after a few tries start again.
-/// 5. When no contact helps, wait and start again. When none of the contacts that answer has
-///    been a member for `found_after`, and one's own id is the lowest, found a ring.
+/// 5. When no contact helps, wait and start again. When nobody has been a member for `found_after`,
+///    found a ring, if one's own id is the lowest of all that answer and are on their way in; the
+///    others wait for that one, and much longer for each that is before them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Join {
     me: Peer,
     hello: Hello,
     attempts: u8,
-    contacts: Vec<Peer>,
+    contacts: Contacts,
     stage: Stage,
     tries: u8,
-    /// Contacts that answered in this round, and were no members.
+    /// Contacts that answered in this round, and were on their way in themselves.
     outside: Vec<Peer>,
     /// The pause after this round, doubled from round to round.
     pause: Duration,
@@ -45,10 +50,7 @@ pub(in crate::chord) struct Join {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Stage {
-    Greeting {
-        next: usize,
-        question: Option<Question>,
-    },
+    Greeting(Vec<Question>),
     Finding {
         through: Peer,
         lookup: Box<Lookup>,
@@ -76,8 +78,6 @@ pub(in crate::chord) enum Joined {
     Found,
     /// Nobody helped; start again after about this time.
     Later(Duration),
-    /// This contact does not fit; the others are still to be asked, so poll again.
-    Refused(Peer, Refusal),
 }
 
 impl Join {
@@ -91,11 +91,8 @@ impl Join {
             me,
             hello,
             attempts: config.attempts,
-            contacts: Vec::new(),
-            stage: Stage::Greeting {
-                next: 0,
-                question: None,
-            },
+            contacts: Contacts::default(),
+            stage: Stage::Greeting(Vec::new()),
             tries: 0,
             outside: Vec::new(),
             pause: config.request_timeout,
@@ -108,19 +105,19 @@ impl Join {
     }
 
     pub(in crate::chord) fn add_contacts(&mut self, contacts: impl IntoIterator<Item = Peer>) {
-        for peer in contacts {
-            let known = self
-                .contacts
-                .iter()
-                .any(|contact| contact.address == peer.address);
-            if !known && peer.id != self.me.id && self.contacts.len() < limits::CONTACTS {
-                self.contacts.push(peer);
-            }
+        self.contacts.give(self.me.id, contacts);
+    }
+
+    /// These were met, or may be there: they are asked, too.
+    pub(in crate::chord) fn meet(&mut self, peers: impl IntoIterator<Item = Peer>) {
+        for peer in peers {
+            self.contacts.meet(self.me.id, peer);
         }
     }
 
-    pub(in crate::chord) fn contacts(&self) -> &[Peer] {
-        &self.contacts
+    /// All whom it asks, those that it was told to ask first.
+    pub(in crate::chord) fn contacts(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.contacts.all()
     }
 
     /// Begins a new round after the pause.
@@ -129,11 +126,9 @@ impl Join {
             self.waited += self.pause;
             self.pause = (self.pause * 2).min(self.pause_max);
             self.outside.clear();
+            self.contacts.start_again();
             self.tries = 0;
-            self.stage = Stage::Greeting {
-                next: 0,
-                question: None,
-            };
+            self.stage = Stage::Greeting(Vec::new());
         }
     }
 
@@ -143,7 +138,7 @@ impl Join {
     ) -> Poll<Joined> {
         loop {
             let joined = match self.stage {
-                Stage::Greeting { .. } => ready!(self.poll_greeting(ask)),
+                Stage::Greeting(_) => ready!(self.poll_greeting(ask)),
                 Stage::Finding { .. } => ready!(self.poll_finding(ask)),
                 Stage::AskingOwner { .. } => ready!(self.poll_owner(ask)),
                 Stage::AskingMember { .. } => ready!(self.poll_member(ask)),
@@ -158,22 +153,39 @@ impl Join {
     // Each stage, when it is over, has put the next one in its place, or says how the attempt ends.
 
     fn poll_greeting<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Joined>> {
-        let Stage::Greeting { next, question } = &mut self.stage else {
+        let Stage::Greeting(questions) = &mut self.stage else {
             return Poll::Ready(None);
         };
-        let Some(greeting) = question else {
-            let Some(&contact) = self.contacts.get(*next) else {
-                return Poll::Ready(Some(self.nobody_helped(ask.variation())));
-            };
-            *question = Some(Question::new(contact, self.attempts));
-            *next += 1;
+        let hello = self.hello;
+        let mut answers = Vec::new();
+        questions.retain_mut(|question| {
+            match question.poll(ask, || Request::Hello(hello)) {
+                Poll::Ready(answer) => answers.push((question.to, answer)),
+                Poll::Pending => return true,
+            }
+            false
+        });
+        for (to, answer) in answers {
+            if let Err(refusal) = self.greeted(to, answer, ask) {
+                reached(Mark::JoinRefused);
+                ask.net().emit(Event::Refused(to, refusal));
+            }
+        }
+        let Stage::Greeting(questions) = &mut self.stage else {
             return Poll::Ready(None);
         };
-        let (to, hello) = (greeting.to, self.hello);
-        let answer = ready!(greeting.poll(ask, || Request::Hello(hello)));
-        *question = None;
-        let refusal = self.greeted(to, answer);
-        Poll::Ready(refusal.map(|refusal| Joined::Refused(to, refusal)))
+        let free = limits::GREETINGS.saturating_sub(questions.len());
+        let next = std::iter::from_fn(|| self.contacts.next()).take(free);
+        for contact in next {
+            let mut question = Question::new(contact, self.attempts);
+            // It is asked now, and answers later.
+            let _ = question.poll(ask, || Request::Hello(hello));
+            questions.push(question);
+        }
+        if questions.is_empty() {
+            return Poll::Ready(Some(self.nobody_helped(ask.variation())));
+        }
+        Poll::Pending
     }
 
     fn poll_finding<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) -> Poll<Option<Joined>> {
@@ -190,7 +202,7 @@ impl Join {
                     question: Question::new(found.owner, self.attempts),
                 };
             }
-            Err(_) => self.next_contact(through),
+            Err(_) => self.next_contact(),
         }
         Poll::Ready(None)
     }
@@ -254,17 +266,44 @@ impl Join {
         Poll::Ready(None)
     }
 
-    fn greeted(&mut self, contact: Peer, answer: AskOutcome) -> Option<Refusal> {
-        match answer {
-            AskOutcome::Reply(Reply::Hello(theirs)) => match self.hello.accepts(&theirs) {
-                Err(refusal) => return Some(refusal),
-                Ok(()) if theirs.member => self.find_place(contact),
-                Ok(()) => self.outside.push(contact),
-            },
-            AskOutcome::Reply(Reply::Refused(refusal)) => return Some(refusal),
-            _ => {}
+    fn greeted<N: Network<Node>>(
+        &mut self,
+        contact: Peer,
+        answer: AskOutcome,
+        ask: &mut Ask<'_, N>,
+    ) -> Result<(), Refusal> {
+        let answered = matches!(answer, AskOutcome::Reply(_));
+        self.contacts.heard(contact, answered);
+        let (theirs, named) = match answer {
+            AskOutcome::Reply(Reply::Hello(theirs)) => (theirs, None),
+            AskOutcome::Reply(Reply::Joining { hello, contacts }) => (hello, Some(contacts)),
+            AskOutcome::Reply(Reply::Refused(refusal)) => return Err(refusal),
+            _ => return Ok(()),
+        };
+        self.hello.accepts(&theirs)?;
+        match named {
+            Some(named) => {
+                self.outside.push(contact);
+                self.meet(named);
+            }
+            None if theirs.member => {
+                self.stop_greeting(ask);
+                self.find_place(contact);
+            }
+            // It neither is a member nor means to become one.
+            None => {}
         }
-        None
+        Ok(())
+    }
+
+    /// The other answers are not waited for; if this way leads nowhere, they are asked again.
+    fn stop_greeting<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>) {
+        if let Stage::Greeting(questions) = &mut self.stage {
+            for question in questions.drain(..) {
+                question.give_up(ask);
+                self.contacts.unasked(question.to);
+            }
+        }
     }
 
     fn find_place(&mut self, through: Peer) {
@@ -312,34 +351,39 @@ impl Join {
         if self.tries < limits::JOIN_TRIES {
             self.find_place(through);
         } else {
-            self.next_contact(through);
+            self.next_contact();
         }
     }
 
-    fn next_contact(&mut self, through: Peer) {
+    fn next_contact(&mut self) {
         self.tries = 0;
-        let at = self.contacts.iter().position(|&contact| contact == through);
-        let next = at.map_or(self.contacts.len(), |at| at + 1);
-        self.stage = Stage::Greeting {
-            next,
-            question: None,
-        };
+        self.stage = Stage::Greeting(Vec::new());
     }
 
     fn nobody_helped(&mut self, variation: Variation) -> Joined {
         self.stage = Stage::Waiting;
+        let me = self.me.id;
+        let before = self.outside.iter().filter(|peer| peer.id < me).count();
+        let before = match variation.is(Variant::AnybodyFounds) {
+            true => 0,
+            false => u32::try_from(before).unwrap_or(u32::MAX),
+        };
+        // Who is before may be heard without hearing anybody.
+        let patience = self
+            .found_after
+            .saturating_mul(1 + before.saturating_mul(PATIENCE));
+        let at_once = before == 0 && variation.is(Variant::FoundsAtOnce);
         // Somebody else must be there: who reaches nobody may only be cut off.
-        let lowest = self.outside.iter().map(|peer| peer.id).min();
-        let anybody = variation.is(Variant::AnybodyFounds);
-        let is_first = lowest.is_some_and(|lowest| self.me.id < lowest || anybody);
-        let at_once = variation.is(Variant::FoundsAtOnce);
-        if is_first && (self.waited >= self.found_after || at_once) {
+        if !self.outside.is_empty() && (self.waited >= patience || at_once) {
             Joined::Found
         } else {
             Joined::Later(self.pause)
         }
     }
 }
+
+/// How many times `found_after` a node waits longer for each that should found before it.
+const PATIENCE: u32 = 4;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 mod access;
 mod acquire;
 mod compare;
+mod contacts;
 mod hand_over;
 mod join;
 mod leave;
@@ -19,6 +20,7 @@ mod stabilize;
 pub(super) use access::{Access, AccessKind, Step};
 pub(super) use acquire::Acquire;
 pub(super) use compare::{Compare, Compared, Way};
+pub(super) use contacts::Contacts;
 pub(super) use hand_over::{HandOver, Handed};
 pub(super) use join::{Join, Joined};
 pub(super) use leave::Leave;

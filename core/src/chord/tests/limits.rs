@@ -174,12 +174,32 @@ fn a_joiner_keeps_no_more_contacts_than_there_is_room_for() {
     for _ in 0..3 {
         bench.handle(Input::Join(peers(&many)));
     }
-    // Its neighbours are itself, and the contact it is asking is held twice.
-    assert!(
-        peers_held(&bench) <= limits::CONTACTS + 8,
-        "{}",
-        peers_held(&bench)
-    );
+    // Its neighbours are itself, and the contacts it is asking are held three times.
+    let most = limits::CONTACTS + 2 * limits::GREETINGS + 8;
+    assert!(peers_held(&bench) <= most, "{}", peers_held(&bench));
+}
+
+#[test]
+fn a_joiner_keeps_and_asks_no_more_of_those_that_others_name_than_there_is_room_for() {
+    let mut bench = Bench::outside(1);
+    bench.handle(Input::Join(peers(&[2])));
+    let mut open = Vec::new();
+    for _ in 0..2 * limits::GREETED {
+        let asked = bench.asked();
+        open.extend(asked.into_iter().map(|(to, number, _)| (to, number)));
+        let Some((to, number)) = open.pop() else {
+            break;
+        };
+        let contacts = (0..limits::CONTACTS).map(|at| Peer {
+            id: Id::of_key(format!("{number} {at}").as_bytes()),
+            ..peer(3)
+        });
+        let contacts = contacts.collect();
+        let hello = bench.hello();
+        bench.reply(to, number, Reply::Joining { hello, contacts });
+    }
+    let most = 2 * limits::CONTACTS + limits::GREETED + 2 * limits::GREETINGS + 8;
+    assert!(peers_held(&bench) <= most, "{}", peers_held(&bench));
 }
 
 #[test]

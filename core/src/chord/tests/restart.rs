@@ -1,7 +1,7 @@
 //! When a whole ring starts anew, somebody must be first.
 
 use super::world::*;
-use crate::chord::{Event, Input};
+use crate::chord::{Event, Input, Reply, Timer};
 use crate::ring::test_peers::peers;
 
 const FOUR: [u8; 4] = [10, 60, 120, 200];
@@ -47,6 +47,56 @@ fn the_lowest_that_is_there_founds_when_the_lowest_of_all_is_not() {
     world.start(10, 2, Input::Join(peers(&FOUR)));
     world.run(SECOND * 20);
     world.assert_ideal(&FOUR);
+}
+
+#[test]
+fn those_that_were_told_of_different_ones_found_one_ring() {
+    let mut world = World::new(config(3));
+    // Each knows one, and nobody the lowest but the last.
+    for (at, place) in FOUR.iter().enumerate() {
+        let next = FOUR[(at + 3) % 4..].iter().take(1).copied();
+        let contacts: Vec<u8> = next.collect();
+        world.start(*place, 1, Input::Join(peers(&contacts)));
+    }
+    world.run(SECOND * 60);
+    world.assert_ideal(&FOUR);
+    let joined = |(_, _, event): &&(_, _, Event)| *event == Event::Joined;
+    let order: Vec<u8> = world
+        .told
+        .iter()
+        .filter(joined)
+        .map(|told| told.1)
+        .collect();
+    assert_eq!((order.len(), order[0]), (4, 10));
+    let silent = |(_, _, event): &(_, _, Event)| matches!(event, Event::PresumedDead(_));
+    assert!(!world.told.iter().any(silent), "two rings were founded");
+}
+
+#[test]
+fn who_has_moved_is_found_by_those_that_it_calls() {
+    let mut world = World::new(config(3));
+    // Only one of them knows where the others are now; these know only where nobody is.
+    world.start(60, 2, Input::Join(peers(&[10])));
+    world.start(120, 2, Input::Join(peers(&[11])));
+    world.start(200, 2, Input::Join(peers(&[60, 120])));
+    world.run(SECOND * 60);
+    world.assert_ideal(&[60, 120, 200]);
+}
+
+#[test]
+fn who_waits_for_one_that_hears_nobody_founds_in_the_end() {
+    let mut bench = Bench::outside(200);
+    bench.handle(Input::Join(peers(&[10])));
+    let mut rounds = 0;
+    while !bench.node.is_member() {
+        let (to, number, _) = bench.question();
+        let hello = bench.hello();
+        let contacts = Vec::new();
+        bench.reply(to, number, Reply::Joining { hello, contacts });
+        bench.timer(Timer::Join);
+        rounds += 1;
+    }
+    assert!((10..60).contains(&rounds), "{rounds}");
 }
 
 #[test]

@@ -124,6 +124,10 @@ fn replies() -> Vec<Reply> {
         Reply::Closer(peers(&[4])),
         Reply::Before(peer(4)),
         Reply::Noted,
+        Reply::Joining {
+            hello: hello(),
+            contacts: peers(&[4, 5]),
+        },
     ]);
     replies
 }
@@ -296,6 +300,7 @@ fn kind(message: &Message) -> String {
         },
         Message::Reply { reply, .. } => match reply {
             Reply::Hello(_) => "hello",
+            Reply::Joining { .. } => "joining",
             Reply::Refused(refusal) => match refusal {
                 Refusal::Version(_) => "refused: version",
                 Refusal::Cluster => "refused: cluster",

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chord::{
-    Config, Event, Ignored, Input, LookupError, Message, Node, Origin, Protocol, Recorder, Reply,
-    Request, RequestId, Timer,
+    Config, Event, Hello, Ignored, Input, LookupError, Message, Node, Origin, Protocol, Recorder,
+    Reply, Request, RequestId, Timer,
 };
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Fingers, Id, Neighbours, Peer, SuccessorList};
@@ -411,6 +411,14 @@ impl Bench {
             assert!(!waits || *reply == Reply::Busy, "{number} is settled");
         } else {
             assert!(waits || !waited, "{ignored:?}, but nothing waits any more");
+        }
+    }
+
+    /// What another node that is no member would say of itself.
+    pub(super) fn hello(&self) -> Hello {
+        Hello {
+            incarnation: 1,
+            ..self.node.hello()
         }
     }
 

@@ -85,6 +85,8 @@ pub(super) enum Ask {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Hello(Hello),
+    /// It is on its way into a ring itself.
+    Joining(Hello),
     Pong,
     Busy,
     NotMember,
@@ -360,6 +362,7 @@ pub(super) fn only_stamp(record: &Record) -> Option<Stamp> {
 fn answer(reply: &Reply) -> Answer {
     match reply {
         Reply::Hello(hello) => Answer::Hello(*hello),
+        Reply::Joining { hello, .. } => Answer::Joining(*hello),
         Reply::Pong => Answer::Pong,
         Reply::Busy => Answer::Busy,
         Reply::NotMember => Answer::NotMember,

@@ -1,8 +1,8 @@
 //! The way into a ring, with a list of nodes standing in for the network.
 
 use super::*;
-use crate::chord::VERSIONS;
-use crate::chord::ask::script::drive;
+use crate::chord::ask::script::{drive, drive_in};
+use crate::chord::{Recorder, VERSIONS};
 use crate::ring::Id;
 use crate::ring::test_peers::{peer, peers};
 use proptest::prelude::*;
@@ -30,6 +30,14 @@ fn join(me: u8, contacts: &[u8]) -> Join {
 
 fn list(me: u8, places: &[u8]) -> SuccessorList {
     SuccessorList::following(peer(me).id, peer(places[0]), &peers(&places[1..]), 9)
+}
+
+/// The answer of one that is outside and wants in.
+fn on_the_way(contacts: &[u8]) -> Reply {
+    Reply::Joining {
+        hello: HELLO,
+        contacts: peers(contacts),
+    }
 }
 
 /// The ring 10, 20, 30, 40 as its members see it.
@@ -78,12 +86,10 @@ fn a_contact_that_does_not_fit_is_named_and_the_next_one_asked() {
             ring(to, request)
         }
     };
-    let (refused, _) = drive(|ask| op.poll(ask), &mut script);
-    assert_eq!(refused, Joined::Refused(peer(50), Refusal::Cluster));
-    assert!(matches!(
-        drive(|ask| op.poll(ask), &mut script).0,
-        Joined::Member(_)
-    ));
+    let mut net = Recorder::default();
+    let (joined, _) = drive_in(&mut net, |ask| op.poll(ask), &mut script);
+    assert!(matches!(joined, Joined::Member(_)), "{joined:?}");
+    assert_eq!(net.events, [Event::Refused(peer(50), Refusal::Cluster)]);
 }
 
 #[test]
@@ -100,15 +106,13 @@ fn nobody_there_means_later_and_never_a_ring_of_ones_own() {
     }
     assert_eq!(
         pauses,
-        [
-            500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000
-        ]
+        [500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000, 5000]
     );
 }
 
 #[test]
 fn of_several_outside_the_lowest_founds_after_a_while() {
-    let outside = |_: Peer, _: &Request| Some(Reply::Hello(HELLO));
+    let outside = |_: Peer, _: &Request| Some(on_the_way(&[]));
     let mut lowest = join(5, &[10, 20]);
     let mut other = join(15, &[10, 20]);
     let mut rounds = 0;
@@ -116,13 +120,51 @@ fn of_several_outside_the_lowest_founds_after_a_while() {
         lowest.start_again();
         rounds += 1;
     }
-    // 0.5 + 1 + 2 + 4 + 8 + 16 + 30 s of pauses are the first sum past a minute.
-    assert_eq!(rounds, 7);
-    for _ in 0..3 * rounds {
-        let (joined, _) = drive(|ask| other.poll(ask), &mut { outside });
-        assert!(matches!(joined, Joined::Later(_)), "{joined:?}");
+    // 0.5 + 1 + 2 + 4 s of pauses are the first sum past five.
+    assert_eq!(rounds, 4);
+    // One is before it, which may hear nobody: it waits four times longer for that one.
+    let mut waits = 0;
+    while drive(|ask| other.poll(ask), &mut { outside }).0 != Joined::Found {
         other.start_again();
+        waits += 1;
     }
+    assert_eq!(waits, 8);
+}
+
+#[test]
+fn who_does_not_mean_to_join_is_not_waited_for_and_nobody_to_found_with() {
+    let mut op = join(15, &[10, 20]);
+    let mut rounds = 0;
+    let mut script = |to, _: &Request| match to == peer(10) {
+        true => Some(Reply::Hello(HELLO)),
+        false => Some(on_the_way(&[])),
+    };
+    while drive(|ask| op.poll(ask), &mut script).0 != Joined::Found {
+        op.start_again();
+        rounds += 1;
+    }
+    assert_eq!(rounds, 4);
+    let mut op = join(5, &[10]);
+    for _ in 0..20 {
+        let (joined, _) = drive(|ask| op.poll(ask), &mut |_, _| Some(Reply::Hello(HELLO)));
+        assert!(matches!(joined, Joined::Later(_)), "{joined:?}");
+        op.start_again();
+    }
+}
+
+#[test]
+fn whom_those_on_their_way_name_is_asked_in_the_same_round() {
+    let mut op = join(25, &[50]);
+    let mut script = |to, request: &Request| match to {
+        to if to == peer(50) => Some(on_the_way(&[77, 25, 60])),
+        to if to == peer(60) => Some(on_the_way(&[10, 50])),
+        to => ring(to, request),
+    };
+    let (joined, asked) = drive(|ask| op.poll(ask), &mut script);
+    assert!(matches!(joined, Joined::Member(_)), "{joined:?}");
+    let greets = |(_, request): &&(Peer, Request)| matches!(request, Request::Hello(_));
+    let greeted: Vec<Peer> = asked.iter().filter(greets).map(|(to, _)| *to).collect();
+    assert_eq!(greeted, peers(&[50, 77, 60, 10]));
 }
 
 #[test]
@@ -160,7 +202,7 @@ proptest! {
                 SuccessorList::following(to.id, peer(*place), &peers(places), 9);
             Some(match (kind, request) {
                 (1, _) => Reply::NotMember,
-                (2, Request::Hello(_)) => Reply::Hello(HELLO),
+                (2, Request::Hello(_)) => on_the_way(&places),
                 (3, Request::Hello(_)) => Reply::Refused(Refusal::Successors),
                 (_, Request::Hello(_)) => Reply::Hello(MEMBER),
                 (4, Request::Find { .. }) => Reply::Owner,

@@ -68,8 +68,18 @@ fn a_ring_is_founded_after_the_wait_by_the_lowest_and_by_no_member() {
     assert_eq!(founds(&scene, due()), ["founds-too-soon"]);
     scene.now += 60 * SECOND;
     assert!(founds(&scene, due()).is_empty());
-    let outside = from(10, reply(1, Reply::Hello(hello(false))));
-    assert_eq!(founds(&scene, outside), ["founds-out-of-turn"]);
+    let outside = || {
+        let hello = hello(false);
+        let contacts = Vec::new();
+        from(10, reply(1, Reply::Joining { hello, contacts }))
+    };
+    assert_eq!(founds(&scene, outside()), ["founds-out-of-turn"]);
+    // That one may hear nobody: it is not waited for without end.
+    let later = Scene {
+        now: scene.now + 240 * SECOND,
+        ..scene.clone()
+    };
+    assert!(founds(&later, outside()).is_empty());
     let ordered = founds(&scene, Input::Found);
     assert!(ordered.is_empty(), "{ordered:?}");
 
