@@ -55,8 +55,8 @@ fn shown(status: &Status) -> String {
             ));
         }
     }
-    if let Some(reason) = &status.waiting_for {
-        lines.push(harmless(reason));
+    if let Some(reason) = status.waits_for() {
+        lines.push(harmless(&reason));
     }
     let secured = if status.secure {
         "secured by TLS"
@@ -140,6 +140,7 @@ pub(super) mod tests {
                 successors_wanted: 8,
                 fingers: 4,
                 remembered: Vec::new(),
+                in_doubt: 0.0,
                 records: 5,
             }],
         }

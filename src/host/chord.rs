@@ -24,6 +24,7 @@ impl Hosted for Node {
             successors_wanted: self.config().successors,
             fingers: self.fingers().entries().len(),
             remembered: self.remembered().collect(),
+            in_doubt: self.in_doubt().iter().map(|arc| share(*arc)).sum(),
             records,
         }
     }
@@ -99,6 +100,14 @@ impl Handle<Node> {
     /// As [`Handle::status`].
     pub async fn fingers(&self, node: u8) -> Result<Vec<FingerRow>, CallError> {
         Ok(self.look(node, finger_rows).await?.unwrap_or_default())
+    }
+}
+
+/// How much of the circle an arc is, from 0 to 1.
+fn share(arc: KeyRange) -> f64 {
+    match arc.start == arc.end {
+        true => 1.0,
+        false => arc.length().high() as f64 / u64::MAX as f64,
     }
 }
 

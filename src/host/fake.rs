@@ -217,6 +217,7 @@ fn status(records: usize) -> Status {
             successors_wanted: 8,
             fingers: 2,
             remembered: Vec::new(),
+            in_doubt: 0.0,
             records,
         }],
     }

@@ -47,6 +47,20 @@ impl Status {
             .iter()
             .all(|node| node.standing == Membership::Member)
     }
+
+    /// What it waits for, in words; `None` when it waits for nothing.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<String> {
+        let in_doubt: f64 = self.nodes.iter().map(|node| node.in_doubt).sum();
+        match &self.waiting_for {
+            None if in_doubt > 0.0 => Some(format!(
+                "waiting for nodes that held records before the whole ring stopped: on {} % of the \
+                 circle, which this node serves, what is not found may be on them",
+                (in_doubt * 100.0).ceil()
+            )),
+            waiting_for => waiting_for.clone(),
+        }
+    }
 }
 
 /// One node.
@@ -66,6 +80,11 @@ pub struct NodeStatus {
     pub fingers: usize,
     /// Peers presumed dead that it goes on probing.
     pub remembered: Vec<Peer>,
+    /// The share of the circle, from 0 to 1, that it serves without knowing all that there is: the
+    /// whole ring had stopped, and of those that held it nobody is back. What is not found there
+    /// is [uncertain](cuerda_core::protocol::Denied::Uncertain).
+    #[serde(default)]
+    pub in_doubt: f64,
     /// How many keys it holds a record of, its own and copies for others, deleted ones counted
     /// until they are collected.
     pub records: usize,

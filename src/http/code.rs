@@ -82,7 +82,8 @@ codes! {
     NoSuchKey = "no_such_key", NotFound, NOT_FOUND "Nothing is stored there";
     /// Something is stored under the key, but not this field.
     NoSuchField = "no_such_field", NotFound, NOT_FOUND "The key does not have this field";
-    /// Nobody who answered has anything, and the key's owner did not answer.
+    /// Nobody who answered has anything, and the key's owner did not answer; or those that held
+    /// what it serves before the whole ring stopped are not back.
     Uncertain = "uncertain", Unreachable,
         SERVICE_UNAVAILABLE "Whether anything is there is not certain now";
     /// A write's condition does not hold.

@@ -144,6 +144,7 @@ impl From<&AccessError> for Code {
             AccessError::Denied(Denied::Ahead(_)) => Code::Clock,
             AccessError::Denied(Denied::Keys(_)) => Code::Full,
             AccessError::Denied(Denied::Beaten) => Code::Beaten,
+            AccessError::Denied(Denied::Uncertain) | AccessError::Uncertain => Code::Uncertain,
             AccessError::Denied(Denied::TooManyWrites) | AccessError::TooManyAccesses => Code::Busy,
             AccessError::NoOwner => Code::NoOwner,
         }

@@ -11,6 +11,7 @@ use crate::chord::Event;
 use crate::protocol::RequestId;
 use crate::protocol::{Ignored, Network};
 use crate::ring::{Id, KeyRange, Peer};
+use crate::store::Store as _;
 
 impl Node {
     pub(super) fn handle_request(
@@ -22,7 +23,7 @@ impl Node {
     ) {
         let reply = match request {
             Request::Hello(theirs) => match self.hello().accepts(&theirs) {
-                Ok(()) => self.greet(from),
+                Ok(()) => self.greet(from, net),
                 Err(refusal) => {
                     net.emit(Event::Refused(from, refusal));
                     Reply::Refused(refusal.mirrored())
@@ -67,15 +68,20 @@ impl Node {
     /// The answer to a hello that fits. Who is on the way into a ring has met somebody whom it can
     /// ask, too, and names whom it asks itself: so those that wait for a ring come to know each
     /// other.
-    fn greet(&mut self, from: Peer) -> Reply {
+    fn greet(&mut self, from: Peer, net: &mut impl Network<Node>) -> Reply {
         let hello = self.hello();
+        let running = net.store().notes().alive;
         let MembershipPhase::Joining(join) = &mut self.phase else {
             return Reply::Hello(hello);
         };
         let contacts = join.contacts().filter(|peer| peer.id != from.id);
         let contacts = contacts.take(limits::CONTACTS).collect();
         join.meet([from]);
-        Reply::Joining { hello, contacts }
+        Reply::Joining {
+            hello,
+            running,
+            contacts,
+        }
     }
 
     pub(super) fn neighbours_reply(&self) -> Reply {

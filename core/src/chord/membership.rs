@@ -17,6 +17,7 @@ use crate::chord::{Event, Timer};
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::ring::{Neighbours, Peer, SuccessorList};
+use crate::store::Store as _;
 
 impl Node {
     pub(super) fn poll_membership(
@@ -61,6 +62,8 @@ impl Node {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
             // Nobody else serves anything there.
             self.serve_own(net);
+            let running = net.store().notes().alive;
+            self.tell_records(Input::Founded(running), net);
         }
     }
 
@@ -95,7 +98,7 @@ impl Node {
                 }
                 self.become_member(neighbours, net);
             }
-            Joined::Found => {
+            Joined::Found(running) => {
                 reached(Mark::FoundedAmongOthers);
                 // Others may found one at the same time, or be in one that was out of reach:
                 // remembered, they are probed, and reunion makes one ring of all.
@@ -107,6 +110,7 @@ impl Node {
                     }
                 }
                 self.found(net);
+                self.tell_records(Input::Founded(running), net);
             }
             Joined::Later(pause) => {
                 if !std::mem::replace(&mut self.armed.join, true) {

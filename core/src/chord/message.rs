@@ -111,6 +111,9 @@ pub enum Reply {
     Joining {
         /// The asked node.
         hello: Hello,
+        /// When it noted last that it was running and had records, in milliseconds since 1970; 0
+        /// if it never did.
+        running: u64,
         /// Whom it asks itself.
         contacts: Vec<Peer>,
     },
@@ -234,6 +237,7 @@ impl Wire for Message {
                     RecordRequest::Confirm { .. } => "MayDrop?",
                     RecordRequest::Leave => "MayLeave?",
                     RecordRequest::Forget(_) => "Forget?",
+                    RecordRequest::Held => "Held?",
                 },
             },
             Message::Reply { reply, .. } => match reply {
@@ -265,6 +269,7 @@ impl Wire for Message {
                     RecordReply::Confirmed { .. } => "Confirmed",
                     RecordReply::Stays(_) => "Stays",
                     RecordReply::Leaving => "Leaving",
+                    RecordReply::Held(_) => "Held",
                 },
             },
             Message::Notify => "Notify",
@@ -295,9 +300,11 @@ impl Wire for Message {
                     + 1
                     + match reply {
                         Reply::Hello(hello) => hello_size(hello),
-                        Reply::Joining { hello, contacts } => {
-                            hello_size(hello) + peers_size(contacts)
-                        }
+                        Reply::Joining {
+                            hello,
+                            running,
+                            contacts,
+                        } => hello_size(hello) + varint(*running) + peers_size(contacts),
                         Reply::Refused(refusal) => refusal_size(refusal),
                         Reply::Pong
                         | Reply::Busy
@@ -435,8 +442,16 @@ mod tests {
         ];
         let reply = prop_oneof![
             any_hello().prop_map(Reply::Hello),
-            (any_hello(), prop::collection::vec(any_peer(), 0..9))
-                .prop_map(|(hello, contacts)| Reply::Joining { hello, contacts }),
+            (
+                any_hello(),
+                any::<u64>(),
+                prop::collection::vec(any_peer(), 0..9)
+            )
+                .prop_map(|(hello, running, contacts)| Reply::Joining {
+                    hello,
+                    running,
+                    contacts
+                }),
             Just(Reply::Refused(Refusal::Cluster)),
             (any_versions(), any_versions()).prop_map(|(ours, theirs)| {
                 Reply::Refused(Refusal::Version(VersionsApart { ours, theirs }))

@@ -57,12 +57,14 @@ pub use message::{Hello, Message, Reply, Request};
 pub use phase::Membership;
 /// What [`Membership`] was called before; kept for those who know it by that name.
 pub use phase::Membership as Standing;
-pub use record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
+pub use record_message::{
+    Claimed, Doubts, Held, RecordNotice, RecordReply, RecordRequest, Stamped,
+};
 pub use timer::Timer;
 #[cfg(feature = "mutants")]
 pub use variant::Variant;
 
-use crate::ring::{Fingers, Id, Neighbours, Peer};
+use crate::ring::{Fingers, Id, KeyRange, Neighbours, Peer};
 use ask::Settled;
 use maintenance::Maintenance;
 use open_requests::Waiter;
@@ -237,6 +239,14 @@ impl Node {
     #[must_use]
     pub const fn incarnation(&self) -> u32 {
         self.requests.incarnation()
+    }
+
+    /// Arcs that it serves without knowing all that there is: the whole ring had stopped, and of
+    /// those that held them nobody is back. What it does not find there it calls
+    /// [uncertain](Denied::Uncertain).
+    #[must_use]
+    pub fn in_doubt(&self) -> &[KeyRange] {
+        self.records.as_deref().map_or(&[], Records::in_doubt)
     }
 
     /// Its settings.

@@ -88,6 +88,8 @@ pub enum RecordRequest {
         arc: KeyRange,
         /// Later than every epoch in which it was served before.
         epoch: u64,
+        /// Of what I don't know all that there is.
+        doubts: Doubts,
     },
     /// Do as many nodes as should hold exactly these, without me?
     Confirm {
@@ -100,6 +102,8 @@ pub enum RecordRequest {
     Forget(Vec<(Id, String, Stamp)>),
     /// You are my successor, and I mean to leave: stay until I am gone.
     Leave,
+    /// Of which arc up to yourself do you hold all that was acknowledged? I know that I lack some.
+    Held,
 }
 
 /// What is said about records and not answered. New kinds are added at the end only.
@@ -177,6 +181,8 @@ pub enum RecordReply {
     /// To `Store`, and to `Compare` that assigns: the asked node is leaving, and holds nothing for
     /// others any more.
     Leaving,
+    /// To `Held`: of this one, if of any.
+    Held(Option<Held>),
 }
 
 /// Who serves an arc, as far as the claimant's successor knows.
@@ -188,4 +194,23 @@ pub enum Claimed {
     Unknown,
     /// Not the asked node.
     Elsewhere,
+}
+
+/// Arcs of which a node that serves them does not know all that there is, because the whole ring
+/// had stopped and not all are back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Doubts {
+    /// Which.
+    pub arcs: Vec<KeyRange>,
+    /// When the ring is known to have been running before, in milliseconds since 1970.
+    pub since: u64,
+}
+
+/// An arc of which a node holds all that was acknowledged: from a point up to the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Held {
+    /// Where the arc starts; not part of it. The node itself if it holds the whole circle.
+    pub start: Id,
+    /// When it was last known to hold it, by its wall clock in milliseconds since 1970.
+    pub at: u64,
 }

@@ -5,6 +5,7 @@
 
 mod boundary;
 mod departure;
+mod doubt;
 mod given_up;
 mod hostile;
 mod join;

@@ -128,6 +128,12 @@ pub enum Denied {
     /// As many writes are open at the owner as it will hold.
     #[error("{} writes are open at the key's owner already", limits::WRITES)]
     TooManyWrites,
+    /// Nothing is known there, but not all who may know are back since the whole ring had stopped.
+    #[error(
+        "the key's owner knows of nothing there, but those that held its records before the ring \
+         stopped are not back"
+    )]
+    Uncertain,
 }
 
 /// Why a client's write or reading was not done. A write may have been done in part.
@@ -143,6 +149,9 @@ pub enum AccessError {
     /// out of reach.
     #[error("nobody answered for the key in time, its owner may be changing")]
     NoOwner,
+    /// Those that hold records for the key's owner have nothing, but it did not answer itself.
+    #[error("those that answered have nothing for the key, but its owner did not answer")]
+    Uncertain,
     /// As many operations of clients are open as this node will hold.
     #[error("{} operations are open here already", limits::ACCESSES)]
     TooManyAccesses,
@@ -156,6 +165,7 @@ impl Hint for Denied {
             Denied::Ahead(error) => return error.hint(),
             Denied::Keys(_) => "raise that, add nodes or delete keys",
             Denied::Beaten => "try again",
+            Denied::Uncertain => "start the nodes that are missing, or wait for them",
             Denied::TooManyWrites => "wait for some to end",
         }))
     }
@@ -166,7 +176,9 @@ impl Hint for AccessError {
         match self {
             AccessError::Lookup(error) => error.hint(),
             AccessError::Denied(error) => error.hint(),
-            AccessError::NoOwner => Some("try again when the ring has repaired itself".into()),
+            AccessError::NoOwner | AccessError::Uncertain => {
+                Some("try again when the ring has repaired itself".into())
+            }
             AccessError::TooManyAccesses => Some("wait for some to end".into()),
         }
     }

@@ -30,6 +30,32 @@ impl KeyRange {
         point == self.end || point.is_between(self.start, self.end)
     }
 
+    /// The arcs of which each point lies on both: none, one, or two, if they meet at both ends.
+    pub fn intersection(self, other: KeyRange) -> impl Iterator<Item = KeyRange> {
+        let first = (other.goes_on_after(self.start)).then_some(self.start);
+        let starts_too = other.start != self.start && self.goes_on_after(other.start);
+        let second = starts_too.then_some(other.start);
+        // Back at its start an arc has gone round the whole circle.
+        let length = move |start: Id, end: Id| (start == end, start.distance_to(end));
+        [first, second].into_iter().flatten().map(move |start| {
+            let ends = [self.end, other.end].into_iter();
+            let end = ends.min_by_key(|end| length(start, *end));
+            KeyRange::new(start, end.unwrap_or(start))
+        })
+    }
+
+    /// What is left of it without another: none, one, or two arcs.
+    pub fn without(self, other: KeyRange) -> impl Iterator<Item = KeyRange> {
+        let rest = KeyRange::new(other.end, other.start);
+        let is_some = other.start != other.end;
+        self.intersection(rest).filter(move |_| is_some)
+    }
+
+    /// Whether the point that follows this one lies on it.
+    fn goes_on_after(self, point: Id) -> bool {
+        point == self.start || point != self.end && self.contains(point)
+    }
+
     /// How many points it has; zero stands for all 2^160.
     #[must_use]
     pub const fn length(self) -> Id {
@@ -55,6 +81,25 @@ mod tests {
         fn two_points_cut_the_circle_in_two(a in any_id(), b in any_id(), x in any_id()) {
             prop_assume!(a != b);
             prop_assert!(KeyRange::new(a, b).contains(x) != KeyRange::new(b, a).contains(x));
+        }
+
+        #[test]
+        fn each_point_of_two_arcs_lies_on_one_piece_of_what_they_share_or_is_left(
+            ends in prop::array::uniform4(0u8..6), more in any_id()
+        ) {
+            let point = |at: u8| crate::ring::test_peers::peer(at * 40).id;
+            let [a, b, c, d] = ends.map(point);
+            let (one, other) = (KeyRange::new(a, b), KeyRange::new(c, d));
+            let shared: Vec<KeyRange> = one.intersection(other).collect();
+            let left: Vec<KeyRange> = one.without(other).collect();
+            prop_assert!(shared.len() <= 2 && left.len() <= 2);
+            let points = (0u8..6).flat_map(|at| [point(at), point(at).plus_power(0)]);
+            for x in points.chain([more]) {
+                let lies = |arcs: &[KeyRange]| arcs.iter().filter(|arc| arc.contains(x)).count();
+                let (on_one, on_other) = (one.contains(x), other.contains(x));
+                prop_assert_eq!(lies(&shared), usize::from(on_one && on_other));
+                prop_assert_eq!(lies(&left), usize::from(on_one && !on_other));
+            }
         }
 
         #[test]

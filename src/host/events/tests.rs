@@ -52,7 +52,11 @@ fn batch(number: u64) -> Batch {
     Batch {
         number,
         records: vec![(key, Some(fields.into_iter().collect())), (other, None)],
-        notes: Some(Notes { mark: 5, alive: 6 }),
+        notes: Some(Notes {
+            mark: 5,
+            alive: 6,
+            held: Some(Id::of_key(b"start")),
+        }),
         set_aside: false,
     }
 }

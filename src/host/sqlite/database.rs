@@ -34,7 +34,7 @@ impl Database {
         let wrong = |error: rusqlite::Error| StoreError::of(path, &error);
         let mut writer = connect(path).map_err(wrong)?;
         match schema::format(&writer).map_err(wrong)? {
-            Format::Empty | Format::Known => {}
+            Format::Empty | Format::Known | Format::Older => {}
             Format::Newer(found) => {
                 return Err(StoreError::Newer {
                     path: path.to_owned(),
@@ -51,8 +51,10 @@ impl Database {
         }
         // Nothing was written before it was known whose file it is.
         make_durable(&writer).map_err(wrong)?;
-        if schema::format(&writer).map_err(wrong)? == Format::Empty {
-            schema::make(&mut writer).map_err(wrong)?;
+        match schema::format(&writer).map_err(wrong)? {
+            Format::Empty => schema::make(&mut writer).map_err(wrong)?,
+            Format::Older => schema::renew(&mut writer).map_err(wrong)?,
+            _ => {}
         }
         let reader = connect(path).map_err(wrong)?;
         reader
@@ -82,12 +84,15 @@ impl Database {
         self.writer
             .execute("INSERT OR IGNORE INTO nodes (id) VALUES (?)", [&id])?;
         let (node, notes) = self.writer.query_row(
-            "SELECT node, mark, alive FROM nodes WHERE id = ?",
+            "SELECT node, mark, alive, held FROM nodes WHERE id = ?",
             [&id],
             |row| {
                 let number = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);
                 let (mark, alive) = (number(1)?, number(2)?);
-                Ok((row.get::<_, i64>(0)?, Notes { mark, alive }))
+                // What is no point of the circle says nothing of what was held.
+                let held = row.get::<_, Option<String>>(3)?;
+                let held = held.and_then(|held| held.parse().ok());
+                Ok((row.get::<_, i64>(0)?, Notes { mark, alive, held }))
             },
         )?;
         let mut statement = self

@@ -65,10 +65,11 @@ pub(super) fn write(connection: &Connection, node: i64, batch: &Batch) -> rusqli
             None => remove(connection, node, *key)?,
         }
     }
-    if let Some(Notes { mark, alive }) = batch.notes {
+    if let Some(Notes { mark, alive, held }) = batch.notes {
+        let held = held.map(|start| start.to_string());
         connection
-            .prepare_cached("UPDATE nodes SET mark = ?, alive = ? WHERE node = ?")?
-            .execute(params![mark.cast_signed(), alive.cast_signed(), node])?;
+            .prepare_cached("UPDATE nodes SET mark = ?, alive = ?, held = ? WHERE node = ?")?
+            .execute(params![mark.cast_signed(), alive.cast_signed(), held, node])?;
     }
     Ok(())
 }

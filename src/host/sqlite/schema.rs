@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The format that is written here; in the file it is `PRAGMA user_version`.
-pub(super) const FORMAT: i32 = 1;
+pub(super) const FORMAT: i32 = 2;
 /// Tells a file of records from the files of other programs: `CUER`.
 pub(super) const APPLICATION: i32 = 0x4355_4552;
 
@@ -14,7 +14,8 @@ CREATE TABLE nodes (
     node  INTEGER PRIMARY KEY,
     id    TEXT NOT NULL UNIQUE,          -- the place on the circle
     mark  INTEGER NOT NULL DEFAULT 0,    -- no stamp of the node is above, in milliseconds
-    alive INTEGER NOT NULL DEFAULT 0     -- when it was last known to be running, in milliseconds
+    alive INTEGER NOT NULL DEFAULT 0,    -- when it was last known to be running, in milliseconds
+    held  TEXT                           -- from where on it held all that was acknowledged
 ) STRICT;
 CREATE TABLE records (
     record INTEGER PRIMARY KEY,
@@ -53,6 +54,9 @@ SELECT nodes.id AS node,
 FROM nodes JOIN records USING (node) JOIN fields USING (record);
 ";
 
+/// What makes a file of format 1 one of format 2.
+const FROM_1: &str = "ALTER TABLE nodes ADD COLUMN held TEXT";
+
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -60,6 +64,8 @@ pub(super) enum Format {
     Empty,
     /// It has the format that is written here.
     Known,
+    /// It has an earlier format, from which it can be brought to this one.
+    Older,
     /// It has a later format.
     Newer(i32),
     /// Another program has made it.
@@ -75,6 +81,7 @@ pub(super) fn format(connection: &Connection) -> rusqlite::Result<Format> {
     Ok(match (application, format) {
         (0, 0) if tables == 0 => Format::Empty,
         (APPLICATION, FORMAT) => Format::Known,
+        (APPLICATION, 1) => Format::Older,
         (APPLICATION, later) if later > FORMAT => Format::Newer(later),
         _ => Format::Foreign,
     })
@@ -85,6 +92,14 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// Brings a file of an earlier format to this one, wholly or not at all.
+pub(super) fn renew(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(FROM_1)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

@@ -36,6 +36,7 @@ impl Health {
             member(status),
             successors(status),
             full_list(status),
+            certain(status),
         ];
         let mut failing = checks.iter().filter(|check| !check.ok).peekable();
         let status = if failing.peek().is_none() {
@@ -125,6 +126,19 @@ fn member(status: &Status) -> Check {
     fails("member", Need::Required, detail)
 }
 
+/// Whether all that there may be is known: not so when the whole ring had stopped and too few are
+/// back.
+fn certain(status: &Status) -> Check {
+    match status.waits_for() {
+        Some(reason) if status.is_member() => fails("certain", Need::Wanted, reason),
+        _ => holds(
+            "certain",
+            Need::Wanted,
+            "what is not found is not there".to_owned(),
+        ),
+    }
+}
+
 fn successors(status: &Status) -> Check {
     let lost = status
         .nodes
@@ -194,6 +208,7 @@ pub(super) mod tests {
                 successors_wanted: 8,
                 fingers: 2,
                 remembered: Vec::new(),
+                in_doubt: 0.0,
                 records: 5,
             }],
         }

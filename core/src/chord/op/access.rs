@@ -180,9 +180,14 @@ impl Access {
 
     /// Waits, then begins again; the end, if it has waited often enough.
     fn pause(&mut self) -> Option<Step> {
+        self.pause_before(AccessError::NoOwner)
+    }
+
+    /// The same, with what is said if this was tried often enough.
+    fn pause_before(&mut self, error: AccessError) -> Option<Step> {
         self.rounds += 1;
         if self.rounds >= limits::ACCESS_ROUNDS {
-            return Some(self.fail(AccessError::NoOwner));
+            return Some(self.fail(error));
         }
         self.stage = Stage::Pausing(Pause::default());
         None
@@ -372,8 +377,12 @@ impl Access {
         let Some(from) = last else {
             return self.pause();
         };
+        if found.is_empty() {
+            // Who serves the key may know better, as soon as somebody does.
+            return self.pause_before(AccessError::Uncertain);
+        }
         let fetched = Fetched {
-            record: (!found.is_empty()).then(|| found.clone()),
+            record: Some(found.clone()),
             authoritative: false,
             from,
             clock: Stamp::ZERO,

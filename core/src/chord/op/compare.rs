@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::task::{Poll, ready};
 
 use crate::chord::ask::{Ask, Question};
-use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::record_message::{Held, RecordReply, RecordRequest};
 use crate::chord::variant::Variant;
 use crate::chord::{limits, merging};
 use crate::protocol::Network;
@@ -38,6 +38,8 @@ pub(in crate::chord) struct Compare {
     sending: VecDeque<(Id, Record)>,
     merging: Option<(Vec<(Id, Record)>, Question)>,
     asked: u32,
+    /// What is asked before all else, if it is.
+    first: Option<Question>,
     outcome: Compared,
 }
 
@@ -65,6 +67,8 @@ pub(in crate::chord) struct Compared {
     pub(in crate::chord) changed: Vec<Id>,
     /// The highest epoch of a served arc that the other knows of.
     pub(in crate::chord) epoch: u64,
+    /// Of which arc the peer held all that was acknowledged, if it was asked for that.
+    pub(in crate::chord) held: Option<Held>,
 }
 
 impl Compare {
@@ -82,6 +86,7 @@ impl Compare {
             sending: VecDeque::new(),
             merging: None,
             asked: 0,
+            first: None,
             outcome: Compared::default(),
         }
     }
@@ -94,6 +99,11 @@ impl Compare {
         compare.sync = RangeSync::done();
         compare.fetching = Some((keys, Question::new(peer, attempts)));
         compare
+    }
+
+    /// Says first that not all is known here, and asks of which arc the peer held all.
+    pub(in crate::chord) fn ask_what_is_held(&mut self) {
+        self.first = Some(self.question());
     }
 
     pub(in crate::chord) const fn peer(&self) -> Peer {
@@ -111,7 +121,14 @@ impl Compare {
         ask: &mut Ask<'_, N>,
     ) -> Poll<Compared> {
         loop {
-            let went_well = if self.merging.is_some() {
+            let went_well = if let Some(question) = &mut self.first {
+                let reply = ready!(question.poll_records(ask, |_| RecordRequest::Held));
+                self.first = None;
+                if let Some(RecordReply::Held(held)) = reply {
+                    self.outcome.held = held;
+                }
+                true
+            } else if self.merging.is_some() {
                 ready!(self.poll_merging(ask))
             } else if self.fetching.is_some() {
                 ready!(self.poll_fetching(ask))

@@ -6,7 +6,7 @@ use std::task::{Poll, ready};
 use super::{Compare, Compared, Way};
 use crate::chord::ask::{Ask, Question};
 use crate::chord::limits;
-use crate::chord::record_message::{RecordReply, RecordRequest};
+use crate::chord::record_message::{Doubts, RecordReply, RecordRequest};
 use crate::chord::variant::Variant;
 use crate::protocol::Network;
 use crate::ring::{Id, KeyRange, Peer};
@@ -28,6 +28,8 @@ pub(in crate::chord) struct HandOver {
     stage: Stage,
     /// Something changed here that the other may have missed.
     again: bool,
+    /// What is not known of the arc, once it was let go.
+    pub(in crate::chord) doubts: Doubts,
     /// Keys whose records changed here by comparing, so far.
     changed: Vec<Id>,
     attempts: u8,
@@ -68,6 +70,7 @@ impl HandOver {
             to,
             stage: Stage::Bringing(Box::new(compare)),
             again: false,
+            doubts: Doubts::default(),
             changed: Vec::new(),
             attempts,
             tellings: 0,
@@ -117,7 +120,12 @@ impl HandOver {
             Stage::Brought => Poll::Pending,
             Stage::Telling(epoch, question) => {
                 let epoch = *epoch;
-                let hand = |_: &mut N| RecordRequest::HandOver { arc, epoch };
+                let doubts = &self.doubts;
+                let hand = |_: &mut N| RecordRequest::HandOver {
+                    arc,
+                    epoch,
+                    doubts: doubts.clone(),
+                };
                 Poll::Ready(match ready!(question.poll_records(ask, hand)) {
                     Some(RecordReply::Taken) => Handed::Taken,
                     // Refused in an older epoch, it is not next to what the other serves.

@@ -40,6 +40,8 @@ pub(in crate::chord) struct Join {
     tries: u8,
     /// Contacts that answered in this round, and were on their way in themselves.
     outside: Vec<Peer>,
+    /// The latest of the times at which they noted last that they were running.
+    running: u64,
     /// The pause after this round, doubled from round to round.
     pause: Duration,
     pause_max: Duration,
@@ -74,8 +76,9 @@ enum Stage {
 pub(in crate::chord) enum Joined {
     /// These are the neighbours of a member now.
     Member(Neighbours),
-    /// Nobody is a member: be the first.
-    Found,
+    /// Nobody is a member: be the first. Those that are waiting noted last at this time that they
+    /// were running, in milliseconds since 1970.
+    Found(u64),
     /// Nobody helped; start again after about this time.
     Later(Duration),
 }
@@ -95,6 +98,7 @@ impl Join {
             stage: Stage::Greeting(Vec::new()),
             tries: 0,
             outside: Vec::new(),
+            running: 0,
             pause: config.request_timeout,
             pause_max: config.stabilize_every.max(config.request_timeout),
             waited: Duration::ZERO,
@@ -276,14 +280,19 @@ impl Join {
         self.contacts.heard(contact, answered);
         let (theirs, named) = match answer {
             AskOutcome::Reply(Reply::Hello(theirs)) => (theirs, None),
-            AskOutcome::Reply(Reply::Joining { hello, contacts }) => (hello, Some(contacts)),
+            AskOutcome::Reply(Reply::Joining {
+                hello,
+                running,
+                contacts,
+            }) => (hello, Some((running, contacts))),
             AskOutcome::Reply(Reply::Refused(refusal)) => return Err(refusal),
             _ => return Ok(()),
         };
         self.hello.accepts(&theirs)?;
         match named {
-            Some(named) => {
+            Some((running, named)) => {
                 self.outside.push(contact);
+                self.running = self.running.max(running);
                 self.meet(named);
             }
             None if theirs.member => {
@@ -375,7 +384,7 @@ impl Join {
         let at_once = before == 0 && variation.is(Variant::FoundsAtOnce);
         // Somebody else must be there: who reaches nobody may only be cut off.
         if !self.outside.is_empty() && (self.waited >= patience || at_once) {
-            Joined::Found
+            Joined::Found(self.running)
         } else {
             Joined::Later(self.pause)
         }

@@ -4,11 +4,13 @@ use super::{Asker, Context, Ownership, Records};
 use crate::chord::Event;
 use crate::chord::merging;
 use crate::chord::message::{Message, Reply};
-use crate::chord::record_message::{Claimed, RecordNotice, RecordReply, RecordRequest, Stamped};
+use crate::chord::record_message::{
+    Claimed, Doubts, RecordNotice, RecordReply, RecordRequest, Stamped,
+};
 use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node, limits};
 use crate::protocol::{Condition, Denied, Ignored, Network, RequestId};
-use crate::record::{self, DigestSource, Field, Record, Stamp, TooFarAhead};
+use crate::record::{self, DigestAnswer, DigestSource, Field, Record, Stamp, TooFarAhead};
 use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 
@@ -83,13 +85,12 @@ impl Records {
                 RecordReply::Leaving
             }
             RecordRequest::Compare { question, assigns } => {
-                if assigns {
-                    self.assigned(question.arc, from);
+                let answer = question.answer(ctx.net.store());
+                if assigns && self.assigned(question.arc, from, answer == DigestAnswer::Same) {
+                    self.note_held(ctx);
                 }
-                RecordReply::Compared {
-                    answer: question.answer(ctx.net.store()),
-                    epoch: self.epoch,
-                }
+                let epoch = self.epoch;
+                RecordReply::Compared { answer, epoch }
             }
             RecordRequest::Fetch { keys, after } => {
                 if keys.len() > limits::FETCHED_KEYS {
@@ -113,7 +114,10 @@ impl Records {
                 self.stays_for.take_if(|leaver| *leaver == from.id);
                 self.claimed(arc, ctx.me().id)
             }
-            RecordRequest::HandOver { arc, epoch } => self.take_over(arc, epoch, ctx),
+            RecordRequest::HandOver { arc, epoch, doubts } => {
+                self.take_over(arc, epoch, &doubts, ctx)
+            }
+            RecordRequest::Held => RecordReply::Held(self.holds(from.id, ctx)),
             RecordRequest::Confirm { entries, leaving } => {
                 if entries.len() > limits::FETCHED_KEYS {
                     ctx.net.emit(Event::Ignored(from, Ignored::Full));
@@ -143,6 +147,9 @@ impl Records {
             }
             let others = self.holders(ctx);
             return RecordReply::Record { record, others };
+        }
+        if record.is_none() && self.doubt.is_about(key) {
+            return RecordReply::Denied(Denied::Uncertain);
         }
         let too_large = |record: &Record| record.size() > record::limits::RECORD_BYTES;
         if record.as_ref().is_some_and(too_large) {
@@ -180,7 +187,7 @@ impl Records {
             return Some(RecordReply::Denied(Denied::TooManyWrites));
         }
         let record = found.unwrap_or_default();
-        match self.judge(&record, &name, &field, condition, ctx) {
+        match self.judge((key, &record), &name, &field, condition, ctx) {
             Err(reply) => Some(reply),
             Ok(field) => {
                 self.replicate(asker, stamp, (key, name, field), condition, ctx);
@@ -193,7 +200,7 @@ impl Records {
     /// that refuses it.
     fn judge<N: Network<Node>>(
         &self,
-        record: &Record,
+        (key, record): (Id, &Record),
         name: &str,
         field: &Field,
         condition: Condition,
@@ -225,6 +232,9 @@ impl Records {
             Condition::Stamp(stamp) => found.map(Field::stamp) == Some(stamp),
         };
         let denied = |denied: Denied| Err(RecordReply::Denied(denied));
+        if condition != Condition::None && found.is_none() && self.doubt.is_about(key) {
+            return denied(Denied::Uncertain);
+        }
         if !holds {
             return denied(Denied::Changed(found.map(Field::stamp)));
         }
@@ -313,6 +323,7 @@ impl Records {
         &mut self,
         arc: KeyRange,
         epoch: u64,
+        doubts: &Doubts,
         ctx: &mut Context<'_, N>,
     ) -> RecordReply {
         if self.taken == Some((arc, epoch)) {
@@ -332,6 +343,7 @@ impl Records {
         self.epoch = epoch;
         self.taken = Some((arc, epoch));
         self.stop_acquiring(ctx);
+        self.doubts_taken_over(arc, doubts, ctx);
         self.ownership_changed(ctx);
         RecordReply::Taken
     }

@@ -357,6 +357,7 @@ impl Records {
     /// No record is left that should be elsewhere.
     pub(super) fn none_misplaced<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         if matches!(self.departure, Departure::Giving { .. }) {
+            self.holds_nothing(ctx);
             self.end_departure(ctx);
         }
     }

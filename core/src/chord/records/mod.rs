@@ -12,7 +12,8 @@
 //!   ├ misplaced.rs  copies that should be elsewhere
 //!   ├ expiry.rs     deletions whose time is over
 //!   ├ departure.rs  a leaving node hands over first
-//!   └ leavers.rs    who is leaving is no holder
+//!   ├ leavers.rs    who is leaving is no holder
+//!   └ doubt.rs      what nobody knows yet after the whole ring has stopped
 //! ```
 //!
 //! # What makes an acknowledged write safe
@@ -32,6 +33,7 @@ mod accesses;
 mod answers;
 mod context;
 mod departure;
+mod doubt;
 mod expiry;
 mod leavers;
 mod misplaced;
@@ -42,7 +44,7 @@ mod writes;
 
 use super::ask::{Pause, Settled};
 use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
-use super::record_message::{RecordNotice, RecordRequest, Stamped};
+use super::record_message::{Held, RecordNotice, RecordRequest, Stamped};
 use super::slots::Slots;
 use super::{Node, limits};
 use crate::chord::Event;
@@ -54,6 +56,7 @@ use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 pub(super) use context::Context;
 use departure::Departure;
+use doubt::Doubt;
 use leavers::Leavers;
 use ownership::Ownership;
 use repair::{Assignment, Repair};
@@ -83,6 +86,7 @@ pub(super) struct Records {
     /// The node was away for so long that it may have missed deletions that nobody remembers.
     stale: bool,
     departure: Departure,
+    doubt: Doubt,
     /// The predecessor that means to leave, for which this node stays.
     stays_for: Option<Id>,
     /// Successors that have said that they are leaving: they are no holders.
@@ -105,6 +109,9 @@ pub(super) enum Input {
     /// The node is alone, or part of a complete ring that an experiment began with: it serves what
     /// it owns.
     ServeOwn,
+    /// The node has founded a ring among others, of which the last that stored anything noted at
+    /// this time, in milliseconds since 1970, that it was running.
+    Founded(u64),
     /// The neighbours or the ownership changed: what follows from that is to be done.
     Settle,
     /// Another node asks.
@@ -187,6 +194,7 @@ impl Records {
             next_sweep: None,
             stale: false,
             departure: Departure::Staying,
+            doubt: Doubt::default(),
             stays_for: None,
             leavers: Leavers::default(),
             again: None,
@@ -201,6 +209,8 @@ impl Records {
         let away = net.wall_clock().saturating_sub(notes.alive);
         let mut records = Records::new(me, notes.mark);
         records.stale = notes.alive != 0 && away > lifetime;
+        let at = notes.alive;
+        records.doubt = Doubt::of(notes.held.map(|start| Held { start, at }));
         records
     }
 
@@ -213,6 +223,7 @@ impl Records {
                 self.arm_repair(ctx);
             }
             Input::ServeOwn => self.serve_own(ctx),
+            Input::Founded(running) => self.founded_again(running, ctx),
             Input::Settle => self.settle_ownership(ctx),
             Input::Request(from, id, request) => self.requested(from, id, request, ctx),
             Input::Notice(from, notice) => self.noticed(from, notice, ctx),
@@ -318,6 +329,7 @@ impl Records {
         let stale = std::mem::take(&mut self.stale);
         if stale && !ctx.net.store().is_empty() {
             ctx.net.store().set_aside();
+            self.holds_nothing(ctx);
             ctx.net.emit(Event::SetAside);
         }
     }
@@ -338,6 +350,8 @@ impl Records {
         self.hand_over = None;
         self.repair = Repair::default();
         self.misplaced = None;
+        let all = KeyRange::new(ctx.me().id, ctx.me().id);
+        self.doubts_let_go(all);
         ctx.forget(|waiter| {
             matches!(
                 waiter,

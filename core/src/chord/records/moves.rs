@@ -125,6 +125,7 @@ impl Records {
         self.heard_epoch(epoch);
         let epoch = self.next_epoch();
         self.ownership = Ownership::extended(self.ownership, me, arc, epoch).or(self.ownership);
+        self.doubt_taken_over(arc, ctx);
         self.ownership_changed(ctx);
     }
 
@@ -180,7 +181,9 @@ impl Records {
                 }
                 Handed::Refused { let_go } => {
                     reached(Mark::HandOverRefused);
+                    let doubts = std::mem::take(&mut hand_over.doubts);
                     self.hand_over = None;
+                    self.doubts_taken_over(arc, &doubts, ctx);
                     if let_go {
                         reached(Mark::TakenBack);
                         self.take_back(arc, ctx);
@@ -204,6 +207,10 @@ impl Records {
             }),
             _ => None,
         };
+        let doubts = self.doubts_let_go(arc);
+        if let Some(hand_over) = &mut self.hand_over {
+            hand_over.doubts = doubts;
+        }
         self.tell_next_owner(ctx.config.attempts);
         if ctx.config.is_variant(Variant::OpenWritesKept) {
             return;

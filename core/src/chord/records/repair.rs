@@ -42,6 +42,9 @@ pub(super) struct Assignment {
     by: Peer,
     /// Repair periods since the owner last said so.
     pub(super) age: u8,
+    /// Whether there was the same here as there since it said so first. All that is acknowledged
+    /// later reaches this node.
+    pub(super) whole: bool,
 }
 
 /// Repair periods without a word from the owner after which an assignment is forgotten: the owner
@@ -109,10 +112,12 @@ impl Repair {
 impl Records {
     /// Makes sure that the repair timer runs, if there is anything to repair.
     pub(super) fn arm_repair<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        if !self.armed && !ctx.net.store().is_empty() {
+        if !self.armed && !(ctx.net.store().is_empty() && self.doubt.is_none()) {
             self.armed = true;
-            let now = ctx.net.wall_clock();
-            ctx.note(|notes| notes.alive = now);
+            if !ctx.net.store().is_empty() {
+                let now = ctx.net.wall_clock();
+                ctx.note(|notes| notes.alive = now);
+            }
             let every = jittered(ctx.config.repair_every());
             ctx.net.set_timer(Timer::Repair, every);
         }
@@ -128,6 +133,8 @@ impl Records {
         self.assignments
             .retain(|assignment| assignment.age < FORGOTTEN);
         self.leavers.age();
+        self.doubt.age();
+        self.note_held(ctx);
         self.sweep_own(ctx);
         self.repair_now(ctx);
         self.look_for_misplaced(ctx);
@@ -149,10 +156,16 @@ impl Records {
         }
         repair.due = false;
         // A node without records could only fetch, and it did that when its ownership began.
-        if ctx.net.store().is_empty() && repair.dirty.is_empty() {
+        if ctx.net.store().is_empty() && repair.dirty.is_empty() && self.doubt.is_none() {
             return repair.completed(me, replicas);
         }
         repair.todo = repair.holders.iter().copied().collect();
+        if !self.doubt.is_none() {
+            // Who held what is served here may be farther along by now.
+            let others = ctx.other_processes().into_iter();
+            let others = others.filter(|peer| !repair.holders.contains(peer));
+            repair.todo.extend(others);
+        }
         repair.running = std::mem::take(&mut repair.dirty);
         repair.failed = false;
         self.next_holder(ctx);
@@ -167,11 +180,15 @@ impl Records {
         };
         if let Some(holder) = repair.todo.pop_front() {
             let arc = ownership.arc(me);
-            let way = match ctx.config.is_variant(Variant::RepairOnlyFetches) {
+            let fetches = ctx.config.is_variant(Variant::RepairOnlyFetches);
+            let way = match fetches || !repair.holders.contains(&holder) {
                 true => Way::Here,
                 false => Way::Assign,
             };
-            let compare = Compare::new(holder, arc, way, attempts);
+            let mut compare = Compare::new(holder, arc, way, attempts);
+            if !self.doubt.is_none() {
+                compare.ask_what_is_held();
+            }
             repair.current = Some(Box::new(compare));
             return self.poll_repair(None, ctx);
         }
@@ -219,7 +236,11 @@ impl Records {
             self.is_leaving(peer.id, ctx);
         }
         let counts = ctx.config.is_variant(Variant::FailedRepairCounts);
-        self.repair.failed |= compared.failed && !counts;
+        let is_holder = self.repair.holders.contains(&peer);
+        self.repair.failed |= compared.failed && is_holder && !counts;
+        if !compared.failed {
+            self.has_shown(peer, compared.held, ctx);
+        }
         self.changed_here(&compared.changed);
         self.repair.dirty.extend(compared.changed);
         self.next_holder(ctx);
@@ -236,15 +257,26 @@ impl Records {
     // ---- as a holder ----
 
     /// The owner of an arc counts this node among its holders.
-    pub(super) fn assigned(&mut self, arc: KeyRange, by: Peer) {
+    /// The owner of an arc counts this node among its holders, and has found the same here as there
+    /// or not. Says whether this node holds all of it since just now.
+    pub(super) fn assigned(&mut self, arc: KeyRange, by: Peer, same: bool) -> bool {
         if !self.is_staying() {
-            return;
+            return false;
         }
+        let was = |of: &Assignment| of.by.id == by.id && of.arc == arc && of.whole;
+        let was_whole = self.assignments.iter().any(was);
         self.assignments
             .retain(|assignment| assignment.by.id != by.id);
+        let whole = (same || was_whole) && !self.doubt.is_of(by.id);
         if self.assignments.len() < limits::ASSIGNMENTS {
-            self.assignments.push(Assignment { arc, by, age: 0 });
+            self.assignments.push(Assignment {
+                arc,
+                by,
+                age: 0,
+                whole,
+            });
         }
+        whole && !was_whole
     }
 
     /// Which of these records k others hold, without the one that asks.

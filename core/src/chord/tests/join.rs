@@ -206,6 +206,7 @@ fn until_it_is_a_member_it_says_so_to_every_question_but_hello() {
         let greeted = match bench.node.membership() {
             crate::chord::Membership::Joining => Reply::Joining {
                 hello,
+                running: 0,
                 contacts: peers(&[90]),
             },
             _ => Reply::Hello(hello),

@@ -196,7 +196,15 @@ fn a_joiner_keeps_and_asks_no_more_of_those_that_others_name_than_there_is_room_
         });
         let contacts = contacts.collect();
         let hello = bench.hello();
-        bench.reply(to, number, Reply::Joining { hello, contacts });
+        bench.reply(
+            to,
+            number,
+            Reply::Joining {
+                hello,
+                running: 0,
+                contacts,
+            },
+        );
     }
     let most = 2 * limits::CONTACTS + limits::GREETED + 2 * limits::GREETINGS + 8;
     assert!(peers_held(&bench) <= most, "{}", peers_held(&bench));

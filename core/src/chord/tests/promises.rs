@@ -254,7 +254,11 @@ fn a_former_owner_gets_no_write_to_all_holders() {
     // 60 has taken over the keys before 50, whom it took for dead, under a later number.
     let mut bench = serving(60, 50, &[70, 80]);
     let arc = KeyRange::new(key(40), key(50));
-    let hand = |epoch| RecordRequest::HandOver { arc, epoch };
+    let hand = |epoch| RecordRequest::HandOver {
+        arc,
+        epoch,
+        doubts: crate::chord::Doubts::default(),
+    };
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
     let store = RecordRequest::Store {
         key: key(45),
@@ -278,7 +282,11 @@ fn a_former_owner_gets_no_write_to_all_holders() {
 fn a_hand_over_that_was_overtaken_is_refused() {
     let mut bench = serving(60, 50, &[70, 80]);
     let arc = KeyRange::new(key(40), key(50));
-    let hand = |epoch| RecordRequest::HandOver { arc, epoch };
+    let hand = |epoch| RecordRequest::HandOver {
+        arc,
+        epoch,
+        doubts: crate::chord::Doubts::default(),
+    };
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));
     // Said again it is the same one; an older one is not.
     assert_eq!(bench.records(50, hand(9)), Some(RecordReply::Taken));

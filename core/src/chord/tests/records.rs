@@ -26,11 +26,21 @@ fn key(place: u8) -> Id {
 
 impl World {
     /// Writes through a node, and waits for the answer.
-    fn put(&mut self, through: u8, at: u8, value: &'static str) -> Result<Written, AccessError> {
+    pub(super) fn put(
+        &mut self,
+        through: u8,
+        at: u8,
+        value: &'static str,
+    ) -> Result<Written, AccessError> {
         self.write(through, at, Write::put("", value))
     }
 
-    fn write(&mut self, through: u8, at: u8, write: Write) -> Result<Written, AccessError> {
+    pub(super) fn write(
+        &mut self,
+        through: u8,
+        at: u8,
+        write: Write,
+    ) -> Result<Written, AccessError> {
         let (told, key) = (self.told.len(), key(at));
         let token = told as u64;
         self.input(through, Input::Write { token, key, write });
@@ -40,7 +50,7 @@ impl World {
         })
     }
 
-    fn get(&mut self, through: u8, at: u8) -> Result<Fetched, AccessError> {
+    pub(super) fn get(&mut self, through: u8, at: u8) -> Result<Fetched, AccessError> {
         let (told, key) = (self.told.len(), key(at));
         let (token, past) = (told as u64, Stamp::ZERO);
         self.input(through, Input::Read { token, key, past });
@@ -51,7 +61,7 @@ impl World {
     }
 
     /// The value of a key as a client reads it.
-    fn value(&mut self, through: u8, at: u8) -> Option<String> {
+    pub(super) fn value(&mut self, through: u8, at: u8) -> Option<String> {
         let fetched = self.get(through, at).expect("answered");
         let record = fetched.record?;
         let value = record.read("", u64::MAX)?.as_bytes().to_vec();

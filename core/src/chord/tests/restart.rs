@@ -92,7 +92,15 @@ fn who_waits_for_one_that_hears_nobody_founds_in_the_end() {
         let (to, number, _) = bench.question();
         let hello = bench.hello();
         let contacts = Vec::new();
-        bench.reply(to, number, Reply::Joining { hello, contacts });
+        bench.reply(
+            to,
+            number,
+            Reply::Joining {
+                hello,
+                running: 0,
+                contacts,
+            },
+        );
         bench.timer(Timer::Join);
         rounds += 1;
     }

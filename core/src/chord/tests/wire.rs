@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::chord::{
-    Claimed, Condition, Denied, Hello, Message, RecordNotice, RecordReply, RecordRequest, Refusal,
-    Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire, Written,
+    Claimed, Condition, Denied, Doubts, Held, Hello, Message, RecordNotice, RecordReply,
+    RecordRequest, Refusal, Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire,
+    Written,
 };
 use crate::record::{
     Digest, DigestAnswer, DigestQuestion, Entry, Field, LimitError, PARTS, RangeDigest, Record,
@@ -126,6 +127,7 @@ fn replies() -> Vec<Reply> {
         Reply::Noted,
         Reply::Joining {
             hello: hello(),
+            running: 300,
             contacts: peers(&[4, 5]),
         },
     ]);
@@ -165,6 +167,10 @@ fn record_requests() -> Vec<RecordRequest> {
         RecordRequest::HandOver {
             arc: arc(),
             epoch: 300,
+            doubts: Doubts {
+                arcs: vec![KeyRange::new(key(), peer(3).id)],
+                since: 300,
+            },
         },
         RecordRequest::Confirm {
             entries: vec![entry()],
@@ -172,6 +178,7 @@ fn record_requests() -> Vec<RecordRequest> {
         },
         RecordRequest::Forget(vec![(key(), "field".to_owned(), stamp(1))]),
         RecordRequest::Leave,
+        RecordRequest::Held,
     ]
 }
 
@@ -192,6 +199,7 @@ fn denials() -> Vec<Denied> {
         Denied::Keys(300),
         Denied::Beaten,
         Denied::TooManyWrites,
+        Denied::Uncertain,
     ]);
     denials
 }
@@ -240,6 +248,10 @@ fn record_replies() -> Vec<RecordReply> {
         },
         RecordReply::Stays(true),
         RecordReply::Leaving,
+        RecordReply::Held(Some(Held {
+            start: key(),
+            at: 300,
+        })),
     ]);
     replies
 }
@@ -296,6 +308,7 @@ fn kind(message: &Message) -> String {
                 RecordRequest::Confirm { .. } => "confirm?",
                 RecordRequest::Forget(_) => "forget?",
                 RecordRequest::Leave => "leave?",
+                RecordRequest::Held => "held?",
             },
         },
         Message::Reply { reply, .. } => match reply {
@@ -338,6 +351,7 @@ fn record_reply(reply: &RecordReply) -> &'static str {
             Denied::Keys(_) => "denied: keys",
             Denied::Beaten => "denied: beaten",
             Denied::TooManyWrites => "denied: too many",
+            Denied::Uncertain => "denied: uncertain",
         },
         RecordReply::Stored => "stored",
         RecordReply::Beaten(_) => "beaten",
@@ -358,6 +372,7 @@ fn record_reply(reply: &RecordReply) -> &'static str {
         RecordReply::Confirmed { .. } => "confirmed",
         RecordReply::Stays(_) => "stays",
         RecordReply::Leaving => "leaving",
+        RecordReply::Held(_) => "held",
     }
 }
 

@@ -152,7 +152,11 @@ pub fn records_set_aside_are_gone_and_kept<L: Lab>() {
 }
 
 pub fn notes_are_found_again<L: Lab>() {
-    let notes = |mark, alive| Notes { mark, alive };
+    let notes = |mark, alive| Notes {
+        mark,
+        alive,
+        held: (mark == 5).then(|| Id::of_key(b"start")),
+    };
     let mut lab = L::new();
     assert_eq!(lab.store().notes(), Notes::default());
     lab.store().note(Notes::default());

@@ -96,7 +96,11 @@ fn play<L: Lab>(steps: Vec<Step>) {
                 model.now.records.remove(&key(number));
             }
             Step::Note(mark) => {
-                let notes = Notes { mark, alive: 1 };
+                let notes = Notes {
+                    mark,
+                    alive: 1,
+                    held: None,
+                };
                 lab.store().note(notes);
                 model.now.notes = notes;
             }

@@ -338,7 +338,7 @@ fn of_records(body: &RecordRequest) -> OfRecords {
         },
         RecordRequest::Fetch { .. } | RecordRequest::Merge(_) => OfRecords::Brings,
         RecordRequest::Claim(arc) => OfRecords::Claim(*arc),
-        RecordRequest::HandOver { arc, epoch } => OfRecords::HandOver(*arc, *epoch),
+        RecordRequest::HandOver { arc, epoch, .. } => OfRecords::HandOver(*arc, *epoch),
         RecordRequest::Confirm { leaving, .. } => OfRecords::Confirm { leaving: *leaving },
         RecordRequest::Leave => OfRecords::Leave,
         _ => OfRecords::Other,

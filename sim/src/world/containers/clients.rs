@@ -190,6 +190,7 @@ fn why_not(refusal: Option<&Problem>) -> AccessError {
         Some(Code::NoSuchKey | Code::NoSuchField) => AccessError::Denied(Denied::Changed(None)),
         Some(Code::Beaten) => AccessError::Denied(Denied::Beaten),
         Some(Code::NoOwner | Code::TimedOut) => AccessError::NoOwner,
+        Some(Code::Uncertain) => AccessError::Uncertain,
         Some(Code::Busy) => AccessError::TooManyAccesses,
         _ => AccessError::Lookup(why_no_owner(refusal)),
     }

@@ -105,6 +105,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         match &result {
             Ok(fetched) if fetched.authoritative => {}
             Ok(_) => Counters::add(&self.counters.reads_uncertain),
+            Err(AccessError::Uncertain | AccessError::Denied(Denied::Uncertain)) => {
+                Counters::add(&self.counters.reads_uncertain);
+            }
             Err(_) => Counters::add(&self.counters.reads_failed),
         }
         let now = self.hooks.wall_clock();

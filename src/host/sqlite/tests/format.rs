@@ -1,12 +1,15 @@
-//! The format of the file, kept as SQL in `format-1.sql`: what this release writes is that to the
+//! The format of the file, kept as SQL in `format-2.sql`: what this release writes is that to the
 //! envelope, and what stands there is read. A change of the format is a new number and a new file
-//! beside the old one, which must go on being read.
+//! beside the old ones, which must go on being read.
+
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::*;
 
-const KEPT: &str = include_str!("format-1.sql");
+const KEPT: &str = include_str!("format-2.sql");
+const FIRST: &str = include_str!("format-1.sql");
 
 fn stamp(milliseconds: u64) -> Stamp {
     Stamp {
@@ -36,10 +39,13 @@ fn full() -> Record {
         .collect()
 }
 
-const NOTES: Notes = Notes {
-    mark: 1_700_000_001_000,
-    alive: 1_700_000_000_000,
-};
+fn notes(held: bool) -> Notes {
+    Notes {
+        mark: 1_700_000_001_000,
+        alive: 1_700_000_000_000,
+        held: held.then(|| Id::of_key(b"start")),
+    }
+}
 
 fn node(number: u8) -> Id {
     Id::of_key(&[b'n', number])
@@ -51,7 +57,7 @@ fn write(database: &mut Database) {
     for number in [1, 2] {
         let mut store = database.store(node(number)).unwrap();
         store.put(key(number), record("old"));
-        store.note(NOTES);
+        store.note(notes(true));
         batches.push((node(number), store.seal().unwrap()));
         if number == 2 {
             store.set_aside();
@@ -98,7 +104,7 @@ fn dump(file: &Connection) -> String {
 }
 
 #[test]
-fn a_file_is_written_as_it_was_in_the_first_release() {
+fn a_file_is_written_as_it_was_in_the_first_release_that_had_this_format() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.db");
     write(&mut Database::open(&path).unwrap());
@@ -110,16 +116,30 @@ fn a_file_is_written_as_it_was_in_the_first_release() {
 }
 
 #[test]
-fn a_file_of_the_first_release_is_read_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("records.db");
-    let made = Connection::open(&path).unwrap();
-    made.execute_batch(KEPT).unwrap();
-    drop(made);
-    let mut database = Database::open(&path).unwrap();
+fn files_of_all_formats_are_read_and_go_on() {
+    for (made, held) in [(FIRST, false), (KEPT, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(made)
+            .unwrap();
+        goes_on(&path, held);
+        // It has the format of this release now.
+        let format = |name| {
+            let file = Connection::open(&path).unwrap();
+            file.pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+                .unwrap()
+        };
+        assert_eq!(format("user_version"), crate::host::sqlite::schema::FORMAT);
+    }
+}
+
+fn goes_on(path: &Path, held: bool) {
+    let mut database = Database::open(path).unwrap();
     for (number, records) in [(1, 2), (2, 1)] {
         let mut store = database.store(node(number)).unwrap();
-        assert_eq!((store.len(), store.notes()), (records, NOTES));
+        assert_eq!((store.len(), store.notes()), (records, notes(held)));
         assert_eq!(store.get(key(9)), Ok(Some(full())));
         let old = (number == 1).then(|| record("old"));
         assert_eq!(store.get(key(number)), Ok(old));

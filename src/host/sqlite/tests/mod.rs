@@ -151,7 +151,11 @@ fn nodes_of_one_process_share_the_file_and_nothing_else() {
         let batches: Vec<(Id, Batch)> = std::iter::zip(ids, &mut stores)
             .map(|(id, store)| {
                 store.put(key(1), record(&format!("{round} of {id}")));
-                store.note(Notes { mark: 1, alive: 2 });
+                store.note(Notes {
+                    mark: 1,
+                    alive: 2,
+                    held: None,
+                });
                 (id, store.seal().unwrap())
             })
             .collect();
@@ -279,7 +283,7 @@ fn files_of_later_releases_and_of_other_programs_are_left_alone() {
     let newer = StoreError::Newer {
         path: path.clone(),
         found: 9,
-        known: 1,
+        known: schema::FORMAT,
     };
     assert_eq!(error, newer);
     connection.pragma_update(None, "application_id", 1).unwrap();

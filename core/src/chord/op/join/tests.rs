@@ -36,6 +36,7 @@ fn list(me: u8, places: &[u8]) -> SuccessorList {
 fn on_the_way(contacts: &[u8]) -> Reply {
     Reply::Joining {
         hello: HELLO,
+        running: 0,
         contacts: peers(contacts),
     }
 }
@@ -116,7 +117,7 @@ fn of_several_outside_the_lowest_founds_after_a_while() {
     let mut lowest = join(5, &[10, 20]);
     let mut other = join(15, &[10, 20]);
     let mut rounds = 0;
-    while drive(|ask| lowest.poll(ask), &mut { outside }).0 != Joined::Found {
+    while drive(|ask| lowest.poll(ask), &mut { outside }).0 != Joined::Found(0) {
         lowest.start_again();
         rounds += 1;
     }
@@ -124,7 +125,7 @@ fn of_several_outside_the_lowest_founds_after_a_while() {
     assert_eq!(rounds, 4);
     // One is before it, which may hear nobody: it waits four times longer for that one.
     let mut waits = 0;
-    while drive(|ask| other.poll(ask), &mut { outside }).0 != Joined::Found {
+    while drive(|ask| other.poll(ask), &mut { outside }).0 != Joined::Found(0) {
         other.start_again();
         waits += 1;
     }
@@ -139,7 +140,7 @@ fn who_does_not_mean_to_join_is_not_waited_for_and_nobody_to_found_with() {
         true => Some(Reply::Hello(HELLO)),
         false => Some(on_the_way(&[])),
     };
-    while drive(|ask| op.poll(ask), &mut script).0 != Joined::Found {
+    while drive(|ask| op.poll(ask), &mut script).0 != Joined::Found(0) {
         op.start_again();
         rounds += 1;
     }
