@@ -38,7 +38,7 @@ pub struct Config {
     pub hand_over_within: Duration,
     /// How often a node compares notes with its successor, jittered to between half and one and
     /// a half of this. Shorter repairs sooner and costs three messages each time; a ring of
-    /// thousands may take its time. Default: 5 s.
+    /// thousands may take its time. Default: 2 s.
     pub stabilize_every: Duration,
     /// The time in which every distinct finger is refreshed once, jittered likewise. Default:
     /// 30 s.
@@ -77,7 +77,7 @@ impl Default for Config {
             keys_max: 1_000_000,
             tombstones_for: Duration::from_secs(10 * 24 * 60 * 60),
             hand_over_within: Duration::from_secs(60),
-            stabilize_every: Duration::from_secs(5),
+            stabilize_every: Duration::from_secs(2),
             fix_fingers_every: Duration::from_secs(30),
             request_timeout: Duration::from_millis(500),
             request_timeout_max: Duration::from_secs(5),
@@ -285,7 +285,7 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.probe_periods_max(), 2);
         let odd = Config {
-            probe_every_max: Some(Duration::from_secs(11)),
+            probe_every_max: Some(Duration::from_secs(5)),
             ..config
         };
         assert_eq!(odd.probe_periods_max(), 3);

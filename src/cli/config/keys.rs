@@ -173,7 +173,7 @@ pub(super) const KEYS: &[Key] = &[
     row(
         "stabilize_every",
         Kind::Duration,
-        Some("5s"),
+        Some("2s"),
         "How often a node compares notes with its successor, give or take a half; shorter \
          repairs sooner and costs three messages each time",
     ),

@@ -134,6 +134,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             Begin::Found => self.found(),
             Begin::Join(names) => {
+                // Who has found nobody yet is on its way in as well: others that wait for a ring
+                // may find it, at an address that it did not have before.
+                for node in self.indices() {
+                    self.hand(node, Input::Join(Vec::new()));
+                }
                 let seeker = Seeker {
                     sockets: self.sockets.clone(),
                     handshaker: self.handshaker.clone(),

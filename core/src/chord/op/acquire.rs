@@ -27,7 +27,7 @@ use crate::ring::{Id, KeyRange, Peer};
 pub(in crate::chord) struct Acquire {
     pub(in crate::chord) arc: KeyRange,
     attempts: u8,
-    /// The first successor, then one node of each other process.
+    /// The successors, nearest first; also those of this process.
     others: Vec<Peer>,
     stage: Stage,
     rounds: u8,

@@ -16,7 +16,8 @@ impl Records {
     /// The neighbours or the ownership changed: does what follows from that.
     pub(super) fn settle_ownership<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let (me, predecessor) = (ctx.me().id, ctx.neighbours.predecessor());
-        let others = ctx.other_processes();
+        // Those of this process, too: each has a store of its own, and may have the last copy.
+        let others = ctx.neighbours.successors().to_vec();
         self.predecessor_is(predecessor.id);
         self.leavers.retain_among(ctx.neighbours.successors());
         let holders = self.holders(ctx);

@@ -162,7 +162,7 @@ impl Records {
         repair.todo = repair.holders.iter().copied().collect();
         if !self.doubt.is_none() {
             // Who held what is served here may be farther along by now.
-            let others = ctx.other_processes().into_iter();
+            let others = ctx.neighbours.successors().iter().copied();
             let others = others.filter(|peer| !repair.holders.contains(peer));
             repair.todo.extend(others);
         }

@@ -368,14 +368,16 @@ impl Serving {
         if !case.act.answered().any(takes) {
             return;
         }
-        if epoch <= self.epoch && self.taken != Some((arc, epoch)) {
+        // Asked again, it says so again, whatever has become of the arc since.
+        let again = self.taken == Some((arc, epoch));
+        if epoch <= self.epoch && !again {
             let detail = format!(
                 "took over an arc in epoch {epoch}, though it had told that it knows of {}",
                 self.epoch
             );
             case.breach("late-hand-over", detail);
         }
-        if self.leaving {
+        if self.leaving && !again {
             let detail = "took over an arc while it was leaving".to_owned();
             case.breach("leaver-takes-over", detail);
         }

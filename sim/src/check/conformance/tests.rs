@@ -11,11 +11,11 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cuerda_core::chord::{Doubts, RecordReply, RecordRequest, Stamped};
 use cuerda_core::chord::{Message, Node, Reply, Request};
-use cuerda_core::chord::{RecordReply, RecordRequest, Stamped};
 use cuerda_core::protocol::{AccessError, Event, Input, RequestId, Written};
 use cuerda_core::record::Stamp;
-use cuerda_core::ring::{Id, Neighbours, Peer, SuccessorList};
+use cuerda_core::ring::{Id, KeyRange, Neighbours, Peer, SuccessorList};
 
 use super::{Conformance, Rules as _};
 use crate::scenario::{Overrides, Scenario};
@@ -67,6 +67,11 @@ fn about(number: u32, body: RecordRequest) -> Message {
 fn answer(number: u32, body: RecordReply) -> Message {
     let clock = Stamp::ZERO;
     reply(number, Reply::Records(Box::new(Stamped { clock, body })))
+}
+
+fn hand_over(arc: KeyRange, epoch: u64) -> RecordRequest {
+    let doubts = Doubts::default();
+    RecordRequest::HandOver { arc, epoch, doubts }
 }
 
 fn id(number: u32) -> RequestId {

@@ -71,7 +71,17 @@ fn a_ring_is_founded_after_the_wait_by_the_lowest_and_by_no_member() {
     let outside = || {
         let hello = hello(false);
         let contacts = Vec::new();
-        from(10, reply(1, Reply::Joining { hello, contacts }))
+        from(
+            10,
+            reply(
+                1,
+                Reply::Joining {
+                    hello,
+                    running: 0,
+                    contacts,
+                },
+            ),
+        )
     };
     assert_eq!(founds(&scene, outside()), ["founds-out-of-turn"]);
     // That one may hear nobody: it is not waited for without end.

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use cuerda_core::chord::Claimed;
 use cuerda_core::protocol::{Condition, Written};
 use cuerda_core::record::{DigestQuestion, Field, Record, Value};
-use cuerda_core::ring::KeyRange;
 use cuerda_core::store::Batch;
 
 fn stamp(milliseconds: u64, node: u8) -> Stamp {
@@ -94,10 +93,7 @@ fn an_arc_is_served_when_it_has_been_claimed_handed_over_or_fetched() {
     assert_eq!(serves(&handed), ["served-unhanded"]);
     let (arc, epoch) = (newcomer().own(), 4);
     let takes = [(40, answer(5, Stamp::ZERO, RecordReply::Taken))];
-    let over = from(
-        40,
-        question(5, Stamp::ZERO, RecordRequest::HandOver { arc, epoch }),
-    );
+    let over = from(40, question(5, Stamp::ZERO, hand_over(arc, epoch)));
     assert!(handed.step(35, over, &takes, &newcomer()).is_empty());
     assert!(serves(&handed).is_empty());
 
@@ -148,10 +144,7 @@ fn what_was_let_go_of_is_not_acknowledged_until_it_is_taken_back() {
     };
     assert!(scene.step(40, write(7), &[], &ideal(40)).is_empty());
     let (arc, epoch) = (KeyRange::new(peer(30).id, peer(35).id), 2);
-    let over = [(
-        35,
-        question(3, Stamp::ZERO, RecordRequest::HandOver { arc, epoch }),
-    )];
+    let over = [(35, question(3, Stamp::ZERO, hand_over(arc, epoch)))];
     assert!(scene.step(40, late(0), &over, &ideal(40)).is_empty());
     let written = Written {
         stamp: stamp(5, 10),
@@ -191,10 +184,7 @@ fn a_hand_over_has_a_later_epoch_and_no_leaver_takes_one() {
     assert!(scene.step(40, asks, &says, &ideal(40)).is_empty());
     let over = |epoch| {
         let arc = KeyRange::new(peer(30).id, peer(40).id);
-        from(
-            50,
-            question(2, Stamp::ZERO, RecordRequest::HandOver { arc, epoch }),
-        )
+        from(50, question(2, Stamp::ZERO, hand_over(arc, epoch)))
     };
     let takes = [(50, answer(2, Stamp::ZERO, RecordReply::Taken))];
     assert!(scene.would(40, over(6), &takes, &ideal(40)).is_empty());
@@ -205,6 +195,11 @@ fn a_hand_over_has_a_later_epoch_and_no_leaver_takes_one() {
     // Told to leave, it waits until its successor stays.
     assert!(scene.step(40, Input::Leave, &[], &ideal(40)).is_empty());
     assert!(scene.would(40, over(6), &takes, &ideal(40)).is_empty());
+    let mut again = scene.clone();
+    assert!(again.step(40, over(6), &takes, &ideal(40)).is_empty());
+    hands_over(&mut again);
+    // It did take it over, before.
+    assert!(again.would(40, over(6), &takes, &ideal(40)).is_empty());
     hands_over(&mut scene);
     assert_eq!(
         scene.would(40, over(6), &takes, &ideal(40)),
@@ -315,10 +310,7 @@ fn a_leaver_hands_over_what_it_serves_and_asks_whether_its_copies_are_safe() {
 
     let (arc, epoch) = (own(40), 2);
     let clock = stamp(10, 40);
-    let over = [(
-        50,
-        question(3, clock, RecordRequest::HandOver { arc, epoch }),
-    )];
+    let over = [(50, question(3, clock, hand_over(arc, epoch)))];
     assert!(scene.step(40, late(0), &over, &ideal(40)).is_empty());
     let taken = from(50, answer(3, Stamp::ZERO, RecordReply::Taken));
     let right = scene.tell(40, taken, &goodbye, &left, &ideal(40));

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use cuerda_core::chord::{RecordNotice, Timer};
 use cuerda_core::protocol::{Condition, Written};
 use cuerda_core::record::{DigestAnswer, DigestQuestion, Entry, Field, RangeDigest, Record, Value};
-use cuerda_core::ring::KeyRange;
 use cuerda_core::store::Batch;
 
 /// A stamp of the node at 10, so many milliseconds after the world began.
@@ -266,7 +265,7 @@ fn whoever_is_handed_an_arc_has_what_was_acknowledged_there() {
     let done = [(10, answer(9, RecordReply::Written(written)))];
     silent(&mut scene, 40, late(0), &done);
     let (arc, epoch) = (KeyRange::new(key(30), key(35)), 2);
-    let over = || about(3, RecordRequest::HandOver { arc, epoch });
+    let over = || about(3, hand_over(arc, epoch));
     silent(&mut scene, 40, late(0), &[(35, over())]);
     let takes = |scene: &Scene| {
         let after = neighbours(35, 30, &[40, 50, 60]);
