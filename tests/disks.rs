@@ -69,6 +69,7 @@ fn victim() {
                 store.note(Notes {
                     mark: number,
                     alive: 1,
+                    forgotten: 0,
                     held: None,
                 });
                 batches.push((node, store.seal().unwrap()));

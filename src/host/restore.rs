@@ -75,7 +75,7 @@ async fn merge(handle: &Handle, holder: Peer, key: Id, record: Record) -> Option
         let body = RecordRequest::Merge(vec![(key, piece)]);
         // A backup has seen nothing that the holder must write after.
         let clock = Stamp::ZERO;
-        let request = Request::Records(Box::new(Stamped { clock, body }));
+        let request = Request::Records(Box::new(Stamped::new(clock, body)));
         match handle.ask(holder, request).await {
             Ok(Reply::Records(reply)) if reply.body == RecordReply::Merged => {}
             _ => return None,

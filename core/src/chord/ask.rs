@@ -315,7 +315,7 @@ impl Question {
         let reply = match ask.take(self.to, self.number) {
             None => return Poll::Pending,
             Some(Settled::Reply(_, Reply::Records(reply))) => {
-                let Stamped { clock, body } = *reply;
+                let Stamped { clock, body, .. } = *reply;
                 ask.heard(clock);
                 Some(body)
             }
@@ -340,13 +340,13 @@ impl Question {
         ask: &mut Ask<'_, N>,
         body: impl Fn(&mut N) -> RecordRequest,
     ) {
-        let clock = ask
-            .clock
-            .as_ref()
-            .map_or(Stamp::ZERO, |clock| clock.latest());
         let body = body(ask.net);
         let id = ask.id(self.number);
-        let request = Request::Records(Box::new(Stamped { clock, body }));
+        let stamped = match &ask.clock {
+            Some(clock) => Stamped::by(clock, body),
+            None => Stamped::new(Stamp::ZERO, body),
+        };
+        let request = Request::Records(Box::new(stamped));
         ask.net.send(self.to, Message::Request { id, request });
         ask.wait(self.number, ask.timeout * u32::from(self.patience));
     }
@@ -486,7 +486,7 @@ pub(super) mod script {
     /// A reply about records.
     pub(crate) fn told(body: RecordReply) -> Option<Reply> {
         let clock = Stamp::ZERO;
-        Some(Reply::Records(Box::new(Stamped { clock, body })))
+        Some(Reply::Records(Box::new(Stamped::new(clock, body))))
     }
 
     /// What a request asks about records.

@@ -30,8 +30,8 @@ pub struct Config {
     /// The most keys that a node holds records of as their owner; a write of one more is
     /// rejected. Copies for others are always taken. Default: 1,000,000.
     pub keys_max: u32,
-    /// How long a deletion is remembered. A node that was away for longer has its old records set
-    /// aside when it returns. Default: 10 days.
+    /// How long a deletion is remembered at least. A node that missed one, and returns when all
+    /// others have forgotten it, has its old records set aside. Default: 10 days.
     pub tombstones_for: Duration,
     /// How long a leaving node tries to see all its records on other nodes before it goes anyway.
     /// Its own disk keeps them. Default: 60 s.

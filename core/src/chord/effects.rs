@@ -4,7 +4,6 @@
 //! in a ring.
 
 use super::records::{Context, Effect, Input, Records};
-use super::variant::Variant;
 use super::{Membership, Node};
 use crate::protocol::Network;
 
@@ -43,15 +42,7 @@ impl Node {
     /// The node begins to take part in a ring.
     pub(super) fn begin_records(&mut self, net: &mut impl Network<Node>) {
         if self.records.is_none() && self.membership() == Membership::Outside {
-            let lifetime = self.config.tombstones_for.as_millis();
-            let lifetime = if self.config.is_variant(Variant::StaleKept) {
-                u64::MAX
-            } else if self.config.is_variant(Variant::FreshSetAside) {
-                0
-            } else {
-                u64::try_from(lifetime).unwrap_or(u64::MAX)
-            };
-            let records = Records::restored(self.me().id, lifetime, net);
+            let records = Records::restored(self.me().id, net);
             self.records = Some(Box::new(records));
         }
     }

@@ -25,7 +25,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Condition, Denied, Written};
-use crate::record::{DigestAnswer, DigestQuestion, Entry, Field, Record, Stamp};
+use crate::record::{DigestAnswer, DigestQuestion, Entry, Field, Record, Stamp, StampClock};
 use crate::ring::{Id, KeyRange, Peer};
 
 /// A message about records, with the sender's clock.
@@ -33,8 +33,31 @@ use crate::ring::{Id, KeyRange, Peer};
 pub struct Stamped<T> {
     /// The highest stamp that the sender has issued or seen.
     pub clock: Stamp,
+    /// The latest deletion that the sender knows to be forgotten by all, in milliseconds since
+    /// 1970; 0 for none ([`crate::record::StampClock::forgotten`]).
+    pub forgotten: u64,
     /// What it says.
     pub body: T,
+}
+
+impl<T> Stamped<T> {
+    /// What the node with this clock says.
+    pub(super) const fn by(clock: &StampClock, body: T) -> Stamped<T> {
+        Stamped {
+            clock: clock.latest(),
+            forgotten: clock.forgotten(),
+            body,
+        }
+    }
+
+    /// What a sender says of whom nothing more is known.
+    pub const fn new(clock: Stamp, body: T) -> Stamped<T> {
+        Stamped {
+            clock,
+            forgotten: 0,
+            body,
+        }
+    }
 }
 
 /// What can be asked about records. New kinds are added at the end only.

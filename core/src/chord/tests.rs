@@ -3,6 +3,7 @@
 //! Operations and tables have their own tests beside them; what is here shows that the node
 //! puts them together rightly. Nothing here knows of the simulator.
 
+mod away;
 mod boundary;
 mod departure;
 mod doubt;

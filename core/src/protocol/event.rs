@@ -105,7 +105,7 @@ pub enum Event<T> {
     /// Two writes of a field of this key turned out to have been made without knowledge of each
     /// other. Told by each node that finds it out, and again when it does so again.
     Conflict(Id, Conflict),
-    /// It was away for longer than deletions are remembered: what it had stored is set aside.
+    /// It missed a deletion that all others have forgotten: what it had stored is set aside.
     SetAside,
     /// It has handed over what it served, and says good-bye to its neighbours.
     Leaving,

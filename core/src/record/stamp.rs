@@ -160,6 +160,8 @@ pub struct StampClock {
     issued: Stamp,
     /// Stamps below this many milliseconds may leave.
     mark: u64,
+    /// The latest deletion that all have forgotten, in milliseconds.
+    forgotten: u64,
 }
 
 impl StampClock {
@@ -186,7 +188,21 @@ impl StampClock {
             latest,
             issued: Stamp::ZERO,
             mark,
+            forgotten: 0,
         }
+    }
+
+    /// The latest deletion that is known to be forgotten by all who held it, in milliseconds since
+    /// 1970; 0 for none. Who was away when it was made may have what was deleted, and nobody would
+    /// tell it. This travels with every message, too.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Deletions up to here may be forgotten by all.
+    pub fn forget(&mut self, milliseconds: u64) {
+        self.forgotten = self.forgotten.max(milliseconds);
     }
 
     /// The highest stamp issued or seen: what travels with every message.

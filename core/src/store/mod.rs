@@ -89,6 +89,10 @@ pub struct Notes {
     /// When it was last known to be running, by its wall clock in milliseconds since 1970; 0 if
     /// it never was.
     pub alive: u64,
+    /// The latest deletion that it knew to be forgotten by all who held it, in milliseconds since
+    /// 1970; 0 for none.
+    #[serde(default)]
+    pub forgotten: u64,
     /// Where the arc starts of which it held all that was acknowledged, if it held any: from there
     /// up to itself; the whole circle if it is itself. When a whole ring has stopped, who has
     /// brought that back knows what there is on the arc, and others don't.

@@ -155,8 +155,8 @@ pub(super) const KEYS: &[Key] = &[
         "tombstones_for",
         Kind::Duration,
         Some("10d"),
-        "How long a deletion is remembered; a node that was away for longer comes back without \
-         its old records",
+        "How long a deletion is remembered at least; a node that missed one which all have \
+         forgotten comes back without its old records",
     ),
     row(
         "hand_over_within",

@@ -70,7 +70,7 @@ pub enum What {
         /// The write that is gone.
         lost: StampText,
     },
-    /// It was away for too long: what it had stored is set aside.
+    /// It missed a deletion that all others have forgotten: what it had stored is set aside.
     SetAside,
     /// It leaves, and so many of its records may be nowhere but on its disk.
     LeftBehind {

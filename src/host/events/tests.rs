@@ -55,6 +55,7 @@ fn batch(number: u64) -> Batch {
         notes: Some(Notes {
             mark: 5,
             alive: 6,
+            forgotten: 4,
             held: Some(Id::of_key(b"start")),
         }),
         set_aside: false,

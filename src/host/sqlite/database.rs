@@ -84,15 +84,21 @@ impl Database {
         self.writer
             .execute("INSERT OR IGNORE INTO nodes (id) VALUES (?)", [&id])?;
         let (node, notes) = self.writer.query_row(
-            "SELECT node, mark, alive, held FROM nodes WHERE id = ?",
+            "SELECT node, mark, alive, forgotten, held FROM nodes WHERE id = ?",
             [&id],
             |row| {
                 let number = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);
-                let (mark, alive) = (number(1)?, number(2)?);
+                let (mark, alive, forgotten) = (number(1)?, number(2)?, number(3)?);
                 // What is no point of the circle says nothing of what was held.
-                let held = row.get::<_, Option<String>>(3)?;
+                let held = row.get::<_, Option<String>>(4)?;
                 let held = held.and_then(|held| held.parse().ok());
-                Ok((row.get::<_, i64>(0)?, Notes { mark, alive, held }))
+                let notes = Notes {
+                    mark,
+                    alive,
+                    forgotten,
+                    held,
+                };
+                Ok((row.get::<_, i64>(0)?, notes))
             },
         )?;
         let mut statement = self

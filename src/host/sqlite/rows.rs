@@ -65,11 +65,25 @@ pub(super) fn write(connection: &Connection, node: i64, batch: &Batch) -> rusqli
             None => remove(connection, node, *key)?,
         }
     }
-    if let Some(Notes { mark, alive, held }) = batch.notes {
+    if let Some(Notes {
+        mark,
+        alive,
+        forgotten,
+        held,
+    }) = batch.notes
+    {
         let held = held.map(|start| start.to_string());
         connection
-            .prepare_cached("UPDATE nodes SET mark = ?, alive = ?, held = ? WHERE node = ?")?
-            .execute(params![mark.cast_signed(), alive.cast_signed(), held, node])?;
+            .prepare_cached(
+                "UPDATE nodes SET mark = ?, alive = ?, forgotten = ?, held = ? WHERE node = ?",
+            )?
+            .execute(params![
+                mark.cast_signed(),
+                alive.cast_signed(),
+                forgotten.cast_signed(),
+                held,
+                node
+            ])?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ CREATE TABLE nodes (
     id    TEXT NOT NULL UNIQUE,          -- the place on the circle
     mark  INTEGER NOT NULL DEFAULT 0,    -- no stamp of the node is above, in milliseconds
     alive INTEGER NOT NULL DEFAULT 0,    -- when it was last known to be running, in milliseconds
+    forgotten INTEGER NOT NULL DEFAULT 0, -- the latest deletion that all have forgotten
     held  TEXT                           -- from where on it held all that was acknowledged
 ) STRICT;
 CREATE TABLE records (
@@ -55,7 +56,10 @@ FROM nodes JOIN records USING (node) JOIN fields USING (record);
 ";
 
 /// What makes a file of format 1 one of format 2.
-const FROM_1: &str = "ALTER TABLE nodes ADD COLUMN held TEXT";
+const FROM_1: &str = "
+ALTER TABLE nodes ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE nodes ADD COLUMN held TEXT;
+";
 
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

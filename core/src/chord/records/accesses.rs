@@ -235,7 +235,7 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         match asker {
-            Asker::Node(peer, id) => ctx.reply(peer, id, self.clock.latest(), reply),
+            Asker::Node(peer, id) => ctx.reply(peer, id, &self.clock, reply),
             Asker::Client(access) => self.access_answered(access, reply, ctx),
         }
     }

@@ -23,7 +23,11 @@ impl Records {
         request: Stamped<RecordRequest>,
         ctx: &mut Context<'_, N>,
     ) {
-        let Stamped { clock, body } = request;
+        let Stamped {
+            clock,
+            forgotten,
+            body,
+        } = request;
         let reading = matches!(
             body,
             RecordRequest::Compare { .. } | RecordRequest::Fetch { .. }
@@ -36,8 +40,9 @@ impl Records {
             return ctx.net.send(from, Message::Reply { id, reply });
         }
         self.heard_clock(clock, ctx);
+        self.hears_forgotten(forgotten, ctx);
         if let Some(reply) = self.answer(Asker::Node(from, id), body, ctx) {
-            ctx.reply(from, id, self.clock.latest(), reply);
+            ctx.reply(from, id, &self.clock, reply);
         }
         self.arm_repair(ctx);
     }
@@ -53,8 +58,13 @@ impl Records {
         if ctx.membership != Membership::Member {
             return;
         }
-        let Stamped { clock, body } = notice;
+        let Stamped {
+            clock,
+            forgotten,
+            body,
+        } = notice;
         self.heard_clock(clock, ctx);
+        self.hears_forgotten(forgotten, ctx);
         match body {
             RecordNotice::Forget(tombstones) => forget(from, &tombstones, ctx.net),
         };

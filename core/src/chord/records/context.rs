@@ -10,7 +10,7 @@ use crate::chord::requests::Requests;
 use crate::chord::variant::Variant;
 use crate::chord::{Config, Membership, Node};
 use crate::protocol::{Network, RequestId};
-use crate::record::{Stamp, StampClock};
+use crate::record::StampClock;
 use crate::ring::{Neighbours, Peer};
 use crate::store::{Notes, Store};
 
@@ -55,8 +55,8 @@ impl<N: Network<Node>> Context<'_, N> {
     }
 
     /// Sends a reply about records.
-    pub(super) fn reply(&mut self, to: Peer, id: RequestId, clock: Stamp, body: RecordReply) {
-        let reply = Reply::Records(Box::new(Stamped { clock, body }));
+    pub(super) fn reply(&mut self, to: Peer, id: RequestId, clock: &StampClock, body: RecordReply) {
+        let reply = Reply::Records(Box::new(Stamped::by(clock, body)));
         self.net.send(to, Message::Reply { id, reply });
     }
 

@@ -359,6 +359,8 @@ impl Records {
         if matches!(self.departure, Departure::Giving { .. }) {
             self.holds_nothing(ctx);
             self.end_departure(ctx);
+        } else {
+            self.is_back(ctx);
         }
     }
 

@@ -206,13 +206,8 @@ impl Records {
                 None => break,
             }
         }
-        let now = ctx.net.wall_clock();
-        let notes = ctx.net.store().notes();
-        if notes.held != Some(start) {
-            ctx.note(|notes| {
-                notes.alive = now;
-                notes.held = Some(start);
-            });
+        if ctx.net.store().notes().held != Some(start) {
+            ctx.note(|notes| notes.held = Some(start));
         }
     }
 

@@ -36,6 +36,7 @@ impl Records {
         let periods =
             ctx.config.tombstones_for.as_nanos() / ctx.config.stabilize_every.as_nanos().max(1);
         let quiet = !ctx.remembered.any_since(periods)
+            && self.repair.is_settled(ctx)
             && self.holders(ctx).len() + 1 >= usize::from(ctx.config.replicas);
         let keys = self.next_to_sweep(ownership.arc(me), ctx);
         let mut forgotten = Vec::new();
@@ -64,6 +65,13 @@ impl Records {
             if !expired.is_empty() {
                 self.repair_soon(Some(key));
             }
+        }
+        if let Some(last) = forgotten
+            .iter()
+            .map(|(_, _, stamp)| stamp.milliseconds)
+            .max()
+        {
+            self.has_forgotten(last, ctx);
         }
         for part in forgotten.chunks(limits::FETCHED_KEYS) {
             self.tell_holders_to_forget(part, ctx);
@@ -96,10 +104,9 @@ impl Records {
         tombstones: &[(Id, String, Stamp)],
         ctx: &mut Context<'_, N>,
     ) {
-        let clock = self.clock.latest();
         for holder in self.holders(ctx) {
             let body = RecordNotice::Forget(tombstones.to_vec());
-            let notice = Box::new(Stamped { clock, body });
+            let notice = Box::new(Stamped::by(&self.clock, body));
             ctx.net.send(holder, Message::Records(notice));
         }
     }

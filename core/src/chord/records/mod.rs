@@ -13,6 +13,7 @@
 //!   ├ expiry.rs     deletions whose time is over
 //!   ├ departure.rs  a leaving node hands over first
 //!   ├ leavers.rs    who is leaving is no holder
+//!   ├ away.rs       who was away may have what all others have deleted and forgotten
 //!   └ doubt.rs      what nobody knows yet after the whole ring has stopped
 //! ```
 //!
@@ -31,6 +32,7 @@
 
 mod accesses;
 mod answers;
+mod away;
 mod context;
 mod departure;
 mod doubt;
@@ -43,17 +45,18 @@ mod repair;
 mod writes;
 
 use super::ask::{Pause, Settled};
+use super::message::Reply;
 use super::op::{Access, Acquire, HandOver, Misplaced, Outcome};
 use super::record_message::{Held, RecordNotice, RecordRequest, Stamped};
 use super::slots::Slots;
 use super::{Node, limits};
-use crate::chord::Event;
 use crate::chord::open_requests::RecordsWaiter;
 use crate::chord::variant::Variant;
 use crate::protocol::{Network, RequestId, Write};
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
+use away::Away;
 pub(super) use context::Context;
 use departure::Departure;
 use doubt::Doubt;
@@ -83,8 +86,8 @@ pub(super) struct Records {
     next_misplaced: Id,
     /// Where to look next for deletions whose time is over.
     next_sweep: Option<Id>,
-    /// The node was away for so long that it may have missed deletions that nobody remembers.
-    stale: bool,
+    /// Since when it may have missed deletions that nobody remembers.
+    away: Away,
     departure: Departure,
     doubt: Doubt,
     /// The predecessor that means to leave, for which this node stays.
@@ -192,7 +195,7 @@ impl Records {
             misplaced: None,
             next_misplaced: me,
             next_sweep: None,
-            stale: false,
+            away: Away::default(),
             departure: Departure::Staying,
             doubt: Doubt::default(),
             stays_for: None,
@@ -204,11 +207,11 @@ impl Records {
     }
 
     /// Those of a node that has just been started, with what its store says of its last life.
-    pub(super) fn restored<N: Network<Node>>(me: Id, lifetime: u64, net: &mut N) -> Records {
+    pub(super) fn restored<N: Network<Node>>(me: Id, net: &mut N) -> Records {
         let notes = net.store().notes();
-        let away = net.wall_clock().saturating_sub(notes.alive);
         let mut records = Records::new(me, notes.mark);
-        records.stale = notes.alive != 0 && away > lifetime;
+        records.clock.forget(notes.forgotten);
+        records.away = Away::since(notes.alive);
         let at = notes.alive;
         records.doubt = Doubt::of(notes.held.map(|start| Held { start, at }));
         records
@@ -217,7 +220,7 @@ impl Records {
     /// Handles one input to its end; what follows for the node is in the context's effects.
     pub(super) fn handle<N: Network<Node>>(&mut self, input: Input, ctx: &mut Context<'_, N>) {
         match input {
-            Input::Joining => self.set_stale_aside(ctx),
+            Input::Joining => self.joins(ctx),
             Input::Joined => {
                 self.unsettled = true;
                 self.arm_repair(ctx);
@@ -323,17 +326,6 @@ impl Records {
 
     // ---- the node comes and goes ----
 
-    /// When the node joins an existing ring, records it kept for too long are set aside: the ring
-    /// may have deleted them and forgotten the deletion.
-    fn set_stale_aside<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let stale = std::mem::take(&mut self.stale);
-        if stale && !ctx.net.store().is_empty() {
-            ctx.net.store().set_aside();
-            self.holds_nothing(ctx);
-            ctx.net.emit(Event::SetAside);
-        }
-    }
-
     fn serve_own<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let start = ctx.neighbours.predecessor().id;
         let epoch = self.next_epoch();
@@ -384,6 +376,9 @@ impl Records {
         settled: (u32, Settled),
         ctx: &mut Context<'_, N>,
     ) {
+        if let Settled::Reply(_, Reply::Records(stamped)) = &settled.1 {
+            self.hears_forgotten(stamped.forgotten, ctx);
+        }
         let settled = Some(settled);
         match waiter {
             RecordsWaiter::Access(at) => self.poll_access(at, settled, ctx),

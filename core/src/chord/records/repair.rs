@@ -20,6 +20,8 @@ use crate::store::Store;
 pub(super) struct Repair {
     /// Who should have copies.
     holders: Vec<Peer>,
+    /// When they, or the ownership, last changed, by the wall clock in milliseconds.
+    changed_at: u64,
     /// Who is still to be compared with in this round.
     todo: VecDeque<Peer>,
     current: Option<Box<Compare>>,
@@ -77,6 +79,7 @@ impl Repair {
     /// Nothing is known any more of what the others have.
     pub(super) fn begin_anew<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         self.complete = false;
+        self.changed_at = ctx.net.wall_clock();
         self.todo.clear();
         if self.current.take().is_some() {
             ctx.forget(|waiter| waiter == RecordsWaiter::Repair);
@@ -103,6 +106,19 @@ impl Repair {
         among * 2 > of.len()
     }
 
+    /// Whether all holders were compared with since they, or the ownership, last changed.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether holders that were displaced have given back what they had: they take themselves for
+    /// holders for a while, and then go through what is misplaced.
+    pub(super) fn is_settled<N: Network<Node>>(&self, ctx: &Context<'_, N>) -> bool {
+        let long = ctx.config.repair_every() * (u32::from(FORGOTTEN) * 2);
+        let since = ctx.net.wall_clock().saturating_sub(self.changed_at);
+        u128::from(since) >= long.as_millis()
+    }
+
     /// Whether all holders have what the owner has under a key.
     pub(super) fn is_safe(&self, key: Id) -> bool {
         self.complete && !self.dirty.contains(&key) && !self.running.contains(&key)
@@ -114,10 +130,7 @@ impl Records {
     pub(super) fn arm_repair<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         if !self.armed && !(ctx.net.store().is_empty() && self.doubt.is_none()) {
             self.armed = true;
-            if !ctx.net.store().is_empty() {
-                let now = ctx.net.wall_clock();
-                ctx.note(|notes| notes.alive = now);
-            }
+            self.notes_that_it_is_there(ctx);
             let every = jittered(ctx.config.repair_every());
             ctx.net.set_timer(Timer::Repair, every);
         }

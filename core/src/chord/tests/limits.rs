@@ -95,7 +95,7 @@ fn each_of_as_many_readings_as_there_is_room_for_gets_its_own_answer() {
         bench.reply(
             to,
             number,
-            Reply::Records(Box::new(Stamped { clock, body })),
+            Reply::Records(Box::new(Stamped::new(clock, body))),
         );
         let told = bench.net.take_events();
         let [Event::Read { token, result }] = &told[..] else {

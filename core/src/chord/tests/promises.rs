@@ -61,7 +61,7 @@ fn serving_among(me: u8, predecessor: u8, successors: &[Peer]) -> Bench {
 impl Bench {
     pub(super) fn records(&mut self, from: u8, body: RecordRequest) -> Option<RecordReply> {
         let clock = Stamp::ZERO;
-        self.ask(from, Request::Records(Box::new(Stamped { clock, body })));
+        self.ask(from, Request::Records(Box::new(Stamped::new(clock, body))));
         self.answer()
     }
 
@@ -87,7 +87,7 @@ impl Bench {
             condition: Condition::None,
         };
         let clock = Stamp::ZERO;
-        let request = Request::Records(Box::new(Stamped { clock, body: write }));
+        let request = Request::Records(Box::new(Stamped::new(clock, write)));
         self.ask(200, request);
         self.asked_about_records()
     }
@@ -105,7 +105,7 @@ impl Bench {
         self.reply(
             from,
             number,
-            Reply::Records(Box::new(Stamped { clock, body })),
+            Reply::Records(Box::new(Stamped::new(clock, body))),
         );
     }
 }
@@ -232,7 +232,7 @@ fn a_late_copy_of_a_write_undoes_nothing() {
 fn clocks_travel_with_every_message_about_records() {
     let mut bench = owner();
     let (clock, body) = (stamp(60_000), RecordRequest::Read(key(45)));
-    bench.ask(60, Request::Records(Box::new(Stamped { clock, body })));
+    bench.ask(60, Request::Records(Box::new(Stamped::new(clock, body))));
     let sent = bench.sent();
     let clocks = sent.iter().filter_map(|(_, message)| match message {
         Message::Reply {

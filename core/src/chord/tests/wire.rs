@@ -258,7 +258,7 @@ fn record_replies() -> Vec<RecordReply> {
 
 fn stamped<T>(body: T) -> Box<Stamped<T>> {
     let clock = stamp(4);
-    Box::new(Stamped { clock, body })
+    Box::new(Stamped::new(clock, body))
 }
 
 /// One of each kind.

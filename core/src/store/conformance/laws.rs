@@ -155,6 +155,7 @@ pub fn notes_are_found_again<L: Lab>() {
     let notes = |mark, alive| Notes {
         mark,
         alive,
+        forgotten: alive / 2,
         held: (mark == 5).then(|| Id::of_key(b"start")),
     };
     let mut lab = L::new();

@@ -99,6 +99,7 @@ fn play<L: Lab>(steps: Vec<Step>) {
                 let notes = Notes {
                     mark,
                     alive: 1,
+                    forgotten: 0,
                     held: None,
                 };
                 lab.store().note(notes);

@@ -19,6 +19,9 @@ pub(super) struct Act {
     pub(super) input: Given,
     pub(super) sent: Vec<(Peer, Said)>,
     pub(super) told: Vec<Told>,
+    /// The latest deletion that is forgotten, as the message says that came in, in milliseconds since
+    /// 1970; 0 if it says nothing of that.
+    pub(super) forgotten: u64,
     /// Its neighbours changed.
     pub(super) changed: bool,
     /// It became a member.
@@ -191,6 +194,10 @@ impl Act {
     pub(super) fn begin(&mut self, number: u32, input: &Input<Node>) {
         self.clear();
         self.number = Some(number);
+        self.forgotten = match input {
+            Input::Message { message, .. } => forgotten(message),
+            _ => 0,
+        };
         self.input = match input {
             Input::Found => Given::Found,
             Input::Join(_) => Given::Join,
@@ -222,6 +229,7 @@ impl Act {
     pub(super) fn clear(&mut self) {
         self.number = None;
         self.input = Given::Nothing;
+        self.forgotten = 0;
         self.sent.clear();
         self.told.clear();
         (self.joined, self.left, self.stranded) = (false, false, false);
@@ -277,6 +285,22 @@ impl Act {
 
     pub(super) fn found_damaged(&self, key: Id) -> bool {
         self.told.contains(&Told::Damaged(key))
+    }
+}
+
+/// The latest deletion that the sender knows to be forgotten.
+fn forgotten(message: &Message) -> u64 {
+    match message {
+        Message::Request {
+            request: Request::Records(stamped),
+            ..
+        } => stamped.forgotten,
+        Message::Reply {
+            reply: Reply::Records(stamped),
+            ..
+        } => stamped.forgotten,
+        Message::Records(stamped) => stamped.forgotten,
+        _ => 0,
     }
 }
 

@@ -12,7 +12,7 @@ use cuerda_core::store::Batch;
 
 use super::act::{Answer, Ask, Given, OfRecords, Said, ToRecords, Told};
 use super::{Case, short};
-use crate::world::Time;
+use crate::world::{EPOCH_MS, Time};
 
 /// What a disk has under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +33,26 @@ pub(super) struct Copies {
     dead: VecDeque<(Id, Time)>,
     /// Keys that it serves: it has brought writes of them to others.
     serves: VecDeque<Id>,
-    /// When it last did anything, and for how long it had not when it was started.
-    alive: Time,
-    away: Option<Time>,
-    /// When it was last a member, and for how long it had not been when it was started: a life that
-    /// ends before it is one counts as absence.
+    /// When it was last a member; 0 if it never was.
     member: Time,
-    outside: Time,
+    /// Since when it was away, until it has compared with others what it has.
+    away: Option<Away>,
+    /// The latest deletion that it has heard to be forgotten, in milliseconds since 1970.
+    forgotten: u64,
     clock_is_off: bool,
 }
 
+/// An absence.
+#[derive(Clone, Copy, Debug)]
+struct Away {
+    since: Time,
+    /// How often its repair was due since.
+    repairs: u8,
+}
+
+/// Repair periods after which a member that did nothing was away: it looks at its clock when its
+/// repair is due, and takes four for an absence.
+const ABSENT: u64 = 6;
 /// As many keys are kept in mind as served.
 const SERVED: usize = 64;
 
@@ -53,6 +63,7 @@ impl Copies {
 
     pub(super) fn disk_lost(&mut self) {
         self.kept.clear();
+        self.forgotten = 0;
     }
 
     /// Its disk is another from now on.
@@ -107,11 +118,17 @@ impl Copies {
     }
 
     /// Its process starts anew.
-    pub(super) fn starts(&mut self, now: Time) {
+    pub(super) fn starts(&mut self) {
         self.stopped();
         self.dead.clear();
-        self.away = Some(now - self.alive);
-        self.outside = now - self.member;
+        self.goes_away();
+    }
+
+    fn goes_away(&mut self) {
+        let since = self.member;
+        if since != 0 {
+            self.away.get_or_insert(Away { since, repairs: 0 });
+        }
     }
 
     /// Something of it has come to its disk.
@@ -148,7 +165,6 @@ impl Copies {
         }
         self.stores(case);
         self.tells(case);
-        self.alive = case.now;
         if is_member {
             self.member = case.now;
         }
@@ -336,29 +352,38 @@ impl Copies {
         }
     }
 
-    /// Whoever was away for longer than deletions are remembered sets aside what it has; nobody
-    /// else does.
+    /// Whoever hears of a deletion that was made while it was away, and that others have forgotten
+    /// already, sets aside what it has; nobody else does.
     fn returns(&mut self, case: &mut Case<'_>) {
-        if !case.act.joined || case.act.input == Given::Found {
+        let period = case.settings.repair_every_ms;
+        if case.now - self.member > ABSENT * period * 1_000_000 {
+            self.goes_away();
+        }
+        let heard = case.act.forgotten;
+        let is_new = heard > self.forgotten;
+        self.forgotten = self.forgotten.max(heard);
+        let since = self.away.map(|away| EPOCH_MS + away.since / 1_000_000);
+        // A life in which it was no member does not make what it has any fresher.
+        if let Some(away) = &mut self.away
+            && case.act.input == Given::RepairDue
+        {
+            away.repairs += 1;
+        }
+        self.away = self.away.filter(|away| away.repairs < 2);
+        if self.clock_is_off || self.kept.is_empty() {
             return;
         }
-        let Some(away) = self.away.take().map(|away| away / 1_000_000) else {
-            return;
-        };
-        let lifetime = case.settings.tombstones_for_ms;
+        // It noted when it was last a member to within two repair periods.
+        let is_told = since.is_some_and(|since| heard + 2 * period > since);
         let sets_aside = case.act.told.contains(&Told::SetAside);
-        if self.clock_is_off || self.kept.is_empty() || case.after.successors().is_empty() {
-            return;
+        if sets_aside && !is_told {
+            let detail = "set aside what it had, and was told of no deletion that it missed";
+            case.breach("set-aside-early", detail.to_owned());
         }
-        // It knows when it was last a member to within two repair periods.
-        let outside = self.outside / 1_000_000;
-        if sets_aside && outside + 2 * case.settings.repair_every_ms < lifetime {
-            let detail = format!("set aside what it had after {outside} ms");
-            case.breach("set-aside-early", detail);
-        }
-        if !sets_aside && away > lifetime + 1000 {
-            let detail = format!("came back after {away} ms with what it had");
-            case.breach("stale-kept", detail);
+        let is_stale = is_new && since.is_some_and(|since| heard > since + 1000);
+        if is_stale && !sets_aside && !case.act.ignored {
+            let detail = "keeps what it had, and was told of a deletion that it missed";
+            case.breach("stale-kept", detail.to_owned());
         }
     }
 }

@@ -119,7 +119,7 @@ struct Seen {
 
 impl Seen {
     /// Its process has just been started: what it was doing is over.
-    fn starts(&mut self, now: Time) {
+    fn starts(&mut self) {
         self.is_member = false;
         self.steps = Steps::default();
         self.chains = Chains::default();
@@ -127,7 +127,7 @@ impl Seen {
         self.repair = Repair::default();
         self.accesses = Accesses::default();
         self.serving.starts();
-        self.copies.starts(now);
+        self.copies.starts();
     }
 }
 
@@ -321,10 +321,10 @@ impl Watcher<Node> for Conformance {
         number.is_multiple_of(self.every)
     }
 
-    fn handles(&mut self, at: Moment, number: u32, input: &Input<Node>) {
+    fn handles(&mut self, _: Moment, number: u32, input: &Input<Node>) {
         self.act.begin(number, input);
         if matches!(input, Input::Found | Input::Join(_)) {
-            self.seen(number).starts(at.now);
+            self.seen(number).starts();
         }
     }
 

@@ -61,12 +61,15 @@ fn ideal(me: u8) -> Neighbours {
 
 fn about(number: u32, body: RecordRequest) -> Message {
     let clock = Stamp::ZERO;
-    ask(number, Request::Records(Box::new(Stamped { clock, body })))
+    ask(
+        number,
+        Request::Records(Box::new(Stamped::new(clock, body))),
+    )
 }
 
 fn answer(number: u32, body: RecordReply) -> Message {
     let clock = Stamp::ZERO;
-    reply(number, Reply::Records(Box::new(Stamped { clock, body })))
+    reply(number, Reply::Records(Box::new(Stamped::new(clock, body))))
 }
 
 fn hand_over(arc: KeyRange, epoch: u64) -> RecordRequest {

@@ -43,6 +43,7 @@ fn notes(held: bool) -> Notes {
     Notes {
         mark: 1_700_000_001_000,
         alive: 1_700_000_000_000,
+        forgotten: if held { 1_600_000_000_000 } else { 0 },
         held: held.then(|| Id::of_key(b"start")),
     }
 }

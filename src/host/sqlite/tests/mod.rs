@@ -154,6 +154,7 @@ fn nodes_of_one_process_share_the_file_and_nothing_else() {
                 store.note(Notes {
                     mark: 1,
                     alive: 2,
+                    forgotten: 0,
                     held: None,
                 });
                 (id, store.seal().unwrap())

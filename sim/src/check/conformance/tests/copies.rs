@@ -124,7 +124,7 @@ fn a_deletion_is_forgotten_when_its_time_is_over() {
     }
     let forgets = [50, 60].map(|to| {
         let (clock, body) = (Stamp::ZERO, RecordNotice::Forget(Vec::new()));
-        (to, Message::Records(Box::new(Stamped { clock, body })))
+        (to, Message::Records(Box::new(Stamped::new(clock, body))))
     });
     let forget = |scene: &Scene| {
         let mut scene = scene.clone();
@@ -139,46 +139,51 @@ fn a_deletion_is_forgotten_when_its_time_is_over() {
 }
 
 #[test]
-fn what_is_old_is_set_aside_and_nothing_else() {
+fn who_missed_a_deletion_that_is_forgotten_sets_aside_and_nobody_else_does() {
     let mut scene = Scene::new();
     commit(&mut scene, 35, Some(Record::of("", field(stamp(20, 10)))));
     let there = neighbours(35, 30, &[40, 50, 60]);
     assert!(scene.step(35, late(0), &[], &there).is_empty());
-    let back = |scene: &Scene, away: Time, asides: &[Aside]| {
-        let mut scene = scene.clone();
-        scene.now += away;
-        let alone = Neighbours::alone(peer(35), ROOM);
-        assert!(
-            scene
-                .step(35, Input::Join(peers(&[10])), &[], &alone)
-                .is_empty()
-        );
-        let answer = from(30, told(2, 20, 30, &[40, 50, 60]));
-        let sent = [
-            (30, Message::Introduce(peer(35))),
-            (40, ask(3, Request::Neighbours)),
-        ];
-        let after = neighbours(35, 30, &[40, 50, 60]);
-        scene.tell(
-            35,
-            answer,
-            &sent,
-            &[&[Aside::Joined], asides].concat(),
-            &after,
-        )
-    };
-    let set_aside = [Aside::Event(Event::SetAside)];
+    let last = scene.now / 1_000_000;
     let day = 24 * 60 * 60 * SECOND;
-    assert!(back(&scene, day, &[]).is_empty());
-    assert_eq!(back(&scene, day, &set_aside), ["set-aside-early"]);
-    assert!(back(&scene, 11 * day, &set_aside).is_empty());
-    assert_eq!(back(&scene, 11 * day, &[]), ["stale-kept"]);
-    // A life in which it never was a member does not make it fresh.
-    scene.now += 11 * day;
-    let alone = Neighbours::alone(peer(35), ROOM);
+    let back = |scene: &Scene, input: Input<Node>, missed: u64, asides: &[Aside]| {
+        let mut scene = scene.clone();
+        assert!(scene.step(35, input, &[], &there).is_empty());
+        let claimed = RecordReply::Claimed {
+            by: cuerda_core::chord::Claimed::Here,
+            epoch: 1,
+        };
+        let told = Stamped {
+            clock: Stamp::ZERO,
+            forgotten: EPOCH_MS + missed,
+            body: claimed,
+        };
+        let told = from(40, reply(7, Reply::Records(Box::new(told))));
+        scene.tell(35, told, &[], asides, &there)
+    };
     let join = || Input::Join(peers(&[10]));
+    let set_aside = [Aside::Event(Event::SetAside)];
+    // It goes on running: whatever is forgotten, it was there.
+    assert!(back(&scene, late(1), last + 5000, &[]).is_empty());
+    assert_eq!(
+        back(&scene, late(1), last + 5000, &set_aside),
+        ["set-aside-early"]
+    );
+    // Started again, or suspended for as long, it was not.
+    scene.now += 11 * day;
+    for input in [join(), late(1)] {
+        assert!(back(&scene, input.clone(), last + 5000, &set_aside).is_empty());
+        assert_eq!(
+            back(&scene, input.clone(), last + 5000, &[]),
+            ["stale-kept"]
+        );
+        // Nothing that it missed is forgotten, however long it was away.
+        assert!(back(&scene, input.clone(), 0, &[]).is_empty());
+    }
+    // A life in which it never was a member does not make it fresh.
+    let alone = Neighbours::alone(peer(35), ROOM);
     assert!(scene.step(35, join(), &[], &alone).is_empty());
-    assert!(back(&scene, SECOND, &set_aside).is_empty());
+    assert_eq!(back(&scene, join(), last + 5000, &[]), ["stale-kept"]);
 }
 
 #[test]

@@ -21,11 +21,14 @@ fn key(place: u8) -> Id {
 }
 
 fn question(number: u32, clock: Stamp, body: RecordRequest) -> Message {
-    ask(number, Request::Records(Box::new(Stamped { clock, body })))
+    ask(
+        number,
+        Request::Records(Box::new(Stamped::new(clock, body))),
+    )
 }
 
 fn answer(number: u32, clock: Stamp, body: RecordReply) -> Message {
-    reply(number, Reply::Records(Box::new(Stamped { clock, body })))
+    reply(number, Reply::Records(Box::new(Stamped::new(clock, body))))
 }
 
 fn field(stamp: Stamp) -> Field {

@@ -230,7 +230,7 @@ fn a_deletion_is_forgotten_when_all_have_it_and_nobody_is_away() {
         let mut scene = scene.clone();
         commit(&mut scene, 40, 33, None);
         let (clock, body) = (Stamp::ZERO, RecordNotice::Forget(Vec::new()));
-        let notice = Message::Records(Box::new(Stamped { clock, body }));
+        let notice = Message::Records(Box::new(Stamped::new(clock, body)));
         let sent = [(50, notice.clone()), (60, notice)];
         scene.step(40, late(0), &sent, &ideal(40))
     };

@@ -25,7 +25,7 @@ fn store(world: &mut World, number: u32, key: &[u8], log: &mut Log) {
     let id = RequestId::of_node(99, 1);
     let body = cuerda_core::chord::RecordRequest::Read(Id::of_key(key));
     let clock = Stamp::ZERO;
-    let request = Request::Records(Box::new(Stamped { clock, body }));
+    let request = Request::Records(Box::new(Stamped::new(clock, body)));
     let mut context: NodeContext<'_, Node> = NodeContext {
         me: host.node.me(),
         number,

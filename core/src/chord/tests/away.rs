@@ -1,0 +1,167 @@
+//! Deletions stay deleted, whoever was away, and nothing is set aside without need.
+
+use super::world::*;
+use crate::chord::{Config, Event, Input, Write};
+use crate::record::DigestSource as _;
+use crate::ring::KeyRange;
+use crate::ring::test_peers::{peer, peers};
+
+const FIVE: [u8; 5] = [10, 60, 110, 160, 210];
+
+fn settings() -> Config {
+    Config {
+        replicas: 3,
+        tombstones_for: SECOND * 60,
+        repair_every: Some(SECOND * 2),
+        remembered: 4,
+        ..config(4)
+    }
+}
+
+/// Five nodes, three of which have what was written.
+fn stored() -> World {
+    let mut world = World::grown(settings(), &FIVE);
+    world.put(10, 100, "a").expect("done");
+    world.run(SECOND * 20);
+    world
+}
+
+fn set_aside(world: &World) -> usize {
+    world.count(|event| *event == Event::SetAside)
+}
+
+fn has(world: &World, place: u8) -> bool {
+    let key = peer(100).id;
+    let arc = KeyRange::new(key.previous(), key);
+    world.stores[&place].digest(arc).records() == 1
+}
+
+#[test]
+fn a_ring_that_was_down_as_a_whole_sets_nothing_aside() {
+    let mut world = stored();
+    world.kill(&FIVE);
+    world.run(SECOND * 1000);
+    for place in FIVE {
+        world.start(place, 2, Input::Join(peers(&FIVE)));
+    }
+    world.run(SECOND * 60);
+    assert_eq!(set_aside(&world), 0);
+    assert_eq!(world.value(60, 100).as_deref(), Some("a"));
+}
+
+#[test]
+fn who_was_away_for_long_keeps_what_it_has_if_nothing_was_forgotten() {
+    let mut world = stored();
+    world.kill(&[110]);
+    world.run(SECOND * 1000);
+    world.start(110, 2, Input::Join(peers(&FIVE)));
+    world.run(SECOND * 20);
+    assert_eq!(set_aside(&world), 0);
+    assert_eq!(world.value(10, 100).as_deref(), Some("a"));
+}
+
+/// The node at 110 is suspended: its timers and what others say to it wait, and it notices nothing.
+fn suspended_while(world: &mut World, what: impl FnOnce(&mut World)) {
+    let sleeper = world.nodes.remove(&110).expect("it is there");
+    what(world);
+    world.nodes.insert(110, sleeper);
+    // What was due meanwhile comes now.
+    world.input(110, Input::Timer(crate::chord::Timer::Stabilize));
+    world.input(110, Input::Timer(crate::chord::Timer::Repair));
+}
+
+#[test]
+fn who_slept_through_a_deletion_that_is_forgotten_brings_nothing_back() {
+    let mut world = stored();
+    suspended_while(&mut world, |world| {
+        world.run(SECOND * 20);
+        world.write(10, 100, Write::delete("")).expect("done");
+        world.run(SECOND * 300);
+        assert!(!has(world, 160) && !has(world, 210), "it is forgotten");
+    });
+    world.run(SECOND * 60);
+    assert_eq!(world.value(10, 100), None);
+    assert!(FIVE.iter().all(|place| !has(&world, *place)));
+    assert_eq!(world.stores[&110].aside().len(), 1);
+    world.assert_ideal(&FIVE);
+}
+
+#[test]
+fn who_slept_through_a_deletion_that_others_remember_is_told_of_it() {
+    let mut world = stored();
+    suspended_while(&mut world, |world| {
+        world.run(SECOND * 20);
+        world.write(10, 100, Write::delete("")).expect("done");
+    });
+    world.run(SECOND * 60);
+    assert_eq!(world.value(10, 100), None);
+    assert_eq!(set_aside(&world), 0);
+}
+
+#[test]
+fn who_was_cut_off_alone_brings_nothing_back() {
+    let mut world = stored();
+    world.cut(&[110]);
+    world.run(SECOND * 20);
+    world.write(10, 100, Write::delete("")).expect("done");
+    world.run(SECOND * 300);
+    world.cut(&[]);
+    world.run(SECOND * 100);
+    world.assert_ideal(&FIVE);
+    assert_eq!(world.value(10, 100), None);
+    assert!(FIVE.iter().all(|place| !has(&world, *place)));
+}
+
+#[test]
+fn who_was_displaced_just_before_a_deletion_brings_nothing_back() {
+    let settings = Config {
+        repair_every: Some(SECOND * 20),
+        ..settings()
+    };
+    let mut world = World::grown(settings, &FIVE);
+    world.put(10, 100, "a").expect("done");
+    world.run(SECOND * 20);
+    // 210 held a copy, and is told by nobody that it does not any more.
+    for place in [120, 130, 140] {
+        world.start(place, 1, Input::Join(peers(&FIVE)));
+    }
+    world.run(SECOND * 5);
+    world.write(10, 100, Write::delete("")).expect("done");
+    world.run(SECOND * 600);
+    assert_eq!(world.value(10, 100), None);
+    let all = world.nodes.keys().copied().collect::<Vec<u8>>();
+    assert!(
+        all.iter().all(|place| !has(&world, *place)),
+        "all have forgotten it"
+    );
+}
+
+#[test]
+fn a_made_up_deletion_of_today_makes_nobody_set_anything_aside() {
+    use crate::chord::{Message, RecordRequest, Request, Stamped};
+    use crate::record::Stamp;
+    let mut world = stored();
+    world.kill(&[110]);
+    world.run(SECOND * 10);
+    world.start(110, 2, Input::Join(peers(&FIVE)));
+    let mut told = Stamped::new(
+        Stamp::ZERO,
+        RecordRequest::Claim(KeyRange::new(peer(1).id, peer(2).id)),
+    );
+    told.forgotten = u64::MAX;
+    world.run(SECOND);
+    world.input(
+        110,
+        Input::Message {
+            from: peer(60),
+            message: Message::Request {
+                id: crate::chord::RequestId::of_node(1, 77),
+                request: Request::Records(Box::new(told)),
+            },
+            took: None,
+        },
+    );
+    world.run(SECOND * 20);
+    assert_eq!(set_aside(&world), 0);
+    assert!(has(&world, 110));
+}
