@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cuerda::host::{
-    Begin, DataDirectory, Identity, Opened, Security, Settings, Sockets as _, Storage, Tcp,
+    Begin, DataDirectory, Identity, LostLines, Opened, Security, Settings, Sockets as _, Storage,
+    Tcp,
 };
 use cuerda::ring::Peer;
 
@@ -22,7 +23,7 @@ pub(crate) struct Prepared {
 }
 
 /// Reads and makes all of it.
-pub(crate) async fn prepare(config: &Config) -> Result<Prepared, Failure> {
+pub(crate) async fn prepare(config: &Config, lost_lines: &LostLines) -> Result<Prepared, Failure> {
     let admission = admission::at_start(config)?;
     let advertise = match &config.advertise {
         Some(name) => Some(resolve(name).await?),
@@ -58,6 +59,7 @@ pub(crate) async fn prepare(config: &Config) -> Result<Prepared, Failure> {
         connect_timeout: config.connect_timeout,
         heartbeat: config.heartbeat,
         seed: seed()?,
+        lost_lines: lost_lines.clone(),
     };
     Ok(Prepared {
         settings,

@@ -209,6 +209,7 @@ fn status(records: usize) -> Status {
         secure: true,
         connections: 2,
         waiting_for: None,
+        lines_lost: crate::host::LinesLost::default(),
         nodes: vec![NodeStatus {
             id: peer(10).id,
             standing: Membership::Member,

@@ -9,6 +9,7 @@ mod bootstrap;
 mod configuration;
 mod demo;
 mod events;
+mod logs;
 mod node;
 mod process;
 mod records;

@@ -252,6 +252,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
             waiting_for: self.waiting_for.clone(),
+            lines_lost: settings.lost_lines.count(),
             nodes,
         }
     }

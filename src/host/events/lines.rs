@@ -1,6 +1,7 @@
 //! The reader's end of the stream: what was told, as text.
 
 use std::io::{self, Write};
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -48,14 +49,23 @@ impl Lines {
                 let count = self.backlog.missed.swap(0, Relaxed);
                 missed(now(), count, &mut text)?;
             }
-            out.write_all(&text)?;
-            out.flush()?;
+            if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
+                self.lose(count);
+                return Err(error);
+            }
             text.clear();
             self.backlog.weight.fetch_sub(weight, Relaxed);
             if count == 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// So many lines could not be written, and what waits will not be.
+    fn lose(&mut self, lines: usize) {
+        self.queue.close();
+        let waiting = iter::from_fn(|| self.queue.try_recv().ok()).count();
+        self.backlog.lost.add_stdout((lines + waiting) as u64);
     }
 }
 

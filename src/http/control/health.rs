@@ -171,6 +171,7 @@ fn is_full(node: &NodeStatus) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::host::LinesLost;
     use cuerda_core::ring::test_peers::{peer, peers};
 
     /// A member of the ring 10, 20, 30.
@@ -186,6 +187,7 @@ pub(super) mod tests {
             secure: true,
             connections: 2,
             waiting_for: None,
+            lines_lost: LinesLost::default(),
             nodes: vec![NodeStatus {
                 id: peer(10).id,
                 standing: Membership::Member,

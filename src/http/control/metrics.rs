@@ -123,7 +123,20 @@ impl Collector for Numbers {
                 MetricType::Gauge,
             )?
             .encode_gauge(&status.uptime_s)?;
-        for (name, help, value) in &self.counters {
+        let lost = status.lines_lost;
+        let lost = [
+            (
+                "log_lines_lost",
+                "Lines of the log that could not be written",
+                lost.log,
+            ),
+            (
+                "stdout_lines_lost",
+                "Lines of stdout, events among them, that could not be written",
+                lost.stdout,
+            ),
+        ];
+        for (name, help, value) in self.counters.iter().chain(&lost) {
             // The unit goes to the end of the name, where its readers look for it.
             let (name, unit) = match name.strip_prefix("bytes_") {
                 Some(rest) => (rest, Some(Unit::Bytes)),
