@@ -89,6 +89,7 @@ fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
             created: true,
             incarnation: 1,
             peers: Vec::new(),
+            records_gone: None,
         };
         return Ok((None, opened));
     };
@@ -96,6 +97,14 @@ fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
         DataDirectory::open(path).map_err(|error| Failure::of(Code::DataDirectory, &error))?;
     if opened.created {
         tracing::info!(data = %path.display(), "a new key was made for this node");
+    }
+    if let Some(file) = &opened.records_gone {
+        tracing::error!(
+            file = %file.display(),
+            "the records of this node are GONE: their file is missing or empty. It starts without \
+             them and copies what other holders have; if you have not moved the file away, look \
+             for it before one of the others stops"
+        );
     }
     Ok((Some(directory), opened))
 }

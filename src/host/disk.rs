@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use super::limits;
 use super::node_store::NodeStore;
 use super::settings::Storage;
-use crate::host::sqlite::{Database, StoreError};
+use crate::host::sqlite::{Database, LogState, StoreError};
 use cuerda_core::protocol::{Event, Protocol, Wire as _};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::{Batch, MemoryStore, Store as _};
@@ -115,6 +115,7 @@ impl<P: Protocol> Disk<P> {
             Storage::File(path) => {
                 make_private(path)?;
                 let mut database = Database::open(path)?;
+                tell_log_state(&database);
                 let node_stores = ids
                     .iter()
                     .map(|id| database.store(*id).map(NodeStore::File));
@@ -335,6 +336,25 @@ impl<P: Protocol> Place<P> {
     fn has_committed(&mut self, number: u64) {
         self.store.committed(number);
         self.committed = number;
+    }
+}
+
+/// Says what SQLite does not.
+fn tell_log_state(database: &Database) {
+    let file = database.path().display();
+    match database.log_state() {
+        LogState::Sound => {}
+        LogState::Unfinished => tracing::warn!(
+            %file,
+            "the last transaction in the log of this file (`-wal`) is not whole, as after a loss of \
+             power: it is left out. If there was none, check the disk"
+        ),
+        LogState::Lost => tracing::error!(
+            %file,
+            "the log of this file (`-wal`) is DAMAGED: records that this node acknowledged are lost \
+             from its disk. It goes on with what is left, and copies what other holders have; check \
+             the disk"
+        ),
     }
 }
 

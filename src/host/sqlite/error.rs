@@ -1,6 +1,7 @@
 //! What can be wrong with the file, in words that say what to try next.
 
 use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use cuerda_core::Hint;
@@ -96,6 +97,15 @@ impl Hint for StoreError {
 }
 
 impl StoreError {
+    /// What an error of the system means for people.
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> StoreError {
+        let path = path.to_owned();
+        StoreError::Unusable {
+            path,
+            why: error.to_string(),
+        }
+    }
+
     /// What an error of SQLite means for people.
     pub(super) fn of(path: &Path, error: &rusqlite::Error) -> StoreError {
         let (path, why) = (path.to_owned(), error.to_string());

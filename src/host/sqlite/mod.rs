@@ -25,6 +25,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 use std::sync::{self, Mutex, PoisonError};
 
@@ -38,6 +39,7 @@ use cuerda_core::store::{Damaged, Index, Notes, Store};
 
 pub use database::Database;
 pub use error::StoreError;
+pub use wal::LogState;
 
 /// The records of one node in a [`Database`].
 #[derive(Debug)]
