@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cuerda::host::{
-    Begin, DataDirectory, Identity, LostLines, Opened, Security, Settings, Sockets as _, Storage,
-    Tcp,
+    Begin, DataDirectory, DescriptorLimit, Identity, LostLines, Opened, Security, Settings,
+    Sockets as _, Storage, Tcp, raise_descriptor_limit,
 };
 use cuerda::ring::Peer;
 
@@ -25,6 +25,7 @@ pub(crate) struct Prepared {
 /// Reads and makes all of it.
 pub(crate) async fn prepare(config: &Config, lost_lines: &LostLines) -> Result<Prepared, Failure> {
     let admission = admission::at_start(config)?;
+    raise_limits()?;
     let advertise = match &config.advertise {
         Some(name) => Some(resolve(name).await?),
         None => None,
@@ -66,6 +67,28 @@ pub(crate) async fn prepare(config: &Config, lost_lines: &LostLines) -> Result<P
         directory,
         peers: opened.peers,
     })
+}
+
+/// Raises the limit of open files, and says if it is lower than it should be.
+fn raise_limits() -> Result<(), Failure> {
+    let Some(found) = raise_descriptor_limit(cuerda::http::limits::CONNECTIONS) else {
+        return Ok(());
+    };
+    let DescriptorLimit { limit, useful } = found;
+    let hint = format!("raise it to {useful} (`ulimit -n {useful}`, `LimitNOFILE={useful}`)");
+    if found.is_too_low() {
+        let message = format!("the limit of open files is {limit}, too low for a node");
+        return Err(Failure::failed(message, hint));
+    }
+    if limit < useful {
+        tracing::warn!(
+            limit,
+            useful,
+            "the limit of open files is lower than a busy node needs: beyond it connections from \
+             outside are refused; {hint}"
+        );
+    }
+    Ok(())
 }
 
 /// Whom to join: those named, then those known from before. Who has neither founds a ring. Who

@@ -67,6 +67,19 @@ impl Hosted for Node {
         KeyRange::new(self.neighbours().predecessor().id, self.me().id).contains(key)
     }
 
+    /// The successor told its neighbours: that is the first step of every stabilization.
+    fn is_stabilized_by(&self, from: Peer, message: &Message) -> bool {
+        let successor = self.neighbours().successors().first();
+        let told = matches!(
+            message,
+            Message::Reply {
+                reply: Reply::Neighbours { .. },
+                ..
+            }
+        );
+        told && successor.is_some_and(|successor| successor.id == from.id)
+    }
+
     fn defers(message: &Message) -> bool {
         matches!(
             message,

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use cuerda_core::Hint;
 use cuerda_core::protocol::Protocol;
-use cuerda_core::ring::Id;
+use cuerda_core::ring::{Id, Peer};
 
 /// A protocol that a [`Host`](super::Host) can run.
 pub trait Hosted:
@@ -57,6 +57,12 @@ pub trait Hosted:
     /// for another node.
     fn owns(&self, _key: Id) -> bool {
         true
+    }
+
+    /// Whether this message, from this peer, is what the node stabilizes by, where a protocol does
+    /// such a thing: shown to those who watch.
+    fn is_stabilized_by(&self, _from: Peer, _message: &Self::Message) -> bool {
+        false
     }
 
     /// Whether a message only says that the reply proper comes later: whoever waits for that goes

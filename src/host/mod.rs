@@ -37,6 +37,7 @@ mod chord;
 mod connection;
 mod counters;
 mod data;
+mod descriptors;
 mod disk;
 mod driver;
 pub mod events;
@@ -50,6 +51,7 @@ mod hex;
 mod hooks;
 mod hosted;
 mod identity;
+mod latencies;
 pub mod limits;
 mod links;
 mod lost_lines;
@@ -75,6 +77,10 @@ pub use admission::{Admission, AdmissionError, Secret};
 pub use bootstrap::Bootstrap;
 pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
+pub(crate) use descriptors::tell_not_accepted;
+pub use descriptors::{
+    DescriptorLimit, descriptor_limit, open_descriptors, raise_descriptor_limit,
+};
 pub use driver::{Ended, Host};
 pub use frame::{
     Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration,
@@ -83,6 +89,7 @@ pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
 pub use hosted::{Basics, Hosted, UnfitSettings};
 pub use identity::{Identity, IdentityError};
+pub use latencies::Latencies;
 pub use lost_lines::{LinesLost, LostLines};
 pub use protocol_name::{ProtocolName, UnfitName};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};

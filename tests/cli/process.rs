@@ -57,7 +57,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The arguments of [`Running::node`].
-fn node_arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn node_arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments = vec!["node", "run", "--dev"];
     arguments.extend(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
     arguments.extend(["--stabilize-every", "200ms", "--fix-fingers-every", "500ms"]);

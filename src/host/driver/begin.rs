@@ -114,6 +114,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             accept_after: None,
             member: watch::Sender::new(false),
             waiting_for: None,
+            stabilized: BTreeMap::new(),
             counters: Arc::new(Counters::default()),
             started: now,
             now,

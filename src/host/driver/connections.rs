@@ -12,6 +12,7 @@ use super::{Done, Host};
 use crate::host::admission::Admission;
 use crate::host::connection::{self, Inbox};
 use crate::host::counters::Counters;
+use crate::host::descriptors::tell_not_accepted;
 use crate::host::handshake::{Cause, Proven, Refused};
 use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
@@ -33,7 +34,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let (stream, from) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "can't accept a connection");
+                tell_not_accepted(&error);
                 self.accept_after = Some(self.now + ACCEPT_AFTER);
                 return;
             }

@@ -1,6 +1,6 @@
 //! The file: how it is opened, and the one way by which it is written.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{self, Mutex};
@@ -76,6 +76,8 @@ impl Database {
         reader
             .pragma_update(None, "query_only", true)
             .map_err(wrong)?;
+        // Now, while there are descriptors, it opens all files that it will ever need.
+        schema::format(&reader).map_err(wrong)?;
         Ok(Database {
             path: path.to_owned(),
             log,
@@ -161,6 +163,14 @@ impl Database {
         transaction.commit()
     }
 
+    /// How large it is, with its log. `None` if the system does not say.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        let length = |path: &Path| fs::metadata(path).map(|file| file.len());
+        let log = length(&wal::beside(&self.path, "-wal")).unwrap_or_default();
+        length(&self.path).ok().map(|file| file + log)
+    }
+
     /// How its log was found when it was opened.
     #[must_use]
     pub const fn log_state(&self) -> LogState {
@@ -230,6 +240,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     // Before all else: changing the journal needs a lock that somebody else may have.
     connection.busy_timeout(PATIENCE)?;
+    // No file is opened later, when there may be no descriptor left.
+    connection.pragma_update(None, "temp_store", "memory")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }

@@ -73,6 +73,12 @@ impl SqliteStore {
         self.trouble.take()
     }
 
+    /// Whether something is wrong with the file itself, so that nothing can be said of a record.
+    #[must_use]
+    pub const fn has_trouble(&self) -> bool {
+        self.trouble.is_some()
+    }
+
     /// The record of a key in the file, if it has this digest.
     fn read(&self, key: Id, digest: Digest) -> rusqlite::Result<Option<Record>> {
         let connection = &self.reader.connection;

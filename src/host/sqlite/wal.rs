@@ -197,7 +197,7 @@ impl Index {
     }
 }
 
-fn beside(records: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(records: &Path, ending: &str) -> PathBuf {
     let mut name = records.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -188,6 +188,8 @@ pub(super) mod tests {
             connections: 2,
             waiting_for: None,
             lines_lost: LinesLost::default(),
+            disk_bytes: Some(40_960),
+            stabilized_s: Some(0.5),
             nodes: vec![NodeStatus {
                 id: peer(10).id,
                 standing: Membership::Member,
