@@ -38,6 +38,7 @@ use super::settings::Settings;
 use super::sockets::Sockets;
 use super::timers::{Due, Timers};
 use super::trace::Traces;
+use super::waiting::Waiting;
 use crate::host::sqlite::StoreError;
 use clients::Clients;
 use cuerda_core::Hint as _;
@@ -86,7 +87,7 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     /// No connection is accepted before this, since the last attempt failed.
     accept_after: Option<Instant>,
     member: watch::Sender<bool>,
-    waiting_for: Option<String>,
+    waiting: Waiting,
     /// When each node last stabilized with its successor.
     stabilized: BTreeMap<u8, Instant>,
     counters: Arc<Counters>,
@@ -409,7 +410,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             Event::Refused(peer, refusal) => {
                 Counters::add(&self.counters.peers_refused);
-                tracing::warn!(node = %me, %peer, "does not fit: {}", refusal.with_hint());
+                let why = refusal.with_hint();
+                tracing::warn!(node = %me, %peer, "does not fit: {why}");
+                if !self.nodes[usize::from(node)].is_member() {
+                    self.waiting.refused(peer, why, self.now);
+                }
             }
             Event::Ignored(peer, why) => {
                 Counters::add(&self.counters.messages_ignored);
@@ -450,7 +455,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             changed
         });
         if member {
-            self.waiting_for = None;
+            self.waiting = Waiting::default();
         }
     }
 

@@ -65,11 +65,28 @@ pub trait Hosted:
         false
     }
 
+    /// What a message that came in shows a node that is on its way into a ring: for those who ask
+    /// what it waits for.
+    fn outlook(&self, _message: &Self::Message) -> Option<Outlook> {
+        None
+    }
+
     /// Whether a message only says that the reply proper comes later: whoever waits for that goes
     /// on waiting.
     fn defers(_message: &Self::Message) -> bool {
         false
     }
+}
+
+/// What a node that belongs to no ring sees of one that it hears from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// That one belongs to no ring either.
+    Outside,
+    /// It belongs to a ring.
+    Member,
+    /// It belongs to a ring, and counts this node among the members, as it was before.
+    Remembers,
 }
 
 /// Settings with which a host can't run nodes of this protocol.

@@ -71,6 +71,7 @@ mod tests;
 mod timers;
 mod tls;
 mod trace;
+mod waiting;
 mod walk;
 
 pub use admission::{Admission, AdmissionError, Secret};
@@ -87,7 +88,7 @@ pub use frame::{
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
-pub use hosted::{Basics, Hosted, UnfitSettings};
+pub use hosted::{Basics, Hosted, Outlook, UnfitSettings};
 pub use identity::{Identity, IdentityError};
 pub use latencies::Latencies;
 pub use lost_lines::{LinesLost, LostLines};

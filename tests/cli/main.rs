@@ -7,6 +7,7 @@
 mod bench;
 mod bootstrap;
 mod configuration;
+mod damage;
 mod demo;
 mod descriptors;
 mod events;
@@ -16,3 +17,4 @@ mod node;
 mod process;
 mod records;
 mod usage;
+mod waiting;

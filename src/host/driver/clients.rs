@@ -257,7 +257,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             uptime_s: (self.now - self.started).as_secs_f64(),
             secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
-            waiting_for: self.waiting_for.clone(),
+            waiting_for: self.waiting.words(self.now),
             lines_lost: settings.lost_lines.count(),
             disk_bytes: self.disk.bytes(),
             stabilized_s: self.stabilized_ago().map(|ago| ago.as_secs_f64()),

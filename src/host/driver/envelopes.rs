@@ -45,7 +45,14 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     pub(super) fn message_came(&mut self, from: Peer, to: u8, message: P::Message) {
         self.hooks
             .delivered(&self.nodes[usize::from(to)], from, &message);
-        if self.nodes[usize::from(to)].is_stabilized_by(from, &message) {
+        let node = &self.nodes[usize::from(to)];
+        if !node.is_member()
+            && from.address != self.address.into()
+            && let Some(outlook) = node.outlook(&message)
+        {
+            self.waiting.heard(from, outlook, self.now);
+        }
+        if node.is_stabilized_by(from, &message) {
             self.stabilized.insert(to, self.now);
         }
         let mut took = None;
