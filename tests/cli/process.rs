@@ -123,6 +123,13 @@ impl Running {
         Running::spawn_logging(command, log)
     }
 
+    /// How many files it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        files.expect("it runs").count()
+    }
+
     /// Nobody reads its log any more.
     pub(crate) fn close_log(&mut self) {
         self.stderr = None;
