@@ -157,6 +157,51 @@ fn check(store: &mut SqliteStore, steps: u64) {
     }
 }
 
+/// Reads and writes while the process can open nothing more.
+#[test]
+#[ignore = "it is started with few descriptors by another test"]
+fn crowded() {
+    let Some(path) = std::env::var_os(FILE) else {
+        return;
+    };
+    let path = Path::new(&path);
+    written(path);
+    let node = nodes()[0];
+    let mut database = Database::open(path).expect("there are descriptors");
+    let mut store = database.store(node).expect("it is sound");
+    let mut taken = Vec::new();
+    while let Ok(file) = fs::File::open("/dev/null") {
+        taken.push(file);
+    }
+    let (at, _) = step(199).pop().expect("each does something");
+    assert!(store.get(key(at)).is_ok(), "what is stored is read");
+    store.put(key(at), Record::default());
+    let batch = store.seal().expect("it was written to");
+    let committed = database.commit([(node, &batch)]);
+    assert_eq!(committed, Ok(()), "and more is stored");
+    let error = Database::open(path).expect_err("no file can be opened");
+    assert!(matches!(error, StoreError::Descriptors { .. }), "{error}");
+    println!("all was done with {} files open", taken.len());
+}
+
+#[test]
+fn a_process_without_descriptors_reads_and_writes_and_calls_nothing_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new("/bin/sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().expect("this test has a file"))
+        .args(["--exact", "crowded", "--ignored", "--nocapture"])
+        .env(FILE, folder.path().join("records.db"))
+        .output()
+        .expect("there is a shell");
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8_lossy(&words);
+    assert!(
+        output.status.success() && words.contains("all was done"),
+        "{words}"
+    );
+}
+
 /// A file with some records.
 fn written(path: &Path) {
     let node = nodes()[0];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuerda::host::events::Reporter;
-use cuerda::host::{Admission, Begin, Handle, Identity, Settings};
+use cuerda::host::{Admission, Begin, Handle, Identity, Settings, raise_descriptor_limit};
 use cuerda::node::Config;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -46,6 +46,8 @@ pub(crate) struct Args {
 
 /// Runs it.
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    // As far as it goes: with too few the nodes say so.
+    let _ = raise_descriptor_limit(cuerda::http::limits::CONNECTIONS);
     in_runtime(demo(args, output))
 }
 

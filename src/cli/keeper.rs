@@ -41,6 +41,7 @@ impl Keeper {
         // The first ones are saved as soon as there are any.
         let mut save_at = started;
         let mut known = Vec::new();
+        let mut has_stored = false;
         let mut last = false;
         while !last {
             tokio::select! {
@@ -64,12 +65,15 @@ impl Keeper {
             if !peers.is_empty() {
                 known = peers;
             }
-            if !known.is_empty() && Instant::now() >= save_at {
+            let stored = status.nodes.iter().any(|node| node.records > 0);
+            let first_stored = stored && !has_stored;
+            has_stored |= stored;
+            if first_stored || !known.is_empty() && Instant::now() >= save_at {
                 save_at = Instant::now() + SAVES_EVERY;
-                self.save(&known).await;
+                self.save(&known, has_stored).await;
             }
         }
-        self.save(&known).await;
+        self.save(&known, has_stored).await;
     }
 
     /// Founds a ring if it is time.
@@ -89,8 +93,8 @@ impl Keeper {
         }
     }
 
-    async fn save(&mut self, peers: &[Peer]) {
-        if peers.is_empty() {
+    async fn save(&mut self, peers: &[Peer], has_stored: bool) {
+        if peers.is_empty() && !has_stored {
             return;
         }
         let Some(mut directory) = self.directory.take() else {
@@ -98,14 +102,21 @@ impl Keeper {
         };
         let peers = peers.to_vec();
         let saved = spawn_blocking(move || {
-            let saved = directory.save_peers(&peers);
+            // Who knows nobody keeps those that he knew.
+            let mut saved = match peers.as_slice() {
+                [] => Ok(()),
+                peers => directory.save_peers(peers),
+            };
+            if has_stored && saved.is_ok() {
+                saved = directory.save_that_records_are_stored();
+            }
             (directory, saved)
         });
         match saved.await {
             Ok((directory, saved)) => {
                 self.directory = Some(directory);
                 if let Err(error) = saved {
-                    tracing::warn!("known peers are not saved: {}", error.with_hint());
+                    tracing::warn!("what the node knows is not saved: {}", error.with_hint());
                 }
             }
             Err(error) => tracing::error!("saving peers broke: {error}"),

@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout and all else to stderr. Nothing here knows what a result means.
 
+use cuerda::host::LostLines;
 use cuerda_text::table::Columns;
 use cuerda_text::terminal;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::Failure;
 use super::config::{Diagnostic, Style};
 
-pub(crate) use cuerda_text::terminal::{colours, print_no_more, tell};
+pub(crate) use cuerda_text::terminal::{colours, print_no_more, tell, tell_no_more};
 pub(crate) use cuerda_text::words::{harmless, harmless_lines};
 
 /// What the command line says about the form of the output.
@@ -27,6 +28,14 @@ pub(crate) struct Output {
 /// Writes to stdout. A reader that went away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_bytes(text.as_bytes())
+}
+
+/// The same for a process that has something else to do than to print: it goes on, and counts.
+pub(crate) fn print_if_possible(text: &str, lost: &LostLines) {
+    if let Err(failure) = print(text) {
+        lost.add_stdout(text.lines().count() as u64);
+        tracing::warn!("{}", failure.message);
+    }
 }
 
 /// The same with bytes, as they are.

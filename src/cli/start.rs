@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cuerda::host::{
-    Begin, DataDirectory, Identity, Opened, Security, Settings, Sockets as _, Storage, Tcp,
+    Begin, DataDirectory, DescriptorLimit, Identity, LostLines, Opened, Security, Settings,
+    Sockets as _, Storage, Tcp, raise_descriptor_limit,
 };
 use cuerda::ring::Peer;
 
@@ -22,8 +23,9 @@ pub(crate) struct Prepared {
 }
 
 /// Reads and makes all of it.
-pub(crate) async fn prepare(config: &Config) -> Result<Prepared, Failure> {
+pub(crate) async fn prepare(config: &Config, lost_lines: &LostLines) -> Result<Prepared, Failure> {
     let admission = admission::at_start(config)?;
+    raise_limits()?;
     let advertise = match &config.advertise {
         Some(name) => Some(resolve(name).await?),
         None => None,
@@ -58,12 +60,35 @@ pub(crate) async fn prepare(config: &Config) -> Result<Prepared, Failure> {
         connect_timeout: config.connect_timeout,
         heartbeat: config.heartbeat,
         seed: seed()?,
+        lost_lines: lost_lines.clone(),
     };
     Ok(Prepared {
         settings,
         directory,
         peers: opened.peers,
     })
+}
+
+/// Raises the limit of open files, and says if it is lower than it should be.
+fn raise_limits() -> Result<(), Failure> {
+    let Some(found) = raise_descriptor_limit(cuerda::http::limits::CONNECTIONS) else {
+        return Ok(());
+    };
+    let DescriptorLimit { limit, useful } = found;
+    let hint = format!("raise it to {useful} (`ulimit -n {useful}`, `LimitNOFILE={useful}`)");
+    if found.is_too_low() {
+        let message = format!("the limit of open files is {limit}, too low for a node");
+        return Err(Failure::failed(message, hint));
+    }
+    if limit < useful {
+        tracing::warn!(
+            limit,
+            useful,
+            "the limit of open files is lower than a busy node needs: beyond it connections from \
+             outside are refused; {hint}"
+        );
+    }
+    Ok(())
 }
 
 /// Whom to join: those named, then those known from before. Who has neither founds a ring. Who
@@ -87,6 +112,7 @@ fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
             created: true,
             incarnation: 1,
             peers: Vec::new(),
+            records_gone: None,
         };
         return Ok((None, opened));
     };
@@ -94,6 +120,14 @@ fn open(config: &Config) -> Result<(Option<DataDirectory>, Opened), Failure> {
         DataDirectory::open(path).map_err(|error| Failure::of(Code::DataDirectory, &error))?;
     if opened.created {
         tracing::info!(data = %path.display(), "a new key was made for this node");
+    }
+    if let Some(file) = &opened.records_gone {
+        tracing::error!(
+            file = %file.display(),
+            "the records of this node are GONE: their file is missing or empty. It starts without \
+             them and copies what other holders have; if you have not moved the file away, look \
+             for it before one of the others stops"
+        );
     }
     Ok((Some(directory), opened))
 }

@@ -1,6 +1,6 @@
 //! `status`: where a node stands, who is beside it, what it waits for and what to try next.
 
-use cuerda::host::{NodeStatus, Status};
+use cuerda::host::{LinesLost, NodeStatus, Status};
 use cuerda::node::Membership;
 use cuerda::ring::Peer;
 
@@ -57,6 +57,12 @@ fn shown(status: &Status) -> String {
     }
     if let Some(reason) = status.waits_for() {
         lines.push(harmless(&reason));
+    }
+    if !status.lines_lost.is_none() {
+        let LinesLost { log, stdout } = status.lines_lost;
+        lines.push(format!(
+            "LOST: {log} lines of its log and {stdout} of stdout could not be written"
+        ));
     }
     let secured = if status.secure {
         "secured by TLS"
@@ -132,6 +138,9 @@ pub(super) mod tests {
             secure: true,
             connections: 2,
             waiting_for: None,
+            lines_lost: LinesLost::default(),
+            disk_bytes: Some(40_960),
+            stabilized_s: Some(0.5),
             nodes: vec![NodeStatus {
                 id: peer(10).id,
                 standing,

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::descriptors::tell_not_accepted;
 use super::frame::{Frame, Handshake, Known, Registered, Registration};
 use super::handshake::{Handshaker, Refused};
 use super::hosted::Hosted;
@@ -122,9 +123,13 @@ impl<S: Sockets> Bootstrap<S> {
                     open.retain(|task: &AbortHandle| !task.is_finished());
                 }
                 accepted = self.sockets.accept(&self.listener) => {
-                    let Ok((stream, from)) = accepted else {
-                        tokio::time::sleep(limits::BACK_OFF).await;
-                        continue;
+                    let (stream, from) = match accepted {
+                        Ok(accepted) => accepted,
+                        Err(error) => {
+                            tell_not_accepted(&error);
+                            tokio::time::sleep(limits::BACK_OFF).await;
+                            continue;
+                        }
                     };
                     if open.len() >= limits::HANDSHAKES
                         && let Some(oldest) = open.pop_front()

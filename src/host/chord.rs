@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use super::handle::Handle;
-use super::hosted::{Basics, Hosted, UnfitSettings};
+use super::hosted::{Basics, Hosted, Outlook, UnfitSettings};
 use super::settings::successors_needed;
 use super::status::{CallError, FingerRow, NodeStatus};
 use cuerda_core::Hint as _;
-use cuerda_core::chord::{Config, Membership, Message, Node, Reply, Request};
+use cuerda_core::chord::{Config, Hello, Membership, Message, Node, Reply, Request};
 use cuerda_core::ring::{BITS, Id, KeyRange, Peer};
 
 impl Hosted for Node {
@@ -66,6 +66,52 @@ impl Hosted for Node {
 
     fn owns(&self, key: Id) -> bool {
         KeyRange::new(self.neighbours().predecessor().id, self.me().id).contains(key)
+    }
+
+    /// The successor told its neighbours: that is the first step of every stabilization.
+    fn is_stabilized_by(&self, from: Peer, message: &Message) -> bool {
+        let successor = self.neighbours().successors().first();
+        let told = matches!(
+            message,
+            Message::Reply {
+                reply: Reply::Neighbours { .. },
+                ..
+            }
+        );
+        told && successor.is_some_and(|successor| successor.id == from.id)
+    }
+
+    fn outlook(&self, message: &Message) -> Option<Outlook> {
+        let me = self.me().id;
+        let of = |known: bool| match known {
+            true => Outlook::Remembers,
+            false => Outlook::Member,
+        };
+        let standing = |hello: &Hello| match hello.member {
+            true => Outlook::Member,
+            false => Outlook::Outside,
+        };
+        match message {
+            Message::Request {
+                request: Request::Hello(hello),
+                ..
+            } => Some(standing(hello)),
+            Message::Reply { reply, .. } => match reply {
+                Reply::Hello(hello) => Some(standing(hello)),
+                Reply::NotMember => Some(Outlook::Outside),
+                Reply::Neighbours {
+                    predecessor,
+                    successors,
+                } => {
+                    let mut all = successors.iter().chain([predecessor]);
+                    Some(of(all.any(|peer| peer.id == me)))
+                }
+                Reply::Covered(successors) => Some(of(successors.iter().any(|peer| peer.id == me))),
+                Reply::Closer(_) | Reply::Owner | Reply::Before(_) => Some(Outlook::Member),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn defers(message: &Message) -> bool {

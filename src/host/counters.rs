@@ -2,11 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::latencies::Latencies;
+
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// Numbers that only grow. Whoever holds a [`super::Handle`] can read them.
         #[derive(Debug, Default)]
-        pub struct Counters { $($(#[doc = $doc])+ pub $name: AtomicU64,)+ }
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: AtomicU64,)+
+            /// How long things took.
+            pub latencies: Latencies,
+        }
 
         impl Counters {
             /// Each counter's name, what it counts, and its value.

@@ -3,7 +3,8 @@
 //! ```text
 //!   DIRECTORY/lock           held while the process runs; empty
 //!   DIRECTORY/identity.pem   the key: see identity.rs
-//!   DIRECTORY/state.json     {"incarnation": 7, "peers": [{"id": "…", "address": "…"}, …]}
+//!   DIRECTORY/state.json     {"format": 1, "incarnation": 7, "records": true,
+//!                             "peers": [{"id": "…", "address": "…"}, …]}
 //!   DIRECTORY/records.db     the records of its nodes: see store/sqlite; not opened here
 //! ```
 //!
@@ -23,12 +24,14 @@
 //! threaten the key as well.
 
 use std::borrow::Cow;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::file;
@@ -39,6 +42,9 @@ use cuerda_core::ring::Peer;
 
 /// The longest state that is read; 64 peers take some 7 KiB.
 const STATE_BYTES_MAX: u64 = 64 * 1024;
+/// The format of the state that is written here. A release that adds to it raises this number: who
+/// does not know what was added would write the state again without it.
+const FORMAT: u32 = 1;
 
 /// A directory that belongs to this process until this value is dropped.
 #[derive(Debug)]
@@ -60,6 +66,8 @@ pub struct Opened {
     pub incarnation: u32,
     /// Peers that were remembered, at most [`PEERS_KEPT`]; they may be gone.
     pub peers: Vec<Peer>,
+    /// The file in which records were stored, and which is gone or empty.
+    pub records_gone: Option<PathBuf>,
 }
 
 /// Why a data directory can't be used.
@@ -81,6 +89,22 @@ pub enum DataError {
     InUse {
         /// Which directory.
         path: PathBuf,
+    },
+    /// It is a link, and where that leads nothing is.
+    #[error("the data directory {path} is a link to {target}, which is not there")]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A later release has written the state.
+    #[error("{path} was written by a later release ({why})")]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// How one can tell.
+        why: String,
     },
     /// The state is not what was written.
     #[error("{path} is damaged ({why})")]
@@ -104,6 +128,13 @@ impl Hint for DataError {
             DataError::InUse { .. } => {
                 "stop that one, or give this node a directory of its own".into()
             }
+            DataError::Dangling { .. } => {
+                "is a disk not mounted? Mount it, make the directory, or name another by `--data`"
+                    .into()
+            }
+            DataError::Newer { .. } => {
+                "run the release that wrote it, or a later one; nothing has been changed".into()
+            }
             DataError::Damaged { path, .. } => format!(
                 "check the disk, then remove this file, and this one only, with `rm {}`; the node \
                  forgets which peers it knew, and keeps its key and its id",
@@ -115,10 +146,43 @@ impl Hint for DataError {
 }
 
 /// What `state.json` holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct State {
+    /// The first release wrote none.
+    #[serde(default = "first_format")]
+    format: u32,
     incarnation: u32,
+    /// Whether records have been stored.
+    #[serde(default)]
+    records: bool,
     peers: Vec<Peer>,
+    /// What this release does not know.
+    #[serde(flatten, skip_serializing)]
+    unknown: BTreeMap<String, IgnoredAny>,
+}
+
+const fn first_format() -> u32 {
+    1
+}
+
+impl State {
+    /// Of a node that has started so often and knows nobody.
+    const fn after(incarnation: u32) -> State {
+        State {
+            format: FORMAT,
+            incarnation,
+            records: false,
+            peers: Vec::new(),
+            unknown: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a state of any release says of itself.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default = "first_format")]
+    format: u32,
 }
 
 impl DataDirectory {
@@ -131,24 +195,36 @@ impl DataDirectory {
             path: path.to_owned(),
             error,
         };
+        if let Some(target) = dangling(path) {
+            return Err(DataError::Dangling {
+                path: path.to_owned(),
+                target,
+            });
+        }
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(unusable)?;
         let lock = lock(path)?;
         let (identity, created) = Identity::load_or_create(&path.join("identity.pem"))?;
         let mut state = match read_state(&path.join("state.json"))? {
             Some(state) => state,
-            None if created => State::default(),
-            None => State {
-                incarnation: seconds_since_1970(),
-                peers: Vec::new(),
-            },
+            None if created => State::after(0),
+            None => State::after(seconds_since_1970()),
         };
+        // Of processes that were killed while they wrote; the lock says that none does so now.
+        for name in ["state.json", "identity.pem"] {
+            file::remove_temporary(&path.join(name)).map_err(unusable)?;
+        }
+        let records = path.join("records.db");
+        let stored = fs::metadata(&records).is_ok_and(|file| file.len() > 0);
+        let records_gone = (state.records && !stored).then_some(records);
         state.incarnation += 1;
+        state.records = stored;
         let opened = Opened {
             identity,
             created,
             incarnation: state.incarnation,
             peers: state.peers.clone(),
+            records_gone,
         };
         let directory = DataDirectory {
             path: path.to_owned(),
@@ -177,13 +253,31 @@ impl DataDirectory {
     /// # Errors
     /// If they can't be written; then those before stay remembered.
     pub fn save_peers(&mut self, peers: &[Peer]) -> Result<(), DataError> {
-        let peers = &peers[..peers.len().min(PEERS_KEPT)];
-        if self.state.peers == peers {
+        let peers = peers[..peers.len().min(PEERS_KEPT)].to_vec();
+        self.save(State {
+            peers,
+            ..self.state.clone()
+        })
+    }
+
+    /// Remembers that records have been stored, so that a start says so if they are gone. Waits for
+    /// the disk the first time.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn save_that_records_are_stored(&mut self) -> Result<(), DataError> {
+        self.save(State {
+            records: true,
+            ..self.state.clone()
+        })
+    }
+
+    fn save(&mut self, state: State) -> Result<(), DataError> {
+        if self.state == state {
             return Ok(());
         }
-        let before = std::mem::replace(&mut self.state.peers, peers.to_vec());
-        self.write_state()
-            .inspect_err(|_| self.state.peers = before)
+        let before = std::mem::replace(&mut self.state, state);
+        self.write_state().inspect_err(|_| self.state = before)
     }
 
     fn write_state(&self) -> Result<(), DataError> {
@@ -219,6 +313,13 @@ fn lock(directory: &Path) -> Result<File, DataError> {
     }
 }
 
+/// Where this leads, if it is a link to what is not there.
+fn dangling(path: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(path).ok()?;
+    let missing = fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    missing.then_some(target)
+}
+
 /// The state as it was left; `None` if there is none.
 fn read_state(path: &Path) -> Result<Option<State>, DataError> {
     let damaged = |why: String| DataError::Damaged {
@@ -238,8 +339,22 @@ fn read_state(path: &Path) -> Result<Option<State>, DataError> {
             }
         },
     };
-    let mut state: State =
-        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    let newer = |why: String| DataError::Newer {
+        path: path.to_owned(),
+        why,
+    };
+    let read = |error: serde_json::Error| damaged(error.to_string());
+    let head: Head = serde_json::from_str(&text).map_err(read)?;
+    if head.format > FORMAT {
+        let found = head.format;
+        return Err(newer(format!(
+            "its format is {found}, and this release knows formats up to {FORMAT}"
+        )));
+    }
+    let mut state: State = serde_json::from_str(&text).map_err(read)?;
+    if let Some(name) = state.unknown.keys().next() {
+        return Err(newer(format!("this release knows no `{name}`")));
+    }
     if state.incarnation == u32::MAX {
         return Err(damaged("no node starts so often".to_owned()));
     }

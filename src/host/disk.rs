@@ -21,15 +21,17 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::PoisonError;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::limits;
 use super::node_store::NodeStore;
 use super::settings::Storage;
-use crate::host::sqlite::{Database, StoreError};
+use crate::host::sqlite::{Database, LogState, StoreError};
 use cuerda_core::protocol::{Event, Protocol, Wire as _};
 use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::{Batch, MemoryStore, Store as _};
@@ -51,6 +53,10 @@ pub(super) struct Disk<P: Protocol> {
     news: bool,
     /// What has been committed and not yet been told: node and number.
     told: Vec<(u8, u64)>,
+    /// How long the transactions took that have not yet been told.
+    times: Vec<Duration>,
+    /// How large the file is, with its log.
+    bytes: Option<u64>,
 }
 
 /// A node's store.
@@ -89,13 +95,22 @@ struct Writer {
     running: Option<JoinHandle<Written>>,
 }
 
-/// A transaction that has ended: with the nodes and numbers of its batches.
-type Written = (Database, Vec<(usize, u64)>, Result<(), StoreError>);
+/// A transaction that has ended.
+#[derive(Debug)]
+struct Written {
+    database: Database,
+    /// The nodes and numbers of its batches.
+    numbers: Vec<(usize, u64)>,
+    result: Result<(), StoreError>,
+    took: Duration,
+    /// How large the file is then.
+    bytes: Option<u64>,
+}
 
 impl<P: Protocol> Disk<P> {
     /// Opens the stores of these nodes, as they were left.
     pub(super) fn open(storage: &Storage, ids: &[Id]) -> Result<Disk<P>, StoreError> {
-        let mut file = None;
+        let (mut file, mut bytes) = (None, None);
         let node_stores: Vec<NodeStore> = match storage {
             Storage::Memory => ids
                 .iter()
@@ -115,10 +130,12 @@ impl<P: Protocol> Disk<P> {
             Storage::File(path) => {
                 make_private(path)?;
                 let mut database = Database::open(path)?;
+                tell_log_state(&database);
                 let node_stores = ids
                     .iter()
                     .map(|id| database.store(*id).map(NodeStore::File));
                 let node_stores = node_stores.collect::<Result<_, _>>()?;
+                bytes = database.bytes();
                 file = Some(Writer {
                     database: Some(database),
                     waiting: Vec::new(),
@@ -141,6 +158,8 @@ impl<P: Protocol> Disk<P> {
             failure: None,
             news: false,
             told: Vec::new(),
+            times: Vec::new(),
+            bytes,
         })
     }
 
@@ -208,9 +227,16 @@ impl<P: Protocol> Disk<P> {
         {
             let batches = std::mem::take(&mut file.waiting);
             file.running = Some(tokio::task::spawn_blocking(move || {
-                let written = database.commit(batches.iter().map(|(_, id, batch)| (*id, batch)));
+                let began = Instant::now();
+                let result = database.commit(batches.iter().map(|(_, id, batch)| (*id, batch)));
                 let numbers = batches.iter().map(|(node, _, batch)| (*node, batch.number));
-                (database, numbers.collect(), written)
+                Written {
+                    numbers: numbers.collect(),
+                    result,
+                    took: began.elapsed(),
+                    bytes: database.bytes(),
+                    database,
+                }
             }));
         }
     }
@@ -244,8 +270,16 @@ impl<P: Protocol> Disk<P> {
         {
             file.running = None;
             match ended {
-                Ok((database, numbers, Ok(()))) => {
+                Ok(Written {
+                    database,
+                    numbers,
+                    result: Ok(()),
+                    took,
+                    bytes,
+                }) => {
                     file.database = Some(database);
+                    self.times.push(took);
+                    self.bytes = bytes;
                     for (node, number) in numbers {
                         self.places[node].has_committed(number);
                         self.told.push((node as u8, number));
@@ -253,7 +287,9 @@ impl<P: Protocol> Disk<P> {
                     self.news = true;
                     self.start();
                 }
-                Ok((_, _, Err(error))) => self.fail(error),
+                Ok(Written {
+                    result: Err(error), ..
+                }) => self.fail(error),
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 // The runtime is about to end, and with it the host.
                 Err(_) => {}
@@ -311,6 +347,16 @@ impl<P: Protocol> Disk<P> {
         std::mem::take(&mut self.told)
     }
 
+    /// Takes out how long the transactions took that have ended since the last call.
+    pub(super) fn take_times(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.times)
+    }
+
+    /// How large the file is, with its log; `None` without a file.
+    pub(super) const fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+
     /// Whether the host can't go on.
     pub(super) const fn has_failed(&self) -> bool {
         self.failure.is_some()
@@ -335,6 +381,25 @@ impl<P: Protocol> Place<P> {
     fn has_committed(&mut self, number: u64) {
         self.store.committed(number);
         self.committed = number;
+    }
+}
+
+/// Says what SQLite does not.
+fn tell_log_state(database: &Database) {
+    let file = database.path().display();
+    match database.log_state() {
+        LogState::Sound => {}
+        LogState::Unfinished => tracing::warn!(
+            %file,
+            "the last transaction in the log of this file (`-wal`) is not whole, as after a loss of \
+             power: it is left out. If there was none, check the disk"
+        ),
+        LogState::Lost => tracing::error!(
+            %file,
+            "the log of this file (`-wal`) is DAMAGED: records that this node acknowledged are lost \
+             from its disk. It goes on with what is left, and copies what other holders have; check \
+             the disk"
+        ),
     }
 }
 

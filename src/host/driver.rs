@@ -29,6 +29,7 @@ use super::handle::{Call, Handle};
 use super::handshake::{Handshaker, Proven, Refused};
 use super::hooks::Hooks;
 use super::hosted::{Basics, Hosted};
+use super::latencies::Latencies;
 use super::limits;
 use super::links::Links;
 use super::node_context::{NodeContext, Outbox};
@@ -37,6 +38,7 @@ use super::settings::Settings;
 use super::sockets::Sockets;
 use super::timers::{Due, Timers};
 use super::trace::Traces;
+use super::waiting::Waiting;
 use crate::host::sqlite::StoreError;
 use clients::Clients;
 use cuerda_core::Hint as _;
@@ -85,7 +87,9 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     /// No connection is accepted before this, since the last attempt failed.
     accept_after: Option<Instant>,
     member: watch::Sender<bool>,
-    waiting_for: Option<String>,
+    waiting: Waiting,
+    /// When each node last stabilized with its successor.
+    stabilized: BTreeMap<u8, Instant>,
     counters: Arc<Counters>,
     started: Instant,
     now: Instant,
@@ -364,6 +368,10 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// Tells whoever is concerned what a node told.
     fn tell(&mut self, node: u8, event: Event<P::Told>) {
+        // What could not be read for want of the file is not damaged.
+        if matches!(event, Event::Damaged(_)) && self.disk.store(node).has_trouble() {
+            return;
+        }
         self.hooks.on_event(&self.nodes[usize::from(node)], &event);
         self.on_event(node, event);
     }
@@ -379,6 +387,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 let trace = self.traces.end(token);
                 if result.is_err() {
                     Counters::add(&self.counters.lookups_failed);
+                } else if let Some(began) = self.clients.lookup_began(token) {
+                    let latencies = &self.counters.latencies;
+                    Latencies::observe(&latencies.lookups, self.now - began);
                 }
                 self.clients
                     .looked_up(token, result, timeouts, trace, self.now);
@@ -399,7 +410,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             Event::Refused(peer, refusal) => {
                 Counters::add(&self.counters.peers_refused);
-                tracing::warn!(node = %me, %peer, "does not fit: {}", refusal.with_hint());
+                let why = refusal.with_hint();
+                tracing::warn!(node = %me, %peer, "does not fit: {why}");
+                if !self.nodes[usize::from(node)].is_member() {
+                    self.waiting.refused(peer, why, self.now);
+                }
             }
             Event::Ignored(peer, why) => {
                 Counters::add(&self.counters.messages_ignored);
@@ -440,7 +455,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             changed
         });
         if member {
-            self.waiting_for = None;
+            self.waiting = Waiting::default();
         }
     }
 

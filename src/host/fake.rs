@@ -209,6 +209,9 @@ fn status(records: usize) -> Status {
         secure: true,
         connections: 2,
         waiting_for: None,
+        lines_lost: crate::host::LinesLost::default(),
+        disk_bytes: Some(40_960),
+        stabilized_s: Some(0.5),
         nodes: vec![NodeStatus {
             id: peer(10).id,
             standing: Membership::Member,

@@ -5,6 +5,7 @@
 //! that ends in `.new`, which nobody reads. What is written here is its owner's alone (mode
 //! 0600). For the file systems of Unix.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -56,6 +57,32 @@ pub(super) fn read(file: &Path, most: u64) -> io::Result<(String, u32)> {
     Ok((text, mode))
 }
 
+/// Removes what writing this file has left behind where it was cut short. Nobody may be writing
+/// it.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn remove_temporary(file: &Path) -> io::Result<()> {
+    let Some(name) = file.file_name() else {
+        return Ok(());
+    };
+    for entry in fs::read_dir(folder(file))? {
+        let entry = entry?;
+        if is_temporary(&entry.file_name(), name) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of this name is one that [`write_temporary`] has made for the other.
+fn is_temporary(name: &OsStr, of: &OsStr) -> bool {
+    let number = name.as_encoded_bytes().strip_prefix(of.as_encoded_bytes());
+    let number = number.and_then(|rest| rest.strip_prefix(b"."));
+    let number = number.and_then(|rest| rest.strip_suffix(b".new"));
+    number.is_some_and(|number| number.len() == 16 && number.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// A new file beside this one that holds the bytes, on the disk.
 fn write_temporary(file: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     // Not the number of the process: in containers that share a folder it is 1 for all.
@@ -80,11 +107,14 @@ fn write_temporary(file: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 
 /// A name is on the disk only when its folder is.
 fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = match file.parent() {
+    File::open(folder(file))?.sync_all()
+}
+
+fn folder(file: &Path) -> &Path {
+    match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +148,30 @@ mod tests {
         fs::create_dir_all(folder.path().join("a/b")).unwrap();
         replace(&folder.path().join("a"), b"new").unwrap_err();
         assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_was_left_of_this_file_goes_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let stay = [
+            "a",
+            "a.new",
+            "a.0123456789abcde.new",
+            "ab.0123456789abcdef.new",
+            "a.0123456789abcdef.newer",
+        ];
+        for name in stay
+            .iter()
+            .chain(&["a.0123456789abcdef.new", "a.00000000000000ff.new"])
+        {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_temporary(&folder.path().join("a")).unwrap();
+        let mut left = names(folder.path());
+        left.sort();
+        let mut stay = stay.map(str::to_owned);
+        stay.sort();
+        assert_eq!(left, stay);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use cuerda_core::Hint;
 use cuerda_core::protocol::Protocol;
-use cuerda_core::ring::Id;
+use cuerda_core::ring::{Id, Peer};
 
 /// A protocol that a [`Host`](super::Host) can run.
 pub trait Hosted:
@@ -59,11 +59,34 @@ pub trait Hosted:
         true
     }
 
+    /// Whether this message, from this peer, is what the node stabilizes by, where a protocol does
+    /// such a thing: shown to those who watch.
+    fn is_stabilized_by(&self, _from: Peer, _message: &Self::Message) -> bool {
+        false
+    }
+
+    /// What a message that came in shows a node that is on its way into a ring: for those who ask
+    /// what it waits for.
+    fn outlook(&self, _message: &Self::Message) -> Option<Outlook> {
+        None
+    }
+
     /// Whether a message only says that the reply proper comes later: whoever waits for that goes
     /// on waiting.
     fn defers(_message: &Self::Message) -> bool {
         false
     }
+}
+
+/// What a node that belongs to no ring sees of one that it hears from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// That one belongs to no ring either.
+    Outside,
+    /// It belongs to a ring.
+    Member,
+    /// It belongs to a ring, and counts this node among the members, as it was before.
+    Remembers,
 }
 
 /// Settings with which a host can't run nodes of this protocol.

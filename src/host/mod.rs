@@ -37,6 +37,7 @@ mod chord;
 mod connection;
 mod counters;
 mod data;
+mod descriptors;
 mod disk;
 mod driver;
 pub mod events;
@@ -50,8 +51,10 @@ mod hex;
 mod hooks;
 mod hosted;
 mod identity;
+mod latencies;
 pub mod limits;
 mod links;
+mod lost_lines;
 mod milliseconds;
 mod node_context;
 mod node_store;
@@ -68,20 +71,27 @@ mod tests;
 mod timers;
 mod tls;
 mod trace;
+mod waiting;
 mod walk;
 
 pub use admission::{Admission, AdmissionError, Secret};
 pub use bootstrap::Bootstrap;
 pub use counters::Counters;
 pub use data::{DataDirectory, DataError, Opened};
+pub(crate) use descriptors::tell_not_accepted;
+pub use descriptors::{
+    DescriptorLimit, descriptor_limit, open_descriptors, raise_descriptor_limit,
+};
 pub use driver::{Ended, Host};
 pub use frame::{
     Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration,
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};
-pub use hosted::{Basics, Hosted, UnfitSettings};
+pub use hosted::{Basics, Hosted, Outlook, UnfitSettings};
 pub use identity::{Identity, IdentityError};
+pub use latencies::Latencies;
+pub use lost_lines::{LinesLost, LostLines};
 pub use protocol_name::{ProtocolName, UnfitName};
 pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};

@@ -42,6 +42,14 @@ impl NodeStore {
             NodeStore::Memory(_) | NodeStore::Shared(_) => None,
         }
     }
+
+    /// Whether there is any.
+    pub(super) const fn has_trouble(&self) -> bool {
+        match self {
+            NodeStore::File(store) => store.has_trouble(),
+            NodeStore::Memory(_) | NodeStore::Shared(_) => false,
+        }
+    }
 }
 
 impl DigestSource for NodeStore {

@@ -17,6 +17,7 @@ use super::handshake::{Handshaker, Proven, Refused};
 use super::limits;
 use super::node_context::fraction;
 use super::sockets::Sockets;
+use super::waiting::Sought;
 use cuerda_core::Hint as _;
 use cuerda_core::ring::Peer;
 
@@ -39,7 +40,7 @@ pub(super) enum News<T> {
     /// A bootstrap node has known of nobody else for long: somebody must be the first.
     Alone,
     /// What is waited for, in words.
-    WaitingFor(Option<String>),
+    WaitingFor(Option<Sought>),
 }
 
 /// Seeks members to join.
@@ -100,9 +101,6 @@ impl<S: Sockets> Seeker<S> {
                 alone_since = None;
             }
             let waiting_for = (!member).then(|| self.waiting_for(&round));
-            if let Some(words) = &waiting_for {
-                tracing::info!("{words}");
-            }
             if self.tell(News::WaitingFor(waiting_for)).await.is_err() {
                 return;
             }
@@ -129,10 +127,22 @@ impl<S: Sockets> Seeker<S> {
         self.news.send(news).await.map_err(|_| ())
     }
 
-    fn waiting_for(&self, round: &Round) -> String {
-        if round.met || round.named {
-            return "waiting for a member to let this node in; if that lasts, does it have the \
-                    cluster's secret, or its key a place on the list? The member's log says"
+    fn waiting_for(&self, round: &Round) -> Sought {
+        Sought {
+            words: self.words(round),
+            answered: round.met || round.named,
+        }
+    }
+
+    fn words(&self, round: &Round) -> String {
+        if round.met {
+            return "waiting for a member to let this node in, which says nothing; if that lasts, \
+                    does it have the cluster's secret, or its key a place on the list? The \
+                    member's log says"
+                .to_owned();
+        }
+        if round.named {
+            return "waiting for an answer of one of the nodes that the bootstrap node names"
                 .to_owned();
         }
         if round.bootstrap {

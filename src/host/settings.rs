@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::admission::Admission;
 use super::hosted::Hosted;
 use super::identity::Identity;
+use super::lost_lines::LostLines;
 use cuerda_core::chord::Node;
 use cuerda_core::store::MemoryStore;
 
@@ -44,6 +45,8 @@ pub struct Settings<P: Hosted = Node> {
     pub heartbeat: Duration,
     /// Where jitter and back-off come from; nothing secret is made of it.
     pub seed: [u8; 32],
+    /// What the process counts the lines in that it can't tell. Default: a new one.
+    pub lost_lines: LostLines,
 }
 
 impl<P: Hosted> Settings<P> {
@@ -72,6 +75,7 @@ impl<P: Hosted> Settings<P> {
             connect_timeout: Duration::from_secs(10),
             heartbeat: Duration::from_secs(10),
             seed: [0; 32],
+            lost_lines: LostLines::default(),
         }
     }
 }

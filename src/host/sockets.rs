@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::descriptors::{Wanted, within_share};
+
 /// Where connections come from. Nothing else in the driver knows on which network it runs.
 ///
 /// An implementor owes the driver what TCP gives: bytes in order, or an error. Time-outs are
@@ -53,13 +55,14 @@ impl Sockets for Tcp {
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, from) = listener.accept().await?;
+        let stream = within_share(stream, Wanted::ByStranger)?;
         // That it fails, where a peer is gone already, says nothing of the next connection.
         let _ = stream.set_nodelay(true);
         Ok((stream, from))
     }
 
     async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(to).await?;
+        let stream = within_share(TcpStream::connect(to).await?, Wanted::ForPeer)?;
         // A question is smaller than a segment, and its answer is waited for.
         stream.set_nodelay(true)?;
         Ok(stream)

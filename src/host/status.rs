@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lost_lines::LinesLost;
 use super::milliseconds;
 use cuerda_core::Hint;
 use cuerda_core::chord::{AccessError, LookupError, Membership};
@@ -35,6 +36,16 @@ pub struct Status<N = NodeStatus> {
     pub connections: usize,
     /// What it waits for, in words; absent when it waits for nothing.
     pub waiting_for: Option<String>,
+    /// Lines that it could not tell since it started.
+    #[serde(default)]
+    pub lines_lost: LinesLost,
+    /// How large the file of its records is, with its log; absent if they are in memory.
+    #[serde(default)]
+    pub disk_bytes: Option<u64>,
+    /// Seconds since all of its members last stabilized with their successors; absent where that
+    /// does not happen, as in a ring of one.
+    #[serde(default)]
+    pub stabilized_s: Option<f64>,
     /// Its nodes; one, unless it hosts virtual nodes.
     pub nodes: Vec<N>,
 }

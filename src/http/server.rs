@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::limits;
-use crate::host::Sockets;
+use crate::host::{Sockets, tell_not_accepted};
 
 /// An HTTP/1.1 server that listens and is about to run.
 #[derive(Debug)]
@@ -67,7 +67,8 @@ impl<S: Sockets> Server<S> {
                 Some(_) = connections.join_next() => continue,
                 (place, accepted) = next => match accepted {
                     Ok((stream, _)) => (place, stream),
-                    Err(_) => {
+                    Err(error) => {
+                        tell_not_accepted(&error);
                         sleep(limits::PAUSE).await;
                         continue;
                     }

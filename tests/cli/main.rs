@@ -7,9 +7,14 @@
 mod bench;
 mod bootstrap;
 mod configuration;
+mod damage;
 mod demo;
+mod descriptors;
 mod events;
+mod logs;
+mod metrics;
 mod node;
 mod process;
 mod records;
 mod usage;
+mod waiting;

@@ -56,6 +56,15 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     panic!("waited in vain: {what}");
 }
 
+/// The arguments of [`Running::node`].
+pub(crate) fn node_arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["node", "run", "--dev"];
+    arguments.extend(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
+    arguments.extend(["--stabilize-every", "200ms", "--fix-fingers-every", "500ms"]);
+    arguments.extend_from_slice(more);
+    arguments
+}
+
 /// A program that runs until it is told to stop; killed if a test forgets it.
 pub(crate) struct Running {
     child: Child,
@@ -74,11 +83,13 @@ impl Running {
     }
 
     /// The same for a prepared command.
-    pub(crate) fn spawn(mut command: Command) -> Running {
-        let spawned = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
+    pub(crate) fn spawn(command: Command) -> Running {
+        Running::spawn_logging(command, Stdio::piped())
+    }
+
+    /// The same with a log that goes elsewhere.
+    pub(crate) fn spawn_logging(mut command: Command, log: Stdio) -> Running {
+        let spawned = command.stdout(Stdio::piped()).stderr(log).spawn();
         let mut child = spawned.expect("the program was built for this test");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut stderr = child.stderr.take();
@@ -86,8 +97,9 @@ impl Running {
         stdout.read_line(&mut line).expect("it can be read");
         if line.is_empty() {
             let mut words = String::new();
-            let log = stderr.as_mut().expect("it is piped");
-            log.read_to_string(&mut words).expect("it can be read");
+            if let Some(log) = &mut stderr {
+                log.read_to_string(&mut words).expect("it can be read");
+            }
             panic!("it did not start: {words}");
         }
         let started = serde_json::from_str(&line).expect("one line of JSON");
@@ -101,11 +113,26 @@ impl Running {
 
     /// A node on free ports that keeps nothing, with more arguments.
     pub(crate) fn node(more: &[&str]) -> Running {
-        let mut arguments = vec!["node", "run", "--dev"];
-        arguments.extend(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
-        arguments.extend(["--stabilize-every", "200ms", "--fix-fingers-every", "500ms"]);
-        arguments.extend_from_slice(more);
-        Running::start(&arguments)
+        Running::start(&node_arguments(more))
+    }
+
+    /// The same with a log that goes elsewhere.
+    pub(crate) fn node_logging(more: &[&str], log: Stdio) -> Running {
+        let mut command = command(&node_arguments(more));
+        command.arg("--json");
+        Running::spawn_logging(command, log)
+    }
+
+    /// How many files it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        files.expect("it runs").count()
+    }
+
+    /// Nobody reads its log any more.
+    pub(crate) fn close_log(&mut self) {
+        self.stderr = None;
     }
 
     fn word(&self, name: &str) -> String {

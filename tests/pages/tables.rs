@@ -189,13 +189,7 @@ fn metrics_are_those_of_a_node() {
     }
     let metrics = metrics.into_iter().map(|(name, help)| {
         let kind = kinds.remove(&name).expect("each has a type");
-        // The samples of these have longer names than their family.
-        let ending = match kind.as_str() {
-            "counter" => "_total",
-            "info" => "_info",
-            _ => "",
-        };
-        vec![format!("`{name}{ending}`"), kind, help]
+        vec![format!("`{name}`"), kind, help]
     });
     let page = page("docs/http.md");
     let table = page.table_of(&["metric", "type", "meaning"]);

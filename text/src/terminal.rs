@@ -11,6 +11,14 @@ use anstream::{AutoStream, ColorChoice};
 /// Whether stdout is left alone.
 static SILENT: AtomicBool = AtomicBool::new(false);
 
+/// Whether stderr is left alone.
+static TELLING_NOTHING: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is written to stderr.
+pub fn tell_no_more() {
+    TELLING_NOTHING.store(true, Relaxed);
+}
+
 /// From now on nothing is written to stdout.
 pub fn print_no_more() {
     SILENT.store(true, Relaxed);
@@ -37,6 +45,9 @@ fn written(stream: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
 /// Writes a line to stderr, without its colours if the reader does not see them. If stderr is
 /// gone, nobody is left to tell, so that is no failure.
 pub fn tell(line: &str) {
+    if TELLING_NOTHING.load(Relaxed) {
+        return;
+    }
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use cuerda::host::{Bootstrap, StartError, Tcp};
+use cuerda::host::{Bootstrap, LostLines, StartError, Tcp};
 use serde_json::json;
 
 use crate::cli::config::{self, Config, Flags};
@@ -31,21 +31,21 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let config = config::load(&args.flags, args.dev)?;
-    logging::start(&config, output);
-    in_runtime(serve(config, output))
+    let log = logging::start(&config, output)?;
+    in_runtime(serve(config, output, log.lost_lines()))
 }
 
-async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
+async fn serve(config: Config, output: Output, lost: LostLines) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     // The data directory is this process's as long as the value lives.
     let (bootstrap, _directory) = tokio::select! {
         biased;
         () = signals.stop() => return Ok(Exit::Done),
-        started = start(&config) => started?,
+        started = start(&config, &lost) => started?,
     };
     let address = bootstrap.address();
     tracing::info!(%address, "the bootstrap node listens");
-    output::print(&shown(address, output))?;
+    output::print_if_possible(&shown(address, output), &lost);
     tokio::select! {
         biased;
         () = signals.stop() => {}
@@ -53,19 +53,21 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
     }
     tracing::info!("the bootstrap node has stopped");
     if output.json {
-        output::print_json(&json!({ "event": "stopped", "how": "stopped" }))?;
+        let stopped = json!({ "event": "stopped", "how": "stopped" });
+        output::print_if_possible(&format!("{stopped}\n"), &lost);
     }
     Ok(Exit::Done)
 }
 
 async fn start(
     config: &Config,
+    lost: &LostLines,
 ) -> Result<(Bootstrap<Tcp>, Option<cuerda::host::DataDirectory>), Failure> {
     let Prepared {
         mut settings,
         directory,
         ..
-    } = prepare(config).await?;
+    } = prepare(config, lost).await?;
     let mut bound = Bootstrap::bind(Tcp, settings.clone()).await;
     if config.listen_may_move && matches!(bound, Err(StartError::Listen(..))) {
         settings.listen.set_port(0);

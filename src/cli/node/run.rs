@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuerda::Hint as _;
-use cuerda::host::Ended;
 use cuerda::host::events::{Lines, Reporter};
+use cuerda::host::{Ended, LostLines};
 use cuerda::http::control::Reload;
 use cuerda::node::Input;
 use serde_json::json;
@@ -54,11 +54,11 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let config = config::load(&args.flags, args.dev)?;
-    logging::start(&config, output);
-    in_runtime(serve(config, output))
+    let log = logging::start(&config, output)?;
+    in_runtime(serve(config, output, log.lost_lines()))
 }
 
-async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
+async fn serve(config: Config, output: Output, lost: LostLines) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let reload = admission::reload(&config);
     let Started {
@@ -68,10 +68,10 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
     } = tokio::select! {
         biased;
         () = signals.stop() => return Ok(Exit::Done),
-        started = start(&config, Arc::clone(&reload)) => started?,
+        started = start(&config, Arc::clone(&reload), &lost) => started?,
     };
     let keeper = tokio::spawn(keeper.keep());
-    output::print(&shown(&service, output))?;
+    output::print_if_possible(&shown(&service, output), &lost);
     let mut writer = Writer::start(lines)?;
 
     let ended = loop {
@@ -132,7 +132,7 @@ async fn serve(config: Config, output: Output) -> Result<Exit, Failure> {
         if let Some(Ended::LeftBehind(records)) = ended {
             stopped["left_behind"] = records.into();
         }
-        output::print_json(&stopped)?;
+        output::print_if_possible(&format!("{stopped}\n"), &lost);
     }
     if ended.is_none() {
         return Err(Failure::failed(
@@ -206,12 +206,12 @@ struct Started {
     lines: Option<Lines>,
 }
 
-async fn start(config: &Config, reload: Reload) -> Result<Started, Failure> {
+async fn start(config: &Config, reload: Reload, lost: &LostLines) -> Result<Started, Failure> {
     let Prepared {
         settings,
         directory,
         peers,
-    } = prepare(config).await?;
+    } = prepare(config, lost).await?;
     let (virtual_nodes, incarnation) = (settings.virtual_nodes, settings.incarnation);
     let places = Places {
         control: config.control,
@@ -221,7 +221,8 @@ async fn start(config: &Config, reload: Reload) -> Result<Started, Failure> {
     let (reporter, lines) = match config.events {
         None => (Reporter::off(), None),
         Some(detail) => {
-            let (reporter, lines) = Reporter::new(detail, &settings.identity.public_key());
+            let (reporter, lines) =
+                Reporter::counting(detail, &settings.identity.public_key(), lost.clone());
             (reporter, Some(lines))
         }
     };

@@ -117,8 +117,8 @@ fn no_more_peers_are_remembered_than_there_is_room_for() {
     assert_eq!(start(folder.path()).peers, peers(64));
     // Nor when somebody wrote more into the file; and the longest file is not too long to read.
     let state = State {
-        incarnation: 7,
         peers: peers(65),
+        ..State::after(7)
     };
     let text = serde_json::to_string_pretty(&state).unwrap();
     fs::write(folder.path().join("state.json"), text).unwrap();
@@ -218,4 +218,81 @@ fn a_place_that_is_no_directory_is_named() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_state_of_a_later_release_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path());
+    let file = folder.path().join("state.json");
+    for text in [
+        "{\"format\": 2, \"incarnation\": {\"high\": 1}}",
+        "{\"format\": 1, \"incarnation\": 7, \"peers\": [], \"leases\": [1]}",
+        "{\"incarnation\": 7, \"peers\": [], \"leases\": [1]}",
+    ] {
+        fs::write(&file, text).unwrap();
+        let error = DataDirectory::open(folder.path()).unwrap_err();
+        assert!(matches!(error, DataError::Newer { .. }), "{error}");
+        assert!(error.with_hint().contains("later"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    // What the first release wrote says nothing of its format.
+    fs::write(&file, "{\"incarnation\": 7, \"peers\": []}").unwrap();
+    assert_eq!(start(folder.path()).incarnation, 8);
+}
+
+#[test]
+fn what_a_killed_process_was_writing_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path());
+    for name in ["state.json", "identity.pem"] {
+        let left = format!("{name}.0123456789abcdef.new");
+        fs::write(folder.path().join(left), "{").unwrap();
+    }
+    start(folder.path());
+    let names = fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    assert_eq!(names, ["identity.pem", "lock", "state.json"]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_called_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("data"), folder.path().join("disk"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let error = DataDirectory::open(&link).unwrap_err();
+    assert!(matches!(&error, DataError::Dangling { target: to, .. } if *to == target));
+    assert!(error.with_hint().contains("mount"), "{error}");
+    assert!(!target.exists());
+    fs::create_dir(&target).unwrap();
+    start(&link);
+}
+
+#[test]
+fn records_that_are_gone_or_empty_are_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("records.db");
+    assert_eq!(start(folder.path()).records_gone, None);
+    // A node that is killed in its first run has them, and so has one of an earlier release.
+    for first_run in [true, false] {
+        fs::write(&records, "some").unwrap();
+        let (mut directory, opened) = DataDirectory::open(folder.path()).unwrap();
+        assert_eq!(opened.records_gone, None);
+        if first_run {
+            directory.save_that_records_are_stored().unwrap();
+        }
+        drop(directory);
+        match first_run {
+            true => fs::remove_file(&records).unwrap(),
+            false => fs::write(&records, "").unwrap(),
+        }
+        assert_eq!(start(folder.path()).records_gone, Some(records.clone()));
+        assert_eq!(start(folder.path()).records_gone, None);
+    }
+    let (mut directory, _) = DataDirectory::open(folder.path()).unwrap();
+    directory.save_that_records_are_stored().unwrap();
+    drop(directory);
+    assert_eq!(start(folder.path()).records_gone, Some(records));
 }

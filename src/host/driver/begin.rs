@@ -29,6 +29,7 @@ use crate::host::start_error::StartError;
 use crate::host::timers::{Due, Timers};
 use crate::host::tls::Tls;
 use crate::host::trace::Traces;
+use crate::host::waiting::Waiting;
 use cuerda_core::protocol::Input;
 use cuerda_core::ring::{Id, Peer};
 
@@ -113,7 +114,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             handshakes: VecDeque::new(),
             accept_after: None,
             member: watch::Sender::new(false),
-            waiting_for: None,
+            waiting: Waiting::default(),
+            stabilized: BTreeMap::new(),
             counters: Arc::new(Counters::default()),
             started: now,
             now,

@@ -3,6 +3,7 @@
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -85,6 +86,11 @@ impl<M> Clients<M> {
         if let Some(returns) = self.stopping.take() {
             let _ = returns.send(());
         }
+    }
+
+    /// When a look-up of a client began.
+    pub(super) fn lookup_began(&self, token: u64) -> Option<Instant> {
+        self.lookups.get(&token).map(|open| open.began)
     }
 
     pub(super) fn looked_up(
@@ -251,9 +257,21 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             uptime_s: (self.now - self.started).as_secs_f64(),
             secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
-            waiting_for: self.waiting_for.clone(),
+            waiting_for: self.waiting.words(self.now),
+            lines_lost: settings.lost_lines.count(),
+            disk_bytes: self.disk.bytes(),
+            stabilized_s: self.stabilized_ago().map(|ago| ago.as_secs_f64()),
             nodes,
         }
+    }
+
+    /// How long ago all members last stabilized with their successors. `None` where that does not
+    /// happen: nobody is a member, or there is no other node.
+    fn stabilized_ago(&self) -> Option<Duration> {
+        let members = self.indices();
+        let members = members.filter(|&node| self.nodes[usize::from(node)].is_member());
+        let last = members.filter_map(|node| self.stabilized.get(&node)).min();
+        last.map(|last| self.now - *last)
     }
 
     fn node_status(&mut self, node: u8) -> P::Status {

@@ -12,6 +12,7 @@ use super::{Done, Host};
 use crate::host::admission::Admission;
 use crate::host::connection::{self, Inbox};
 use crate::host::counters::Counters;
+use crate::host::descriptors::tell_not_accepted;
 use crate::host::handshake::{Cause, Proven, Refused};
 use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
@@ -33,7 +34,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let (stream, from) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "can't accept a connection");
+                tell_not_accepted(&error);
                 self.accept_after = Some(self.now + ACCEPT_AFTER);
                 return;
             }
@@ -125,7 +126,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                     Some(Cause::Silence) => Counters::add(&self.counters.dials_silent),
                     None => {}
                 }
-                tracing::debug!(%address, "can't connect: {}", error.with_hint());
+                let why = error.with_hint();
+                tracing::debug!(%address, "can't connect: {why}");
+                // Of members nobody asks.
+                if !self.nodes.iter().all(P::is_member) {
+                    self.waiting.unreachable(address, why, self.now);
+                }
                 let jitter = fraction(&mut self.random);
                 let lost = self.links.dial_failed(address, self.now, jitter);
                 Counters::add_many(&self.counters.letters_dropped, lost as u64);
@@ -135,6 +141,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
 
     /// This process has connected to an address.
     fn connected(&mut self, proven: Proven<S::Stream>, address: Address) {
+        self.waiting.reached(address);
         let waiting = self.links.dial_succeeded(address);
         self.open(proven, Some(address));
         for message in waiting {
@@ -213,7 +220,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 }
             }
             News::Alone => self.found(),
-            News::WaitingFor(what) => self.waiting_for = what,
+            News::WaitingFor(what) => {
+                self.waiting.sought(what);
+                if let Some(words) = self.waiting.words(self.now) {
+                    tracing::info!("{words}");
+                }
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::host::disk::Said;
 use crate::host::frame::Envelope;
 use crate::host::hooks::{Fate, Hooks};
 use crate::host::hosted::Hosted;
+use crate::host::latencies::Latencies;
 use crate::host::links::{Wait, Waiting};
 use crate::host::sockets::Sockets;
 use crate::host::timers::Due;
@@ -44,6 +45,16 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     pub(super) fn message_came(&mut self, from: Peer, to: u8, message: P::Message) {
         self.hooks
             .delivered(&self.nodes[usize::from(to)], from, &message);
+        let node = &self.nodes[usize::from(to)];
+        if !node.is_member()
+            && from.address != self.address.into()
+            && let Some(outlook) = node.outlook(&message)
+        {
+            self.waiting.heard(from, outlook, self.now);
+        }
+        if node.is_stabilized_by(from, &message) {
+            self.stabilized.insert(to, self.now);
+        }
         let mut took = None;
         if let Some(id) = message.answers() {
             let asker = asker(to, id);
@@ -155,6 +166,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     pub(super) fn tell_committed(&mut self) {
         for (node, number) in self.disk.take_committed() {
             self.hooks.committed(&self.nodes[usize::from(node)], number);
+        }
+        for took in self.disk.take_times() {
+            Latencies::observe(&self.counters.latencies.commits, took);
         }
     }
 

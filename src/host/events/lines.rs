@@ -1,6 +1,7 @@
 //! The reader's end of the stream: what was told, as text.
 
 use std::io::{self, Write};
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -40,8 +41,10 @@ impl Lines {
                 // There may be no next line for a long time.
                 let count = self.backlog.missed.swap(0, Relaxed);
                 missed(now(), count, &mut text)?;
-                out.write_all(&text)?;
-                out.flush()?;
+                if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
+                    self.lose(0);
+                    return Err(error);
+                }
                 text.clear();
             }
             let count = self.queue.blocking_recv_many(&mut batch, BATCH);
@@ -54,11 +57,20 @@ impl Lines {
                 missed(queued.line.at_us, queued.missed, &mut text)?;
                 append(&queued.line, &mut text)?;
             }
-            out.write_all(&text)?;
-            out.flush()?;
+            if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
+                self.lose(count);
+                return Err(error);
+            }
             text.clear();
             self.backlog.weight.fetch_sub(weight, Relaxed);
         }
+    }
+
+    /// So many lines could not be written, and what waits will not be.
+    fn lose(&mut self, lines: usize) {
+        self.queue.close();
+        let waiting = iter::from_fn(|| self.queue.try_recv().ok()).count();
+        self.backlog.lost.add_stdout((lines + waiting) as u64);
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::line::Line;
+use crate::host::lost_lines::LostLines;
 
 /// A line that waits to be written.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Backlog {
     pub(super) weight: AtomicUsize,
     /// How many lines found no room since the last that did.
     pub(super) missed: AtomicU64,
+    /// All lines of the stream that were lost, for whatever reason.
+    pub(super) lost: LostLines,
 }
 
 /// The wall clock in microseconds since 1970.

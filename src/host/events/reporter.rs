@@ -11,6 +11,7 @@ use super::line::{By, Committed, Line, What};
 use super::lines::Lines;
 use super::queue::{Backlog, Queued, now};
 use crate::host::hooks::Hooks;
+use crate::host::lost_lines::LostLines;
 use crate::host::{hex, limits};
 use cuerda_core::chord::{Event, Node};
 use cuerda_core::ring::Id;
@@ -54,13 +55,31 @@ impl Reporter {
         Reporter::with_room(detail, public_key, limits::EVENTS)
     }
 
+    /// The same, and lines that are lost are counted here.
+    #[must_use]
+    pub fn counting(detail: Detail, public_key: &[u8; 32], lost: LostLines) -> (Reporter, Lines) {
+        Reporter::with(detail, public_key, limits::EVENTS, lost)
+    }
+
     pub(super) fn with_room(
         detail: Detail,
         public_key: &[u8; 32],
         room: usize,
     ) -> (Reporter, Lines) {
+        Reporter::with(detail, public_key, room, LostLines::default())
+    }
+
+    fn with(
+        detail: Detail,
+        public_key: &[u8; 32],
+        room: usize,
+        lost: LostLines,
+    ) -> (Reporter, Lines) {
         let (queue, lines) = mpsc::channel(room);
-        let backlog = Arc::new(Backlog::default());
+        let backlog = Arc::new(Backlog {
+            lost,
+            ..Backlog::default()
+        });
         let lines = Lines::new(lines, Arc::clone(&backlog));
         let reporting = Reporting {
             detail,
@@ -90,6 +109,7 @@ impl Reporting {
         let room = waiting.saturating_add(weight) <= limits::EVENT_BYTES;
         let Some(place) = room.then(|| self.queue.try_reserve().ok()).flatten() else {
             self.backlog.missed.fetch_add(1, Relaxed);
+            self.backlog.lost.add_stdout(1);
             return;
         };
         self.backlog.weight.fetch_add(weight, Relaxed);

@@ -1,5 +1,7 @@
 //! The file: how it is opened, and the one way by which it is written.
 
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{self, Mutex};
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::schema::{self, Format};
-use super::{Reader, SqliteStore, StoreError, rows};
+use super::{LogState, Reader, SqliteStore, StoreError, rows, wal};
 use cuerda_core::record::Digest;
 use cuerda_core::ring::Id;
 use cuerda_core::store::{Batch, Index, Notes};
@@ -21,6 +23,7 @@ const STATEMENTS: usize = 32;
 #[derive(Debug)]
 pub struct Database {
     path: PathBuf,
+    log: LogState,
     writer: Connection,
     reader: sync::Arc<Reader>,
 }
@@ -32,6 +35,10 @@ impl Database {
     /// If it can't be read and written, is damaged, or is not such a file.
     pub fn open(path: &Path) -> Result<Database, StoreError> {
         let wrong = |error: rusqlite::Error| StoreError::of(path, &error);
+        // Before SQLite opens them, and drops what does not fit without a word.
+        let unreadable = |error: io::Error| StoreError::unreadable(path, &error);
+        let missing = missing_bytes(path).map_err(unreadable)?;
+        let log = wal::look(path).map_err(unreadable)?;
         let mut writer = connect(path).map_err(wrong)?;
         match schema::format(&writer).map_err(wrong)? {
             Format::Empty | Format::Known | Format::Older => {}
@@ -49,6 +56,17 @@ impl Database {
                 });
             }
         }
+        if missing > 0 || log == LogState::Lost {
+            check(&writer)
+                .map_err(wrong)?
+                .map_err(|why| StoreError::Damaged {
+                    path: path.to_owned(),
+                    why: match missing {
+                        0 => why,
+                        bytes => format!("it has been cut short, {bytes} bytes are missing; {why}"),
+                    },
+                })?;
+        }
         // Nothing was written before it was known whose file it is.
         make_durable(&writer).map_err(wrong)?;
         match schema::format(&writer).map_err(wrong)? {
@@ -60,8 +78,11 @@ impl Database {
         reader
             .pragma_update(None, "query_only", true)
             .map_err(wrong)?;
+        // Now, while there are descriptors, it opens all files that it will ever need.
+        schema::format(&reader).map_err(wrong)?;
         Ok(Database {
             path: path.to_owned(),
+            log,
             writer,
             reader: sync::Arc::new(Reader {
                 path: path.to_owned(),
@@ -153,6 +174,20 @@ impl Database {
         transaction.commit()
     }
 
+    /// How large it is, with its log. `None` if the system does not say.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        let length = |path: &Path| fs::metadata(path).map(|file| file.len());
+        let log = length(&wal::beside(&self.path, "-wal")).unwrap_or_default();
+        length(&self.path).ok().map(|file| file + log)
+    }
+
+    /// How its log was found when it was opened.
+    #[must_use]
+    pub const fn log_state(&self) -> LogState {
+        self.log
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -172,6 +207,43 @@ impl Database {
     }
 }
 
+/// How many bytes a file has less than it says itself. That may be right: while pages are moved from
+/// the log into the file, the first may say already what the last will be.
+fn missing_bytes(path: &Path) -> io::Result<u64> {
+    let mut head = [0; 100];
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len();
+    if length < head.len() as u64 {
+        // SQLite says what it is.
+        return Ok(0);
+    }
+    file.read_exact(&mut head)?;
+    let number = |at: usize| {
+        let bytes = head[at..at + 4].try_into();
+        u64::from(bytes.map_or(0, u32::from_be_bytes))
+    };
+    let page = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 65536,
+        bytes => u64::from(bytes),
+    };
+    // Else an old program has written it, which says no number of pages.
+    let says = number(24) == number(92);
+    Ok(if says { page * number(28) } else { 0 }.saturating_sub(length))
+}
+
+/// Whether all pages are there and make sense; else what is wrong with the first that does not.
+fn check(connection: &Connection) -> rusqlite::Result<Result<(), String>> {
+    let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    Ok(match verdict.as_str() {
+        "ok" => Ok(()),
+        _ => Err(verdict),
+    })
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -179,6 +251,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     // Before all else: changing the journal needs a lock that somebody else may have.
     connection.busy_timeout(PATIENCE)?;
+    // No file is opened later, when there may be no descriptor left.
+    connection.pragma_update(None, "temp_store", "memory")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }

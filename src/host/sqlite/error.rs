@@ -1,8 +1,10 @@
 //! What can be wrong with the file, in words that say what to try next.
 
 use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::descriptors::{are_missing, are_used_up};
 use cuerda_core::Hint;
 use rusqlite::ErrorCode;
 
@@ -26,6 +28,12 @@ pub enum StoreError {
     /// Somebody else is writing.
     #[error("{path} is locked by another process")]
     Locked {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The process, or the system, can open no more files.
+    #[error("can't use {path}: no file descriptor is left")]
+    Descriptors {
         /// Which file.
         path: PathBuf,
     },
@@ -77,6 +85,11 @@ impl Hint for StoreError {
                  start the node again"
                     .into()
             }
+            StoreError::Descriptors { .. } => {
+                "raise the limit of open files (`ulimit -n`, `LimitNOFILE=`) and start the node \
+                 again; nothing is damaged"
+                    .into()
+            }
             StoreError::Damaged { path, .. } => format!(
                 "check the disk; move the file and those that begin with its name away and start \
                  the node again, which then fetches its records from the other holders; \
@@ -96,6 +109,18 @@ impl Hint for StoreError {
 }
 
 impl StoreError {
+    /// What an error of the system means for people.
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> StoreError {
+        let path = path.to_owned();
+        if are_used_up(error) {
+            return StoreError::Descriptors { path };
+        }
+        StoreError::Unusable {
+            path,
+            why: error.to_string(),
+        }
+    }
+
     /// What an error of SQLite means for people.
     pub(super) fn of(path: &Path, error: &rusqlite::Error) -> StoreError {
         let (path, why) = (path.to_owned(), error.to_string());
@@ -107,6 +132,10 @@ impl StoreError {
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Damaged { path, why }
+            }
+            // It says only that a file can't be opened.
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if are_missing() => {
+                StoreError::Descriptors { path }
             }
             _ => StoreError::Unusable { path, why },
         }

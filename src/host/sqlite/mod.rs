@@ -25,6 +25,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 use std::sync::{self, Mutex, PoisonError};
 
@@ -38,6 +39,7 @@ use cuerda_core::store::{Damaged, Index, Notes, Store};
 
 pub use database::Database;
 pub use error::StoreError;
+pub use wal::LogState;
 
 /// The records of one node in a [`Database`].
 #[derive(Debug)]
@@ -69,6 +71,12 @@ impl SqliteStore {
     /// can't be relied on any more. The record that was asked for counts as damaged.
     pub fn take_trouble(&mut self) -> Option<StoreError> {
         self.trouble.take()
+    }
+
+    /// Whether something is wrong with the file itself, so that nothing can be said of a record.
+    #[must_use]
+    pub const fn has_trouble(&self) -> bool {
+        self.trouble.is_some()
     }
 
     /// The record of a key in the file, if it has this digest.

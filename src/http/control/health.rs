@@ -185,6 +185,7 @@ fn is_full(node: &NodeStatus) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::host::LinesLost;
     use cuerda_core::ring::test_peers::{peer, peers};
 
     /// A member of the ring 10, 20, 30.
@@ -200,6 +201,9 @@ pub(super) mod tests {
             secure: true,
             connections: 2,
             waiting_for: None,
+            lines_lost: LinesLost::default(),
+            disk_bytes: Some(40_960),
+            stabilized_s: Some(0.5),
             nodes: vec![NodeStatus {
                 id: peer(10).id,
                 standing: Membership::Member,

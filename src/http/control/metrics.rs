@@ -1,9 +1,12 @@
-//! A node's numbers as Prometheus reads them (`OpenMetrics` text).
+//! A node's numbers as Prometheus reads them: as `OpenMetrics` text for those who ask for that, else
+//! in Prometheus's own older format, which all its tools read.
 //!
 //! Names carry their unit, labels are few and never name a peer or a key: a ring of a million
 //! nodes must not make a million time series at each of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
@@ -12,11 +15,41 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::health::{Health, Wellbeing};
-use crate::host::{Counters, NodeStatus, Status};
+use crate::host::{Counters, NodeStatus, Status, descriptor_limit, open_descriptors};
 use cuerda_core::chord::Membership;
 
-/// The media type of the page.
-pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How the page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// `OpenMetrics`, for those who ask for it.
+    OpenMetrics,
+    /// The text format of Prometheus.
+    Prometheus,
+}
+
+impl Format {
+    /// What a client who sends this header `Accept` is answered with.
+    pub(super) fn accepted(accept: Option<&str>) -> Format {
+        let asks = |range: &str| {
+            let media_type = range.split(';').next().unwrap_or_default();
+            media_type
+                .trim()
+                .eq_ignore_ascii_case("application/openmetrics-text")
+        };
+        match accept.is_some_and(|accept| accept.split(',').any(asks)) {
+            true => Format::OpenMetrics,
+            false => Format::Prometheus,
+        }
+    }
+
+    /// The media type of the page.
+    pub(super) const fn media_type(self) -> &'static str {
+        match self {
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 const STANDINGS: [(Membership, &str); 5] = [
     (Membership::Outside, "outside"),
@@ -27,25 +60,83 @@ const STANDINGS: [(Membership, &str); 5] = [
 ];
 
 /// The page.
-pub(super) fn page(status: &Status, counters: &Counters, stopping: bool) -> String {
+pub(super) fn page(
+    status: &Status,
+    counters: &Arc<Counters>,
+    descriptors: Descriptors,
+    stopping: bool,
+    format: Format,
+) -> String {
     let numbers = Numbers {
         status: status.clone(),
         ready: Health::of(status, stopping).status != Wellbeing::Unhealthy,
-        counters: counters.all(),
+        counters: Arc::clone(counters),
+        descriptors,
     };
     let mut registry = Registry::with_prefix("cuerda");
     registry.register_collector(Box::new(numbers));
     let mut page = String::new();
     text::encode(&mut page, &registry).expect("writing to a string does not fail");
-    page
+    match format {
+        Format::OpenMetrics => page,
+        Format::Prometheus => in_prometheus_format(&page),
+    }
+}
+
+/// The same page in the older format. There a counter is called as its sample is, with `_total`, an
+/// info is a gauge that ends in `_info`, and neither units nor the end of the page are told.
+fn in_prometheus_format(page: &str) -> String {
+    let kinds: BTreeMap<&str, &str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .collect();
+    let mut text = String::new();
+    for line in page.lines() {
+        let words = line.strip_prefix("# ").map(|rest| rest.splitn(3, ' '));
+        let Some(mut words) = words else {
+            text += line;
+            text += "\n";
+            continue;
+        };
+        let (Some(what @ ("HELP" | "TYPE")), Some(name), Some(rest)) =
+            (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let (ending, kind) = match kinds.get(name) {
+            Some(&"counter") => ("_total", "counter"),
+            Some(&"info") => ("_info", "gauge"),
+            Some(&kind) => ("", kind),
+            None => ("", "untyped"),
+        };
+        let rest = if what == "TYPE" { kind } else { rest };
+        text += &format!("# {what} {name}{ending} {rest}\n");
+    }
+    text
+}
+
+/// File descriptors of this process, where the system tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Descriptors {
+    pub(super) open: Option<u64>,
+    pub(super) limit: Option<u64>,
+}
+
+impl Descriptors {
+    pub(super) fn now() -> Descriptors {
+        Descriptors {
+            open: open_descriptors(),
+            limit: descriptor_limit(),
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Numbers {
     status: Status,
     ready: bool,
-    /// Name, meaning and value.
-    counters: Vec<(&'static str, &'static str, u64)>,
+    counters: Arc<Counters>,
+    descriptors: Descriptors,
 }
 
 impl Collector for Numbers {
@@ -123,7 +214,62 @@ impl Collector for Numbers {
                 MetricType::Gauge,
             )?
             .encode_gauge(&status.uptime_s)?;
-        for (name, help, value) in &self.counters {
+        // What has no value now is described all the same, so that one knows of it.
+        let mut age = encoder.encode_descriptor(
+            "stabilization_age",
+            "Time since all members of this process last stabilized; none in a ring of one",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        if let Some(ago) = status.stabilized_s {
+            age.encode_gauge(&ago)?;
+        }
+        let Descriptors { open, limit } = self.descriptors;
+        let sizes = [
+            (
+                "disk",
+                "Size of the file of records, with its log",
+                Some(Unit::Bytes),
+                status.disk_bytes,
+            ),
+            (
+                "open_descriptors",
+                "File descriptors that are open",
+                None,
+                open,
+            ),
+            (
+                "descriptors_limit",
+                "File descriptors that the process may have",
+                None,
+                limit,
+            ),
+        ];
+        for (name, help, unit, value) in sizes {
+            let mut gauge =
+                encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+            if let Some(value) = value {
+                gauge.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))?;
+            }
+        }
+        for (name, help, histogram) in self.counters.latencies.all() {
+            let (unit, kind) = (Some(&Unit::Seconds), MetricType::Histogram);
+            histogram.encode(encoder.encode_descriptor(name, help, unit, kind)?)?;
+        }
+        let lost = status.lines_lost;
+        let lost = [
+            (
+                "log_lines_lost",
+                "Lines of the log that could not be written",
+                lost.log,
+            ),
+            (
+                "stdout_lines_lost",
+                "Lines of stdout, events among them, that could not be written",
+                lost.stdout,
+            ),
+        ];
+        for (name, help, value) in self.counters.all().iter().chain(&lost) {
             // The unit goes to the end of the name, where its readers look for it.
             let (name, unit) = match name.strip_prefix("bytes_") {
                 Some(rest) => (rest, Some(Unit::Bytes)),
@@ -148,9 +294,19 @@ mod tests {
     use super::super::health::tests::status;
     use super::*;
 
+    const DESCRIPTORS: Descriptors = Descriptors {
+        open: Some(17),
+        limit: Some(1024),
+    };
+
+    fn shown(stopping: bool, format: Format) -> String {
+        let counters = Arc::default();
+        page(&status(), &counters, DESCRIPTORS, stopping, format)
+    }
+
     #[test]
     fn the_page_says_all_and_names_nobody() {
-        let page = page(&status(), &Counters::default(), false);
+        let page = shown(false, Format::OpenMetrics);
         insta::assert_snapshot!(page);
         for told in [&status().public_key, &status().nodes[0].id.to_string()] {
             assert!(!page.contains(told.as_str()));
@@ -159,7 +315,46 @@ mod tests {
 
     #[test]
     fn a_node_that_stops_is_not_ready() {
-        let page = page(&status(), &Counters::default(), true);
+        let page = shown(true, Format::OpenMetrics);
         assert!(page.contains("\ncuerda_ready 0\n"), "{page}");
+    }
+
+    #[test]
+    fn the_older_format_has_the_same_samples_under_names_of_its_own() {
+        let [new, old] =
+            [Format::OpenMetrics, Format::Prometheus].map(|format| shown(false, format));
+        let samples = |page: &str| -> Vec<String> {
+            let lines = page.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(samples(&new), samples(&old));
+        for line in [
+            "# TYPE cuerda_lookups_total counter",
+            "# TYPE cuerda_build_info gauge",
+            "# TYPE cuerda_write_duration_seconds histogram",
+            "# HELP cuerda_ready Whether the node can do its work: 1 or 0",
+        ] {
+            assert!(old.lines().any(|other| other == line), "{line}: {old}");
+        }
+        assert!(!old.contains("# EOF") && !old.contains("# UNIT"), "{old}");
+    }
+
+    #[test]
+    fn the_newer_format_is_for_those_who_ask_for_it() {
+        let openmetrics = [
+            "application/openmetrics-text",
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            "text/plain, Application/OpenMetrics-Text",
+        ];
+        for accept in openmetrics {
+            assert_eq!(
+                Format::accepted(Some(accept)),
+                Format::OpenMetrics,
+                "{accept}"
+            );
+        }
+        for accept in [None, Some("*/*"), Some("text/plain;version=0.0.4")] {
+            assert_eq!(Format::accepted(accept), Format::Prometheus, "{accept:?}");
+        }
     }
 }

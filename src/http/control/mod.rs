@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -298,11 +298,15 @@ async fn ready(State(control): State<Control>) -> JsonOrProblem<Health> {
     Ok(Json(health))
 }
 
-async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
+async fn metrics(State(control): State<Control>, headers: HeaderMap) -> Result<Response, Problem> {
+    let accept = headers.get(header::ACCEPT);
+    let format = metrics::Format::accepted(accept.and_then(|accept| accept.to_str().ok()));
     let stopping = *control.stopping.borrow();
     let status = control.handle.status().await?;
-    let page = metrics::page(&status, control.handle.counters(), stopping);
-    let media_type = HeaderValue::from_static(metrics::MEDIA_TYPE);
+    let descriptors = metrics::Descriptors::now();
+    let counters = control.handle.counters();
+    let page = metrics::page(&status, counters, descriptors, stopping, format);
+    let media_type = HeaderValue::from_static(format.media_type());
     Ok(([(header::CONTENT_TYPE, media_type)], page).into_response())
 }
 

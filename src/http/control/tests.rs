@@ -228,18 +228,18 @@ async fn a_strangers_page_can_not_make_the_node_leave() {
 #[tokio::test]
 async fn metrics_are_text_for_prometheus() {
     let node = node(Begin::Found).await;
-    let request = Request::get("/metrics").body(Body::empty());
-    let response = node.answer(request.expect("a request")).await;
-    assert_eq!(
-        response.headers()[header::CONTENT_TYPE],
-        metrics::MEDIA_TYPE
-    );
-    let body = to_bytes(response.into_body(), 1 << 20)
-        .await
-        .expect("a body");
-    let page = String::from_utf8(body.to_vec()).expect("text");
-    assert!(
-        page.contains("\ncuerda_ready 1\n") && page.ends_with("# EOF\n"),
-        "{page}"
-    );
+    for format in [metrics::Format::Prometheus, metrics::Format::OpenMetrics] {
+        let accept = format.media_type();
+        let request = Request::get("/metrics").header(header::ACCEPT, accept);
+        let request = request.body(Body::empty()).expect("a request");
+        let response = node.answer(request).await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], accept);
+        let body = to_bytes(response.into_body(), 1 << 20)
+            .await
+            .expect("a body");
+        let page = String::from_utf8(body.to_vec()).expect("text");
+        assert!(page.contains("\ncuerda_ready 1\n"), "{page}");
+        let ended = page.ends_with("# EOF\n");
+        assert_eq!(ended, format == metrics::Format::OpenMetrics, "{page}");
+    }
 }

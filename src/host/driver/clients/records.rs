@@ -11,9 +11,12 @@ use crate::host::driver::Host;
 use crate::host::handle::{Returns, Wrote};
 use crate::host::hooks::Hooks;
 use crate::host::hosted::Hosted;
+use crate::host::latencies::Latencies;
 use crate::host::limits;
 use crate::host::sockets::Sockets;
 use crate::host::status::{Exported, HeldKey, Page};
+use tokio::time::Instant;
+
 use cuerda_core::protocol::{AccessError, Denied, Fetched, Input, Write, Written};
 use cuerda_core::record::limits::{NAME_BYTES, VALUE_BYTES};
 use cuerda_core::record::{LimitError, Stamp};
@@ -26,8 +29,9 @@ pub(in crate::host) type Answered = Result<(Fetched, u64), AccessError>;
 /// Open reads and writes. Each ends, because the node that is asked always reports an outcome.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    writes: BTreeMap<u64, Returns<Wrote>>,
-    reads: BTreeMap<u64, Returns<Answered>>,
+    /// With when they began.
+    writes: BTreeMap<u64, (Instant, Returns<Wrote>)>,
+    reads: BTreeMap<u64, (Instant, Returns<Answered>)>,
     next: u64,
 }
 
@@ -62,14 +66,16 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             return;
         }
         let token = self.clients.records.next_token();
-        self.clients.records.writes.insert(token, returns);
+        let open = (self.now, returns);
+        self.clients.records.writes.insert(token, open);
         self.hand(self.nearest(key), Input::Write { token, key, write });
     }
 
     pub(super) fn read(&mut self, key: Id, past: Stamp, returns: Returns<Answered>) {
         Counters::add(&self.counters.reads);
         let token = self.clients.records.next_token();
-        self.clients.records.reads.insert(token, returns);
+        let open = (self.now, returns);
+        self.clients.records.reads.insert(token, open);
         self.hand(self.nearest(key), Input::Read { token, key, past });
     }
 
@@ -79,10 +85,13 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         token: u64,
         result: Result<Written, AccessError>,
     ) {
-        let Some(returns) = self.clients.records.writes.remove(&token) else {
+        let Some((began, returns)) = self.clients.records.writes.remove(&token) else {
             return;
         };
         let counters = &self.counters;
+        if result.is_ok() {
+            Latencies::observe(&counters.latencies.writes, self.now - began);
+        }
         match &result {
             Ok(written) if written.is_complete() => {}
             Ok(_) => Counters::add(&counters.writes_partial),
@@ -99,9 +108,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         token: u64,
         result: Result<Fetched, AccessError>,
     ) {
-        let Some(returns) = self.clients.records.reads.remove(&token) else {
+        let Some((began, returns)) = self.clients.records.reads.remove(&token) else {
             return;
         };
+        if result.is_ok() {
+            Latencies::observe(&self.counters.latencies.reads, self.now - began);
+        }
         match &result {
             Ok(fetched) if fetched.authoritative => {}
             Ok(_) => Counters::add(&self.counters.reads_uncertain),

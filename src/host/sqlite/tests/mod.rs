@@ -345,3 +345,31 @@ fn rows_that_make_no_sense_are_damage_to_their_record_alone() {
         assert_eq!(lab.store().get(key(2)), Ok(Some(record("2"))), "{column}");
     }
 }
+
+#[test]
+fn a_file_that_was_cut_short_is_refused_though_its_log_hides_it() {
+    for with_log in [false, true] {
+        let mut lab = InFile::new();
+        for number in 0..200 {
+            lab.store().put(key(number), record(&"x".repeat(5000)));
+            commit(&mut lab);
+        }
+        let copy = lab.folder.path().join("copy.db");
+        if with_log {
+            let log = |path: &std::path::Path| path.with_extension("db-wal");
+            std::fs::copy(log(&lab.path()), log(&copy)).unwrap();
+            std::fs::copy(lab.path(), &copy).unwrap();
+        } else {
+            lab.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+            std::fs::copy(lab.path(), &copy).unwrap();
+        }
+        let file = std::fs::File::options().write(true).open(&copy).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.set_len(length / 2 / 4096 * 4096).unwrap();
+        let error = Database::open(&copy).unwrap_err();
+        let StoreError::Damaged { why, .. } = error else {
+            panic!("{error}");
+        };
+        assert!(why.contains("missing") || !with_log, "{why}");
+    }
+}

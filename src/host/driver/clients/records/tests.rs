@@ -41,7 +41,8 @@ fn written(holders: usize) -> Written {
 fn open(host: &mut Host<Node, Tcp, NoHooks>) -> (u64, oneshot::Receiver<Wrote>) {
     let (returns, ended) = oneshot::channel();
     let token = host.clients.records.next_token();
-    host.clients.records.writes.insert(token, returns);
+    let open = (host.now, returns);
+    host.clients.records.writes.insert(token, open);
     (token, ended)
 }
 
@@ -93,7 +94,8 @@ async fn readings_are_told_with_the_time_and_uncertain_ones_counted() {
     ] {
         let (returns, mut ended) = oneshot::channel();
         let token = host.clients.records.next_token();
-        host.clients.records.reads.insert(token, returns);
+        let open = (host.now, returns);
+        host.clients.records.reads.insert(token, open);
         let told = result.clone();
         host.on_event(
             0,
