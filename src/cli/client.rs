@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use cuerda::http::{Check, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
@@ -86,14 +85,16 @@ impl Target {
         self.answer(agent.post(self.url(path)?).send_empty())
     }
 
-    /// Hands something over.
-    pub(crate) fn post_json<T: DeserializeOwned>(
+    /// Hands lines over, each a value as JSON.
+    pub(crate) fn post_lines<T: DeserializeOwned>(
         &self,
         path: &str,
-        body: &impl Serialize,
+        lines: &[u8],
     ) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
-        self.answer(agent.post(self.url(path)?).send_json(body))
+        let request = agent.post(self.url(path)?);
+        let request = request.header("content-type", "application/x-ndjson");
+        self.answer(request.send(lines))
     }
 
     fn agent(&self) -> Agent {

@@ -1,7 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457): one form for all of them.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -192,17 +192,6 @@ impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Problem {
         too_large(rejection.status()).unwrap_or_else(|| {
             Problem::bad_request(rejection.body_text(), "send the value as the body")
-        })
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Problem {
-        too_large(rejection.status()).unwrap_or_else(|| {
-            Problem::bad_request(
-                rejection.body_text(),
-                "`cuerda import` sends what `cuerda export` has written",
-            )
         })
     }
 }

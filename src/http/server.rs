@@ -3,21 +3,22 @@
 //! An accept loop of its own, because a client that sends half a head must not hold a place,
 //! nor the node's shutdown, for ever.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::limits;
+use super::places::Places;
 use crate::host::Sockets;
 
 /// An HTTP/1.1 server that listens and is about to run.
@@ -52,13 +53,12 @@ impl<S: Sockets> Server<S> {
     /// [`limits::GRACE`]. Dropped, it closes everything.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+        let places = Places::new();
         let mut connections = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
             let next = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                let place = place.expect("nobody closes the semaphore");
+                let place = places.open().await;
                 (place, self.sockets.accept(&self.listener).await)
             };
             let (place, stream) = tokio::select! {
@@ -77,12 +77,20 @@ impl<S: Sockets> Server<S> {
             http.timer(TokioTimer::new())
                 .header_read_timeout(limits::HEAD)
                 .max_buf_size(limits::HEAD_BYTES);
-            let service = TowerToHyperService::new(router.clone());
+            let routes = TowerToHyperService::new(router.clone());
+            let service = service_fn(move |request| {
+                let (place, routes) = (place.clone(), routes.clone());
+                async move {
+                    Ok::<_, Infallible>(match place.take(&request).await {
+                        Ok(ends) => routes.call(request).await.map(|answer| ends.said(answer))?,
+                        Err(busy) => *busy,
+                    })
+                }
+            });
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
             connections.spawn(async move {
                 // How a connection ends is its client's affair.
                 let _ = timeout(limits::CONNECTION, connection).await;
-                drop(place);
             });
         }
         drop(self.listener);
@@ -92,9 +100,11 @@ impl<S: Sockets> Server<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use axum::routing::get;
+    use axum::body::Bytes;
+    use axum::routing::{get, post};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::sync::oneshot;
@@ -130,6 +140,8 @@ mod tests {
         };
         let router = Router::new()
             .route("/", get(|| async { "here" }))
+            .route("/read", post(async |_: Bytes| "read"))
+            .route("/health/live", get(|| async { "alive" }))
             .route("/never", get(never));
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(router, async {
@@ -193,21 +205,49 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn more_connections_than_places_wait_and_are_served_when_others_go() {
-        let (address, _stop, _running) = server().await;
+    /// Clients that hold all places by a request that is never answered.
+    async fn holders(address: SocketAddr) -> Vec<TcpStream> {
         let mut holders = Vec::new();
         for _ in 0..limits::CONNECTIONS {
             holders.push(say(address, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await);
         }
-        let late = say(
-            address,
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        )
-        .await;
+        holders
+    }
+
+    const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn more_requests_than_places_wait_a_moment_and_are_served_when_others_go() {
+        let (address, _stop, _running) = server().await;
+        let holders = holders(address).await;
+        let late = say(address, LAST).await;
         let answer = tokio::spawn(rest(late));
         drop(holders);
         assert!(answer.await.expect("it does not panic").ends_with("here"));
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_and_health_checks_always_find_one() {
+        let (address, _stop, _running) = server().await;
+        let _holders = holders(address).await;
+        // More than there are places of all kinds, with bodies that never come.
+        let body = "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+        let mut slow = Vec::new();
+        for _ in 0..limits::OPENING + limits::HEALTH {
+            slow.push(say(address, body).await);
+        }
+        let check = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+        let began = Instant::now();
+        for _ in 0..2 * limits::HEALTH {
+            let answer = rest(say(address, check).await).await;
+            assert!(answer.ends_with("alive"), "{answer}");
+        }
+        assert!(began.elapsed() < 4 * limits::PLACE, "{:?}", began.elapsed());
+        for stream in slow {
+            let told = rest(stream).await;
+            assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
+            assert!(told.contains("\"code\":\"busy\""), "{told}");
+        }
     }
 
     #[tokio::test]

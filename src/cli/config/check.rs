@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) advertise: Option<String>,
     pub(crate) control: SocketAddr,
+    pub(crate) control_hosts: Vec<String>,
+    pub(crate) control_open: bool,
     pub(crate) join: Vec<String>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) secret_file: Option<PathBuf>,
@@ -97,6 +99,11 @@ fn typed(settings: &Settings) -> Config {
         Some(Value::Path(path)) => Some(path),
         _ => None,
     };
+    let list = |name| match value(name) {
+        Some(Value::Places(list) | Value::Names(list)) => list,
+        _ => Vec::new(),
+    };
+    let switch = |name| value(name) == Some(Value::Switch(true));
     let given = "the table has a default for it, of the kind asked for";
     let some_socket = |name| match value(name) {
         Some(Value::Socket(address)) => Some(address),
@@ -121,15 +128,14 @@ fn typed(settings: &Settings) -> Config {
         listen: socket("listen"),
         advertise: text("advertise"),
         control: socket("control"),
-        join: match value("join") {
-            Some(Value::Places(places)) => places,
-            _ => Vec::new(),
-        },
+        control_hosts: list("control_host"),
+        control_open: switch("control_open"),
+        join: list("join"),
         data: path("data"),
         secret_file: path("secret_file"),
         admit_keys_file: path("admit_keys_file"),
         revoked_keys_file: path("revoked_keys_file"),
-        insecure: value("insecure") == Some(Value::Switch(true)),
+        insecure: switch("insecure"),
         node: node::Config {
             cluster: text("cluster").expect(given),
             successors: count("successors"),
@@ -260,6 +266,17 @@ fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
              or, for an experiment, add --insecure",
         );
         report(settings, &["listen"], wrong, problems);
+    }
+    if !config.control_open && !config.control.ip().is_loopback() {
+        let wrong = Mistake::new(
+            format!(
+                "anybody who reaches {} could read, write and make the node leave",
+                config.control
+            ),
+            "answer commands on 127.0.0.1, and reach it through ssh or a proxy that asks who \
+             comes; or, where all who reach it may give commands, add --control-open",
+        );
+        report(settings, &["control"], wrong, problems);
     }
     let lists = ["secret_file", "admit_keys_file", "revoked_keys_file"];
     let listed = lists

@@ -12,6 +12,7 @@
 
 mod health;
 mod holdings;
+mod import;
 mod metrics;
 mod records;
 mod view;
@@ -24,19 +25,20 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use tokio::sync::watch;
 
 pub use super::check::Check;
 pub use crate::host::{Hop, LookupAnswer};
 pub use health::{Health, Wellbeing};
-pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
+pub use holdings::{Backup, Imported, Keys, NotRestored};
 pub use records::{FoundField, FoundRecord, Stored};
 pub use view::{Fingers, Holders, Left, Lookup, Reloaded};
 
 use super::code::Code;
-use super::limits::{BODY_BYTES, IMPORT_BYTES};
+use super::hosts::Hosts;
+use super::limits::BODY_BYTES;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::host::limits::WALK;
@@ -61,6 +63,8 @@ pub struct Control {
     pub stopping: watch::Receiver<bool>,
     /// Where `/v1/reload` gets keys and secrets from.
     pub reload: Reload,
+    /// Under which names it may be asked, besides addresses.
+    pub hosts: Hosts,
 }
 
 impl fmt::Debug for Control {
@@ -72,7 +76,9 @@ impl fmt::Debug for Control {
 /// The routes of the control interface, [guarded](super::guarded).
 pub fn router(control: Control) -> Router {
     let router = super::routes::router("the control interface", routes());
-    super::guarded(router.with_state(control))
+    let hosts = control.hosts.clone();
+    let router = router.layer(Extension(import::Imports::new()));
+    super::guarded(router.with_state(control), hosts)
 }
 
 /// What it answers.
@@ -134,10 +140,9 @@ fn routes() -> Vec<Route<Control>> {
         Route::new(
             M::POST,
             "/v1/import",
-            holdings::import,
-            "merge such records into what their holders have",
-        )
-        .body_max(IMPORT_BYTES),
+            import::import,
+            "merge such records, one a line, into what their holders have",
+        ),
         Route::new(M::POST, "/v1/reload", reload, "read keys and secrets again"),
         Route::new(M::POST, "/v1/leave", leave, "leave the ring and stop"),
         Route::new(
