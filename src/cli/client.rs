@@ -43,9 +43,17 @@ pub(crate) struct Target {
         long,
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = super::config::duration
+        value_parser = patience
     )]
     pub(crate) timeout: Duration,
+}
+
+/// How long one waits, which is not no time at all.
+fn patience(text: &str) -> Result<Duration, String> {
+    match super::config::duration(text)? {
+        Duration::ZERO => Err("nobody answers in no time; leave it out for 10s".to_owned()),
+        time => Ok(time),
+    }
 }
 
 /// What a node answered: as it came, and as a value.

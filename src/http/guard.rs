@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +23,7 @@ pub fn guarded(router: Router, hosts: Hosts) -> Router {
             hosts.clone(),
             no_strangers_page,
         ))
+        .layer(middleware::from_fn(no_broken_escapes))
         .layer(middleware::from_fn_with_state(hosts, no_strangers_name))
         .layer(middleware::map_response(only_problems))
 }
@@ -99,6 +101,25 @@ fn comes_from_here(headers: &HeaderMap, hosts: &Hosts) -> bool {
         return false;
     };
     hosts.allow(origin.as_str()) && origin.as_str() == host
+}
+
+/// What can't be decoded would be taken as it stands, and so name another key than was meant.
+async fn no_broken_escapes(request: Request, next: Next) -> Response {
+    let target = request.uri().path_and_query().map(PathAndQuery::as_str);
+    let mut escapes = target.unwrap_or_default().split('%').skip(1);
+    let broken = escapes.find(|rest| {
+        let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() < 2
+    });
+    let Some(rest) = broken else {
+        return next.run(request).await;
+    };
+    let shown: String = rest.chars().take(2).collect();
+    let problem = Problem::bad_request(
+        format!("%{shown} stands for no byte"),
+        "a percent sign is followed by two hexadecimal digits; one by itself is written %25",
+    );
+    problem.into_response()
 }
 
 async fn only_problems(response: Response) -> Response {

@@ -13,6 +13,7 @@ use cuerda::node;
 use cuerda_text::Mistake;
 use cuerda_text::diagnostic::{Diagnostic, Problem};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::addresses;
 use super::kind::Value;
@@ -305,12 +306,26 @@ fn others(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
             report(settings, &[name], wrong, problems);
         }
     }
-    if let Err(error) = EnvFilter::try_new(&config.log) {
+    let wrong = match EnvFilter::try_new(&config.log) {
+        Err(error) => Some(format!("`log` can't be read: {error}")),
+        Ok(_) => no_level(&config.log)
+            .map(|word| format!("`log` says \"{word}\", which is neither a level nor a module")),
+    };
+    if let Some(wrong) = wrong {
         let wrong = Mistake::new(
-            format!("`log` can't be read: {error}"),
-            "write a level (error, warn, info, debug or trace) or a filter such as \
+            wrong,
+            "write a level (error, warn, info, debug, trace or off) or a filter such as \
              \"info,cuerda::host=debug\"",
         );
         report(settings, &["log"], wrong, problems);
     }
+}
+
+/// The first part of a filter that stands alone and is no level. The library takes it for the name
+/// of a module all of whose lines are wanted, and of a misspelt level there are none: nothing would
+/// be logged.
+fn no_level(filter: &str) -> Option<&str> {
+    let parts = filter.split(',').map(str::trim);
+    let mut alone = parts.filter(|part| !part.is_empty() && !part.contains(['=', '[', ':']));
+    alone.find(|part| part.parse::<LevelFilter>().is_err() && !part.starts_with("cuerda"))
 }

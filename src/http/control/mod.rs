@@ -43,6 +43,7 @@ use super::problem::Problem;
 use super::routes::Route;
 use crate::host::limits::WALK;
 use crate::host::{Admission, CallError, Handle, Status};
+use cuerda_core::chord::Membership;
 pub use cuerda_core::record::{PortableField, PortableRecord, StampText, Unfit, ValueText};
 use cuerda_core::ring::Id;
 
@@ -262,16 +263,22 @@ async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
 }
 
 async fn leave(State(control): State<Control>) -> JsonOrProblem<Left> {
+    let nodes = control.handle.status().await?.nodes;
+    let member = nodes
+        .iter()
+        .any(|node| !matches!(node.standing, Membership::Outside | Membership::Joining));
     match control.handle.leave().await {
         // It goes on by itself.
         Err(CallError::TimedOut(_)) => Ok(Json(Left {
             left: false,
             left_behind: 0,
+            member,
         })),
         ended => Ok(ended.map(|left_behind| {
             Json(Left {
                 left: true,
                 left_behind,
+                member,
             })
         })?),
     }

@@ -193,7 +193,10 @@ async fn leaving_is_answered_and_then_nobody_is_alive() {
     let node = node(Begin::Found).await;
     assert_eq!(
         node.ask("POST", "/v1/leave").await,
-        (200, serde_json::json!({"left": true, "left_behind": 0}))
+        (
+            200,
+            serde_json::json!({"left": true, "left_behind": 0, "member": true})
+        )
     );
     let Node {
         router,

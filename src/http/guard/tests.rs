@@ -78,3 +78,36 @@ async fn who_names_no_host_or_two_is_refused() {
         assert_eq!((status, code.as_str()), (400, "bad_request"), "{hosts:?}");
     }
 }
+
+#[tokio::test]
+async fn what_stands_for_no_byte_is_refused_wherever_it_stands() {
+    for path in [
+        "/%zz",
+        "/a%2",
+        "/a%",
+        "/a%%20",
+        "/a?field=%zz",
+        "/a?field=la%2",
+    ] {
+        let (status, code) = answered(to("GET", path, &["127.0.0.1"])).await;
+        assert_eq!((status, code.as_str()), (400, "bad_request"), "{path}");
+    }
+    for path in ["/a%20b", "/%25zz", "/%C3%A4?field=%c3%a4", "/a?field=zz"] {
+        let (status, _) = answered(to("GET", path, &["127.0.0.1"])).await;
+        assert_eq!(status, 200, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let read = async |_: axum::body::Bytes| "here";
+    let router = guarded(Router::new().route("/", any(read)), Hosts::default());
+    let never = futures_util::stream::pending::<Result<axum::body::Bytes, axum::Error>>();
+    let mut request = to("PUT", "/", &["127.0.0.1"]);
+    *request.body_mut() = Body::from_stream(never);
+    let began = tokio::time::Instant::now();
+    let answer = TowerToHyperService::new(router).call(request).await;
+    let answer = answer.expect("routes can't fail");
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert!(began.elapsed() <= limits::BODY + std::time::Duration::from_secs(1));
+}
