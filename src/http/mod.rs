@@ -6,6 +6,7 @@
 //!   body.rs     bodies that must come in time
 //!   code.rs     every kind of failure, with its HTTP status and its exit code
 //!   problem.rs  every error, as application/problem+json (RFC 9457)
+//!   refusals.rs what the parser of requests refuses, as problems
 //!   routes.rs   a router from a table, which answers for all other paths with that table
 //!   guard.rs    what holds for every request: time-out, no strangers' pages, problems only
 //!   hosts.rs    under which names an interface may be asked
@@ -24,6 +25,7 @@ mod guard;
 mod hosts;
 mod places;
 mod problem;
+mod refusals;
 mod routes;
 mod server;
 

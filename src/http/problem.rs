@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_the_server_refuses_by_itself_is_a_problem_too() {
-        let problems: Vec<Problem> = [400, 403, 404, 405, 413, 500, 504]
+        let problems: Vec<Problem> = [400, 403, 404, 405, 413, 431, 500, 504]
             .map(|status| Problem::of_status(StatusCode::from_u16(status).unwrap()))
             .into();
         insta::assert_snapshot!(serde_json::to_string_pretty(&problems).unwrap());

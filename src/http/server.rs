@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::limits;
 use super::places::Places;
+use super::refusals::Refusals;
 use crate::host::Sockets;
 
 /// An HTTP/1.1 server that listens and is about to run.
@@ -87,7 +88,8 @@ impl<S: Sockets> Server<S> {
                     })
                 }
             });
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            let stream = TokioIo::new(Refusals::new(stream));
+            let connection = graceful.watch(http.serve_connection(stream, service));
             connections.spawn(async move {
                 // How a connection ends is its client's affair.
                 let _ = timeout(limits::CONNECTION, connection).await;
@@ -186,6 +188,36 @@ mod tests {
         let _ = stream.write_all(head.as_bytes()).await;
         let heard = rest(stream).await;
         assert!(!heard.contains("200 OK"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn what_the_parser_refuses_is_a_problem() {
+        let (address, _stop, _running) = server().await;
+        let long = "y".repeat(2 * limits::HEAD_BYTES);
+        let fields = "X: y\r\n".repeat(200);
+        for (head, status) in [
+            ("nonsense\r\n\r\n".to_owned(), "400 "),
+            ("GET / HTTP/1.1\r\nHost a\r\n\r\n".to_owned(), "400 "),
+            (format!("GET / HTTP/1.1\r\n{fields}\r\n"), "431 "),
+            (format!("GET / HTTP/1.1\r\nX: {long}"), "431 "),
+        ] {
+            // The second time, after a request that was understood.
+            for before in ["", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+                let mut stream = say(address, before).await;
+                if !before.is_empty() {
+                    let mut answer = [0; 1024];
+                    let read = stream.read(&mut answer).await.expect("it answers");
+                    assert!(answer[..read].ends_with(b"here"));
+                }
+                // The server may close before it has read all.
+                let _ = stream.write_all(head.as_bytes()).await;
+                let heard = rest(stream).await;
+                let (words, body) = heard.split_once("\r\n\r\n").unwrap_or_default();
+                assert!(words.starts_with(&format!("HTTP/1.1 {status}")), "{heard}");
+                assert!(words.contains("application/problem+json"), "{heard}");
+                assert!(body.contains("\"code\":\"bad_request\""), "{heard}");
+            }
+        }
     }
 
     #[tokio::test]
