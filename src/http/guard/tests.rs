@@ -1,3 +1,5 @@
+//! Who is answered, under which name, and what is refused before it is looked at.
+
 use axum::body::{Body, to_bytes};
 use axum::routing::any;
 use hyper::service::Service as _;
