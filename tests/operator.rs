@@ -7,12 +7,14 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::{Process, free_ports, is_ideal, start, until};
+use cuerda::ring::Id;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -104,6 +106,7 @@ struct Day {
     folder: PathBuf,
     ports: Vec<u16>,
     running: Vec<Process>,
+    ids: BTreeMap<usize, Id>,
     client: Arc<Client>,
 }
 
@@ -113,6 +116,8 @@ impl Day {
         let join: Vec<u16> = join.iter().map(|port| self.ports[*port]).collect();
         let data = self.folder.join(number.to_string());
         let process = start(&data, self.ports[port], &join, &SETTINGS);
+        let id = *self.ids.entry(number).or_insert(process.id);
+        assert_eq!(id, process.id, "its key was kept");
         self.running.push(process);
     }
 
@@ -160,6 +165,7 @@ fn a_day_of_an_operators_loses_nothing() {
         folder: Path::to_owned(folder.path()),
         ports: free_ports(14),
         running: Vec::new(),
+        ids: BTreeMap::new(),
         client: Arc::clone(&client),
     };
     // Nobody is told to be the first.

@@ -1,26 +1,48 @@
 //! The form of a backup: lines of JSON.
 //!
 //! ```text
-//!   {"format":"cuerda-records","version":1,"cluster":"cuerda","node":"a9993e36…"}
-//!   {"key":"eac923ff…","fields":{"":{"stamp":"1700000000000.0@a9993e36…","value":"bGE="}}}
+//!   {"format":"cuerda-records","version":2,"cluster":"cuerda","node":"a9993e36…","sum":"5994471a…"}
+//!   {"key":"eac923ff…","fields":{"":{"stamp":"1700000000000.0@a9993e36…","value":"bGE="}},"sum":…}
 //!   …
-//!   {"end":true,"records":1}
+//!   {"end":true,"records":1,"sum":"b5bb9d80…"}
 //! ```
 //!
 //! The first line says what it is, the last one that nothing is missing. A field has the stamp
 //! of its write, `replaces` (the stamp that its writer found), the `value` in base64, absent for
 //! a deletion, and `expires_ms` if it ends. Nothing here talks to a node.
+//!
+//! `sum` is the SHA-256 of the line up to its comma, behind the sum of the line before: so each
+//! stands for all that comes before it, and the last one for the whole. What was changed, left out
+//! or put elsewhere shows in the first line that it concerns.
 
 use std::io::{self, BufRead, Read, Write};
 
 use cuerda::http::control::PortableRecord;
 use cuerda::ring::Id;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-/// The longest line that is read: several times the largest record.
-const LINE_BYTES: u64 = 8 << 20;
+/// The longest line that is read: what a node takes, and the sum.
+const LINE_BYTES: u64 = (cuerda::http::limits::LINE_BYTES + 1024) as u64;
 const FORMAT: &str = "cuerda-records";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// What stands before a line's sum, and behind it.
+const BEFORE_SUM: &str = ",\"sum\":\"";
+const BEHIND_SUM: &str = "\"}";
+
+/// The sum of the line that was written or read last; nothing before the first.
+#[derive(Debug, Default)]
+struct Chain(String);
+
+impl Chain {
+    /// The sum of the next line, which says this.
+    fn next(&mut self, text: &str) -> &str {
+        let sum = Sha256::new().chain_update(&self.0).chain_update(text);
+        let digits = sum.finalize().into_iter().map(|byte| format!("{byte:02x}"));
+        self.0 = digits.collect();
+        &self.0
+    }
+}
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +57,6 @@ pub(crate) struct Head {
 
 /// The last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct End {
     end: bool,
     records: u64,
@@ -57,18 +78,26 @@ impl Head {
 pub(crate) struct Writer<W> {
     to: W,
     records: u64,
+    chain: Chain,
 }
 
 impl<W: Write> Writer<W> {
     pub(crate) fn begin(to: W, head: &Head) -> io::Result<Writer<W>> {
-        let mut writer = Writer { to, records: 0 };
+        let mut writer = Writer {
+            to,
+            records: 0,
+            chain: Chain::default(),
+        };
         writer.line(head)?;
         Ok(writer)
     }
 
     fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.to, line)?;
-        self.to.write_all(b"\n")
+        let mut text = serde_json::to_string(line)?;
+        // All lines are objects with something in them: the sum is one more member.
+        text.pop();
+        let sum = self.chain.next(&text);
+        writeln!(self.to, "{text}{BEFORE_SUM}{sum}{BEHIND_SUM}")
     }
 
     pub(crate) fn record(&mut self, record: &PortableRecord) -> io::Result<()> {
@@ -103,6 +132,7 @@ pub(crate) struct Reader<R> {
     line: u64,
     records: u64,
     done: bool,
+    chain: Chain,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -112,6 +142,7 @@ impl<R: BufRead> Reader<R> {
             line: 0,
             records: 0,
             done: false,
+            chain: Chain::default(),
         };
         let line = reader.next_line()?.ok_or(Broken::Cut(0))?;
         let head: Head = serde_json::from_str(&line)
@@ -125,6 +156,7 @@ impl<R: BufRead> Reader<R> {
             );
             return Err(reader.wrong(&words));
         }
+        reader.unchanged(&line)?;
         Ok((head, reader))
     }
 
@@ -151,25 +183,40 @@ impl<R: BufRead> Reader<R> {
         Ok(Some(text))
     }
 
+    /// What a line says besides its sum, which must be that of what was written there.
+    fn unchanged(&mut self, line: &str) -> Result<String, Broken> {
+        let said = line.strip_suffix(BEHIND_SUM);
+        let said = said.and_then(|said| said.rsplit_once(BEFORE_SUM));
+        let (text, sum) = said.ok_or_else(|| self.wrong("without its checksum"))?;
+        if self.chain.next(text) != sum {
+            return Err(self.wrong(
+                "not the one that was written there: it was changed, or lines before it are \
+                 missing, and its checksum is another",
+            ));
+        }
+        Ok(format!("{text}}}"))
+    }
+
     /// The next record; `None` after the last one.
     pub(crate) fn record(&mut self) -> Result<Option<PortableRecord>, Broken> {
         if self.done {
             return Ok(None);
         }
         let line = self.next_line()?.ok_or(Broken::Cut(self.records))?;
+        let line = self.unchanged(&line)?;
         if let Ok(End { end: true, records }) = serde_json::from_str(&line) {
             if records != self.records {
                 let words = format!("the end of {records} records after {}", self.records);
                 return Err(self.wrong(&words));
+            }
+            if self.next_line()?.is_some() {
+                return Err(self.wrong("behind the end"));
             }
             self.done = true;
             return Ok(None);
         }
         let record: PortableRecord = serde_json::from_str(&line)
             .map_err(|error| self.wrong(&format!("no record: {error}")))?;
-        // Found out now, not after half of the file was restored.
-        let fits = record.clone().record();
-        fits.map_err(|error| self.wrong(&format!("no record: {error}")))?;
         self.records += 1;
         Ok(Some(record))
     }
@@ -216,18 +263,57 @@ mod tests {
         let text = String::from_utf8(backup(2)).expect("JSON is text");
         let told = |from: &str, to: &str| {
             let changed = text.replacen(from, to, 1);
-            read(changed.as_bytes())
-                .expect_err("it is wrong")
-                .to_string()
+            assert_ne!(changed, text);
+            let error = read(changed.as_bytes()).expect_err("it is wrong");
+            error.to_string()
         };
         let all = [
             told("cuerda-records", "songs"),
-            told("\"version\":1", "\"version\":2"),
-            told("AA==", "?"),
-            told("0.0@", "0@"),
+            told("\"version\":2", "\"version\":1"),
+            told("\"cluster\":\"cuerda\"", "\"cluster\":\"strings\""),
+            told("AA==", "AB=="),
+            told("AQ==", "AA=="),
             told("\"records\":2", "\"records\":3"),
+            told("\"sum\"", "\"sun\""),
+            told("{\"end\"", "\n{\"end\""),
+            read(&[text.as_bytes(), b"\n"].concat())
+                .expect_err("more")
+                .to_string(),
         ];
         insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn whichever_byte_is_changed_and_whichever_line_is_missing_it_is_refused_with_its_line() {
+        let whole = backup(3);
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            let line = whole[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let error = read(&changed).expect_err("it was changed");
+            let named = match error {
+                Broken::Line(named, _) => named,
+                // The end of the last line is gone.
+                Broken::Cut(_) => 5,
+                Broken::Unreadable(error) => panic!("memory can be read: {error}"),
+            };
+            assert_eq!(named, line, "byte {at}");
+        }
+        let text = String::from_utf8(whole).expect("JSON is text");
+        let lines: Vec<&str> = text.lines().collect();
+        for missing in 1..4 {
+            let mut fewer = lines.clone();
+            fewer.remove(missing);
+            let error = read((fewer.join("\n") + "\n").as_bytes()).expect_err("one is missing");
+            assert!(
+                matches!(error, Broken::Line(line, _) if line == missing as u64 + 1),
+                "{missing}: {error}"
+            );
+        }
+        let mut others = lines.clone();
+        others.swap(1, 2);
+        let error = read((others.join("\n") + "\n").as_bytes()).expect_err("two are swapped");
+        assert!(matches!(error, Broken::Line(2, _)), "{error}");
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use cuerda::http::{Check, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
@@ -44,9 +43,17 @@ pub(crate) struct Target {
         long,
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = super::config::duration
+        value_parser = patience
     )]
     pub(crate) timeout: Duration,
+}
+
+/// How long one waits, which is not no time at all.
+fn patience(text: &str) -> Result<Duration, String> {
+    match super::config::duration(text)? {
+        Duration::ZERO => Err("nobody answers in no time; leave it out for 10s".to_owned()),
+        time => Ok(time),
+    }
 }
 
 /// What a node answered: as it came, and as a value.
@@ -86,14 +93,16 @@ impl Target {
         self.answer(agent.post(self.url(path)?).send_empty())
     }
 
-    /// Hands something over.
-    pub(crate) fn post_json<T: DeserializeOwned>(
+    /// Hands lines over, each a value as JSON.
+    pub(crate) fn post_lines<T: DeserializeOwned>(
         &self,
         path: &str,
-        body: &impl Serialize,
+        lines: &[u8],
     ) -> Result<NodeAnswer<T>, Failure> {
         let agent = self.agent();
-        self.answer(agent.post(self.url(path)?).send_json(body))
+        let request = agent.post(self.url(path)?);
+        let request = request.header("content-type", "application/x-ndjson");
+        self.answer(request.send(lines))
     }
 
     fn agent(&self) -> Agent {

@@ -2,6 +2,7 @@
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
+use serde_json::json;
 
 use super::output::{self, Output};
 use super::{Cli, Exit, Failure};
@@ -14,8 +15,14 @@ pub(crate) struct Args {
 }
 
 /// Writes the script to stdout.
-pub(crate) fn run(args: Args, _output: Output) -> Result<Exit, Failure> {
-    output::print(&shown(args.shell))?;
+pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+    let script = shown(args.shell);
+    if output.json {
+        let shell = args.shell.to_string();
+        output::print_json(&json!({ "shell": shell, "script": script }))?;
+    } else {
+        output::print(&script)?;
+    }
     Ok(Exit::Done)
 }
 

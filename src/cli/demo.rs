@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cuerda::host::events::Reporter;
 use cuerda::host::{Admission, Begin, Handle, Identity, Settings, raise_descriptor_limit};
+use cuerda::http::Hosts;
 use cuerda::node::Config;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -121,6 +122,7 @@ async fn start(first: Option<SocketAddr>, control: SocketAddr) -> Result<Service
     };
     let places = Places {
         control,
+        control_hosts: Hosts::default(),
         listen_may_move: false,
         control_may_move: true,
     };

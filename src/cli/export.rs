@@ -1,8 +1,8 @@
 //! `export`: writes the records of a process to a file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use cuerda::host::Status;
@@ -20,10 +20,11 @@ use super::{Exit, Failure};
 #[command(after_help = "\
 The file has one record a line, as JSON, with the stamps of all fields, deleted ones included;
 `cuerda import` merges it into a ring again. It appears under its name only when it is complete,
-readable by its owner alone. A node holds its own keys and copies for its neighbours: for all that
+readable by its owner alone, or with the mode of the file that it replaces. What goes into a pipe or
+a terminal goes there as it comes; links are left alone. A node holds its own keys and copies for its neighbours: for all that
 a ring has, export from every node, or from every k-th one of a ring that is at rest.")]
 pub(crate) struct Args {
-    /// Where to write it; without it, to stdout
+    /// Where to write it; without it, or as -, to stdout
     file: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
@@ -37,7 +38,8 @@ struct Exported {
 }
 
 /// Asks the node, page by page.
-pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
+pub(crate) fn run(mut args: Args, output: Output) -> Result<Exit, Failure> {
+    args.file.take_if(|file| file.as_os_str() == "-");
     if args.file.is_none() && output.json {
         return Err(Failure::usage(
             "the records themselves are JSON already, one a line",
@@ -72,40 +74,92 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Partly)
 }
 
-/// Under another name first, and only when it is complete and on the disk under its own.
-fn to_file(target: &Target, status: &Status, file: &Path) -> Result<Exported, Failure> {
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(format!(".{}.new", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(|error| unwritable(&error))?;
-    let written = copy(target, status, BufWriter::new(opened)).and_then(|(exported, to)| {
-        let synced = to.into_inner().map_err(io::IntoInnerError::into_error);
-        let renamed = synced
-            .and_then(|opened: File| opened.sync_all())
-            .and_then(|()| fs::rename(&temporary, file))
-            .and_then(|()| sync_folder(file));
-        renamed.map_err(|error| unwritable(&error))?;
-        Ok(exported)
-    });
-    if written.is_err() {
-        // What is not complete is no backup.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+/// Where a backup goes, by what is there now.
+enum Place {
+    /// A file of another name first, which then takes this one, with these permissions.
+    New(Option<Permissions>),
+    /// What is there takes it as it comes: a pipe, or a device such as a terminal.
+    Through,
 }
 
-fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = match file.parent() {
+/// What to do with a file of this name. What can't be replaced without loss is left alone.
+fn place(file: &Path) -> Result<Place, Failure> {
+    let refused = |what: &str, hint: &str| {
+        let name = file.display();
+        Err(Failure::usage(format!("{name} is {what}"), hint))
+    };
+    let there = match fs::symlink_metadata(file) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::New(None)),
+        Err(error) => return Err(unwritable(&error)),
+    };
+    let is_link = there.file_type().is_symlink();
+    // A link that leads nowhere is a link all the same.
+    let leads_to = fs::metadata(file).unwrap_or(there);
+    let kind = leads_to.file_type();
+    if kind.is_fifo() || kind.is_char_device() {
+        Ok(Place::Through)
+    } else if is_link {
+        refused(
+            "a link, and neither it nor what it leads to is replaced",
+            "name a file, or the one that the link leads to",
+        )
+    } else if kind.is_file() {
+        Ok(Place::New(Some(leads_to.permissions())))
+    } else {
+        refused("no file", "name a file, or - for stdout")
+    }
+}
+
+fn to_file(target: &Target, status: &Status, file: &Path) -> Result<Exported, Failure> {
+    match place(file)? {
+        Place::New(permissions) => to_new_file(target, status, file, permissions),
+        Place::Through => {
+            let opened = OpenOptions::new().write(true).open(file);
+            let opened = opened.map_err(|error| unwritable(&error))?;
+            Ok(copy(target, status, BufWriter::new(opened))?.0)
+        }
+    }
+}
+
+/// Under a name that nobody knows first, and only when it is complete and on the disk under its
+/// own. What is not complete is no backup, and goes.
+fn to_new_file(
+    target: &Target,
+    status: &Status,
+    file: &Path,
+    permissions: Option<Permissions>,
+) -> Result<Exported, Failure> {
+    let unwritable = |error: io::Error| unwritable(&error);
+    let folder = folder(file);
+    // Readable by its owner alone.
+    let temporary = tempfile::Builder::new()
+        .prefix(".cuerda-export-")
+        .suffix(".new")
+        .tempfile_in(folder)
+        .map_err(unwritable)?;
+    let (exported, to) = copy(target, status, BufWriter::new(temporary))?;
+    let temporary = to
+        .into_inner()
+        .map_err(|error| unwritable(error.into_error()))?;
+    if let Some(permissions) = permissions {
+        let kept = temporary.as_file().set_permissions(permissions);
+        kept.map_err(unwritable)?;
+    }
+    temporary.as_file().sync_all().map_err(unwritable)?;
+    temporary
+        .persist(file)
+        .map_err(|error| unwritable(error.error))?;
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(unwritable)?;
+    Ok(exported)
+}
+
+fn folder(file: &Path) -> &Path {
+    match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    }
 }
 
 /// The records of all nodes of the process. A key that two of them hold comes twice, which makes

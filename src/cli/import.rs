@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use cuerda::host::Status;
-use cuerda::http::control::{Import, Imported, PortableRecord};
+use cuerda::http::control::Imported;
 
 use super::backup::{Broken, Head, Reader};
 use super::client::Target;
@@ -51,17 +51,20 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let (_, mut reader) = open(&args.file)?;
     let mut all = Imported::default();
     loop {
-        let mut records: Vec<PortableRecord> = Vec::new();
-        while records.len() < RECORDS
-            && let Some(record) = reader.record().map_err(broken)?
-        {
-            records.push(record);
+        let mut lines = Vec::new();
+        for _ in 0..RECORDS {
+            let Some(record) = reader.record().map_err(broken)? else {
+                break;
+            };
+            serde_json::to_writer(&mut lines, &record)
+                .map_err(|error| Broken::Unreadable(error.into()))
+                .map_err(broken)?;
+            lines.push(b'\n');
         }
-        if records.is_empty() {
+        if lines.is_empty() {
             break;
         }
-        let import = Import { records };
-        let told = args.target.post_json::<Imported>("/v1/import", &import);
+        let told = args.target.post_lines::<Imported>("/v1/import", &lines);
         let told = told.map_err(|failure| after(failure, &all))?.value;
         all.restored += told.restored;
         all.partly += told.partly;

@@ -30,12 +30,19 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     })
 }
 
-fn shown(Left { left, left_behind }: Left) -> Cow<'static, str> {
+fn shown(answer: Left) -> Cow<'static, str> {
+    let Left {
+        left,
+        left_behind,
+        member,
+    } = answer;
     let text = if left && left_behind > 0 {
         return Cow::Owned(format!(
             "the node has left the ring and stops, but others may lack {left_behind} of its records\n\
              next: they are on its disk; start it again beside the others, and it brings them back\n"
         ));
+    } else if left && !member {
+        "the node belonged to no ring, so there was none to leave; it stops\n"
     } else if left {
         "the node has left the ring and stops; its data directory stays as it is\n"
     } else {

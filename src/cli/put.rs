@@ -1,7 +1,9 @@
 //! `put`: stores a value under a key.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +56,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
     let value = match (&args.file, args.value.as_deref()) {
         (Some(file), _) => read_file(file)?,
-        (None, Some("-")) => read(std::io::stdin().lock(), "stdin")?,
+        (None, Some("-")) => read_stdin()?,
         (None, value) => value.unwrap_or_default().as_bytes().to_vec(),
     };
     if value.len() > VALUE_BYTES {
@@ -83,6 +85,29 @@ fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
     let name = file.display().to_string();
     let opened = File::open(file).map_err(|error| unreadable(&name, &error))?;
     read(opened, &name)
+}
+
+/// What comes from stdin. Where there is none, the system gives an empty one, and nobody means to
+/// store that.
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    let stdin = std::io::stdin();
+    let given = stdin.as_fd().try_clone_to_owned();
+    let given = given.and_then(|given| File::from(given).metadata());
+    let nothing = fs::metadata("/dev/null");
+    let none = match (given, nothing) {
+        (Ok(given), Ok(nothing)) => {
+            given.file_type().is_char_device() && given.rdev() == nothing.rdev()
+        }
+        (Err(_), _) => true,
+        (Ok(_), Err(_)) => false,
+    };
+    if none {
+        return Err(Failure::usage(
+            "there is no stdin to read the value from",
+            "pipe it in, or name it: `cuerda put KEY ''` stores an empty value",
+        ));
+    }
+    read(stdin.lock(), "stdin")
 }
 
 /// All that comes, but not more than shows that it is too much.

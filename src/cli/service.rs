@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use cuerda::host::events::Reporter;
 use cuerda::host::{Ended, Handle, Host, Settings, StartError, Tcp};
-use cuerda::http::Server;
 use cuerda::http::control::{self, Control, Reload};
+use cuerda::http::{Hosts, Server};
 use cuerda::node::Node;
 use cuerda::ring::Id;
 use cuerda::store::StoreError;
@@ -21,10 +21,12 @@ use super::{Code, Failure};
 pub(crate) const CLOSING: Duration = Duration::from_millis(1500);
 
 /// Where a host and its control interface listen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Places {
     /// Where commands are answered.
     pub(crate) control: SocketAddr,
+    /// Under which names, besides addresses.
+    pub(crate) control_hosts: Hosts,
     /// If the host's address is taken, a free port will do.
     pub(crate) listen_may_move: bool,
     /// The same for the control interface.
@@ -59,7 +61,7 @@ impl Service {
         let ids = ids.collect();
         let replicas = settings.node.replicas;
         // First the control interface: nobody joins a node that then does not start.
-        let server = bind(places).await?;
+        let server = bind(&places).await?;
         let control = server.address();
         let (host, handle) = host(settings, places.listen_may_move, reporter).await?;
         let address = host.address();
@@ -70,6 +72,7 @@ impl Service {
             replicas,
             stopping: stopping.subscribe(),
             reload,
+            hosts: places.control_hosts,
         });
         Ok(Service {
             handle,
@@ -118,7 +121,7 @@ impl Service {
     }
 }
 
-async fn bind(places: Places) -> Result<Server<Tcp>, Failure> {
+async fn bind(places: &Places) -> Result<Server<Tcp>, Failure> {
     let mut bound = Server::bind(Tcp, places.control).await;
     if bound.is_err() && places.control_may_move {
         bound = Server::bind(Tcp, anywhere(places.control)).await;
@@ -187,6 +190,7 @@ mod tests {
         let settings = Settings::new(Arc::new(Config::default()), identity, at, Begin::Found);
         let places = Places {
             control: at,
+            control_hosts: Hosts::default(),
             listen_may_move: may_move,
             control_may_move: may_move,
         };

@@ -91,6 +91,14 @@ pub enum AdmissionError {
         /// What the file system said.
         error: String,
     },
+    /// Others may read the file of secrets.
+    #[error("others may read the secrets in {file} (mode {mode:04o})")]
+    Exposed {
+        /// Which file.
+        file: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// A line of the file is something else.
     #[error("{file}:{line}: {expected}")]
     Line {
@@ -114,6 +122,14 @@ pub enum AdmissionError {
 impl Hint for AdmissionError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
+            AdmissionError::Exposed { file, .. } => {
+                let hint = format!(
+                    "run `chmod o= {}`, and let the user that runs the node own it; if somebody \
+                     may have copied it, change the secret",
+                    file.display()
+                );
+                return Some(hint.into());
+            }
             AdmissionError::Revoked(_) => {
                 "remove it from the list of revoked keys to let it in again"
             }
@@ -252,12 +268,20 @@ impl Admission {
     /// files; then make it the first of all; then remove the old one.
     ///
     /// # Errors
-    /// If the file can't be read, or holds something else, or no secret.
+    /// If the file can't be read, may be read by others, or holds something else, or no secret.
     pub fn with_secrets_from(mut self, file: &Path) -> Result<Admission, AdmissionError> {
         let expected = "expected a secret of 32 or more hexadecimal digits, two to a byte; \
                         `openssl rand -hex 32` makes one";
-        let secrets: Vec<Secret> =
-            read_lines(file, expected, |line| Secret::new(hex::decode(line)?).ok())?;
+        // The group may: engines of containers hand secrets to a group that is the node's alone.
+        let guard = |mode| match mode & 0o007 {
+            0 => Ok(()),
+            _ => Err(AdmissionError::Exposed {
+                file: file.to_owned(),
+                mode,
+            }),
+        };
+        let parse = |line: &str| Secret::new(hex::decode(line)?).ok();
+        let secrets: Vec<Secret> = read_lines(file, expected, guard, parse)?;
         if secrets.is_empty() {
             // As if there were no file, everybody would be admitted.
             let (file, what) = (file.to_owned(), "secret");
@@ -328,21 +352,26 @@ impl Admission {
 
 fn read_keys(file: &Path) -> Result<BTreeSet<[u8; 32]>, AdmissionError> {
     let expected = "expected a public key of 64 hexadecimal digits, as `cuerda status` shows it";
-    read_lines(file, expected, |line| hex::decode(line)?.try_into().ok())
+    let parse = |line: &str| hex::decode(line)?.try_into().ok();
+    // Public keys are no secret.
+    read_lines(file, expected, |_| Ok(()), parse)
 }
 
-/// What stands on the lines of a file that are neither empty nor comments.
+/// What stands on the lines of a file that are neither empty nor comments; `guard` is asked whether
+/// its mode will do.
 fn read_lines<T, C: FromIterator<T>>(
     file: &Path,
     expected: &str,
+    guard: impl Fn(u32) -> Result<(), AdmissionError>,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<C, AdmissionError> {
-    let (text, _) = file::read(file, FILE_BYTES_MAX).map_err(|error: io::Error| {
+    let (text, mode) = file::read(file, FILE_BYTES_MAX).map_err(|error: io::Error| {
         AdmissionError::Unreadable {
             file: file.to_owned(),
             error: error.to_string(),
         }
     })?;
+    guard(mode)?;
     let lines = text.lines().map(str::trim).enumerate();
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))

@@ -97,7 +97,7 @@ impl Hosted for Node {
                 ..
             } => Some(standing(hello)),
             Message::Reply { reply, .. } => match reply {
-                Reply::Hello(hello) => Some(standing(hello)),
+                Reply::Hello(hello) | Reply::Joining { hello, .. } => Some(standing(hello)),
                 Reply::NotMember => Some(Outlook::Outside),
                 Reply::Neighbours {
                     predecessor,

@@ -68,7 +68,7 @@ pub(super) async fn carry<T, M>(
     };
     let mut batch = Vec::new();
     if !connection.pass_on(&inbox).await {
-        return;
+        return connection.finish_writing().await;
     }
     loop {
         let writing = connection.is_writing();
@@ -121,7 +121,8 @@ pub(super) async fn carry<T, M>(
             Step::Written => connection.deadline = None,
             Step::Read => {
                 if !connection.pass_on(&inbox).await {
-                    return;
+                    // Without a good-bye the peer would believe that this process was killed.
+                    return connection.finish_writing().await;
                 }
             }
         }

@@ -49,7 +49,8 @@ impl Default for Fake {
 impl Fake {
     /// Runs it as a task until the handle is dropped.
     pub(crate) fn handle(mut self) -> Handle {
-        let (sender, mut calls) = mpsc::channel(16);
+        // Room for what an import asks side by side.
+        let (sender, mut calls) = mpsc::channel(256);
         tokio::spawn(async move {
             while let Some(call) = calls.recv().await {
                 self.called(call);
@@ -181,6 +182,7 @@ impl Fake {
             let _ = self.records.entry(key).or_default().merge(record);
         }
         Some(Reply::Records(Box::new(Stamped {
+            forgotten: 0,
             clock: self.clock(),
             body: RecordReply::Merged,
         })))

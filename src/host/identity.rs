@@ -63,6 +63,12 @@ pub enum IdentityError {
         /// Its mode.
         mode: u32,
     },
+    /// The file holds nothing.
+    #[error("{file} is empty and holds no key")]
+    Empty {
+        /// Which file.
+        file: PathBuf,
+    },
     /// The file holds something else.
     #[error("{file} holds no Ed25519 key in PKCS#8 PEM ({why})")]
     NoKey {
@@ -88,7 +94,7 @@ impl Hint for IdentityError {
                 file.display()
             )
             .into(),
-            IdentityError::NoKey { file, .. } => format!(
+            IdentityError::Empty { file } | IdentityError::NoKey { file, .. } => format!(
                 "restore it from a copy, or move it away with `mv {0} {0}.old`, and the node gets \
                  a new key and a new id",
                 file.display()
@@ -165,6 +171,9 @@ impl Identity {
         };
         if mode & 0o077 != 0 {
             return Err(IdentityError::Exposed { file: name(), mode });
+        }
+        if text.trim().is_empty() {
+            return Err(IdentityError::Empty { file: name() });
         }
         let key = SigningKey::from_pkcs8_pem(&text).map_err(|error| no_key(error.to_string()))?;
         Ok(Some(Identity { key }))

@@ -120,6 +120,11 @@ codes! {
     NotReady = "not_ready", Failed, SERVICE_UNAVAILABLE "The node is not ready";
     /// A browser asks in the name of a page from elsewhere.
     ForeignPage = "foreign_page", Failed, FORBIDDEN "Pages of others may not do this";
+    /// The body of a request did not come in time.
+    SlowBody = "slow_body", Failed, REQUEST_TIMEOUT "The request came too slowly";
+    /// The request was sent to a name that is not the node's.
+    ForeignHost = "foreign_host", Failed,
+        MISDIRECTED_REQUEST "The node does not answer under this name";
     /// The interface itself failed.
     Internal = "internal", Failed, INTERNAL_SERVER_ERROR "The node could not answer";
     /// A command was tried and did not work.

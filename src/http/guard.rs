@@ -1,21 +1,30 @@
 //! What holds for every request, whatever it asks for.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
+use super::body;
 use super::code::Code;
+use super::hosts::Hosts;
 use super::limits;
 use super::problem::{MEDIA_TYPE, Problem};
 
-/// The same routes, with a time-out, closed to the pages of strangers, and with problems for
-/// all errors that have no words of their own.
-pub fn guarded(router: Router) -> Router {
+/// The same routes, with a time-out, answering under these names only, closed to the pages of
+/// strangers, and with problems for all errors that have no words of their own.
+pub fn guarded(router: Router, hosts: Hosts) -> Router {
     router
+        .layer(middleware::from_fn(body::in_time))
         .layer(middleware::from_fn(in_time))
-        .layer(middleware::from_fn(no_strangers_page))
+        .layer(middleware::from_fn_with_state(
+            hosts.clone(),
+            no_strangers_page,
+        ))
+        .layer(middleware::from_fn(no_broken_escapes))
+        .layer(middleware::from_fn_with_state(hosts, no_strangers_name))
         .layer(middleware::map_response(only_problems))
 }
 
@@ -24,12 +33,48 @@ async fn in_time(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| Problem::of_status(StatusCode::GATEWAY_TIMEOUT).into_response())
 }
 
+/// Whoever asks names a host, and one that is allowed: reads too, since a page whose name was made
+/// to point here is served under that name, and reads what it likes.
+async fn no_strangers_name(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let named = match named_hosts(&request) {
+        Ok(named) => named,
+        Err(what) => {
+            let hint = "name the host that is asked in one header `Host`, as every browser does";
+            return Problem::bad_request(what, hint).into_response();
+        }
+    };
+    match named.iter().find(|host| !hosts.allow(host)) {
+        None => next.run(request).await,
+        Some(host) => {
+            let problem = Problem::new(
+                Code::ForeignHost,
+                format!("the node is asked under the name {host:?}, which nobody has allowed"),
+                "ask it by its address, or allow the name where the node is started, with \
+                 --control-host",
+            );
+            problem.into_response()
+        }
+    }
+}
+
+/// What the request says it was sent to: in its header, and before the path as proxies are asked.
+fn named_hosts(request: &Request) -> Result<Vec<String>, &'static str> {
+    let mut headers = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (headers.next(), headers.next()) else {
+        return Err("the request names no host, or several");
+    };
+    let host = host.to_str().map_err(|_| "the host's name is no text")?;
+    let mut named = vec![host.to_owned()];
+    named.extend(request.uri().authority().map(ToString::to_string));
+    Ok(named)
+}
+
 /// A browser on this machine reaches what listens on loopback, and so does any page it shows.
 /// Such a page must not make the node leave: what changes something comes from no page, or from
-/// one that this node has served under an address. A name could be made to point here.
-async fn no_strangers_page(request: Request, next: Next) -> Response {
+/// one that this node has served under an address, or a name that is allowed.
+async fn no_strangers_page(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD);
-    if harmless || comes_from_here(request.headers()) {
+    if harmless || comes_from_here(request.headers(), &hosts) {
         return next.run(request).await;
     }
     let problem = Problem::new(
@@ -40,7 +85,7 @@ async fn no_strangers_page(request: Request, next: Next) -> Response {
     problem.into_response()
 }
 
-fn comes_from_here(headers: &HeaderMap) -> bool {
+fn comes_from_here(headers: &HeaderMap, hosts: &Hosts) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
     };
@@ -55,9 +100,26 @@ fn comes_from_here(headers: &HeaderMap) -> bool {
     let (Some(origin), Some(host)) = (origin, host) else {
         return false;
     };
-    let name = origin.host().trim_start_matches('[').trim_end_matches(']');
-    let address = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
-    address && origin.as_str() == host
+    hosts.allow(origin.as_str()) && origin.as_str() == host
+}
+
+/// What can't be decoded would be taken as it stands, and so name another key than was meant.
+async fn no_broken_escapes(request: Request, next: Next) -> Response {
+    let target = request.uri().path_and_query().map(PathAndQuery::as_str);
+    let mut escapes = target.unwrap_or_default().split('%').skip(1);
+    let broken = escapes.find(|rest| {
+        let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() < 2
+    });
+    let Some(rest) = broken else {
+        return next.run(request).await;
+    };
+    let shown: String = rest.chars().take(2).collect();
+    let problem = Problem::bad_request(
+        format!("%{shown} stands for no byte"),
+        "a percent sign is followed by two hexadecimal digits; one by itself is written %25",
+    );
+    problem.into_response()
 }
 
 async fn only_problems(response: Response) -> Response {
@@ -75,29 +137,4 @@ async fn only_problems(response: Response) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn here(origin: Option<&str>, host: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, origin.parse().unwrap());
-        }
-        comes_from_here(&headers)
-    }
-
-    #[test]
-    fn only_pages_served_here_may_change_something() {
-        let host = "127.0.0.1:4080";
-        assert!(here(None, host));
-        assert!(here(Some("http://127.0.0.1:4080"), host));
-        assert!(here(Some("http://localhost:4080"), "localhost:4080"));
-        assert!(here(Some("http://[::1]:4080"), "[::1]:4080"));
-        assert!(!here(Some("http://evil.example"), host));
-        assert!(!here(Some("http://127.0.0.1:8000"), host));
-        assert!(!here(Some("null"), host));
-        // A name that its owner lets point to loopback.
-        assert!(!here(Some("http://evil.example:4080"), "evil.example:4080"));
-    }
-}
+mod tests;

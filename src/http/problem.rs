@@ -1,7 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457): one form for all of them.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -197,17 +197,6 @@ impl From<BytesRejection> for Problem {
     }
 }
 
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Problem {
-        too_large(rejection.status()).unwrap_or_else(|| {
-            Problem::bad_request(
-                rejection.body_text(),
-                "`cuerda import` sends what `cuerda export` has written",
-            )
-        })
-    }
-}
-
 /// A body that was not read to its end.
 fn too_large(status: StatusCode) -> Option<Problem> {
     (status == StatusCode::PAYLOAD_TOO_LARGE).then(|| {
@@ -274,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_the_server_refuses_by_itself_is_a_problem_too() {
-        let problems: Vec<Problem> = [400, 403, 404, 405, 413, 500, 504]
+        let problems: Vec<Problem> = [400, 403, 404, 405, 413, 431, 500, 504]
             .map(|status| Problem::of_status(StatusCode::from_u16(status).unwrap()))
             .into();
         insta::assert_snapshot!(serde_json::to_string_pretty(&problems).unwrap());

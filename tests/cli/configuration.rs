@@ -130,6 +130,19 @@ fn beyond_loopback_a_secret_is_needed() {
 }
 
 #[test]
+fn commands_beyond_loopback_must_be_meant() {
+    for control in ["0.0.0.0:0", "192.0.2.7:4080", "[::]:4080"] {
+        let show = ["config", "show", "--control", control];
+        let output = cuerda(&show);
+        assert_eq!(output.status.code(), Some(2), "{control}");
+        let words = said(&output.stderr);
+        assert!(words.contains("--control-open"), "{words}");
+        let meant = cuerda(&[&show[..], &["--control-open"]].concat());
+        assert_eq!(meant.status.code(), Some(0), "{control}");
+    }
+}
+
+#[test]
 fn a_variable_that_means_nothing_is_warned_of() {
     let mut run = command(&["node", "run", "--dev", "--json", "--listen", "127.0.0.1:0"]);
     run.args(["--control", "127.0.0.1:0"])

@@ -7,6 +7,7 @@
 mod bench;
 mod bootstrap;
 mod configuration;
+mod control;
 mod damage;
 mod demo;
 mod descriptors;

@@ -201,7 +201,9 @@ fn a_node_without_records_has_an_empty_backup_and_others_are_refused() {
         "{told}"
     );
     let other = file("other");
-    fs::write(&other, written.replace("\"cuerda\"", "\"strings\"")).expect("it can be written");
+    let strings = Running::node(&["--cluster", "strings"]);
+    strings.ring_of(1);
+    strings.ask(&["export", text(&other)], 0);
     node.ask(&["import", text(&other)], 2);
     node.ask(&["import", text(&other), "--any-cluster"], 0);
     let nowhere = file("no folder").join("backup");

@@ -109,6 +109,8 @@ fn up_gives_a_ring_of_five_that_a_client_reaches_across_the_router_and_nothing_e
         &outside,
         "--env",
         "CUERDA_CONTROL=0.0.0.0:4080",
+        "--env",
+        "CUERDA_CONTROL_OPEN=true",
     ]);
     words.extend([&project.image, "node", "run", "--insecure"]);
     engine.docker(&words);

@@ -1,6 +1,7 @@
 //! The program that the image of the tests is made from.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -9,6 +10,9 @@ pub(crate) use super::tools::{loudly, now, run, said, skipped, until};
 
 /// The secret of the clusters that tests make.
 const SECRET: &str = "5ec2e7005ec2e7005ec2e7005ec2e7005ec2e7005ec2e7005ec2e7005ec2e700\n";
+
+/// The user of the image.
+const USER: u32 = 65532;
 
 /// What builds the image.
 pub(crate) const BUILD: &str = "docker/build";
@@ -21,7 +25,13 @@ pub(crate) fn root() -> PathBuf {
 /// A folder with a file `secret`, for nodes to share.
 pub(crate) fn folder_with_secret() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a directory for tests");
-    std::fs::write(folder.path().join("secret"), SECRET).expect("it is writable");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, SECRET).expect("it is writable");
+    // Nodes refuse one that others may read, so it is theirs.
+    let owner = std::fs::Permissions::from_mode(0o400);
+    std::fs::set_permissions(&file, owner).expect("it is ours");
+    chown(&file, Some(USER), Some(USER))
+        .expect("tests in containers need to be root, to give the secret to the image's user");
     folder
 }
 

@@ -13,13 +13,14 @@ use super::program::{folder_with_secret, until};
 pub(crate) const STABILIZE_EVERY: Duration = Duration::from_secs(1);
 /// The longest that two rounds of it can take.
 pub(crate) const TWO_ROUNDS: Duration = Duration::from_secs(3);
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "CUERDA_STABILIZE_EVERY=1s",
     "CUERDA_FIX_FINGERS_EVERY=1s",
     "CUERDA_FOUND_AFTER=2s",
     // What all wait for in vain who are the last ones.
     "CUERDA_HAND_OVER_WITHIN=4s",
     "CUERDA_CONTROL=0.0.0.0:4080",
+    "CUERDA_CONTROL_OPEN=true",
     "CUERDA_SECRET_FILE=/run/secrets/cluster",
     "CUERDA_LOG_FORMAT=human",
 ];

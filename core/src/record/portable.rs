@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::limits::{NAME_BYTES, VALUE_BYTES};
+use super::limits::{FIELDS, NAME_BYTES, RECORD_BYTES, VALUE_BYTES};
 use super::{Field, LimitError, NoStamp, Record, Stamp};
 use crate::hint::Hint;
 use crate::ring::Id;
@@ -143,6 +143,23 @@ impl PortableRecord {
         let record: Result<Record, Unfit> = fields.collect();
         Ok((key, record?))
     }
+
+    /// The same for a record that comes from outside: one that no write could have made larger.
+    /// What merging has made larger on a node comes back by [`PortableRecord::record`].
+    ///
+    /// # Errors
+    /// If it has more than a record may have: it could neither be read whole nor be sent at once.
+    pub fn taken_in(self) -> Result<(Id, Record), Unfit> {
+        let (key, fields) = (self.key, self.fields.len());
+        if fields > FIELDS {
+            return Err(Unfit::Limit(key, LimitError::Fields(fields)));
+        }
+        let (key, record) = self.record()?;
+        match record.size() {
+            0..=RECORD_BYTES => Ok((key, record)),
+            bytes => Err(Unfit::Limit(key, LimitError::RecordBytes(bytes))),
+        }
+    }
 }
 
 impl PortableField {
@@ -216,5 +233,23 @@ mod tests {
         let large = PortableRecord::new(key, &Record::of("", field));
         let limit = LimitError::ValueBytes(VALUE_BYTES + 1);
         assert_eq!(large.record(), Err(Unfit::Limit(key, limit)));
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_no_larger_than_a_record_may_be() {
+        let key = Id::of_key(b"song");
+        let of = |fields: usize, bytes: usize| {
+            let field = Field::new(Stamp::ZERO, None, vec![0; bytes], None);
+            let fields = (0..fields).map(|number| (number.to_string(), field.clone()));
+            let record: Record = fields.collect();
+            let size = record.size();
+            (PortableRecord::new(key, &record).taken_in(), size)
+        };
+        assert!(of(FIELDS, 0).0.is_ok());
+        let limit = LimitError::Fields(FIELDS + 1);
+        assert_eq!(of(FIELDS + 1, 0).0, Err(Unfit::Limit(key, limit)));
+        let (large, size) = of(2, VALUE_BYTES);
+        let limit = LimitError::RecordBytes(size);
+        assert_eq!(large, Err(Unfit::Limit(key, limit)));
     }
 }

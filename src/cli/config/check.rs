@@ -13,6 +13,7 @@ use cuerda::node;
 use cuerda_text::Mistake;
 use cuerda_text::diagnostic::{Diagnostic, Problem};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::addresses;
 use super::kind::Value;
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) advertise: Option<String>,
     pub(crate) control: SocketAddr,
+    pub(crate) control_hosts: Vec<String>,
+    pub(crate) control_open: bool,
     pub(crate) join: Vec<String>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) secret_file: Option<PathBuf>,
@@ -97,6 +100,11 @@ fn typed(settings: &Settings) -> Config {
         Some(Value::Path(path)) => Some(path),
         _ => None,
     };
+    let list = |name| match value(name) {
+        Some(Value::Places(list) | Value::Names(list)) => list,
+        _ => Vec::new(),
+    };
+    let switch = |name| value(name) == Some(Value::Switch(true));
     let given = "the table has a default for it, of the kind asked for";
     let some_socket = |name| match value(name) {
         Some(Value::Socket(address)) => Some(address),
@@ -121,15 +129,14 @@ fn typed(settings: &Settings) -> Config {
         listen: socket("listen"),
         advertise: text("advertise"),
         control: socket("control"),
-        join: match value("join") {
-            Some(Value::Places(places)) => places,
-            _ => Vec::new(),
-        },
+        control_hosts: list("control_host"),
+        control_open: switch("control_open"),
+        join: list("join"),
         data: path("data"),
         secret_file: path("secret_file"),
         admit_keys_file: path("admit_keys_file"),
         revoked_keys_file: path("revoked_keys_file"),
-        insecure: value("insecure") == Some(Value::Switch(true)),
+        insecure: switch("insecure"),
         node: node::Config {
             cluster: text("cluster").expect(given),
             successors: count("successors"),
@@ -261,6 +268,17 @@ fn security(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
         );
         report(settings, &["listen"], wrong, problems);
     }
+    if !config.control_open && !config.control.ip().is_loopback() {
+        let wrong = Mistake::new(
+            format!(
+                "anybody who reaches {} could read, write and make the node leave",
+                config.control
+            ),
+            "answer commands on 127.0.0.1, and reach it through ssh or a proxy that asks who \
+             comes; or, where all who reach it may give commands, add --control-open",
+        );
+        report(settings, &["control"], wrong, problems);
+    }
     let lists = ["secret_file", "admit_keys_file", "revoked_keys_file"];
     let listed = lists
         .into_iter()
@@ -288,12 +306,26 @@ fn others(settings: &Settings, config: &Config, problems: &mut Vec<Problem>) {
             report(settings, &[name], wrong, problems);
         }
     }
-    if let Err(error) = EnvFilter::try_new(&config.log) {
+    let wrong = match EnvFilter::try_new(&config.log) {
+        Err(error) => Some(format!("`log` can't be read: {error}")),
+        Ok(_) => no_level(&config.log)
+            .map(|word| format!("`log` says \"{word}\", which is neither a level nor a module")),
+    };
+    if let Some(wrong) = wrong {
         let wrong = Mistake::new(
-            format!("`log` can't be read: {error}"),
-            "write a level (error, warn, info, debug or trace) or a filter such as \
+            wrong,
+            "write a level (error, warn, info, debug, trace or off) or a filter such as \
              \"info,cuerda::host=debug\"",
         );
         report(settings, &["log"], wrong, problems);
     }
+}
+
+/// The first part of a filter that stands alone and is no level. The library takes it for the name
+/// of a module all of whose lines are wanted, and of a misspelt level there are none: nothing would
+/// be logged.
+fn no_level(filter: &str) -> Option<&str> {
+    let parts = filter.split(',').map(str::trim);
+    let mut alone = parts.filter(|part| !part.is_empty() && !part.contains(['=', '[', ':']));
+    alone.find(|part| part.parse::<LevelFilter>().is_err() && !part.starts_with("cuerda"))
 }

@@ -69,6 +69,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<Exit, Failure> {
                 output::print(&format!("ok  {file}\n"))?;
             }
         }
+        Command::Reference if output.json => output::print_json(&reference::for_programs())?,
         Command::Reference => output::print(&reference::markdown())?,
     }
     Ok(Exit::Done)

@@ -51,7 +51,7 @@ fn arg(key: &'static Key) -> Arg {
             .require_equals(true)
             .default_missing_value("true"),
         // `--join a:1 --join b:2` means the same as `--join a:1,b:2`.
-        Kind::Places => arg.action(ArgAction::Append),
+        Kind::Places | Kind::Names => arg.action(ArgAction::Append),
         _ => arg,
     }
 }

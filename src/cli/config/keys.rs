@@ -75,6 +75,20 @@ pub(super) const KEYS: &[Key] = &[
          can make the node leave",
     ),
     row(
+        "control_host",
+        Kind::Names,
+        Some(""),
+        "Names under which `control` may be asked, besides addresses and localhost: a browser's \
+         page under any other name is refused",
+    ),
+    row(
+        "control_open",
+        Kind::Switch,
+        Some("false"),
+        "Answer commands beyond loopback too, where whoever reaches `control` may read, write and \
+         make the node leave, for nobody is asked who he is",
+    ),
+    row(
         "join",
         Kind::Places,
         Some(""),

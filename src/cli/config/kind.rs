@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use cuerda_text::Mistake;
 use cuerda_text::duration::{format_duration, parse_duration};
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeArray, DeValue};
 
 /// The longest duration that can be configured. Sums of several must fit in what clocks count.
 pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     Place,
     /// Several of these.
     Places,
+    /// Names of hosts, without ports.
+    Names,
     /// A whole number between these.
     Count(u32, u32),
     /// A time with its unit.
@@ -41,6 +44,7 @@ pub(super) enum Kind {
 pub(super) enum Value {
     Socket(SocketAddr),
     Places(Vec<String>),
+    Names(Vec<String>),
     Count(u32),
     Duration(Duration),
     Switch(bool),
@@ -61,9 +65,12 @@ impl Kind {
             }),
             Kind::Place => place(text).map(Value::Text),
             Kind::Places => {
-                let places = text.split(',').map(str::trim);
-                let places = places.filter(|place| !place.is_empty()).map(place);
-                places.collect::<Result<_, _>>().map(Value::Places)
+                let places: Result<_, _> = listed(text).map(place).collect();
+                places.map(Value::Places)
+            }
+            Kind::Names => {
+                let names: Result<_, _> = listed(text).map(name).collect();
+                names.map(Value::Names)
             }
             Kind::Count(least, most) => match text.parse::<i64>() {
                 Ok(number) => count(number, least, most),
@@ -106,17 +113,25 @@ impl Kind {
                 count(number.unwrap_or(i64::MAX), least, most)
             }
             (Kind::Switch, DeValue::Boolean(yes)) => Ok(Value::Switch(*yes)),
-            (Kind::Places, DeValue::Array(items)) => {
-                let places = items.iter().map(|item| match item.get_ref() {
-                    DeValue::String(text) => place(text.trim()),
-                    _ => Err(self.unlike()),
-                });
-                places.collect::<Result<_, _>>().map(Value::Places)
-            }
+            (Kind::Places, DeValue::Array(items)) => self.list(items, place).map(Value::Places),
+            (Kind::Names, DeValue::Array(items)) => self.list(items, name).map(Value::Names),
             (Kind::Count(..) | Kind::Switch, _) => Err(self.unlike()),
             (_, DeValue::String(text)) => self.parse(text),
             _ => Err(self.unlike()),
         }
+    }
+
+    /// What an array in the file lists.
+    fn list(
+        self,
+        items: &DeArray,
+        one: fn(&str) -> Result<String, Mistake>,
+    ) -> Result<Vec<String>, Mistake> {
+        let read = |item: &Spanned<DeValue>| match item.get_ref() {
+            DeValue::String(text) => one(text.trim()),
+            _ => Err(self.unlike()),
+        };
+        items.iter().map(read).collect()
     }
 
     /// The value in the file is of another kind.
@@ -125,6 +140,7 @@ impl Kind {
             Kind::Socket => ("an address and a port in quotes", "\"127.0.0.1:4000\""),
             Kind::Place => ("a host and a port in quotes", "\"node1.example:4000\""),
             Kind::Places => ("a list of hosts and ports", "[\"node1.example:4000\"]"),
+            Kind::Names => ("a list of hosts without ports", "[\"node1.example\"]"),
             Kind::Count(..) => ("a whole number without quotes", "8"),
             Kind::Duration => ("a time with its unit, in quotes", "\"30s\""),
             Kind::Word(words) => ("a word in quotes", words[0]),
@@ -141,6 +157,7 @@ impl Kind {
             Kind::Socket => "address:port".to_owned(),
             Kind::Place => "host:port".to_owned(),
             Kind::Places => "list of host:port".to_owned(),
+            Kind::Names => "list of hosts".to_owned(),
             Kind::Count(least, most) => format!("count, {least} to {most}"),
             Kind::Duration => "duration".to_owned(),
             Kind::Word(words) => {
@@ -159,6 +176,7 @@ impl Kind {
             Kind::Socket => "ADDRESS:PORT",
             Kind::Place => "HOST:PORT",
             Kind::Places => "HOST:PORT,…",
+            Kind::Names => "HOST,…",
             Kind::Count(..) => "N",
             Kind::Duration => "DURATION",
             Kind::Word(_) => "WORD",
@@ -174,7 +192,7 @@ impl Value {
     pub(super) fn text(&self) -> String {
         match self {
             Value::Socket(address) => address.to_string(),
-            Value::Places(places) => places.join(","),
+            Value::Places(list) | Value::Names(list) => list.join(","),
             Value::Count(number) => number.to_string(),
             Value::Duration(duration) => format_duration(*duration),
             Value::Switch(yes) => yes.to_string(),
@@ -186,7 +204,7 @@ impl Value {
     /// As a TOML file and JSON have it, which are the same for these kinds.
     pub(super) fn json(&self) -> serde_json::Value {
         match self {
-            Value::Places(places) => places.as_slice().into(),
+            Value::Places(list) | Value::Names(list) => list.as_slice().into(),
             Value::Count(number) => (*number).into(),
             Value::Switch(yes) => (*yes).into(),
             _ => self.text().into(),
@@ -202,6 +220,24 @@ fn count(number: i64, least: u32, most: u32) -> Result<Value, Mistake> {
             format!("write a whole number between {least} and {most}"),
         )),
     }
+}
+
+/// What stands between commas.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(',').map(str::trim);
+    parts.filter(|part| !part.is_empty())
+}
+
+/// The name of a host, as a browser says it.
+fn name(text: &str) -> Result<String, Mistake> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if !text.is_empty() && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(Mistake::new(
+        format!("\"{text}\" is no name of a host"),
+        "write it without a port, as in \"node1.example\"; addresses need not be named",
+    ))
 }
 
 /// A `host:port` whose port is a number and not zero.
@@ -244,6 +280,7 @@ mod tests {
             (Kind::Place, "a.example:1"),
             (Kind::Places, "a.example:1,[fd00::7]:2"),
             (Kind::Places, ""),
+            (Kind::Names, "node1,node2.example"),
             (Kind::Count(0, 9), "9"),
             (Kind::Duration, "1m30s"),
             (words, "pause"),
@@ -269,6 +306,8 @@ mod tests {
             (Kind::Place, "http://a:4000"),
             (Kind::Place, "fd00::7:4000"),
             (Kind::Places, "a:1,b"),
+            (Kind::Names, "node1:4080"),
+            (Kind::Names, "http://node1"),
             (Kind::Count(1, 64), "65"),
             (Kind::Count(1, 64), "-1"),
             (Kind::Count(1, 64), "many"),
@@ -300,7 +339,12 @@ mod tests {
             read(Kind::Places, "['a:1', 'b:2']"),
             Ok(Value::Places(vec!["a:1".to_owned(), "b:2".to_owned()]))
         );
+        assert_eq!(
+            read(Kind::Names, "['node1', 'node2']"),
+            Ok(Value::Names(vec!["node1".to_owned(), "node2".to_owned()]))
+        );
         for (kind, text) in [
+            (Kind::Names, "[1]"),
             (Kind::Count(1, 64), "'8'"),
             (Kind::Count(1, 64), "99999999999999999999"),
             (Kind::Switch, "'true'"),

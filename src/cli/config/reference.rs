@@ -1,5 +1,7 @@
 //! All settings as a page for people, made from the table.
 
+use serde_json::{Value, json};
+
 use super::keys::KEYS;
 
 /// A Markdown table with a row for each setting.
@@ -22,6 +24,21 @@ pub(super) fn markdown() -> String {
         ));
     }
     page
+}
+
+/// The same as a list of objects.
+pub(super) fn for_programs() -> Vec<Value> {
+    let rows = KEYS.iter().map(|key| {
+        json!({
+            "key": key.name,
+            "flag": format!("--{}", key.flag()),
+            "variable": key.variable(),
+            "default": key.default.filter(|default| !default.is_empty()),
+            "unit": key.kind.unit(),
+            "effect": key.effect,
+        })
+    });
+    rows.collect()
 }
 
 #[cfg(test)]

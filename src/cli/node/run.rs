@@ -6,6 +6,7 @@ use std::time::Duration;
 use cuerda::Hint as _;
 use cuerda::host::events::{Lines, Reporter};
 use cuerda::host::{Ended, LostLines};
+use cuerda::http::Hosts;
 use cuerda::http::control::Reload;
 use cuerda::node::Input;
 use serde_json::json;
@@ -215,6 +216,7 @@ async fn start(config: &Config, reload: Reload, lost: &LostLines) -> Result<Star
     let (virtual_nodes, incarnation) = (settings.virtual_nodes, settings.incarnation);
     let places = Places {
         control: config.control,
+        control_hosts: Hosts::new(&config.control_hosts),
         listen_may_move: config.listen_may_move,
         control_may_move: config.control_may_move,
     };

@@ -1,6 +1,7 @@
 //! Who is let in and who is not, and what a proof is bound to.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
@@ -289,7 +290,32 @@ fn with_file<T>(text: &str, test: impl FnOnce(&Path) -> T) -> T {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list");
     fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     test(&file)
+}
+
+#[test]
+fn secrets_that_others_may_read_are_refused_and_public_keys_are_not() {
+    with_file(&"1f".repeat(32), |file| {
+        for mode in [0o604, 0o644, 0o602, 0o777] {
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+            let error = Admission::open().with_secrets_from(file).unwrap_err();
+            let exposed = AdmissionError::Exposed {
+                file: file.to_owned(),
+                mode,
+            };
+            assert_eq!(error.to_string(), exposed.to_string());
+            assert!(error.with_hint().contains("chmod o= "), "{error}");
+            assert!(Admission::open().with_keys_from(file).is_ok());
+        }
+        for mode in [0o400, 0o600, 0o440] {
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(
+                Admission::open().with_secrets_from(file).is_ok(),
+                "{mode:o}"
+            );
+        }
+    });
 }
 
 #[test]

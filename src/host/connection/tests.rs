@@ -297,6 +297,45 @@ async fn how_a_connection_ends_is_counted() {
     }
 }
 
+/// A channel on which nonsense comes, and what says whether it was closed with a good-bye.
+struct Nonsense(Arc<std::sync::atomic::AtomicBool>);
+
+impl AsyncRead for Nonsense {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let bytes = vec![0xff; buffer.remaining()];
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Nonsense {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.store(true, Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn who_sends_nonsense_is_told_good_bye_and_does_not_count_a_killed_process() {
+    let closed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    assert_eq!(ends(Nonsense(Arc::clone(&closed))).await, [0; 3]);
+    assert!(closed.load(Relaxed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_this_end_closes_is_not_counted_as_the_peers_end() {
     let mut bench = bench(16, 10, &[]);

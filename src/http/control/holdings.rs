@@ -1,14 +1,12 @@
 //! What this process holds: its keys, and copies of its records for a backup.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
 use super::{Control, JsonOrProblem, PortableRecord, node_id};
 use crate::host::HeldKey;
-use crate::http::problem::Problem;
-use cuerda_core::Hint as _;
 use cuerda_core::ring::Id;
 
 /// Keys that a node holds a record of, in their order.
@@ -41,15 +39,7 @@ pub struct Backup {
     pub next: Option<Id>,
 }
 
-/// Records to be merged into what the ring has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Import {
-    /// They may come from any node.
-    pub records: Vec<PortableRecord>,
-}
-
-/// What became of them.
+/// What became of records that were to be merged into what the ring has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
     /// How many all of their holders have merged.
@@ -113,44 +103,4 @@ pub(super) async fn export(State(control): State<Control>, from: From) -> JsonOr
         damaged,
         next: page.next,
     }))
-}
-
-/// `POST /v1/import`.
-pub(super) async fn import(
-    State(control): State<Control>,
-    import: Result<Json<Import>, JsonRejection>,
-) -> JsonOrProblem<Imported> {
-    let Json(import) = import?;
-    let records: Result<Vec<_>, _> = import
-        .records
-        .into_iter()
-        .map(PortableRecord::record)
-        .collect();
-    let records = records.map_err(|error| {
-        Problem::bad_request(
-            error.to_string(),
-            "was the backup changed since it was made?",
-        )
-    })?;
-    let mut imported = Imported::default();
-    let restored = control.handle.import(records, control.replicas).await;
-    // One reason for all of them is one about this node.
-    if let Some((_, Err(first))) = restored.first()
-        && restored
-            .iter()
-            .all(|(_, result)| result.as_ref().is_err_and(|error| error == first))
-    {
-        return Err(first.clone().into());
-    }
-    for (key, restored) in restored {
-        match restored {
-            Ok(restored) if restored.is_complete() => imported.restored += 1,
-            Ok(_) => imported.partly += 1,
-            Err(error) => imported.failed.push(NotRestored {
-                key,
-                why: error.with_hint(),
-            }),
-        }
-    }
-    Ok(Json(imported))
 }

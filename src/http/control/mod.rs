@@ -12,6 +12,7 @@
 
 mod health;
 mod holdings;
+mod import;
 mod metrics;
 mod records;
 mod view;
@@ -24,23 +25,25 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use tokio::sync::watch;
 
 pub use super::check::Check;
 pub use crate::host::{Hop, LookupAnswer};
 pub use health::{Health, Wellbeing};
-pub use holdings::{Backup, Import, Imported, Keys, NotRestored};
+pub use holdings::{Backup, Imported, Keys, NotRestored};
 pub use records::{FoundField, FoundRecord, Stored};
 pub use view::{Fingers, Holders, Left, Lookup, Reloaded};
 
 use super::code::Code;
-use super::limits::{BODY_BYTES, IMPORT_BYTES};
+use super::hosts::Hosts;
+use super::limits::BODY_BYTES;
 use super::problem::Problem;
 use super::routes::Route;
 use crate::host::limits::WALK;
 use crate::host::{Admission, CallError, Handle, Status};
+use cuerda_core::chord::Membership;
 pub use cuerda_core::record::{PortableField, PortableRecord, StampText, Unfit, ValueText};
 use cuerda_core::ring::Id;
 
@@ -61,6 +64,8 @@ pub struct Control {
     pub stopping: watch::Receiver<bool>,
     /// Where `/v1/reload` gets keys and secrets from.
     pub reload: Reload,
+    /// Under which names it may be asked, besides addresses.
+    pub hosts: Hosts,
 }
 
 impl fmt::Debug for Control {
@@ -72,7 +77,9 @@ impl fmt::Debug for Control {
 /// The routes of the control interface, [guarded](super::guarded).
 pub fn router(control: Control) -> Router {
     let router = super::routes::router("the control interface", routes());
-    super::guarded(router.with_state(control))
+    let hosts = control.hosts.clone();
+    let router = router.layer(Extension(import::Imports::new()));
+    super::guarded(router.with_state(control), hosts)
 }
 
 /// What it answers.
@@ -134,10 +141,9 @@ fn routes() -> Vec<Route<Control>> {
         Route::new(
             M::POST,
             "/v1/import",
-            holdings::import,
-            "merge such records into what their holders have",
-        )
-        .body_max(IMPORT_BYTES),
+            import::import,
+            "merge such records, one a line, into what their holders have",
+        ),
         Route::new(M::POST, "/v1/reload", reload, "read keys and secrets again"),
         Route::new(M::POST, "/v1/leave", leave, "leave the ring and stop"),
         Route::new(
@@ -257,16 +263,22 @@ async fn node_id(control: &Control, node: u8) -> Result<Id, Problem> {
 }
 
 async fn leave(State(control): State<Control>) -> JsonOrProblem<Left> {
+    let nodes = control.handle.status().await?.nodes;
+    let member = nodes
+        .iter()
+        .any(|node| !matches!(node.standing, Membership::Outside | Membership::Joining));
     match control.handle.leave().await {
         // It goes on by itself.
         Err(CallError::TimedOut(_)) => Ok(Json(Left {
             left: false,
             left_behind: 0,
+            member,
         })),
         ended => Ok(ended.map(|left_behind| {
             Json(Left {
                 left: true,
                 left_behind,
+                member,
             })
         })?),
     }

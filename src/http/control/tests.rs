@@ -37,6 +37,7 @@ async fn node(begin: Begin) -> Node {
         replicas: 3,
         stopping: stopping.subscribe(),
         reload: Arc::new(reload),
+        hosts: Hosts::default(),
     });
     let host = tokio::spawn(host.run());
     Node {
@@ -47,7 +48,10 @@ async fn node(begin: Begin) -> Node {
 }
 
 impl Node {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+        let headers = request.headers_mut();
+        let host = HeaderValue::from_static("127.0.0.1:4080");
+        headers.entry(header::HOST).or_insert(host);
         let service = TowerToHyperService::new(self.router.clone());
         service.call(request).await.expect("routes can't fail")
     }
@@ -189,7 +193,10 @@ async fn leaving_is_answered_and_then_nobody_is_alive() {
     let node = node(Begin::Found).await;
     assert_eq!(
         node.ask("POST", "/v1/leave").await,
-        (200, serde_json::json!({"left": true, "left_behind": 0}))
+        (
+            200,
+            serde_json::json!({"left": true, "left_behind": 0, "member": true})
+        )
     );
     let Node {
         router,
@@ -223,6 +230,18 @@ async fn a_strangers_page_can_not_make_the_node_leave() {
     let response = node.answer(request.expect("a request")).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(node.get("/health/ready").await.0, 200);
+}
+
+#[tokio::test]
+async fn under_a_strangers_name_nothing_is_answered() {
+    let node = node(Begin::Found).await;
+    for path in ["/v1/status", "/v1/export", "/metrics", "/health/live"] {
+        let request = Request::get(path)
+            .header(header::HOST, "evil.example:4080")
+            .body(Body::empty());
+        let response = node.answer(request.expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
 }
 
 #[tokio::test]

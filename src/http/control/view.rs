@@ -47,6 +47,9 @@ pub struct Left {
     /// So many records may be nowhere but on its disk, because nobody took them over in time.
     #[serde(default)]
     pub left_behind: u64,
+    /// False if it belonged to no ring, and so only stops.
+    #[serde(default = "yes")]
+    pub member: bool,
 }
 
 /// Keys and secrets have been read again.
@@ -54,4 +57,9 @@ pub struct Left {
 pub struct Reloaded {
     /// Connections closed because the new ones don't admit them.
     pub closed: usize,
+}
+
+/// What nodes mean that do not say so yet.
+const fn yes() -> bool {
+    true
 }

@@ -128,7 +128,8 @@ impl Repair {
 impl Records {
     /// Makes sure that the repair timer runs, if there is anything to repair.
     pub(super) fn arm_repair<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        if !self.armed && !(ctx.net.store().is_empty() && self.doubt.is_none()) {
+        let nothing = ctx.net.store().is_empty() && self.doubt.is_none();
+        if !self.armed && !nothing {
             self.armed = true;
             self.notes_that_it_is_there(ctx);
             let every = jittered(ctx.config.repair_every());

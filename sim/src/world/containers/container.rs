@@ -236,6 +236,7 @@ pub(super) fn settings(config: &Config, address: &str, join: &[String]) -> Vec<S
         ("LISTEN", Some("0.0.0.0:4000".to_owned())),
         ("ADVERTISE", Some(format!("{address}:4000"))),
         ("CONTROL", Some("0.0.0.0:4080".to_owned())),
+        ("CONTROL_OPEN", Some("true".to_owned())),
         ("DATA", Some("/data".to_owned())),
         ("SECRET_FILE", Some(format!("/data/{SECRET}"))),
         ("EVENTS", Some("all".to_owned())),

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::host::fake::Fake;
+use crate::http::limits;
 use cuerda_core::chord::AccessError;
-use cuerda_core::record::limits::VALUE_BYTES;
+
 use cuerda_core::record::{Field, Record, Stamp};
 
 struct Ring(Router);
@@ -16,6 +17,7 @@ fn ring(fake: Fake) -> Ring {
         replicas: 3,
         stopping,
         reload: Arc::new(reload),
+        hosts: Hosts::default(),
     }))
 }
 
@@ -47,6 +49,7 @@ impl Ring {
         let request = Request::builder()
             .method(method)
             .uri(path)
+            .header(header::HOST, "127.0.0.1:4080")
             .header(header::ACCEPT, kind)
             .header(header::CONTENT_TYPE, "application/json")
             .body(body.into());
@@ -175,7 +178,6 @@ async fn what_makes_no_sense_and_what_can_not_be_is_told_apart() {
         (&known, "GET", "/v1/records/nothing"),
         (&known, "GET", "/v1/records?node=9"),
         (&known, "GET", "/v1/export?after=here"),
-        (&known, "POST", "/v1/import"),
         (&lost, "GET", "/v1/records/a"),
         (&lost, "PUT", "/v1/records/a"),
         (&uncertain, "GET", "/v1/records/a"),
@@ -238,7 +240,7 @@ async fn a_backup_restores_what_is_gone_and_leaves_what_is_newer() {
         records: [(keys[0], field(2, "new"))].into_iter().collect(),
         ..Fake::default()
     });
-    let body = serde_json::to_vec(&Import { records }).expect("JSON");
+    let body = lines(&records);
     for _ in 0..2 {
         let told = new.ask("POST", "/v1/import", body.clone()).await;
         assert_eq!((told.status, &told.json()["restored"]), (200, &4.into()));
@@ -264,16 +266,98 @@ async fn a_backup_restores_what_is_gone_and_leaves_what_is_newer() {
         let told = fewer.ask("POST", "/v1/import", body.clone()).await.json();
         assert!(told[expected] == 4 || told["code"] == expected, "{told}");
     }
-    let large = PortableRecord::new(
-        keys[0],
-        &Record::of(
-            "",
-            Field::new(Stamp::ZERO, None, vec![0; VALUE_BYTES + 1], None),
-        ),
+}
+
+/// Records as an import takes them.
+fn lines(records: &[PortableRecord]) -> Vec<u8> {
+    let line = |record| serde_json::to_string(record).expect("JSON") + "\n";
+    records.iter().map(line).collect::<String>().into_bytes()
+}
+
+/// A record of so many fields.
+fn with_fields(key: &[u8], fields: usize) -> PortableRecord {
+    let field = Field::new(Stamp::ZERO, None, "la", None);
+    let fields = (0..fields).map(|number| (number.to_string(), field.clone()));
+    PortableRecord::new(Id::of_key(key), &fields.collect())
+}
+
+#[tokio::test]
+async fn an_import_obeys_the_limits_of_records_and_takes_what_fits() {
+    let ring = ring(Fake::default());
+    let all = [
+        with_fields(b"before", 1),
+        with_fields(b"large", 10_000),
+        with_fields(b"after", 1),
+    ];
+    let told = ring.ask("POST", "/v1/import", lines(&all)).await.json();
+    assert_eq!(told["restored"], 2, "{told}");
+    assert_eq!(told["failed"][0]["key"], all[1].key.to_string());
+    let why = told["failed"][0]["why"].as_str().expect("a reason");
+    assert!(why.contains("10000 fields"), "{why}");
+    assert_eq!(ring.ask("GET", "/v1/records/large", "").await.status, 404);
+    assert_eq!(
+        ring.ask("GET", "/v1/records/after?field=0", "").await.body,
+        b"la"
     );
-    let body = serde_json::to_vec(&Import {
-        records: vec![large],
-    })
-    .expect("JSON");
-    assert_eq!(new.ask("POST", "/v1/import", body).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_line_that_makes_no_sense_is_named_with_what_came_before() {
+    let ring = ring(Fake::default());
+    let before: Vec<PortableRecord> = (0..70u8).map(|key| with_fields(&[key], 1)).collect();
+    for (wrong, status) in [
+        (b"la\n".to_vec(), 400),
+        (b"\n".to_vec(), 400),
+        (vec![b'x'; limits::LINE_BYTES + 1], 413),
+    ] {
+        let body = [lines(&before), wrong, lines(&before)].concat();
+        let told = ring.ask("POST", "/v1/import", body).await;
+        assert_eq!(told.status, status);
+        let problem = told.json();
+        let detail = problem["detail"].as_str().expect("words");
+        assert!(detail.starts_with("line 71 "), "{detail}");
+        assert!(detail.contains("64 records"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn imports_are_limited_in_number_and_merge_before_their_end() {
+    let ring = ring(Fake::default());
+    let mut open = Vec::new();
+    for import in 0..limits::IMPORTS {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+        let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut parts| {
+            parts.recv().await.map(|part| (part, parts))
+        }));
+        let request = Request::post("/v1/import")
+            .header(header::HOST, "127.0.0.1:4080")
+            .body(body)
+            .expect("a request");
+        let service = TowerToHyperService::new(ring.0.clone());
+        let answer = tokio::spawn(async move { service.call(request).await });
+        let part: Vec<PortableRecord> = (0..64)
+            .map(|number| with_fields(format!("{import} {number}").as_bytes(), 1))
+            .collect();
+        sender.send(Ok(lines(&part))).await.expect("it is read");
+        open.push((sender, answer));
+    }
+    // What has come is there before the rest comes.
+    for import in 0..open.len() {
+        let path = format!("/v1/records/{import}%2063?field=0");
+        let there = async {
+            while ring.ask("GET", &path, "").await.status != 200 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let there = tokio::time::timeout(Duration::from_secs(20), there).await;
+        there.expect("it is merged before the end of the body");
+    }
+    let told = ring.ask("POST", "/v1/import", "").await;
+    assert_eq!((told.status, &told.json()["code"]), (503, &"busy".into()));
+    for (sender, answer) in open {
+        drop(sender);
+        let answer = answer.await.expect("it does not panic");
+        assert_eq!(answer.expect("routes can't fail").status(), 200);
+    }
+    assert_eq!(ring.ask("POST", "/v1/import", "").await.status, 200);
 }

@@ -203,7 +203,7 @@ proptest! {
                 SuccessorList::following(to.id, peer(*place), &peers(places), 9);
             Some(match (kind, request) {
                 (1, _) => Reply::NotMember,
-                (2, Request::Hello(_)) => on_the_way(&places),
+                (2, Request::Hello(_)) => on_the_way(places),
                 (3, Request::Hello(_)) => Reply::Refused(Refusal::Successors),
                 (_, Request::Hello(_)) => Reply::Hello(MEMBER),
                 (4, Request::Find { .. }) => Reply::Owner,
