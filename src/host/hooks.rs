@@ -52,14 +52,19 @@ pub trait Hooks<P: Protocol = Node>: Send + 'static {
 
     /// Wall clock in milliseconds since 1970.
     fn wall_clock(&self) -> u64 {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the host is what hands time over"
-        )]
-        let now = SystemTime::now();
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        system_clock()
     }
+}
+
+/// The system's wall clock in milliseconds since 1970.
+pub(super) fn system_clock() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the host is what hands time over"
+    )]
+    let now = SystemTime::now();
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What becomes of a message.

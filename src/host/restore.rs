@@ -8,11 +8,13 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::handle::Handle;
+use super::hooks::system_clock;
 use super::limits::RESTORES;
 use super::status::{CallError, Restored};
 use cuerda_core::chord::{RecordReply, RecordRequest, Reply, Request, Stamped};
+use cuerda_core::protocol::Denied;
 use cuerda_core::record::limits::RECORD_BYTES;
-use cuerda_core::record::{Record, Stamp};
+use cuerda_core::record::{Record, Stamp, TooFarAhead};
 use cuerda_core::ring::{Id, Peer};
 
 impl Handle {
@@ -51,6 +53,15 @@ async fn restore_one(
     record: Record,
     replicas: u8,
 ) -> Result<Restored, CallError> {
+    // Holders merge whatever they are given: a stamp of the far future would keep everybody from
+    // writing the field until then.
+    let now = system_clock();
+    let stamps = record.fields().map(|(_, field)| field.stamp());
+    if let Some(far) = stamps.max()
+        && let Err(ahead) = TooFarAhead::judge(far, now)
+    {
+        return Err(CallError::Access(Denied::from(ahead).into()));
+    }
     let holders = handle.holders(key, usize::from(replicas)).await?;
     let owner = holders[0];
     let merging = holders

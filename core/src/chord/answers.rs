@@ -63,6 +63,7 @@ impl Node {
             }
         };
         net.send(from, Message::Reply { id, reply });
+        self.greet_newcomers(net);
     }
 
     /// The answer to a hello that fits. Who is on the way into a ring has met somebody whom it can

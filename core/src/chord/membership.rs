@@ -69,11 +69,23 @@ impl Node {
 
     pub(super) fn join(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
         match &mut self.phase {
-            MembershipPhase::Joining(join) => join.add_contacts(contacts),
+            MembershipPhase::Joining(join) => {
+                join.add_contacts(contacts);
+                self.greet_newcomers(net);
+            }
             MembershipPhase::Outside => self.start_joining(contacts, net),
             MembershipPhase::Member
             | MembershipPhase::Stranded(_)
             | MembershipPhase::Leaving(_) => {}
+        }
+    }
+
+    /// A joiner asks whom it has come to know since it asked last.
+    pub(super) fn greet_newcomers(&mut self, net: &mut impl Network<Node>) {
+        if let MembershipPhase::Joining(join) = &mut self.phase
+            && join.wake()
+        {
+            self.poll_membership(None, net);
         }
     }
 

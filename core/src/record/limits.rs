@@ -21,6 +21,11 @@ pub const RECORD_BYTES: usize = 60 * 1024;
 
 /// How many milliseconds a stamp may be ahead of the wall clock where it is issued: an hour.
 pub const SKEW_MAX: u64 = 60 * 60 * 1000;
+/// How many milliseconds a stamp may be ahead of the wall clock where it is taken in from outside: by
+/// a client that has seen it, in a message of another node, in a backup. So far below [`SKEW_MAX`]
+/// that a node whose clock is behind by as much again still issues stamps above it: else one such
+/// stamp would keep that node's clients from writing until its clock has caught up.
+pub const TAKEN_MAX: u64 = SKEW_MAX / 2;
 /// How many milliseconds the stamp clock's mark on disk runs ahead of the stamps issued.
 pub const MARK_STEP: u64 = 1000;
 

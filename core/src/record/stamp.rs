@@ -119,15 +119,26 @@ impl fmt::Debug for Stamp {
 /// A stamp lies too far ahead of this machine's wall clock to issue one above it, or to follow
 /// it. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
-#[error(
-    "the stamp {stamp} is {by} ms ahead of this machine's clock and {} ms are allowed",
-    limits::SKEW_MAX
-)]
+#[error("the stamp {stamp} is {by} ms ahead of this machine's clock, too far to be followed")]
 pub struct TooFarAhead {
     /// The stamp that is too far ahead; its node is the one to look at.
     pub stamp: Stamp,
     /// How far it is ahead of the wall clock, in milliseconds.
     pub by: u64,
+}
+
+impl TooFarAhead {
+    /// Whether a stamp from outside may be taken in.
+    ///
+    /// # Errors
+    /// If it is more than [`limits::TAKEN_MAX`] ahead of the wall clock.
+    pub const fn judge(stamp: Stamp, wall_clock: u64) -> Result<(), TooFarAhead> {
+        let by = stamp.milliseconds.saturating_sub(wall_clock);
+        match by > limits::TAKEN_MAX {
+            true => Err(TooFarAhead { stamp, by }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Hint for TooFarAhead {
@@ -253,12 +264,9 @@ impl StampClock {
     /// Takes in the clock of another node, which came with a message.
     ///
     /// # Errors
-    /// If it is more than [`limits::SKEW_MAX`] ahead of the wall clock; it is then not taken in.
+    /// If it is more than [`limits::TAKEN_MAX`] ahead of the wall clock; it is then not taken in.
     pub fn heard(&mut self, stamp: Stamp, wall_clock: u64) -> Result<(), TooFarAhead> {
-        let by = stamp.milliseconds.saturating_sub(wall_clock);
-        if by > limits::SKEW_MAX {
-            return Err(TooFarAhead { stamp, by });
-        }
+        TooFarAhead::judge(stamp, wall_clock)?;
         self.seen(stamp);
         Ok(())
     }

@@ -74,6 +74,11 @@ impl Contacts {
         Some(next)
     }
 
+    /// Whether there is one to ask that came after the others of this round.
+    pub(in crate::chord) fn is_one_new(&self) -> bool {
+        self.asked.len() < limits::GREETED && self.all().any(|peer| !self.asked.contains(&peer))
+    }
+
     /// It is to be asked again in this round, because its answer was not waited for.
     pub(in crate::chord) fn unasked(&mut self, peer: Peer) {
         self.asked.retain(|asked| *asked != peer);

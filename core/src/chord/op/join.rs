@@ -124,6 +124,16 @@ impl Join {
         self.contacts.all()
     }
 
+    /// Asks who has come since the round ended, and does not wait for the next. Says whether there is
+    /// anybody.
+    pub(in crate::chord) fn wake(&mut self) -> bool {
+        let wakes = matches!(self.stage, Stage::Waiting) && self.contacts.is_one_new();
+        if wakes {
+            self.stage = Stage::Greeting(Vec::new());
+        }
+        wakes
+    }
+
     /// Begins a new round after the pause.
     pub(in crate::chord) fn start_again(&mut self) {
         if matches!(self.stage, Stage::Waiting) {

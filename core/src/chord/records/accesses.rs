@@ -9,7 +9,7 @@ use crate::chord::record_message::RecordReply;
 use crate::chord::variant::Variant;
 use crate::chord::{Event, Membership, Node, limits};
 use crate::protocol::{AccessError, Denied, Fetched, LookupError, Network, Write};
-use crate::record::{Field, Stamp};
+use crate::record::{Field, Stamp, TooFarAhead};
 use crate::ring::{Id, Peer};
 
 impl Records {
@@ -23,7 +23,10 @@ impl Records {
     ) {
         let result = match self.may_access(ctx) {
             Err(error) => Err(error),
-            Ok(()) => self.stamp(write.past, ctx).map_err(AccessError::from),
+            Ok(()) => TooFarAhead::judge(write.past, ctx.net.wall_clock())
+                .map_err(Denied::from)
+                .and_then(|()| self.stamp(write.past, ctx))
+                .map_err(AccessError::from),
         };
         match result {
             Err(error) => ctx.net.emit(Event::Written {

@@ -315,3 +315,32 @@ fn a_notice_is_obeyed_and_not_answered_and_may_not_be_endless() {
         (vec![], vec![full])
     );
 }
+
+#[test]
+fn one_client_that_claims_to_have_seen_the_future_stops_nobody() {
+    let mut world = World::ideal(settings(), &[10, 60, 110, 160, 210]);
+    // The owner's clock is a few minutes behind the others'.
+    for place in [10, 60, 160, 210] {
+        world.skew.insert(place, 5 * 60_000);
+    }
+    world.run(SECOND);
+    let now = world.put(10, 100, "a").expect("done").stamp.milliseconds;
+    let with_past = |minutes: u64| Write {
+        past: Stamp {
+            milliseconds: now + minutes * 60_000,
+            ..Stamp::ZERO
+        },
+        ..Write::put("", "b")
+    };
+    let denied = world.write(10, 100, with_past(59));
+    assert!(
+        matches!(denied, Err(AccessError::Denied(Denied::Ahead(_)))),
+        "{denied:?}"
+    );
+    // As far as it is followed, everybody else follows as well.
+    world.write(10, 100, with_past(29)).expect("done");
+    for through in [60, 110, 160, 210] {
+        world.put(through, 100, "c").expect("done");
+        world.put(through, 105, "c").expect("done");
+    }
+}

@@ -5,6 +5,7 @@ CREATE TABLE nodes (
     id    TEXT NOT NULL UNIQUE,          -- the place on the circle
     mark  INTEGER NOT NULL DEFAULT 0,    -- no stamp of the node is above, in milliseconds
     alive INTEGER NOT NULL DEFAULT 0,    -- when it was last known to be running, in milliseconds
+    forgotten INTEGER NOT NULL DEFAULT 0, -- the latest deletion that all have forgotten
     held  TEXT                           -- from where on it held all that was acknowledged
 ) STRICT;
 CREATE TABLE records (
@@ -42,8 +43,8 @@ SELECT nodes.id AS node,
        fields.stamp AS stamp,
        datetime(fields.expires / 1000, 'unixepoch') AS expires
 FROM nodes JOIN records USING (node) JOIN fields USING (record);
-INSERT INTO nodes VALUES (1, '8735ceedee9d29b2959a1c19ddbad656c271a5b9', 1700000001000, 1700000000000, '2b020927d3c6eb407223a1baa3d6ce3597a3f88d');
-INSERT INTO nodes VALUES (2, '0ac953d24e3dca913a56aa02be2a9a008bbeeb7e', 1700000001000, 1700000000000, '2b020927d3c6eb407223a1baa3d6ce3597a3f88d');
+INSERT INTO nodes VALUES (1, '8735ceedee9d29b2959a1c19ddbad656c271a5b9', 1700000001000, 1700000000000, 1600000000000, '2b020927d3c6eb407223a1baa3d6ce3597a3f88d');
+INSERT INTO nodes VALUES (2, '0ac953d24e3dca913a56aa02be2a9a008bbeeb7e', 1700000001000, 1700000000000, 1600000000000, '2b020927d3c6eb407223a1baa3d6ce3597a3f88d');
 INSERT INTO records VALUES (1, 1, 'bf8b4530d8d246dd74ac53a13471bba17941dff7', '76edd8d9b30f2c10495a7207c40149a98e30c4ed');
 INSERT INTO records VALUES (2, 1, 'ac9231da4082430afe8f4d40127814c613648d8e', '7bff5c955eb22c8c2548f5a4d0489a800a2b882b');
 INSERT INTO records VALUES (3, 2, 'ac9231da4082430afe8f4d40127814c613648d8e', '7bff5c955eb22c8c2548f5a4d0489a800a2b882b');

@@ -302,6 +302,20 @@ async fn an_import_obeys_the_limits_of_records_and_takes_what_fits() {
 }
 
 #[tokio::test]
+async fn an_import_takes_no_stamp_of_the_far_future() {
+    let ring = ring(Fake::default());
+    let mut far = with_fields(b"far", 2);
+    let (_, last) = far.fields.iter_mut().next_back().expect("it has two");
+    last.stamp.0.milliseconds = 4_000_000_000_000;
+    let all = [far, with_fields(b"near", 1)];
+    let told = ring.ask("POST", "/v1/import", lines(&all)).await.json();
+    assert_eq!(told["restored"], 1, "{told}");
+    let why = told["failed"][0]["why"].as_str().expect("a reason");
+    assert!(why.contains("too far to be followed"), "{why}");
+    assert_eq!(ring.ask("GET", "/v1/records/far", "").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_line_that_makes_no_sense_is_named_with_what_came_before() {
     let ring = ring(Fake::default());
     let before: Vec<PortableRecord> = (0..70u8).map(|key| with_fields(&[key], 1)).collect();
