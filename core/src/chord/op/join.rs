@@ -40,6 +40,8 @@ pub(in crate::chord) struct Join {
     tries: u8,
     /// Contacts that answered in this round, and were on their way in themselves.
     outside: Vec<Peer>,
+    /// Only who has come since the round ended was asked: others may have become members meanwhile.
+    woken: bool,
     /// The latest of the times at which they noted last that they were running.
     running: u64,
     /// The pause after this round, doubled from round to round.
@@ -98,6 +100,7 @@ impl Join {
             stage: Stage::Greeting(Vec::new()),
             tries: 0,
             outside: Vec::new(),
+            woken: false,
             running: 0,
             pause: config.request_timeout,
             pause_max: config.stabilize_every.max(config.request_timeout),
@@ -129,6 +132,7 @@ impl Join {
     pub(in crate::chord) fn wake(&mut self) -> bool {
         let wakes = matches!(self.stage, Stage::Waiting) && self.contacts.is_one_new();
         if wakes {
+            self.woken = true;
             self.stage = Stage::Greeting(Vec::new());
         }
         wakes
@@ -140,6 +144,7 @@ impl Join {
             self.waited += self.pause;
             self.pause = (self.pause * 2).min(self.pause_max);
             self.outside.clear();
+            self.woken = false;
             self.contacts.start_again();
             self.tries = 0;
             self.stage = Stage::Greeting(Vec::new());
@@ -393,7 +398,7 @@ impl Join {
             .saturating_mul(1 + before.saturating_mul(PATIENCE));
         let at_once = before == 0 && variation.is(Variant::FoundsAtOnce);
         // Somebody else must be there: who reaches nobody may only be cut off.
-        if !self.outside.is_empty() && (self.waited >= patience || at_once) {
+        if !self.outside.is_empty() && !self.woken && (self.waited >= patience || at_once) {
             Joined::Found(self.running)
         } else {
             Joined::Later(self.pause)
