@@ -140,6 +140,8 @@ impl Records {
             .iter()
             .flat_map(|doubted| doubted.intersection(arc));
         let within: Vec<KeyRange> = within.collect();
+        // Also without doubts of its own it knows now that others may have some.
+        self.doubt.since = self.doubt.since.max(doubts.since);
         if !within.is_empty() {
             self.doubt(&within, doubts.since, ctx);
         }
