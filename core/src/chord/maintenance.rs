@@ -148,6 +148,7 @@ impl Node {
                         let forgets = self.config.is_variant(Variant::PredecessorForgotten);
                         let notifier = if forgets { self.me() } else { notifier };
                         self.neighbours.rectify_silent(notifier);
+                        self.hand_on_memory(notifier, net);
                     }
                 }
             }
@@ -287,6 +288,7 @@ impl Node {
             ring::Rectify::Known => {}
             ring::Rectify::Adopted => {
                 self.remembered.forget(notifier.id);
+                self.hand_on_memory(notifier, net);
                 // A ring of one has found its first successor, too.
                 self.maintenance.due |= self.neighbours.successors().is_empty();
             }
@@ -386,6 +388,36 @@ impl Node {
         net.emit(Event::PresumedDead(peer));
         self.fingers.remove(peer.id);
         self.remember(peer);
+    }
+
+    /// A new predecessor may have joined since others were cut off: it is told of them, so that they
+    /// are looked for as long as the ring lasts, and not only by those who were there.
+    fn hand_on_memory(&self, to: Peer, net: &mut impl Network<Node>) {
+        let peers: Vec<Peer> = self
+            .remembered
+            .peers()
+            .filter(|peer| peer.id != to.id)
+            .collect();
+        if !peers.is_empty() && to != self.me() {
+            net.send(to, Message::Remember(peers));
+        }
+    }
+
+    /// Another node remembers these.
+    pub(super) fn inherits(&mut self, peers: Vec<Peer>) {
+        let is_known = |peer: &Peer| {
+            peer.id == self.me().id
+                || peer.id == self.neighbours.predecessor().id
+                || self
+                    .neighbours
+                    .successors()
+                    .iter()
+                    .any(|other| other.id == peer.id)
+        };
+        let unknown: Vec<Peer> = peers.into_iter().filter(|peer| !is_known(peer)).collect();
+        for peer in unknown {
+            self.remembered.inherit(peer, self.config.remembered);
+        }
     }
 
     pub(super) fn remember(&mut self, peer: Peer) {

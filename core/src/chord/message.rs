@@ -7,7 +7,8 @@
 //!     │◀────────────── Reply { id, Busy } ─│     and Busy says that it will come later
 //!     │── Notify ─────────────────────────▶│     "I believe to be your predecessor"
 //!     │── Introduce(peer) ────────────────▶│     "this one may lie between you and your successor"
-//!     │── Records(notice) ────────────────▶│     about records; these three are not answered
+//!     │── Records(notice) ────────────────▶│     about records
+//!     │── Remember(peers) ────────────────▶│     "these may be cut off"; these four are not answered
 //! ```
 //!
 //! A node that is not a member of a ring replies `NotMember`, which counts as silence. Nothing
@@ -45,6 +46,9 @@ pub enum Message {
     Introduce(Peer),
     /// Something about records that nobody waits for an answer to. Since version 2.
     Records(Box<Stamped<RecordNotice>>),
+    /// These were presumed dead, and may be in a ring that was cut off: what is remembered outlives
+    /// those who remember it.
+    Remember(Vec<Peer>),
 }
 
 /// What can be asked.
@@ -209,6 +213,7 @@ impl Message {
                 request: Request::Leaving { successors, .. },
                 ..
             } => successors.len(),
+            Message::Remember(peers) => peers.len(),
             _ => 0,
         }
     }
@@ -274,6 +279,7 @@ impl Wire for Message {
             },
             Message::Notify => "Notify",
             Message::Introduce(_) => "Introduce",
+            Message::Remember(_) => "Remember",
             Message::Records(stamped) => match &stamped.body {
                 RecordNotice::Forget(_) => "Forget",
             },
@@ -320,6 +326,7 @@ impl Wire for Message {
             }
             Message::Notify => 0,
             Message::Introduce(_) => PEER_SIZE,
+            Message::Remember(peers) => peers_size(peers),
             Message::Records(stamped) => encoded_size(stamped),
         }
     }
@@ -478,6 +485,7 @@ mod tests {
             (id(), reply).prop_map(|(id, reply)| Message::Reply { id, reply }),
             Just(Message::Notify),
             any_peer().prop_map(Message::Introduce),
+            prop::collection::vec(any_peer(), 0..9).prop_map(Message::Remember),
         ]
     }
 

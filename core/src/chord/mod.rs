@@ -335,8 +335,9 @@ impl Node {
             }
             Message::Notify if self.is_member() => self.notified(from),
             Message::Introduce(peer) if self.is_member() => self.introduced(peer),
+            Message::Remember(peers) if self.is_member() => self.inherits(peers),
             // To somebody who has left, or not joined yet: too late or too early, not wrong.
-            Message::Notify | Message::Introduce(_) => {}
+            Message::Notify | Message::Introduce(_) | Message::Remember(_) => {}
             Message::Records(notice) => {
                 self.tell_records(records::Input::Notice(from, *notice), net);
             }

@@ -40,6 +40,21 @@ impl Remembered {
         }
     }
 
+    /// Remembers a peer that another node remembers, if it is not known and there is room: what this
+    /// node has seen itself comes first. How long ago it was lost is not known here.
+    pub(super) fn inherit(&mut self, peer: Peer, most: u8) {
+        let known = self.peers.iter().any(|entry| entry.peer.id == peer.id);
+        if !known && self.peers.len() < usize::from(most) {
+            let entry = Entry {
+                peer,
+                wait: 1,
+                back_off: 1,
+                age: u32::MAX,
+            };
+            self.peers.insert(0, entry);
+        }
+    }
+
     /// Forgets a peer: it is alive, or known to be another.
     pub(super) fn forget(&mut self, id: Id) {
         self.peers.retain(|entry| entry.peer.id != id);
@@ -115,6 +130,23 @@ mod tests {
             list.peers().collect::<Vec<_>>(),
             [peer(1), peer(3), peer(4)]
         );
+    }
+
+    #[test]
+    fn what_others_remember_takes_only_the_room_that_is_left() {
+        let mut list = Remembered::default();
+        list.add(peer(1), 3);
+        for place in [1, 2, 3, 4] {
+            list.inherit(peer(place), 3);
+        }
+        let all: Vec<Peer> = list.peers().collect();
+        assert_eq!(all, [peer(3), peer(2), peer(1)]);
+        list.add(peer(5), 3);
+        assert!(
+            !list.peers().any(|other| other == peer(3)),
+            "it is the oldest"
+        );
+        assert!(!Remembered::default().any_since(9));
     }
 
     #[test]

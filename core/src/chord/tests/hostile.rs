@@ -117,6 +117,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         2 => (id, any_reply()).prop_map(|(id, reply)| Message::Reply { id, reply }),
         1 => Just(Message::Notify),
         1 => any_peer().prop_map(Message::Introduce),
+        1 => prop::collection::vec(any_peer(), 0..70).prop_map(Message::Remember),
     ];
     let took = prop::option::of((0u64..u64::MAX).prop_map(Duration::from_nanos));
     let timer = prop_oneof![

@@ -77,6 +77,32 @@ fn one_member_that_remembers_one_of_the_other_ring_is_enough() {
 }
 
 #[test]
+fn who_came_during_the_cut_looks_for_those_whom_the_others_remember() {
+    let mut world = World::grown(
+        Config {
+            remembered: 8,
+            ..config(3)
+        },
+        &EIGHT,
+    );
+    let (old, new) = ([10, 70, 130, 190], [20, 80, 140, 200]);
+    world.cut(&[old, new].concat());
+    world.run(SECOND * 60);
+    for place in new {
+        world.start(place, 1, Input::Join(peers(&old)));
+        world.run(SECOND * 2);
+    }
+    world.run(SECOND * 20);
+    // Nobody is left on this side who has ever seen the other.
+    world.kill(&old);
+    world.run(SECOND * 60);
+    world.assert_ideal(&new);
+    world.cut(&[]);
+    world.run(SECOND * 120);
+    world.assert_ideal(&[20, 40, 80, 100, 140, 160, 200, 220]);
+}
+
+#[test]
 fn without_room_to_remember_two_rings_stay_two() {
     // What the tests above rest on: it is memory that brings them together.
     let mut world = World::grown(

@@ -268,6 +268,7 @@ fn messages() -> Vec<Message> {
     let records = |request| ask(Request::Records(stamped(request)));
     let of_records = |reply| answer(Reply::Records(stamped(reply)));
     let mut messages = vec![Message::Notify, Message::Introduce(peer(3))];
+    messages.push(Message::Remember(peers(&[3, 4])));
     messages.extend(requests().into_iter().map(ask));
     messages.extend(replies().into_iter().map(answer));
     messages.extend(record_requests().into_iter().map(records));
@@ -283,6 +284,7 @@ fn kind(message: &Message) -> String {
     let word = match message {
         Message::Notify => "notify",
         Message::Introduce(_) => "introduce",
+        Message::Remember(_) => "remember",
         Message::Records(stamped) => match &stamped.body {
             RecordNotice::Forget(_) => "forget",
         },

@@ -60,6 +60,8 @@ pub(super) enum Given {
 pub(super) enum Said {
     Notify,
     Introduce(Peer),
+    /// Whom it presumed dead.
+    Remember,
     Ask(RequestId, Ask),
     Answer(RequestId, Answer),
     /// Something about records that is not answered, with the sender's clock.
@@ -308,6 +310,7 @@ fn said(message: &Message) -> Said {
     match message {
         Message::Notify => Said::Notify,
         Message::Introduce(peer) => Said::Introduce(*peer),
+        Message::Remember(_) => Said::Remember,
         Message::Request { id, request } => Said::Ask(*id, ask(request)),
         Message::Reply { id, reply } => Said::Answer(*id, answer(reply)),
         Message::Records(notice) => {
