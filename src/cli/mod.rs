@@ -31,6 +31,7 @@ mod put;
 mod reload;
 mod ring;
 mod service;
+mod set_aside;
 mod signals;
 mod start;
 mod status;
@@ -91,6 +92,7 @@ enum Command {
     Keys(keys::Args),
     Export(export::Args),
     Import(import::Args),
+    SetAside(set_aside::Args),
     Health(health::Args),
     Reload(reload::Args),
     Leave(leave::Args),
@@ -189,6 +191,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args, output),
         Command::Export(args) => export::run(args, output),
         Command::Import(args) => import::run(args, output),
+        Command::SetAside(args) => set_aside::run(args, output),
         Command::Health(args) => health::run(args, output),
         Command::Reload(args) => reload::run(args, output),
         Command::Leave(args) => leave::run(args, output),

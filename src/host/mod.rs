@@ -61,6 +61,7 @@ mod node_store;
 mod protocol_name;
 mod restore;
 mod seeds;
+mod set_aside;
 mod settings;
 mod sockets;
 pub mod sqlite;

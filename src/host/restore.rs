@@ -52,7 +52,7 @@ async fn restore_one(
     replicas: u8,
 ) -> Result<Restored, CallError> {
     let holders = handle.holders(key, usize::from(replicas)).await?;
-    let owner = holders[0];
+    let (owner, asked) = (holders[0], holders.len());
     let merging = holders
         .into_iter()
         .map(|holder| merge(handle, holder, key, record.clone()));
@@ -65,6 +65,7 @@ async fn restore_one(
     Ok(Restored {
         key,
         holders,
+        asked,
         wanted: replicas,
     })
 }

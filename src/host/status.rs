@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lost_lines::LinesLost;
 use super::milliseconds;
+use super::sqlite::StoreError;
 use cuerda_core::Hint;
 use cuerda_core::chord::{AccessError, LookupError, Membership};
 use cuerda_core::record::Record;
@@ -146,6 +147,8 @@ pub struct Restored {
     pub key: Id,
     /// Who has merged it, the key's owner first.
     pub holders: Vec<Id>,
+    /// How many were asked to: fewer than were to in a ring that is too small.
+    pub asked: usize,
     /// How many were to.
     pub wanted: u8,
 }
@@ -155,6 +158,13 @@ impl Restored {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.holders.len() >= usize::from(self.wanted)
+    }
+
+    /// Whether all who were asked to have merged it: in a ring that is too small for more that is
+    /// all there can be.
+    #[must_use]
+    pub fn is_with_all(&self) -> bool {
+        self.holders.len() >= self.asked
     }
 }
 
@@ -247,6 +257,10 @@ pub enum CallError {
     /// Too many calls wait already.
     #[error("{most} calls wait already", most = super::limits::CALLS)]
     Busy,
+    /// The file of records could not be read or written. What the nodes themselves have stored is
+    /// not concerned.
+    #[error("{0}")]
+    Records(StoreError),
     /// The peer asked did not answer.
     #[error("{0} did not answer")]
     Silent(Peer),
@@ -269,6 +283,7 @@ impl Hint for CallError {
                 "try again in a second"
             }
             CallError::Access(error) => return error.hint(),
+            CallError::Records(error) => return error.hint(),
             CallError::TimedOut(_) => "try again; `cuerda status` says what the node waits for",
             CallError::Stopped => "start it again with `cuerda node run`",
             CallError::Silent(_) => {

@@ -175,6 +175,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             Call::Export(node, after, returns) => {
                 let _ = returns.send(self.export(node, after));
             }
+            Call::OnFile(node, work) => self.disk.on_file(node, work),
             Call::Admit(admission, returns) => {
                 let closed = self.admit_by(admission);
                 let _ = returns.send(closed);

@@ -154,7 +154,7 @@ async fn whoever_asks_for_nothing_is_told_all_routes_and_each_is_there() {
     });
     // Leaving would leave nobody to answer the rest.
     let (last, others): (Vec<_>, Vec<_>) = routes.partition(|(_, path)| *path == "/v1/leave");
-    assert_eq!((last.len(), others.len()), (1, 15), "{hint}");
+    assert_eq!((last.len(), others.len()), (1, 19), "{hint}");
     for (method, path) in others.into_iter().chain(last) {
         let request = Request::builder()
             .method(method)
@@ -260,5 +260,31 @@ async fn metrics_are_text_for_prometheus() {
         assert!(page.contains("\ncuerda_ready 1\n"), "{page}");
         let ended = page.ends_with("# EOF\n");
         assert_eq!(ended, format == metrics::Format::OpenMetrics, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_without_a_file_has_set_nothing_aside() {
+    let node = node(Begin::Found).await;
+    let (status, told) = node.get("/v1/set-aside").await;
+    assert_eq!((status, &told["groups"]), (200, &Value::Array(Vec::new())));
+    let (_, told) = node.get("/v1/set-aside/7").await;
+    assert_eq!(
+        (&told["keys"], &told["next"]),
+        (&Value::Array(Vec::new()), &Value::Null)
+    );
+    let (_, told) = node.ask("POST", "/v1/set-aside/7/restore").await;
+    assert_eq!((&told["restored"], &told["kept"]), (&0.into(), &0.into()));
+    let (_, told) = node.ask("DELETE", "/v1/set-aside/7").await;
+    assert_eq!(told["records"], 0);
+    for (method, path, expected) in [
+        ("GET", "/v1/set-aside/yesterday", 400),
+        ("GET", "/v1/set-aside?after=nothing", 400),
+        ("GET", "/v1/set-aside/7?node=3", 404),
+        ("POST", "/v1/set-aside/7/restore?node=3", 404),
+        ("DELETE", "/v1/set-aside/7?node=3", 404),
+    ] {
+        let (status, problem) = node.ask(method, path).await;
+        assert_eq!(status, expected, "{method} {path}: {problem}");
     }
 }
