@@ -25,6 +25,7 @@ const COMMANDS: &[&str] = &[
     "set-aside restore",
     "set-aside drop",
     "health",
+    "wait",
     "reload",
     "leave",
     "demo",
@@ -56,7 +57,7 @@ fn help_says_what_there_is() {
 
 #[test]
 fn bad_usage_ends_with_2_and_words_on_stderr() {
-    let wrong: [&[&str]; 19] = [
+    let wrong: [&[&str]; 20] = [
         &[],
         &["walk"],
         &["lookup"],
@@ -72,6 +73,7 @@ fn bad_usage_ends_with_2_and_words_on_stderr() {
         &["put", "song", "la", "--wait", "3"],
         &["put", "song", "la", "--if-stamp", "new"],
         &["put", "song", "la", "--if-absent", "--if-stamp", ZERO],
+        &["wait", "--within", "5s"],
         &["set-aside", "restore", "yesterday"],
         &["set-aside", "drop", "1"],
         &["bench", "put", "--memory", "--durable"],
@@ -121,6 +123,7 @@ fn without_a_node_every_command_says_how_to_start_one_and_ends_with_4() {
         "delete a",
         "keys",
         "export backup",
+        "wait --copies",
         "set-aside list",
         "set-aside restore 1",
         "set-aside drop 1 --yes",

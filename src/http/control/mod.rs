@@ -98,6 +98,12 @@ fn routes() -> Vec<Route<Control>> {
         Route::new(M::GET, "/v1/ring", ring, "a walk round the ring"),
         Route::new(
             M::GET,
+            "/v1/copies",
+            copies,
+            "whether all records of the ring have their copies: every member is asked",
+        ),
+        Route::new(
+            M::GET,
             "/v1/lookup/{key}",
             lookup,
             "the key's owner, and with ?trace=true the way there",
@@ -198,6 +204,10 @@ async fn status(State(control): State<Control>) -> JsonOrProblem<Status> {
 
 async fn ring(State(control): State<Control>) -> JsonOrProblem<crate::host::Walk> {
     Ok(Json(control.handle.walk(WALK).await?))
+}
+
+async fn copies(State(control): State<Control>) -> JsonOrProblem<crate::host::RingCopies> {
+    Ok(Json(control.handle.copies(WALK).await?))
 }
 
 /// What a question about a key may say besides the key.
