@@ -21,6 +21,7 @@ use std::time::Duration;
 use cuerda::host::Hosted;
 use cuerda_core::protocol::{Event, Input, Network, Protocol, Timer, Wire};
 use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::Store;
 use cuerda_sim::check::judged::Judged;
 use cuerda_sim::check::placement::Unplaced;
 use cuerda_sim::check::rules::Unruled;
@@ -266,7 +267,7 @@ impl Hosted for Mesh {
     /// How many nodes it takes to be alive.
     type Status = usize;
 
-    fn status(&self, _records: usize) -> usize {
+    fn status(&self, _store: &impl Store) -> usize {
         self.known.alive.len()
     }
 }

@@ -31,6 +31,7 @@ mod put;
 mod reload;
 mod ring;
 mod service;
+mod set_aside;
 mod signals;
 mod start;
 mod status;
@@ -91,7 +92,9 @@ enum Command {
     Keys(keys::Args),
     Export(export::Args),
     Import(import::Args),
+    SetAside(set_aside::Args),
     Health(health::Args),
+    Wait(wait::Args),
     Reload(reload::Args),
     Leave(leave::Args),
     Demo(demo::Args),
@@ -100,9 +103,6 @@ enum Command {
     Config(config::Args),
     Completions(completions::Args),
     Version(version::Args),
-    // Of use in containers only.
-    #[command(hide = true)]
-    Wait(wait::Args),
 }
 
 /// Why a command did not do its work.
@@ -189,7 +189,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args, output),
         Command::Export(args) => export::run(args, output),
         Command::Import(args) => import::run(args, output),
+        Command::SetAside(args) => set_aside::run(args, output),
         Command::Health(args) => health::run(args, output),
+        Command::Wait(args) => wait::run(args, output),
         Command::Reload(args) => reload::run(args, output),
         Command::Leave(args) => leave::run(args, output),
         Command::Bootstrap(args) => bootstrap::run(args, output),
@@ -198,7 +200,6 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(args) => config::run(args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Version(args) => version::run(args, output),
-        Command::Wait(args) => wait::run(args, output),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         output::print_failure(&failure, output);

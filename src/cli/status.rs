@@ -1,7 +1,7 @@
 //! `status`: where a node stands, who is beside it, what it waits for and what to try next.
 
 use cuerda::host::{LinesLost, NodeStatus, Status};
-use cuerda::node::Membership;
+use cuerda::node::{Copies, Membership};
 use cuerda::ring::Peer;
 
 use super::client::Target;
@@ -46,7 +46,11 @@ fn shown(status: &Status) -> String {
             lines.push(format!("  fingers      {} different", node.fingers));
         }
         if node.records > 0 {
-            lines.push(format!("  records      {}", node.records));
+            lines.push(format!(
+                "  records      {}{}",
+                node.records,
+                copies(node.copies)
+            ));
         }
         if !node.remembered.is_empty() {
             lines.push(format!(
@@ -77,6 +81,19 @@ fn shown(status: &Status) -> String {
     ));
     lines.push(format!("next: {}", next(status)));
     lines.join("\n") + "\n"
+}
+
+/// What is to be said of the copies of what a node serves, behind the number of its records.
+fn copies(copies: Copies) -> String {
+    let mut words = match copies.lacking {
+        0 => String::new(),
+        1 => ", of which 1 lacks copies".to_owned(),
+        keys => format!(", of which {keys} lack copies"),
+    };
+    if copies.under_way {
+        words += "; comparing with other holders";
+    }
+    words
 }
 
 fn standing(node: &NodeStatus, cluster: &str) -> String {
@@ -151,6 +168,10 @@ pub(super) mod tests {
                 remembered: Vec::new(),
                 in_doubt: 0.0,
                 records: 5,
+                copies: Copies {
+                    settled: true,
+                    ..Copies::default()
+                },
             }],
         }
     }
@@ -162,6 +183,8 @@ pub(super) mod tests {
         let mut bare = status(Membership::Member, &[20, 30, 40, 50, 90]);
         bare.secure = false;
         bare.nodes[0].remembered = vec![peer(60)];
+        bare.nodes[0].copies.lacking = 3;
+        bare.nodes[0].copies.under_way = true;
         let all = [
             shown(&joining),
             shown(&status(Membership::Member, &[])),

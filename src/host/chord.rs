@@ -10,11 +10,12 @@ use super::status::{CallError, FingerRow, NodeStatus};
 use cuerda_core::Hint as _;
 use cuerda_core::chord::{Config, Hello, Membership, Message, Node, Reply, Request};
 use cuerda_core::ring::{BITS, Id, KeyRange, Peer};
+use cuerda_core::store::Store;
 
 impl Hosted for Node {
     type Status = NodeStatus;
 
-    fn status(&self, records: usize) -> NodeStatus {
+    fn status(&self, store: &impl Store) -> NodeStatus {
         let neighbours = self.neighbours();
         NodeStatus {
             id: self.me().id,
@@ -25,7 +26,8 @@ impl Hosted for Node {
             fingers: self.fingers().entries().len(),
             remembered: self.remembered().collect(),
             in_doubt: self.in_doubt().iter().map(|arc| share(*arc)).sum(),
-            records,
+            records: store.len(),
+            copies: self.copies(store),
         }
     }
 

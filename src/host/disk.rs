@@ -92,17 +92,38 @@ struct Writer {
     database: Option<Database>,
     /// What the next transaction is made of: node, its id, batch.
     waiting: Vec<(usize, Id, Batch)>,
+    /// What clients want of the file besides, in its order. Transactions and these take turns.
+    jobs: VecDeque<Job>,
+    /// The last turn was a job's.
+    was_job: bool,
     running: Option<JoinHandle<Written>>,
 }
 
-/// A transaction that has ended.
+/// Something that a client wants of the file, for the node with this id. Each is short, since all
+/// that the nodes write waits for it.
+struct Job {
+    id: Id,
+    work: OnFile,
+}
+
+/// Done with the file, and the id of the node that it is about; without a file with nothing.
+pub(super) type OnFile = Box<dyn FnOnce(Option<(&mut Database, Id)>) + Send>;
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Job").field(&self.id).finish()
+    }
+}
+
+/// A turn with the file that has ended.
 #[derive(Debug)]
 struct Written {
     database: Database,
     /// The nodes and numbers of its batches.
     numbers: Vec<(usize, u64)>,
     result: Result<(), StoreError>,
-    took: Duration,
+    /// How long the transaction took, if there was one.
+    took: Option<Duration>,
     /// How large the file is then.
     bytes: Option<u64>,
 }
@@ -139,6 +160,8 @@ impl<P: Protocol> Disk<P> {
                 file = Some(Writer {
                     database: Some(database),
                     waiting: Vec::new(),
+                    jobs: VecDeque::new(),
+                    was_job: false,
                     running: None,
                 });
                 node_stores
@@ -219,31 +242,64 @@ impl<P: Protocol> Disk<P> {
         }
     }
 
-    /// Begins to write what waits, unless something is being written already.
+    /// Lets a client do something with the file, in turn. Not about a node that is not there.
+    pub(super) fn on_file(&mut self, node: u8, work: OnFile) {
+        match (self.places.get(usize::from(node)), &mut self.file) {
+            (Some(&Place { id, .. }), Some(file)) => file.jobs.push_back(Job { id, work }),
+            _ => work(None),
+        }
+        self.start();
+    }
+
+    /// Begins to write what waits, or a job, unless the file is in use already.
     pub(super) fn start(&mut self) {
-        if let Some(file) = &mut self.file
-            && !file.waiting.is_empty()
-            && let Some(mut database) = file.database.take()
-        {
-            let batches = std::mem::take(&mut file.waiting);
-            file.running = Some(tokio::task::spawn_blocking(move || {
-                let began = Instant::now();
-                let result = database.commit(batches.iter().map(|(_, id, batch)| (*id, batch)));
-                let numbers = batches.iter().map(|(node, _, batch)| (*node, batch.number));
+        let Some(file) = &mut self.file else { return };
+        let nothing = file.waiting.is_empty() && file.jobs.is_empty();
+        if nothing {
+            return;
+        }
+        let Some(mut database) = file.database.take() else {
+            return;
+        };
+        let turn = file.waiting.is_empty() || !file.was_job;
+        let job = if turn { file.jobs.pop_front() } else { None };
+        file.was_job = job.is_some();
+        file.running = Some(match job {
+            Some(Job { id, work }) => tokio::task::spawn_blocking(move || {
+                work(Some((&mut database, id)));
                 Written {
-                    numbers: numbers.collect(),
-                    result,
-                    took: began.elapsed(),
+                    numbers: Vec::new(),
+                    result: Ok(()),
+                    took: None,
                     bytes: database.bytes(),
                     database,
                 }
-            }));
-        }
+            }),
+            None => {
+                let batches = std::mem::take(&mut file.waiting);
+                tokio::task::spawn_blocking(move || {
+                    let began = Instant::now();
+                    let result = database.commit(batches.iter().map(|(_, id, batch)| (*id, batch)));
+                    let numbers = batches.iter().map(|(node, _, batch)| (*node, batch.number));
+                    Written {
+                        numbers: numbers.collect(),
+                        result,
+                        took: Some(began.elapsed()),
+                        bytes: database.bytes(),
+                        database,
+                    }
+                })
+            }
+        });
     }
 
     /// Whether anything is on its way.
     pub(super) fn is_busy(&self) -> bool {
         self.places.iter().any(Place::<P>::is_busy)
+            || self
+                .file
+                .as_ref()
+                .is_some_and(|file| file.running.is_some() || !file.jobs.is_empty())
     }
 
     /// Ends when something has reached the disk, or could not. May be dropped before.
@@ -278,7 +334,7 @@ impl<P: Protocol> Disk<P> {
                     bytes,
                 }) => {
                     file.database = Some(database);
-                    self.times.push(took);
+                    self.times.extend(took);
                     self.bytes = bytes;
                     for (node, number) in numbers {
                         self.places[node].has_committed(number);

@@ -427,7 +427,11 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 tracing::info!(node = %me, %key, ?conflict, "two writes did not know of each other");
             }
             Event::SetAside => {
-                tracing::warn!(node = %me, "was away for longer than `tombstones_for`: its records are set aside");
+                tracing::warn!(
+                    node = %me,
+                    "was away for longer than `tombstones_for`: its records are set aside \
+                     (`cuerda set-aside list`)"
+                );
             }
             Event::LeftBehind { records } => {
                 self.clients.left_behind += records;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admission::Admission;
 use super::counters::Counters;
+use super::disk::OnFile;
 use super::hosted::Hosted;
 use super::status::{CallError, Exported, HeldKey, LookupAnswer, Page, Status};
 use cuerda_core::chord::Node;
@@ -62,6 +63,7 @@ pub(super) enum Call<P: Hosted> {
     Read(Id, Stamp, Returns<Result<(Fetched, u64), AccessError>>),
     Keys(u8, Option<Id>, Returns<Page<HeldKey>>),
     Export(u8, Option<Id>, Returns<Page<Exported>>),
+    OnFile(u8, OnFile),
     Status(Returns<Status<P::Status>>),
     Look(u8, Look<P>),
     Leave(Returns<u64>),
@@ -106,7 +108,10 @@ impl<P: Hosted> Handle<P> {
         &self.counters
     }
 
-    async fn call<T>(&self, make: impl FnOnce(Returns<T>) -> Call<P>) -> Result<T, CallError> {
+    pub(super) async fn call<T>(
+        &self,
+        make: impl FnOnce(Returns<T>) -> Call<P>,
+    ) -> Result<T, CallError> {
         let (returns, answer) = oneshot::channel();
         self.calls
             .try_send(make(returns))

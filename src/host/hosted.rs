@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use cuerda_core::Hint;
 use cuerda_core::protocol::Protocol;
 use cuerda_core::ring::{Id, Peer};
+use cuerda_core::store::Store;
 
 /// A protocol that a [`Host`](super::Host) can run.
 pub trait Hosted:
@@ -31,8 +32,8 @@ pub trait Hosted:
     /// [status](super::Handle::status).
     type Status: Debug + Send + 'static;
 
-    /// What is told of this node, which holds a record of so many keys.
-    fn status(&self, records: usize) -> Self::Status;
+    /// What is told of this node, of which this is the store.
+    fn status(&self, store: &impl Store) -> Self::Status;
 
     /// What the host must know of the nodes' settings.
     fn basics(_config: &Self::Config) -> Basics {

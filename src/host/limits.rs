@@ -50,6 +50,8 @@ pub const NAMED: usize = 8;
 pub const REGISTERED_FOR: Duration = Duration::from_secs(300);
 /// Members that a walk round the ring visits at most.
 pub const WALK: usize = 10_000;
+/// Members that are asked side by side where all of them are.
+pub const ASKED_AT_A_TIME: usize = 16;
 /// What a node said about its records and is kept until they are on the disk. Messages beyond are
 /// lost, as on any network.
 pub const KEPT: usize = 4096;

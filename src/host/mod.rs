@@ -35,6 +35,7 @@ mod admission;
 mod bootstrap;
 mod chord;
 mod connection;
+mod copies;
 mod counters;
 mod data;
 mod descriptors;
@@ -61,6 +62,7 @@ mod node_store;
 mod protocol_name;
 mod restore;
 mod seeds;
+mod set_aside;
 mod settings;
 mod sockets;
 pub mod sqlite;
@@ -97,6 +99,6 @@ pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use start_error::StartError;
 pub use status::{
-    CallError, Exported, FingerRow, HeldKey, Hop, LookupAnswer, NodeStatus, Page, Restored, Status,
-    Visited, Walk,
+    CallError, Exported, FingerRow, HeldKey, Hop, LookupAnswer, NodeStatus, Page, Restored,
+    RingCopies, Status, Visited, Walk,
 };

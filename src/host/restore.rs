@@ -63,7 +63,7 @@ async fn restore_one(
         return Err(CallError::Access(Denied::from(ahead).into()));
     }
     let holders = handle.holders(key, usize::from(replicas)).await?;
-    let owner = holders[0];
+    let (owner, asked) = (holders[0], holders.len());
     let merging = holders
         .into_iter()
         .map(|holder| merge(handle, holder, key, record.clone()));
@@ -76,6 +76,7 @@ async fn restore_one(
     Ok(Restored {
         key,
         holders,
+        asked,
         wanted: replicas,
     })
 }

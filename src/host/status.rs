@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::lost_lines::LinesLost;
 use super::milliseconds;
+use super::sqlite::StoreError;
 use cuerda_core::Hint;
-use cuerda_core::chord::{AccessError, LookupError, Membership};
+use cuerda_core::chord::{AccessError, Copies, LookupError, Membership};
 use cuerda_core::record::Record;
 use cuerda_core::ring::{Id, Peer};
 
@@ -51,6 +52,18 @@ pub struct Status<N = NodeStatus> {
 }
 
 impl Status {
+    /// What its nodes know of the copies of the records that they serve, taken together.
+    #[must_use]
+    pub fn copies(&self) -> Copies {
+        let all = self.nodes.iter().map(|node| node.copies);
+        all.reduce(|one, other| Copies {
+            lacking: one.lacking + other.lacking,
+            settled: one.settled && other.settled,
+            under_way: one.under_way || other.under_way,
+        })
+        .unwrap_or_default()
+    }
+
     /// Whether all nodes belong to a ring.
     #[must_use]
     pub fn is_member(&self) -> bool {
@@ -99,6 +112,9 @@ pub struct NodeStatus {
     /// How many keys it holds a record of, its own and copies for others, deleted ones counted
     /// until they are collected.
     pub records: usize,
+    /// What it knows of the copies of those that it serves.
+    #[serde(default)]
+    pub copies: Copies,
 }
 
 /// A key that a process holds a record of.
@@ -146,6 +162,8 @@ pub struct Restored {
     pub key: Id,
     /// Who has merged it, the key's owner first.
     pub holders: Vec<Id>,
+    /// How many were asked to: fewer than were to in a ring that is too small.
+    pub asked: usize,
     /// How many were to.
     pub wanted: u8,
 }
@@ -155,6 +173,13 @@ impl Restored {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.holders.len() >= usize::from(self.wanted)
+    }
+
+    /// Whether all who were asked to have merged it: in a ring that is too small for more that is
+    /// all there can be.
+    #[must_use]
+    pub fn is_with_all(&self) -> bool {
+        self.holders.len() >= self.asked
     }
 }
 
@@ -229,6 +254,31 @@ pub struct Walk {
     pub ideal: bool,
 }
 
+/// Whether all records of a ring are where they should be, as its members say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingCopies {
+    /// How many members a walk round the ring found.
+    pub members: usize,
+    /// Whether the walk found the ring to be ideal.
+    pub ideal: bool,
+    /// Keys of which not as many nodes as should hold them are known to have what their owner has.
+    pub lacking: u64,
+    /// Members that compare records now, or bring them to others or get them.
+    pub under_way: usize,
+    /// Members that do not yet serve what they should, or not yet all that there is of it.
+    pub unsettled: Vec<Peer>,
+    /// Members that did not answer.
+    pub silent: Vec<Peer>,
+}
+
+impl RingCopies {
+    /// Whether all is well: any one node may be stopped.
+    #[must_use]
+    pub fn are_complete(&self) -> bool {
+        self.ideal && self.lacking == 0 && self.unsettled.is_empty() && self.silent.is_empty()
+    }
+}
+
 /// Why a call of a client failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -247,6 +297,10 @@ pub enum CallError {
     /// Too many calls wait already.
     #[error("{most} calls wait already", most = super::limits::CALLS)]
     Busy,
+    /// The file of records could not be read or written. What the nodes themselves have stored is
+    /// not concerned.
+    #[error("{0}")]
+    Records(StoreError),
     /// The peer asked did not answer.
     #[error("{0} did not answer")]
     Silent(Peer),
@@ -269,6 +323,7 @@ impl Hint for CallError {
                 "try again in a second"
             }
             CallError::Access(error) => return error.hint(),
+            CallError::Records(error) => return error.hint(),
             CallError::TimedOut(_) => "try again; `cuerda status` says what the node waits for",
             CallError::Stopped => "start it again with `cuerda node run`",
             CallError::Silent(_) => {

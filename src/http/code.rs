@@ -136,7 +136,8 @@ codes! {
     /// The data directory can't be used.
     DataDirectory = "data_directory", Failed;
     /// The file of records can't be read or written.
-    Records = "records", Failed;
+    Records = "records", Failed,
+        INTERNAL_SERVER_ERROR "The file of records can't be used";
     /// No node answers a command.
     Unreachable = "unreachable", Unreachable;
     /// Something answers a command, and it is no node of this release.

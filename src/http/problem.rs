@@ -161,6 +161,7 @@ impl From<&CallError> for Code {
             CallError::Stopped => Code::Stopped,
             CallError::Silent(_) => Code::PeerSilent,
             CallError::Admission(_) => Code::Admission,
+            CallError::Records(_) => Code::Records,
         }
     }
 }
@@ -222,6 +223,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::host::sqlite::StoreError;
     use cuerda_core::record::{LimitError, Stamp, TooFarAhead};
     use cuerda_core::ring::test_peers::peer;
 
@@ -243,6 +245,9 @@ mod tests {
             CallError::Busy,
             CallError::Silent(peer(7)),
             CallError::Admission("secrets.txt, line 3: too short".to_owned()),
+            CallError::Records(StoreError::Full {
+                path: "one/records.db".into(),
+            }),
             AccessError::NoOwner.into(),
             AccessError::TooManyAccesses.into(),
             AccessError::Denied(Denied::Changed(Some(stamp))).into(),

@@ -55,7 +55,10 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
 /// `GET /v1/who/KEY (the processes that hold the key)`.
 impl<S> fmt::Display for Route<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.replace("{key}", "KEY");
+        let path = self
+            .path
+            .replace("{key}", "KEY")
+            .replace("{group}", "GROUP");
         write!(f, "{} {path} ({})", self.method, self.summary)
     }
 }

@@ -17,5 +17,6 @@ mod metrics;
 mod node;
 mod process;
 mod records;
+mod set_aside;
 mod usage;
 mod waiting;

@@ -20,7 +20,12 @@ const COMMANDS: &[&str] = &[
     "keys",
     "export",
     "import",
+    "set-aside",
+    "set-aside list",
+    "set-aside restore",
+    "set-aside drop",
     "health",
+    "wait",
     "reload",
     "leave",
     "demo",
@@ -52,7 +57,7 @@ fn help_says_what_there_is() {
 
 #[test]
 fn bad_usage_ends_with_2_and_words_on_stderr() {
-    let wrong: [&[&str]; 17] = [
+    let wrong: [&[&str]; 20] = [
         &[],
         &["walk"],
         &["lookup"],
@@ -68,6 +73,9 @@ fn bad_usage_ends_with_2_and_words_on_stderr() {
         &["put", "song", "la", "--wait", "3"],
         &["put", "song", "la", "--if-stamp", "new"],
         &["put", "song", "la", "--if-absent", "--if-stamp", ZERO],
+        &["wait", "--within", "5s"],
+        &["set-aside", "restore", "yesterday"],
+        &["set-aside", "drop", "1"],
         &["bench", "put", "--memory", "--durable"],
         &["bench", "put", "--value", "1GiB"],
     ];
@@ -115,6 +123,10 @@ fn without_a_node_every_command_says_how_to_start_one_and_ends_with_4() {
         "delete a",
         "keys",
         "export backup",
+        "wait --copies",
+        "set-aside list",
+        "set-aside restore 1",
+        "set-aside drop 1 --yes",
     ] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.extend(["--control", &control]);

@@ -1,10 +1,10 @@
-//! What nodes that are not let in say that they wait for.
+//! What nodes that are not let in say that they wait for, and what an operator waits for.
 
 use std::net::TcpListener;
 
 use nix::sys::signal::Signal;
 
-use crate::process::{Running, text, until};
+use crate::process::{Running, cuerda, said, text, until};
 
 /// Waits until a node says that it waits for something in these words, also to those who ask for
 /// its health.
@@ -82,4 +82,57 @@ fn a_node_that_returns_before_it_was_missed_says_so() {
     node.signal(Signal::SIGKILL);
     node.end();
     says(&start(), "returning");
+}
+
+#[test]
+fn when_all_have_their_copies_again_the_next_node_may_be_stopped() {
+    let two = ["--replicas", "2"];
+    let mut first = Running::node(&two);
+    let join = first.address();
+    let joining = [&two[..], &["--join", &join]].concat();
+    let mut second = Running::node(&joining);
+    first.ring_of(2);
+    let third = Running::node(&joining);
+    third.ring_of(3);
+    let _fourth = Running::node(&joining);
+    third.ring_of(4);
+    let keys: Vec<String> = (0..30).map(|number| format!("key {number}")).collect();
+    let wait = ["wait", "--copies", "--within", "60s"];
+    assert_eq!(third.ask(&wait, 0)["members"], 4);
+    for key in &keys {
+        third.ask(&["put", key, "la"], 0);
+    }
+    assert_eq!(third.ask(&wait, 0)["lacking"], 0);
+    // Of two copies one is lost each time, and the other has to become two.
+    second.signal(Signal::SIGKILL);
+    second.end();
+    let well = third.ask(&wait, 0);
+    assert_eq!((&well["members"], &well["lacking"]), (&3.into(), &0.into()));
+    first.signal(Signal::SIGKILL);
+    first.end();
+    for key in &keys {
+        until("the last two have it", || {
+            (third.ask_anyhow(&["get", key])["fields"][""]["text"] == "la").then_some(())
+        });
+    }
+}
+
+#[test]
+fn where_copies_can_not_be_had_waiting_ends_with_5() {
+    let node = Running::node(&["--replicas", "3"]);
+    node.ring_of(1);
+    node.ask(&["wait", "--copies"], 0);
+    node.ask(&["put", "song", "la"], 5);
+    let told = node.ask(&["wait", "--copies", "--within", "1s"], 5);
+    let words = told["error"].as_str().unwrap_or_default();
+    assert!(words.contains("1 key lacks copies"), "{told}");
+    let health = node.ask(&["health"], 0);
+    assert_eq!(health["status"], "degraded");
+    let control = node.started["control"].as_str().expect("an address");
+    let status = cuerda(&["status", "--control", control]);
+    assert!(said(&status.stdout).contains("1 lacks copies"));
+    // Who belongs to no ring may do so soon.
+    let outside = Running::node(&["--join", "127.0.0.1:9"]);
+    let told = outside.ask(&["wait", "--copies", "--within", "1s"], 4);
+    assert_eq!(told["code"], "not_member");
 }

@@ -61,6 +61,7 @@ impl Node {
                 });
                 Reply::Noted
             }
+            Request::Copies => Reply::Copies(self.copies(net.store())),
         };
         net.send(from, Message::Reply { id, reply });
         self.greet_newcomers(net);

@@ -413,6 +413,7 @@ impl Request {
             Request::Find { confirm: true, .. } => matches!(reply, Reply::Owner | Reply::Before(_)),
             Request::Leaving { .. } => matches!(reply, Reply::Noted),
             Request::Records(_) => matches!(reply, Reply::Records(_)),
+            Request::Copies => matches!(reply, Reply::Copies(_)),
         }
     }
 }

@@ -16,6 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::Copies;
 use super::record_message::{RecordNotice, RecordReply, RecordRequest, Stamped};
 use crate::protocol::{Refusal, RequestId, Versions, Wire};
 use crate::ring::{Id, Peer, SuccessorList};
@@ -76,6 +77,8 @@ pub enum Request {
     },
     /// Anything about records.
     Records(Box<Stamped<RecordRequest>>),
+    /// Are the records that you serve where they should be? Asked for an operator.
+    Copies,
 }
 
 /// How a request is answered.
@@ -121,6 +124,8 @@ pub enum Reply {
         /// Whom it asks itself.
         contacts: Vec<Peer>,
     },
+    /// To [`Request::Copies`].
+    Copies(Copies),
 }
 
 /// What nodes must agree on before they talk, and what they tell of themselves. Never changes its
@@ -244,6 +249,7 @@ impl Wire for Message {
                     RecordRequest::Forget(_) => "Forget?",
                     RecordRequest::Held => "Held?",
                 },
+                Request::Copies => "Copies?",
             },
             Message::Reply { reply, .. } => match reply {
                 Reply::Hello(_) => "Hello",
@@ -276,6 +282,7 @@ impl Wire for Message {
                     RecordReply::Leaving => "Leaving",
                     RecordReply::Held(_) => "Held",
                 },
+                Reply::Copies(_) => "Copies",
             },
             Message::Notify => "Notify",
             Message::Introduce(_) => "Introduce",
@@ -295,7 +302,7 @@ impl Wire for Message {
                     + 1
                     + match request {
                         Request::Hello(hello) => hello_size(hello),
-                        Request::Ping | Request::Neighbours => 0,
+                        Request::Ping | Request::Neighbours | Request::Copies => 0,
                         Request::Find { .. } => 20 + 1,
                         Request::Leaving { successors, .. } => PEER_SIZE + peers_size(successors),
                         Request::Records(stamped) => encoded_size(stamped),
@@ -322,6 +329,7 @@ impl Wire for Message {
                         Reply::Closer(peers) => peers_size(peers),
                         Reply::Before(_) => PEER_SIZE,
                         Reply::Records(stamped) => encoded_size(stamped),
+                        Reply::Copies(copies) => varint(copies.lacking) + 1 + 1,
                     }
             }
             Message::Notify => 0,
@@ -347,7 +355,8 @@ impl Wire for Message {
         }
     }
 
-    /// What it says of the ring never does.
+    /// What it says of the ring never does. That all is where it should be is said of what is on
+    /// the disk.
     #[inline]
     fn depends_on_store(&self) -> bool {
         matches!(
@@ -356,7 +365,7 @@ impl Wire for Message {
                 request: Request::Records(_),
                 ..
             } | Message::Reply {
-                reply: Reply::Records(_),
+                reply: Reply::Records(_) | Reply::Copies(_),
                 ..
             } | Message::Records(_)
         )
@@ -438,6 +447,7 @@ mod tests {
             any_hello().prop_map(Request::Hello),
             Just(Request::Ping),
             Just(Request::Neighbours),
+            Just(Request::Copies),
             any::<(u64, bool)>().prop_map(|(key, confirm)| Request::Find {
                 key: Id::from_high(key),
                 confirm
@@ -475,6 +485,13 @@ mod tests {
             prop::collection::vec(any_peer(), 0..9).prop_map(Reply::Closer),
             any_peer().prop_map(Reply::Before),
             Just(Reply::Noted),
+            any::<(u64, bool, bool)>().prop_map(|(lacking, settled, under_way)| {
+                Reply::Copies(Copies {
+                    lacking,
+                    settled,
+                    under_way,
+                })
+            }),
         ];
         let id = || {
             any::<(u32, u32)>()

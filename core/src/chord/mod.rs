@@ -7,6 +7,7 @@
 //!   ├ maintenance.rs  stabilize, rectify, departures: the only writer of the neighbours
 //!   ├ queries.rs      look-ups, fingers, probes and reunion
 //!   ├ answers.rs      what it replies to others
+//!   ├ copies.rs       whether its records are where they should be
 //!   ├ effects.rs      what it does because of its records
 //!   ├ records/*       records: who serves them, and on which nodes they are
 //!   ├ op/*            the operations, each a value that asks and ends
@@ -22,6 +23,7 @@
 mod answers;
 mod ask;
 mod config;
+mod copies;
 mod effects;
 pub mod limits;
 mod maintenance;
@@ -53,6 +55,7 @@ pub use crate::protocol::{
     Protocol, Refusal, RequestId, Versions, VersionsApart, Wire, Write, Written,
 };
 pub use config::{Config, ConfigError};
+pub use copies::Copies;
 pub use message::{Hello, Message, Reply, Request};
 pub use phase::Membership;
 /// What [`Membership`] was called before; kept for those who know it by that name.

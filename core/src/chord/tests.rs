@@ -5,6 +5,7 @@
 
 mod away;
 mod boundary;
+mod copies;
 mod departure;
 mod doubt;
 mod given_up;

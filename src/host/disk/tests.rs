@@ -221,3 +221,38 @@ fn a_place_for_no_file_is_named() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn clients_and_nodes_take_turns_at_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::File(folder.path().join("records.db"));
+    let mut disk = Disk::<Node>::open(&storage, &ids()).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let job = |word: &'static str| {
+        let sender = sender.clone();
+        let work: OnFile = Box::new(move |file| {
+            let about = file.map(|(_, id)| id);
+            sender.send((word, about)).unwrap();
+        });
+        work
+    };
+    disk.on_file(1, job("one"));
+    disk.on_file(0, job("two"));
+    disk.on_file(0, job("three"));
+    write(&mut disk, 0, 1, ready(Ok(())));
+    assert!(disk.is_busy() && disk.keeps(0));
+    let mut turns = Vec::new();
+    while disk.is_busy() {
+        disk.progress().now_or_never();
+        turns.extend(receiver.try_iter().map(|(word, _)| word));
+        turns.extend(disk.take_committed().iter().map(|_| "commit"));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(turns, ["one", "commit", "two", "three"]);
+    // Without a file, and for a node that is not there, nobody is kept waiting.
+    disk.on_file(7, job("nobody"));
+    assert_eq!(receiver.try_recv(), Ok(("nobody", None)));
+    let mut memory = Disk::<Node>::open(&Storage::Memory, &ids()).unwrap();
+    memory.on_file(0, job("memory"));
+    assert_eq!(receiver.try_recv(), Ok(("memory", None)));
+}

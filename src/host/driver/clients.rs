@@ -18,7 +18,6 @@ use crate::host::status::{Hop, LookupAnswer, Status};
 use crate::host::timers::Due;
 use cuerda_core::protocol::{Input, LookupError, OwnerFound, RequestId};
 use cuerda_core::ring::{Id, Peer};
-use cuerda_core::store::Store;
 use records::Records;
 
 /// Tokens from here on are the host's own; those below are for harnesses.
@@ -175,6 +174,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             Call::Export(node, after, returns) => {
                 let _ = returns.send(self.export(node, after));
             }
+            Call::OnFile(node, work) => self.disk.on_file(node, work),
             Call::Admit(admission, returns) => {
                 let closed = self.admit_by(admission);
                 let _ = returns.send(closed);
@@ -275,7 +275,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     fn node_status(&mut self, node: u8) -> P::Status {
-        let records = self.disk.store(node).len();
-        self.nodes[usize::from(node)].status(records)
+        let store = self.disk.store(node);
+        self.nodes[usize::from(node)].status(store)
     }
 }

@@ -22,9 +22,9 @@ const STATEMENTS: usize = 32;
 /// A file of records, open for writing. The stores of its nodes read from it.
 #[derive(Debug)]
 pub struct Database {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     log: LogState,
-    writer: Connection,
+    pub(super) writer: Connection,
     reader: sync::Arc<Reader>,
 }
 

@@ -19,6 +19,7 @@
 //! and the records that a node had set aside in a third. What is written to the file by somebody
 //! else is not known to the nodes before their next start, and looks to them like damage.
 
+mod aside;
 mod database;
 mod error;
 mod rows;
@@ -37,6 +38,7 @@ use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::staged::{RecordLocation, Staged};
 use cuerda_core::store::{Damaged, Index, Notes, Store};
 
+pub use aside::{AsideKey, AsidePage, AsideRecord};
 pub use database::Database;
 pub use error::StoreError;
 pub use wal::LogState;

@@ -23,7 +23,7 @@ pub(super) fn read(
 }
 
 /// A field, with its name; `None` if it is none of those that are written here.
-fn field(row: &Row<'_>) -> rusqlite::Result<Option<(String, Field)>> {
+pub(super) fn field(row: &Row<'_>) -> rusqlite::Result<Option<(String, Field)>> {
     // Text that is none any more is damage to a field, not to the file.
     let text = |at| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str_or_null().ok().flatten());
     let (Some(name), Some(stamp)) = (text(0)?, text(1)?.and_then(|text| text.parse().ok())) else {
@@ -160,7 +160,8 @@ fn set_aside(connection: &Connection, node: i64) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT INTO aside (node, alive, key, name, stamp, replaces, expires, value) \
          SELECT node, alive, key, name, stamp, replaces, expires, value \
-         FROM nodes JOIN records USING (node) JOIN fields USING (record) WHERE node = ?",
+         FROM nodes JOIN records USING (node) JOIN fields USING (record) WHERE node = ? \
+         ORDER BY key, name",
         [node],
     )?;
     connection.execute(

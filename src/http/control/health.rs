@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::{NodeStatus, Status};
 use crate::http::{Check, Code, Problem};
-use cuerda_core::chord::Membership;
+use cuerda_core::chord::{Copies, Membership};
 
 /// How a node is, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,7 @@ impl Health {
             successors(status),
             full_list(status),
             certain(status),
+            copies(status),
         ];
         let mut failing = checks.iter().filter(|check| !check.ok).peekable();
         let status = if failing.peek().is_none() {
@@ -139,6 +140,31 @@ fn certain(status: &Status) -> Check {
     }
 }
 
+/// Whether as many nodes as should hold the records that it serves do.
+fn copies(status: &Status) -> Check {
+    let copies = status.copies();
+    // Who belongs to no ring serves nothing, which another check says.
+    if copies.are_complete() || !status.is_member() {
+        let detail = "all that it serves is on as many nodes as should hold it";
+        return holds("copies", Need::Wanted, detail);
+    }
+    fails("copies", Need::Wanted, copies_in_words(copies))
+}
+
+/// What is not as it should be with the copies, in words.
+pub(super) fn copies_in_words(copies: Copies) -> String {
+    let mut words = match (copies.lacking, copies.settled) {
+        (0, _) => "it does not yet serve what it should".to_owned(),
+        (1, _) => "1 key that it serves lacks copies".to_owned(),
+        (keys, _) => format!("{keys} keys that it serves lack copies"),
+    };
+    words += match copies.under_way {
+        true => "; they are under way",
+        false => "; are there as many nodes as `replicas` says?",
+    };
+    words
+}
+
 fn successors(status: &Status) -> Check {
     let lost = status
         .nodes
@@ -214,6 +240,10 @@ pub(super) mod tests {
                 remembered: Vec::new(),
                 in_doubt: 0.0,
                 records: 5,
+                copies: Copies {
+                    settled: true,
+                    ..Copies::default()
+                },
             }],
         }
     }
@@ -248,6 +278,10 @@ pub(super) mod tests {
         assert_eq!(of(&stranded), (Wellbeing::Unhealthy, named("member")));
         let short = with(|node| node.successors = peers(&[20]));
         assert_eq!(of(&short), (Wellbeing::Degraded, named("successor_list")));
+        let lacking = with(|node| node.copies.lacking = 3);
+        assert_eq!(of(&lacking), (Wellbeing::Degraded, named("copies")));
+        let moving = with(|node| node.copies.settled = false);
+        assert_eq!(of(&moving), (Wellbeing::Degraded, named("copies")));
         let lost = with(|node| node.successors.clear());
         let both = vec!["successors".to_owned(), "successor_list".to_owned()];
         assert_eq!(of(&lost), (Wellbeing::Unhealthy, both));

@@ -6,7 +6,8 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
 use super::{Control, JsonOrProblem, PortableRecord, node_id};
-use crate::host::HeldKey;
+use crate::host::{CallError, HeldKey, Restored};
+use cuerda_core::Hint as _;
 use cuerda_core::ring::Id;
 
 /// Keys that a node holds a record of, in their order.
@@ -48,6 +49,20 @@ pub struct Imported {
     pub partly: usize,
     /// Those that their owner does not have for sure.
     pub failed: Vec<NotRestored>,
+}
+
+impl Imported {
+    /// One more record, and how its return ended.
+    pub(super) fn count(&mut self, key: Id, ended: Result<Restored, CallError>) {
+        match ended {
+            Ok(restored) if restored.is_complete() => self.restored += 1,
+            Ok(_) => self.partly += 1,
+            Err(error) => self.failed.push(NotRestored {
+                key,
+                why: error.with_hint(),
+            }),
+        }
+    }
 }
 
 /// A record that was not restored.

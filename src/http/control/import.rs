@@ -16,7 +16,6 @@ use super::{Control, JsonOrProblem, PortableRecord};
 use crate::http::code::Code;
 use crate::http::limits::{IMPORT_BYTES, IMPORT_RECORDS, IMPORTS, LINE_BYTES};
 use crate::http::problem::Problem;
-use cuerda_core::Hint as _;
 use cuerda_core::record::Record;
 use cuerda_core::ring::Id;
 
@@ -117,14 +116,7 @@ impl Import {
             return Err(first.clone().into());
         }
         for (key, restored) in restored {
-            match restored {
-                Ok(restored) if restored.is_complete() => self.imported.restored += 1,
-                Ok(_) => self.imported.partly += 1,
-                Err(error) => self.imported.failed.push(NotRestored {
-                    key,
-                    why: error.with_hint(),
-                }),
-            }
+            self.imported.count(key, restored);
         }
         Ok(())
     }

@@ -196,6 +196,22 @@ impl Collector for Numbers {
             "Keys with a record here, copies for other nodes included, of all nodes",
             status.nodes.iter().map(|node| node.records).sum(),
         )?;
+        let copies = status.copies();
+        gauge(
+            "keys_lacking_copies",
+            "Keys served here of which fewer nodes than should are known to hold a copy, of all nodes",
+            usize::try_from(copies.lacking).unwrap_or(usize::MAX),
+        )?;
+        gauge(
+            "copies_settled",
+            "Whether all nodes serve just what they should, and have all that there is of it: 1 or 0",
+            usize::from(copies.settled),
+        )?;
+        gauge(
+            "copies_under_way",
+            "Whether records are compared or brought from one node to another: 1 or 0",
+            usize::from(copies.under_way),
+        )?;
         gauge(
             "connections",
             "Open connections to other processes",

@@ -15,6 +15,7 @@ mod holdings;
 mod import;
 mod metrics;
 mod records;
+mod set_aside;
 mod view;
 
 use std::fmt;
@@ -34,6 +35,7 @@ pub use crate::host::{Hop, LookupAnswer};
 pub use health::{Health, Wellbeing};
 pub use holdings::{Backup, Imported, Keys, NotRestored};
 pub use records::{FoundField, FoundRecord, Stored};
+pub use set_aside::{AsideDropped, AsideGroup, AsideKey, AsideKeys, AsideRestored, SetAside};
 pub use view::{Fingers, Holders, Left, Lookup, Reloaded};
 
 use super::code::Code;
@@ -79,6 +81,7 @@ pub fn router(control: Control) -> Router {
     let router = super::routes::router("the control interface", routes());
     let hosts = control.hosts.clone();
     let router = router.layer(Extension(import::Imports::new()));
+    let router = router.layer(Extension(set_aside::Turn::new()));
     super::guarded(router.with_state(control), hosts)
 }
 
@@ -93,6 +96,12 @@ fn routes() -> Vec<Route<Control>> {
             "what the node tells about itself",
         ),
         Route::new(M::GET, "/v1/ring", ring, "a walk round the ring"),
+        Route::new(
+            M::GET,
+            "/v1/copies",
+            copies,
+            "whether all records of the ring have their copies: every member is asked",
+        ),
         Route::new(
             M::GET,
             "/v1/lookup/{key}",
@@ -144,6 +153,30 @@ fn routes() -> Vec<Route<Control>> {
             import::import,
             "merge such records, one a line, into what their holders have",
         ),
+        Route::new(
+            M::GET,
+            "/v1/set-aside",
+            set_aside::groups,
+            "what a node has set aside, in groups; ?node=0",
+        ),
+        Route::new(
+            M::GET,
+            "/v1/set-aside/{group}",
+            set_aside::keys,
+            "keys of a group; ?node=0, and ?after=, what a page calls `next`",
+        ),
+        Route::new(
+            M::POST,
+            "/v1/set-aside/{group}/restore",
+            set_aside::restore,
+            "merge its records into what their holders have; ?node=0, ?after=",
+        ),
+        Route::new(
+            M::DELETE,
+            "/v1/set-aside/{group}",
+            set_aside::drop,
+            "delete them for good; ?node=0, ?after=",
+        ),
         Route::new(M::POST, "/v1/reload", reload, "read keys and secrets again"),
         Route::new(M::POST, "/v1/leave", leave, "leave the ring and stop"),
         Route::new(
@@ -171,6 +204,10 @@ async fn status(State(control): State<Control>) -> JsonOrProblem<Status> {
 
 async fn ring(State(control): State<Control>) -> JsonOrProblem<crate::host::Walk> {
     Ok(Json(control.handle.walk(WALK).await?))
+}
+
+async fn copies(State(control): State<Control>) -> JsonOrProblem<crate::host::RingCopies> {
+    Ok(Json(control.handle.copies(WALK).await?))
 }
 
 /// What a question about a key may say besides the key.

@@ -154,7 +154,7 @@ async fn whoever_asks_for_nothing_is_told_all_routes_and_each_is_there() {
     });
     // Leaving would leave nobody to answer the rest.
     let (last, others): (Vec<_>, Vec<_>) = routes.partition(|(_, path)| *path == "/v1/leave");
-    assert_eq!((last.len(), others.len()), (1, 15), "{hint}");
+    assert_eq!((last.len(), others.len()), (1, 20), "{hint}");
     for (method, path) in others.into_iter().chain(last) {
         let request = Request::builder()
             .method(method)
@@ -260,5 +260,71 @@ async fn metrics_are_text_for_prometheus() {
         assert!(page.contains("\ncuerda_ready 1\n"), "{page}");
         let ended = page.ends_with("# EOF\n");
         assert_eq!(ended, format == metrics::Format::OpenMetrics, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn copies_that_are_missing_are_told_to_all_who_ask() {
+    let node = node(Begin::Found).await;
+    let (status, told) = node.get("/v1/copies").await;
+    assert_eq!((status, &told["lacking"]), (200, &0.into()));
+    assert_eq!(
+        (&told["members"], &told["ideal"]),
+        (&1.into(), &true.into())
+    );
+    let put = Request::put("/v1/records/song").body(Body::from("la"));
+    let put = node.answer(put.expect("a request")).await;
+    assert_eq!(put.status(), StatusCode::ACCEPTED, "on one of three");
+    let (_, told) = node.get("/v1/copies").await;
+    assert_eq!(
+        (&told["lacking"], &told["silent"]),
+        (&1.into(), &Value::Array(Vec::new()))
+    );
+    let (_, told) = node.get("/v1/status").await;
+    assert_eq!(told["nodes"][0]["copies"]["lacking"], 1);
+    let (_, health) = node.get("/health/ready").await;
+    assert_eq!(health["status"], "degraded");
+    let page = node.answer(
+        Request::get("/metrics")
+            .body(Body::empty())
+            .expect("a request"),
+    );
+    let page = to_bytes(page.await.into_body(), 1 << 20)
+        .await
+        .expect("a body");
+    let page = String::from_utf8(page.to_vec()).expect("text");
+    assert!(page.contains("\ncuerda_keys_lacking_copies 1\n"), "{page}");
+}
+
+#[tokio::test]
+async fn who_belongs_to_no_ring_can_not_say_where_its_copies_are() {
+    let node = node(Begin::Wait).await;
+    let (status, problem) = node.get("/v1/copies").await;
+    assert_eq!((status, &problem["code"]), (503, &"not_member".into()));
+}
+
+#[tokio::test]
+async fn a_node_without_a_file_has_set_nothing_aside() {
+    let node = node(Begin::Found).await;
+    let (status, told) = node.get("/v1/set-aside").await;
+    assert_eq!((status, &told["groups"]), (200, &Value::Array(Vec::new())));
+    let (_, told) = node.get("/v1/set-aside/7").await;
+    assert_eq!(
+        (&told["keys"], &told["next"]),
+        (&Value::Array(Vec::new()), &Value::Null)
+    );
+    let (_, told) = node.ask("POST", "/v1/set-aside/7/restore").await;
+    assert_eq!((&told["restored"], &told["kept"]), (&0.into(), &0.into()));
+    let (_, told) = node.ask("DELETE", "/v1/set-aside/7").await;
+    assert_eq!(told["records"], 0);
+    for (method, path, expected) in [
+        ("GET", "/v1/set-aside/yesterday", 400),
+        ("GET", "/v1/set-aside?after=nothing", 400),
+        ("GET", "/v1/set-aside/7?node=3", 404),
+        ("POST", "/v1/set-aside/7/restore?node=3", 404),
+        ("DELETE", "/v1/set-aside/7?node=3", 404),
+    ] {
+        let (status, problem) = node.ask(method, path).await;
+        assert_eq!(status, expected, "{method} {path}: {problem}");
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::task::Poll;
 
-use super::{Context, Records, RecordsWaiter};
+use super::ownership::Gap;
+use super::{Context, Ownership, Records, RecordsWaiter};
 use crate::chord::Timer;
 use crate::chord::ask::Settled;
 use crate::chord::op::{Compare, Way};
 use crate::chord::record_message::RecordReply;
 use crate::chord::variant::Variant;
-use crate::chord::{Node, jittered, limits};
+use crate::chord::{Copies, Node, jittered, limits};
 use crate::protocol::Network;
-use crate::record::Entry;
-use crate::ring::{Id, KeyRange, Peer};
+use crate::record::{DigestSource, Entry};
+use crate::ring::{Id, KeyRange, Neighbours, Peer};
 use crate::store::Store;
 
 /// What an owner knows of the copies of its records.
@@ -119,6 +120,19 @@ impl Repair {
         u128::from(since) >= long.as_millis()
     }
 
+    /// Whether anything is being compared with a holder.
+    pub(super) const fn is_comparing(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// The keys of which not all holders are known to have what is here, as long as all that was
+    /// there when they last changed is; `None` if that is not so, or there are fewer than there
+    /// should be.
+    fn lacking(&self, replicas: u8) -> Option<impl Iterator<Item = &Id>> {
+        let enough = self.holders.len() + 1 >= usize::from(replicas);
+        (self.complete && enough).then(|| self.dirty.union(&self.running))
+    }
+
     /// Whether all holders have what the owner has under a key.
     pub(super) fn is_safe(&self, key: Id) -> bool {
         self.complete && !self.dirty.contains(&key) && !self.running.contains(&key)
@@ -152,6 +166,35 @@ impl Records {
         self.sweep_own(ctx);
         self.repair_now(ctx);
         self.look_for_misplaced(ctx);
+    }
+
+    /// What is known of the copies of what is served here; see [`Copies`].
+    pub(in crate::chord) fn copies(
+        &self,
+        neighbours: &Neighbours,
+        replicas: u8,
+        store: &impl DigestSource,
+    ) -> Copies {
+        let me = neighbours.me().id;
+        let gap = Ownership::gap(self.ownership, me, neighbours.predecessor().id);
+        let moves = self.acquire.is_some() || self.hand_over.is_some();
+        // What is being written has dirty keys that nobody has to repair, unless a round follows.
+        let rests = !self.repair.due && !self.repair.is_comparing();
+        let open = |key: &Id| self.writes.iter().any(|(_, write)| write.key() == *key);
+        let lacking = match self.repair.lacking(replicas) {
+            Some(keys) => keys.filter(|key| !(rests && open(key))).count(),
+            // As many as there are: this is looked at rarely, and most often not so.
+            None => {
+                let own = |ownership: Ownership| ownership.arc(me);
+                let arc = self.ownership.map_or_else(|| neighbours.own(), own);
+                store.entries(arc).count()
+            }
+        };
+        Copies {
+            lacking: lacking as u64,
+            settled: gap == Gap::None && !moves && self.doubt.is_none() && self.is_staying(),
+            under_way: self.repair.is_comparing() || moves,
+        }
     }
 
     /// Something here may differ from what the holders have.

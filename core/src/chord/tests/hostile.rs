@@ -72,6 +72,7 @@ fn any_request() -> impl Strategy<Value = Request> {
         any_hello().prop_map(Request::Hello),
         Just(Request::Ping),
         Just(Request::Neighbours),
+        Just(Request::Copies),
         (any_key(), any::<bool>()).prop_map(|(key, confirm)| Request::Find { key, confirm }),
         (any_peer(), any_peers()).prop_map(|(predecessor, successors)| Request::Leaving {
             predecessor,

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::chord::{
-    Claimed, Condition, Denied, Doubts, Held, Hello, Message, RecordNotice, RecordReply,
+    Claimed, Condition, Copies, Denied, Doubts, Held, Hello, Message, RecordNotice, RecordReply,
     RecordRequest, Refusal, Reply, Request, RequestId, Stamped, Versions, VersionsApart, Wire,
     Written,
 };
@@ -106,6 +106,7 @@ fn requests() -> Vec<Request> {
             predecessor: peer(1),
             successors: list(),
         },
+        Request::Copies,
     ]
 }
 
@@ -130,6 +131,11 @@ fn replies() -> Vec<Reply> {
             running: 300,
             contacts: peers(&[4, 5]),
         },
+        Reply::Copies(Copies {
+            lacking: 300,
+            settled: true,
+            under_way: false,
+        }),
     ]);
     replies
 }
@@ -312,6 +318,7 @@ fn kind(message: &Message) -> String {
                 RecordRequest::Leave => "leave?",
                 RecordRequest::Held => "held?",
             },
+            Request::Copies => "copies?",
         },
         Message::Reply { reply, .. } => match reply {
             Reply::Hello(_) => "hello",
@@ -332,6 +339,7 @@ fn kind(message: &Message) -> String {
             Reply::Before(_) => "before",
             Reply::Noted => "noted",
             Reply::Records(stamped) => return record_reply(&stamped.body).to_owned(),
+            Reply::Copies(_) => "copies",
         },
     };
     word.to_owned()

@@ -74,6 +74,8 @@ pub(super) enum Ask {
     Hello,
     Ping,
     Neighbours,
+    /// For an operator: no node asks so.
+    Copies,
     Find {
         key: Id,
         confirm: bool,
@@ -324,6 +326,7 @@ fn ask(request: &Request) -> Ask {
     match request {
         Request::Hello(_) => Ask::Hello,
         Request::Ping => Ask::Ping,
+        Request::Copies => Ask::Copies,
         Request::Neighbours => Ask::Neighbours,
         Request::Find { key, confirm } => Ask::Find {
             key: *key,
@@ -405,7 +408,7 @@ fn answer(reply: &Reply) -> Answer {
         Reply::Closer(peers) => Answer::Closer(peers.clone()),
         Reply::Before(peer) => Answer::Before(*peer),
         Reply::Records(stamped) => Answer::Records(stamped.clock, to_records(&stamped.body)),
-        Reply::Refused(_) | Reply::Noted => Answer::Other,
+        Reply::Refused(_) | Reply::Noted | Reply::Copies(_) => Answer::Other,
     }
 }
 

@@ -8,6 +8,7 @@ use cuerda_core::record::{Field, Stamp};
 use cuerda_core::store::Batch;
 use cuerda_core::store::conformance::{Lab, commit, field, key, record};
 
+mod aside;
 mod format;
 mod conformance {
     cuerda_core::store_conformance!(super::InFile);

@@ -14,7 +14,7 @@ use cuerda_core::protocol::{
 };
 use cuerda_core::record::{Field, Record, Stamp};
 use cuerda_core::ring::{Id, Peer};
-use cuerda_core::store::Store as _;
+use cuerda_core::store::Store;
 
 const EVERY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -245,7 +245,7 @@ impl Protocol for Ping {
 impl Hosted for Ping {
     type Status = PingStatus;
 
-    fn status(&self, _: usize) -> PingStatus {
+    fn status(&self, _: &impl Store) -> PingStatus {
         PingStatus {
             member: self.member,
             known: self.known.len(),
