@@ -17,5 +17,6 @@ mod metrics;
 mod node;
 mod process;
 mod records;
+mod twins;
 mod usage;
 mod waiting;
