@@ -42,11 +42,9 @@ fn a_copy_of_a_running_node_is_refused_and_stops() {
     let (data, copied) = (folder.path().join("data"), folder.path().join("copy"));
     let mut other = Running::node(&["--replicas", "2", "--log", "warn"]);
     let join = other.address();
-    let kept = |data| ["--replicas", "2", "--join", &join, "--data", text(data)].map(str::to_owned);
     let start = |data: &Path| {
-        let arguments = kept(data);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Running::node(&[&arguments[..], &["--log", "warn"]].concat())
+        let kept = ["--replicas", "2", "--join", &join, "--data", text(data)];
+        Running::node(&[&kept[..], &["--log", "warn"]].concat())
     };
     let mut first = start(&data);
     other.ring_of(2);
