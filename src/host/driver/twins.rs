@@ -250,3 +250,42 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> [u8; 32] {
+        [u8::try_from(number).unwrap(); 32]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pair_is_told_once_a_minute_and_an_answer_counts_for_a_while() {
+        let (mut twins, now) = (Twins::default(), Instant::now());
+        let start = |instance| Start { at_ms: 1, instance };
+        let pair = twins.pair(key(1), now).unwrap();
+        assert!(pair.is_to_be_told(now) && !pair.is_to_be_told(now));
+        pair.answered = Some((start(1), now));
+        // It is the same pair afterwards.
+        let pair = twins.pair(key(1), now).unwrap();
+        assert!(!pair.is_to_be_told(now) && pair.is_to_be_told(now + limits::TWIN_TOLD));
+        assert!(pair.has_answered(start(1), now) && !pair.has_answered(start(2), now));
+        assert!(!pair.has_answered(start(1), now + limits::TWIN_ANSWERED));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_keys_displace_those_that_nobody_is_asked_for_and_no_others() {
+        let (mut twins, now) = (Twins::default(), Instant::now());
+        let later = |number: usize| now + limits::TWIN_LOOKS * u32::try_from(number).unwrap();
+        for number in 0..limits::TWINS {
+            let pair = twins.pair(key(number), later(number)).unwrap();
+            pair.asked = (number != 7).then(Start::default);
+        }
+        assert!(twins.pair(key(200), later(200)).is_some());
+        assert!(!twins.pairs.contains_key(&key(7)));
+        twins.pairs.get_mut(&key(200)).unwrap().asked = Some(Start::default());
+        assert!(twins.pair(key(201), later(201)).is_none());
+        assert!(twins.pair(key(3), later(202)).is_some());
+        assert_eq!(twins.pairs.len(), limits::TWINS);
+    }
+}
