@@ -2,8 +2,8 @@
 //!
 //! Both would have one place on the circle, and each would grant what only one may. So the younger
 //! one has to go. Each [start](Start) of a process is told in its connections; whoever has
-//! connections with two starts of one key asks the older one, by a new connection to its address,
-//! whether it is still there. A process that was started again, elsewhere perhaps, is no twin: its
+//! connections with two starts of one key asks the one that was there before, by a new connection to
+//! its address, whether it still is. A process that was started again, elsewhere perhaps, is no twin: its
 //! former self does not answer.
 //!
 //! ```text
@@ -49,8 +49,8 @@ pub(super) struct Twins {
 struct Pair {
     /// When they were last heard of.
     used: Instant,
-    /// The older one, while it is asked whether it is there.
-    asked: Option<Start>,
+    /// The one heard before, while it is asked whether it is there, and the one that came then.
+    asked: Option<(Start, Start)>,
     /// When it last said so.
     answered: Option<(Start, Instant)>,
     /// When they were last told to the operator.
@@ -107,24 +107,22 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             return;
         }
         let links = self.links.of_key(&key);
-        let Some(&(_, oldest, address)) = links.iter().min_by_key(|(_, start, _)| *start) else {
+        let others = links.iter().filter(|(_, start, _)| *start != newcomer);
+        // The newcomer has just said who it is. Of the others it is the oldest that it may have to
+        // make way for; if there is none, the youngest has to make way for the newcomer.
+        let oldest = others.clone().min_by_key(|(_, start, _)| *start);
+        let older = oldest.filter(|(_, start, _)| *start < newcomer);
+        let Some(&(_, other, address)) = older.or(others.max_by_key(|(_, start, _)| *start)) else {
             return;
         };
-        if links.iter().all(|(_, start, _)| *start == oldest) {
-            return;
-        }
         let now = self.now;
         let Some(pair) = self.twins.pair(key, now) else {
             return;
         };
-        // Whoever has just said who it is, is there.
-        if newcomer == oldest {
-            pair.answered = Some((oldest, now));
-        }
-        if pair.has_answered(oldest, now) {
-            self.refuse_younger(key, oldest, address);
+        if pair.has_answered(other, now) {
+            self.refuse_younger(key, newcomer, other);
         } else if pair.asked.is_none() {
-            pair.asked = Some(oldest);
+            pair.asked = Some((other, newcomer));
             self.look(key, address);
         }
     }
@@ -160,33 +158,37 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             return self.met_nobody(&proven);
         }
         let (theirs, start) = (proven.handshake.public_key, proven.start);
-        let there = proven.handshake.address;
         // What was asked for is there, or else something that says nothing of twins.
-        if theirs != key || asked != Some(start) {
-            return;
-        }
-        let now = self.now;
-        if let Some(pair) = self.twins.pair(key, now) {
-            pair.answered = Some((start, now));
-        }
-        self.refuse_younger(key, start, there);
-        self.connected(*proven, address);
-    }
-
-    /// The older of the processes with a key is there: the younger ones are sent away, and all are
-    /// told.
-    fn refuse_younger(&mut self, key: [u8; 32], oldest: Start, address: Address) {
-        let links = self.links.of_key(&key);
-        let younger = links.iter().filter(|(_, start, _)| *start > oldest);
-        let Some(&(_, _, theirs)) = younger.clone().max_by_key(|(_, start, _)| *start) else {
+        let Some((other, newcomer)) = asked.filter(|(other, _)| theirs == key && start == *other)
+        else {
             return;
         };
-        for &(serial, ..) in younger {
-            self.links.tell_of_twin(serial, address);
-            self.links.close(serial);
+        let now = self.now;
+        if let Some(pair) = self.twins.pair(key, now) {
+            pair.answered = Some((other, now));
         }
-        for &(serial, ..) in links.iter().filter(|(_, start, _)| *start == oldest) {
-            self.links.tell_of_twin(serial, theirs);
+        self.refuse_younger(key, newcomer, other);
+        if other < newcomer {
+            self.connected(*proven, address);
+        }
+    }
+
+    /// Two processes with one key are there: the younger one is sent away, and both are told.
+    fn refuse_younger(&mut self, key: [u8; 32], one: Start, other: Start) {
+        let (older, younger) = (one.min(other), one.max(other));
+        let links = self.links.of_key(&key);
+        let place = |of| links.iter().find(|(_, start, _)| *start == of);
+        // One of them may have ended meanwhile.
+        let (Some(&(_, _, address)), Some(&(_, _, theirs))) = (place(older), place(younger)) else {
+            return;
+        };
+        for &(serial, start, _) in &links {
+            if start == younger {
+                self.links.tell_of_twin(serial, address);
+                self.links.close(serial);
+            } else if start == older {
+                self.links.tell_of_twin(serial, theirs);
+            }
         }
         Counters::add(&self.counters.twins_found);
         let now = self.now;
@@ -279,11 +281,11 @@ mod tests {
         let later = |number: usize| now + limits::TWIN_LOOKS * u32::try_from(number).unwrap();
         for number in 0..limits::TWINS {
             let pair = twins.pair(key(number), later(number)).unwrap();
-            pair.asked = (number != 7).then(Start::default);
+            pair.asked = (number != 7).then(Default::default);
         }
         assert!(twins.pair(key(200), later(200)).is_some());
         assert!(!twins.pairs.contains_key(&key(7)));
-        twins.pairs.get_mut(&key(200)).unwrap().asked = Some(Start::default());
+        twins.pairs.get_mut(&key(200)).unwrap().asked = Some(Default::default());
         assert!(twins.pair(key(201), later(201)).is_none());
         assert!(twins.pair(key(3), later(202)).is_some());
         assert_eq!(twins.pairs.len(), limits::TWINS);

@@ -123,13 +123,14 @@ async fn who_reaches_its_own_key_at_another_address_has_found_its_twin() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_started_again_elsewhere_is_no_twin_of_its_former_self() {
-    // Where the former self was nobody listens, or somebody who says nothing any more.
-    for silent in [false, true] {
+    // Where the former self was nobody listens, or somebody who says nothing any more; and the clock
+    // may have been set back since.
+    for (silent, started) in [(false, 0), (true, 0), (false, 9000), (true, 9000)] {
         let net = Memory::default();
         let one = start(&net, 1, 0, Begin::Found, &Security::tls()).await;
         let mut former = Stranger::new(2, &Security::tls());
         former.start = Start {
-            at_ms: EPOCH,
+            at_ms: EPOCH + started,
             instance: 0,
         };
         let listening = net.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
