@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::descriptors::tell_not_accepted;
-use super::frame::{Frame, Handshake, Known, Registered, Registration};
+use super::frame::{Frame, Handshake, Known, Registered, Registration, Start};
 use super::handshake::{Handshaker, Refused};
 use super::hosted::Hosted;
 use super::limits;
@@ -92,7 +92,8 @@ impl<S: Sockets> Bootstrap<S> {
             listener,
             address,
             desk: Desk {
-                handshaker: Handshaker::new(tls, handshake, settings.admission),
+                // It has no place on the circle that a twin could dispute.
+                handshaker: Handshaker::new(tls, handshake, Start::default(), settings.admission),
                 table: Arc::new(Mutex::new(table)),
             },
         })
@@ -166,7 +167,7 @@ impl Desk {
         };
         let (handshake, now) = (&proven.handshake, Instant::now());
         let known = self.table().register(handshake, &registered, now);
-        proven.send(&Frame::Known(known)).await?;
+        proven.send(Frame::Known(known)).await?;
         let closed = proven.channel.shutdown().await;
         closed.map_err(Refused::Unreachable)
     }

@@ -20,15 +20,18 @@ use super::frame::{Envelope, Frame};
 use super::limits;
 use cuerda_core::Hint as _;
 use cuerda_core::protocol::Wire;
+use cuerda_core::ring::Address;
 
 /// The least room to read into.
 const READ: usize = 4096;
 
-/// Where envelopes that come in go, with the number of the connection they came by.
+/// Where what comes in goes: envelopes with the number of the connection they came by.
 #[derive(Clone, Debug)]
 pub(super) struct Inbox<M> {
     pub(super) serial: u64,
     pub(super) envelopes: mpsc::Sender<(u64, Envelope<M>)>,
+    /// Where another process is said to have this one's key.
+    pub(super) twins: mpsc::Sender<Address>,
 }
 
 /// One connection's buffers and halves.
@@ -187,10 +190,16 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
             match Frame::decode(&mut self.incoming) {
                 Ok(None) => return true,
                 Ok(Some(Frame::Envelope(envelope))) => {
-                    let Inbox { serial, envelopes } = inbox;
+                    let Inbox {
+                        serial, envelopes, ..
+                    } = inbox;
                     if envelopes.send((*serial, envelope)).await.is_err() {
                         return false;
                     }
+                }
+                Ok(Some(Frame::Twin(address))) => {
+                    // Whoever says it often is heard once.
+                    let _ = inbox.twins.try_send(address);
                 }
                 Ok(Some(other)) => {
                     tracing::debug!(?other, "closed a connection: an unexpected frame");

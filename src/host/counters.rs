@@ -51,6 +51,8 @@ counters! {
     handshakes_displaced,
     /// Connections refused: another cluster or version, or a key or secret that is not admitted.
     connections_refused,
+    /// Times that two processes with one key, this process's own or another, were found to run at once.
+    twins_found,
     /// Connections that could not be opened, for whatever reason.
     dials_failed,
     /// Of these, those to an address where nobody listens: the system there refused.

@@ -9,6 +9,7 @@ mod begin;
 mod clients;
 mod connections;
 mod envelopes;
+mod twins;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -44,6 +45,7 @@ use clients::Clients;
 use cuerda_core::Hint as _;
 use cuerda_core::protocol::{Event, Input};
 use cuerda_core::ring::{Address, Id};
+use twins::Twins;
 
 /// Envelopes handled in one batch.
 const ENVELOPES: usize = 256;
@@ -79,6 +81,9 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     inbox: Queue<(u64, Envelope<P::Message>)>,
     calls: Queue<Call<P>>,
     news: Queue<News<S::Stream>>,
+    /// Where others say that a process with this one's key is.
+    rumours: Queue<Address>,
+    twins: Twins,
     tasks: JoinSet<Done<S::Stream>>,
     /// How many of them carry a connection.
     carried: usize,
@@ -131,6 +136,8 @@ enum Done<T> {
     Carried(u64),
     Dialled(Address, Result<Box<Proven<T>>, Refused>),
     Accepted(u64, SocketAddr, Result<Box<Proven<T>>, Refused>),
+    /// It was looked whether a process with this key is where it should be.
+    Looked([u8; 32], Address, Result<Box<Proven<T>>, Refused>),
     Sought,
 }
 
@@ -143,6 +150,8 @@ pub enum Ended {
     LeftBehind(u64),
     /// It was told to stop without leaving.
     Stopped,
+    /// Another process that is reached here has the same key, and had started before.
+    Twin(SocketAddr),
 }
 
 /// What the driver waited for.
@@ -151,6 +160,7 @@ enum Woken<P: Hosted, S: Sockets> {
     Envelope(Option<(u64, Envelope<P::Message>)>),
     Done(Option<Result<Done<S::Stream>, tokio::task::JoinError>>),
     News(Option<News<S::Stream>>),
+    Rumour(Option<Address>),
     Accepted(std::io::Result<(S::Stream, SocketAddr)>),
     Disk,
     Time,
@@ -230,6 +240,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             envelope = self.inbox.receiver.recv() => Woken::Envelope(envelope),
             done = self.tasks.join_next(), if !self.tasks.is_empty() => Woken::Done(done),
             news = self.news.receiver.recv() => Woken::News(news),
+            rumour = self.rumours.receiver.recv() => Woken::Rumour(rumour),
             accepted = self.sockets.accept(&self.listener), if accepting => {
                 Woken::Accepted(accepted)
             }
@@ -243,11 +254,13 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             Woken::Envelope(Some((by, envelope))) => self.envelope_came(by, envelope),
             Woken::Done(Some(done)) => self.done(done),
             Woken::News(Some(news)) => self.heard(news),
+            Woken::Rumour(Some(address)) => self.told_of_twin(address),
             Woken::Accepted(accepted) => self.accepted(accepted),
             Woken::Call(None)
             | Woken::Envelope(None)
             | Woken::Done(None)
             | Woken::News(None)
+            | Woken::Rumour(None)
             | Woken::Disk
             | Woken::Time => {}
         }
@@ -464,6 +477,9 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     fn ended(&self) -> Option<Ended> {
+        if let Some(older) = self.twins.older() {
+            return Some(Ended::Twin(older.into()));
+        }
         if self.clients.is_stopping() {
             return Some(Ended::Stopped);
         }

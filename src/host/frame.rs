@@ -7,12 +7,15 @@
 //!   └────────────────┴─────────┴──────────────────────┘
 //! ```
 //!
-//! Inside TLS, both ends first send one [`Frame::Handshake`], at the same time. Then come envelopes
-//! both ways, many questions under way at once, until one end closes the connection.
+//! Inside TLS, both ends first send one [`Frame::Handshake`] and one [`Frame::Started`], at the same
+//! time. Then come envelopes both ways, many questions under way at once, until one end closes the
+//! connection.
 //!
 //! ```text
 //!   A ── Handshake ─▶ B      who I am, where I listen, which cluster; the proof of the secret
 //!   A ◀─ Handshake ── B
+//!   A ── Started ───▶ B      which of the starts with this key I am
+//!   A ◀─ Started ──── B
 //!   A ── Envelope ──▶ B      a message from one of my nodes to one of yours
 //!   A ◀─ Envelope ─── B
 //! ```
@@ -54,6 +57,22 @@ pub enum Frame<M = Message> {
     Register(Registration),
     /// From a bootstrap node.
     Known(Known),
+    /// Behind the handshake, in each direction.
+    Started(Start),
+    /// To a process: another one has the same key, and is reached here. Anybody can say so: who is
+    /// told looks for himself.
+    Twin(Address),
+}
+
+/// One start of a process: no two are alike, as two processes with copies of one data directory
+/// are in all else. The lesser of two is the older one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Start {
+    /// When it was, in milliseconds since 1970, by the clock of the process itself: so all that hear
+    /// of two starts agree on which is older.
+    pub at_ms: u64,
+    /// Drawn at random.
+    pub instance: u64,
 }
 
 /// A process tells a bootstrap node that it is alive.

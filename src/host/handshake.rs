@@ -1,4 +1,4 @@
-//! How a connection begins: TLS, the two handshake messages, and the decision whether to go on.
+//! How a connection begins: TLS, the two messages of each end, and the decision whether to go on.
 //!
 //! Nothing that has not passed here reaches the driver.
 
@@ -14,7 +14,7 @@ use tokio_rustls::TlsStream;
 use tokio_util::either::Either;
 
 use super::admission::{Admission, AdmissionError, Admitted, Binding, Role};
-use super::frame::{Frame, FrameError, Handshake, Unread};
+use super::frame::{Frame, FrameError, Handshake, Start, Unread};
 use super::protocol_name::ProtocolName;
 use super::sockets::Sockets;
 use super::tls::Tls;
@@ -31,6 +31,8 @@ pub(super) struct Proven<S> {
     /// What came in after the handshake.
     pub(super) rest: BytesMut,
     pub(super) handshake: Handshake,
+    /// Which start of the process with this key it is.
+    pub(super) start: Start,
     /// By what the other end was let in.
     pub(super) admitted: Admitted,
 }
@@ -48,7 +50,7 @@ pub(super) enum Refused {
     Mute,
     #[error("{0}")]
     Frame(#[from] FrameError),
-    #[error("it sent something else before its handshake")]
+    #[error("it sent something else in the place of its handshake")]
     Unopened,
     #[error("it claims another public key than it proved")]
     AnotherKey,
@@ -116,8 +118,8 @@ impl Refused {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
     /// Sends a frame that is no envelope: what a process and a bootstrap node say to each other.
-    pub(super) async fn send(&mut self, frame: &Frame<Unread>) -> Result<(), Refused> {
-        send(&mut self.channel, frame).await
+    pub(super) async fn send(&mut self, frame: Frame<Unread>) -> Result<(), Refused> {
+        send(&mut self.channel, &[frame]).await
     }
 
     /// The next frame; `None` once the other end has closed the connection.
@@ -128,10 +130,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Proven<S> {
 
 async fn send<T: AsyncWrite + Unpin>(
     channel: &mut T,
-    frame: &Frame<Unread>,
+    frames: &[Frame<Unread>],
 ) -> Result<(), Refused> {
     let mut buffer = BytesMut::new();
-    frame.encode(&mut buffer);
+    for frame in frames {
+        frame.encode(&mut buffer);
+    }
     let sent = async {
         channel.write_all(&buffer).await?;
         channel.flush().await
@@ -160,14 +164,22 @@ pub(super) struct Handshaker {
     pub(super) tls: Option<Tls>,
     /// Its own handshake, but for the proof.
     pub(super) handshake: Handshake,
+    /// This start of it.
+    pub(super) start: Start,
     admission: Arc<Mutex<Arc<Admission>>>,
 }
 
 impl Handshaker {
-    pub(super) fn new(tls: Option<Tls>, handshake: Handshake, admission: Admission) -> Handshaker {
+    pub(super) fn new(
+        tls: Option<Tls>,
+        handshake: Handshake,
+        start: Start,
+        admission: Admission,
+    ) -> Handshaker {
         Handshaker {
             tls,
             handshake,
+            start,
             admission: Arc::new(Mutex::new(Arc::new(admission))),
         }
     }
@@ -243,7 +255,9 @@ impl Handshaker {
         if let Some((_, binding)) = &proved {
             handshake.proof = admission.proof(binding, role);
         }
-        send(&mut channel, &Frame::Handshake(handshake)).await?;
+        // Both at once: nobody waits longer for the second.
+        let mine = [Frame::Handshake(handshake), Frame::Started(self.start)];
+        send(&mut channel, &mine).await?;
         let mut rest = BytesMut::with_capacity(512);
         let theirs = match receive(&mut channel, &mut rest).await {
             Ok(Some(Frame::Handshake(theirs))) => theirs,
@@ -253,10 +267,17 @@ impl Handshaker {
             Err(error) => return Err(error),
         };
         let admitted = self.judge(&admission, &theirs, proved, role.other())?;
+        let start = match receive(&mut channel, &mut rest).await {
+            Ok(Some(Frame::Started(start))) => start,
+            Ok(Some(_)) => return Err(Refused::Unopened),
+            Ok(None) | Err(Refused::Unreachable(_)) => return Err(Refused::Mute),
+            Err(error) => return Err(error),
+        };
         Ok(Proven {
             channel,
             rest,
             handshake: theirs,
+            start,
             admitted,
         })
     }

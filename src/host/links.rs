@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::admission::Admitted;
-use super::frame::{Envelope, Frame, Handshake};
+use super::frame::{Envelope, Frame, Handshake, Start};
 use super::limits;
 use cuerda_core::protocol::{Origin, Wire};
 use cuerda_core::ring::{Address, Id, Peer};
@@ -20,6 +20,8 @@ use cuerda_core::ring::{Address, Id, Peer};
 #[derive(Debug)]
 pub(super) struct Link<M> {
     pub(super) handshake: Handshake,
+    /// Which start of the process it is.
+    pub(super) start: Start,
     pub(super) admitted: Admitted,
     pub(super) ids: Vec<Id>,
     /// The address that this end dialled, if it did.
@@ -136,7 +138,7 @@ impl<M: Wire> Links<M> {
         let earlier = link.ids.first().and_then(|id| self.by_id.get(id));
         let earlier = earlier.and_then(|(earlier, _)| self.links.get(earlier));
         let stays = earlier.is_some_and(|earlier| {
-            earlier.handshake.incarnation == link.handshake.incarnation
+            earlier.start == link.start
                 && earlier.dialled.is_some() != link.dialled.is_some()
                 && dialler(earlier) < dialler(&link)
         });
@@ -194,6 +196,22 @@ impl<M: Wire> Links<M> {
             link.used = now;
             link.frames.try_send(Frame::Envelope(envelope)).is_ok()
         })
+    }
+
+    /// All connections with the holder of a key: their numbers, and which start of it each leads to.
+    pub(super) fn of_key(&self, key: &[u8; 32]) -> Vec<(u64, Start, Address)> {
+        let links = self.iter();
+        let links = links.filter(|(_, link)| link.handshake.public_key == *key);
+        links
+            .map(|(serial, link)| (serial, link.start, link.handshake.address))
+            .collect()
+    }
+
+    /// Tells a process that another one has its key, if its connection takes one more frame.
+    pub(super) fn tell_of_twin(&self, serial: u64, twin: Address) {
+        if let Some(link) = self.links.get(&serial) {
+            let _ = link.frames.try_send(Frame::Twin(twin));
+        }
     }
 
     /// An envelope came in by this connection.
@@ -335,6 +353,7 @@ impl<M: Wire> Links<M> {
 impl<M> Link<M> {
     pub(super) fn new(
         handshake: Handshake,
+        start: Start,
         admitted: Admitted,
         dialled: Option<Address>,
         frames: mpsc::Sender<Frame<M>>,
@@ -343,6 +362,7 @@ impl<M> Link<M> {
         Link {
             ids: handshake.ids(),
             handshake,
+            start,
             admitted,
             dialled,
             frames,

@@ -86,7 +86,7 @@ pub use descriptors::{
 };
 pub use driver::{Ended, Host};
 pub use frame::{
-    Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration,
+    Envelope, FRAME_VERSION, Frame, FrameError, Handshake, Known, Registered, Registration, Start,
 };
 pub use handle::Handle;
 pub use hooks::{Fate, Hooks, NoHooks};

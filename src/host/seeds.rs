@@ -12,14 +12,14 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::frame::{Frame, Known, Registered, Registration};
+use super::frame::{Frame, Known, Registered, Registration, Start};
 use super::handshake::{Handshaker, Proven, Refused};
 use super::limits;
 use super::node_context::fraction;
 use super::sockets::Sockets;
 use super::waiting::Sought;
 use cuerda_core::Hint as _;
-use cuerda_core::ring::Peer;
+use cuerda_core::ring::{Address, Peer};
 
 /// The first wait between two rounds, and the longest.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -33,6 +33,8 @@ const PATIENCE: u32 = 8;
 pub(super) enum News<T> {
     /// A process answered at this address; here is the connection to it.
     Met(SocketAddr, Box<Proven<T>>),
+    /// A process answered that has this one's own key. Here are its start, and where others reach it.
+    Own(Start, Address),
     /// A bootstrap node says that these are alive.
     Contacts(Vec<Peer>),
     /// A bootstrap node says that this member is alive. It should belong to the same ring.
@@ -185,7 +187,13 @@ impl<S: Sockets> Seeker<S> {
                     .await
                 {
                     Ok(proven) => {
-                        if member && proven.handshake.nodes > 0 {
+                        if self.is_own(&proven) {
+                            // A bootstrap node has no place that this one could have as well.
+                            if proven.handshake.nodes > 0 {
+                                let address = proven.handshake.address;
+                                let _ = self.tell(News::Own(proven.start, address)).await;
+                            }
+                        } else if member && proven.handshake.nodes > 0 {
                             ordinary.insert(address);
                         } else {
                             self.met(address, proven, member, &mut round).await;
@@ -200,6 +208,11 @@ impl<S: Sockets> Seeker<S> {
         round
     }
 
+    /// Whether the connection leads to this process itself, or to one with the same key.
+    fn is_own(&self, proven: &Proven<S::Stream>) -> bool {
+        proven.handshake.public_key == self.handshaker.handshake.public_key
+    }
+
     async fn met(
         &self,
         address: SocketAddr,
@@ -207,9 +220,6 @@ impl<S: Sockets> Seeker<S> {
         member: bool,
         round: &mut Round,
     ) {
-        if proven.handshake.public_key == self.handshaker.handshake.public_key {
-            return;
-        }
         if proven.handshake.nodes > 0 {
             round.met = true;
             let _ = self.tell(News::Met(address, Box::new(proven))).await;
@@ -255,7 +265,7 @@ impl<S: Sockets> Seeker<S> {
             nodes: peers.collect(),
             every_ms: u32::try_from(self.heartbeat.as_millis()).unwrap_or(u32::MAX),
         };
-        proven.send(&Frame::Register(registration)).await?;
+        proven.send(Frame::Register(registration)).await?;
         match proven.receive().await? {
             Some(Frame::Known(known)) => Ok(known),
             Some(_) => Err(Refused::Unopened),

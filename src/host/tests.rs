@@ -10,6 +10,7 @@ mod own;
 mod patience;
 mod ring;
 mod stranger;
+mod twins;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -18,5 +18,6 @@ mod node;
 mod process;
 mod records;
 mod set_aside;
+mod twins;
 mod usage;
 mod waiting;

@@ -125,6 +125,7 @@ async fn serve(config: Config, output: Output, lost: LostLines) -> Result<Exit, 
     let how = match ended {
         Some(Ended::Left | Ended::LeftBehind(_)) => "left",
         Some(Ended::Stopped) => "stopped",
+        Some(Ended::Twin(_)) => "twin",
         None => "killed",
     };
     tracing::info!(how, "the node has stopped");
@@ -139,6 +140,13 @@ async fn serve(config: Config, output: Output, lost: LostLines) -> Result<Exit, 
         return Err(Failure::failed(
             "stopped before the node had left the ring",
             "its records are on its disk; raise `hand_over_within`, or look into the log for why",
+        ));
+    }
+    if let Some(Ended::Twin(older)) = ended {
+        return Err(Failure::failed(
+            format!("the node at {older} has the same key, and had started before this one"),
+            "if this one's data directory is a copy, remove `identity.pem` from it, and it gets a \
+             key and a place of its own; if it is to replace the other, stop that one first",
         ));
     }
     if let Some(Ended::LeftBehind(records)) = ended {

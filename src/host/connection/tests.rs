@@ -1,5 +1,6 @@
 //! One connection, with a pipe in memory for the channel.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
@@ -17,6 +18,7 @@ use cuerda_core::ring::{Id, Peer};
 struct Bench {
     peer: DuplexStream,
     frames: Option<mpsc::Sender<Frame>>,
+    twins: mpsc::Receiver<Address>,
     envelopes: mpsc::Receiver<(u64, Envelope)>,
     counters: Arc<Counters>,
     carried: JoinHandle<()>,
@@ -28,15 +30,18 @@ fn bench(pipe: usize, inbox: usize, rest: &[u8]) -> Bench {
     let (sender, envelopes) = mpsc::channel(inbox);
     let counters = Arc::new(Counters::default());
     let (serial, envelopes_in) = (7, sender);
+    let (twins_in, twins) = mpsc::channel(1);
     let inbox = Inbox {
         serial,
         envelopes: envelopes_in,
+        twins: twins_in,
     };
     let rest = BytesMut::from(rest);
     let carried = tokio::spawn(carry(near, rest, outgoing, inbox, Arc::clone(&counters)));
     Bench {
         peer,
         frames: Some(frames),
+        twins,
         envelopes,
         counters,
         carried,
@@ -229,6 +234,21 @@ async fn when_the_driver_is_gone_so_is_the_connection() {
     bench.carried.await.unwrap();
 }
 
+#[tokio::test]
+async fn what_is_said_of_a_twin_is_passed_on_once_and_keeps_nobody_waiting() {
+    let mut bench = bench(1 << 16, 1, &[]);
+    let twin = SocketAddr::from(([10, 0, 0, 9], 4000)).into();
+    let mut bytes = BytesMut::new();
+    for _ in 0..100 {
+        bytes.extend_from_slice(&bytes_of(&Frame::Twin(twin)));
+    }
+    bytes.extend_from_slice(&bytes_of(&Frame::Envelope(notify(1))));
+    bench.peer.write_all(&bytes).await.unwrap();
+    assert_eq!(bench.envelopes.recv().await, Some((7, notify(1))));
+    assert_eq!(bench.twins.recv().await, Some(twin));
+    assert!(bench.twins.try_recv().is_err());
+}
+
 /// Carries a channel that is alone in the world to its end: the connections that ended, were
 /// reset, and were cut.
 async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
@@ -237,6 +257,7 @@ async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
     let inbox: Inbox<Message> = Inbox {
         serial: 7,
         envelopes,
+        twins: mpsc::channel(1).0,
     };
     let counters = Arc::new(Counters::default());
     let rest = BytesMut::new();

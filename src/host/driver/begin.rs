@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng;
+use rand_core::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::twins::Twins;
 use super::{Done, Host, Queue, SWEEP};
 use crate::host::counters::Counters;
 use crate::host::disk::Disk;
 use crate::host::driver::clients::Clients;
-use crate::host::frame::Handshake;
+use crate::host::frame::{Handshake, Start};
 use crate::host::handle::Handle;
 use crate::host::handshake::Handshaker;
 use crate::host::hooks::Hooks;
@@ -88,8 +89,13 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let ids: Vec<Id> = nodes.iter().map(|node| node.me().id).collect();
         let disk = Disk::open(&settings.storage, &ids)?;
         let now = Instant::now();
+        let start = Start {
+            at_ms: hooks.wall_clock(),
+            instance: instance(settings.seed),
+        };
+        let admission = settings.admission.clone();
         let host = Host {
-            handshaker: Handshaker::new(tls, handshake, settings.admission.clone()),
+            handshaker: Handshaker::new(tls, handshake, start, admission),
             random: ChaCha8Rng::from_seed(settings.seed),
             sockets,
             hooks,
@@ -109,6 +115,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             inbox: Queue::new(limits::INBOX),
             calls: Queue::new(limits::CALLS),
             news: Queue::new(limits::NEWS),
+            rumours: Queue::new(1),
+            twins: Twins::default(),
             tasks: JoinSet::new(),
             carried: 0,
             handshakes: VecDeque::new(),
@@ -178,4 +186,12 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     pub(super) fn indices(&self) -> std::ops::Range<u8> {
         0..u8::try_from(self.nodes.len()).expect("a process hosts at most 64 nodes")
     }
+}
+
+/// What tells this start of a process from all others: drawn from the seed, but not from the
+/// numbers that jitter is made of.
+fn instance(seed: [u8; 32]) -> u64 {
+    let mut random = ChaCha8Rng::from_seed(seed);
+    random.set_stream(1);
+    random.next_u64()
 }

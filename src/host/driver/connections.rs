@@ -86,6 +86,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                     Err(error) => self.refused(from, &error),
                 }
             }
+            Ok(Done::Looked(key, address, proven)) => self.looked(key, address, proven),
             Ok(Done::Sought) => {}
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => {}
@@ -112,6 +113,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     fn dialled(&mut self, address: Address, proven: Result<Box<Proven<S::Stream>>, Refused>) {
         match proven {
             Ok(proven) if self.leads_nowhere(&proven) => {
+                self.met_nobody(&proven);
                 tracing::debug!(%address, "no node of another process is there");
                 let jitter = fraction(&mut self.random);
                 let lost = self.links.dial_failed(address, self.now, jitter);
@@ -140,7 +142,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     /// This process has connected to an address.
-    fn connected(&mut self, proven: Proven<S::Stream>, address: Address) {
+    pub(super) fn connected(&mut self, proven: Proven<S::Stream>, address: Address) {
         self.waiting.reached(address);
         let waiting = self.links.dial_succeeded(address);
         self.open(proven, Some(address));
@@ -155,7 +157,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     }
 
     /// Whether the connection leads to this process itself, or to one that hosts no node.
-    fn leads_nowhere(&self, proven: &Proven<S::Stream>) -> bool {
+    pub(super) fn leads_nowhere(&self, proven: &Proven<S::Stream>) -> bool {
         let handshake = &proven.handshake;
         handshake.public_key == self.handshaker.handshake.public_key || handshake.nodes == 0
     }
@@ -163,14 +165,14 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// Begins to use a connection whose other end has proved who it is.
     fn open(&mut self, proven: Proven<S::Stream>, dialled: Option<Address>) {
         if self.leads_nowhere(&proven) {
-            return;
+            return self.met_nobody(&proven);
         }
         let Proven {
             channel,
             rest,
             handshake,
+            start,
             admitted,
-            ..
         } = proven;
         let mine = self.handshaker.handshake.public_key;
         // Keys and secrets may have changed while it was opened.
@@ -189,15 +191,21 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         }
         let serial = self.links.next_serial();
         let (frames, receiver) = mpsc::channel(limits::OUTGOING);
-        let link = Link::new(handshake, admitted, dialled, frames, self.now);
+        let key = handshake.public_key;
+        let link = Link::new(handshake, start, admitted, dialled, frames, self.now);
         self.links.open(serial, link, &mine);
-        let (counters, envelopes) = (Arc::clone(&self.counters), self.inbox.sender.clone());
-        let inbox = Inbox { serial, envelopes };
+        let counters = Arc::clone(&self.counters);
+        let inbox = Inbox {
+            serial,
+            envelopes: self.inbox.sender.clone(),
+            twins: self.rumours.sender.clone(),
+        };
         self.carried += 1;
         self.tasks.spawn(async move {
             connection::carry(channel, rest, receiver, inbox, counters).await;
             Done::Carried(serial)
         });
+        self.look_for_twins(key, start);
     }
 
     /// The seeker has found something out.
@@ -213,6 +221,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 let address = handshake.address;
                 self.join(ids.map(|id| Peer { id, address }).collect());
             }
+            News::Own(start, address) => self.met_own_key(start, address),
             News::Contacts(peers) => self.join(peers),
             News::Member(peer) => {
                 for node in self.indices() {

@@ -90,7 +90,12 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         .prop_map(|(nodes, every_ms)| Frame::Register(Registration { nodes, every_ms }));
     let known = (registered(), any::<bool>())
         .prop_map(|(nodes, complete)| Frame::Known(Known { nodes, complete }));
-    prop_oneof![1 => handshake, 3 => envelope, 1 => register, 1 => known]
+    let started =
+        any::<(u64, u64)>().prop_map(|(at_ms, instance)| Frame::Started(Start { at_ms, instance }));
+    let twin = any_peer().prop_map(|peer| Frame::Twin(peer.address));
+    prop_oneof![
+        1 => handshake, 3 => envelope, 1 => register, 1 => known, 1 => started, 1 => twin
+    ]
 }
 
 fn bytes_of(frame: &Frame) -> BytesMut {
@@ -147,7 +152,7 @@ proptest! {
     /// Noise seldom gets past the version: here it begins like a frame.
     #[test]
     fn any_body_is_decoded_without_harm_and_what_is_read_can_be_written(
-        kind in 0..5_u8, body in prop::collection::vec(any::<u8>(), 0..300),
+        kind in 0..7_u8, body in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         let mut buffer = BytesMut::new();
         buffer.put_u32(body.len() as u32 + 2);
@@ -314,6 +319,11 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
             nodes,
             complete: true,
         }),
+        Frame::Started(Start {
+            at_ms: 1_700_000_000_000,
+            instance: 400,
+        }),
+        Frame::Twin(peer.address),
     ];
     let lines = frames.map(|frame| {
         // A new kind of frame does not compile before it stands here: it needs an example above.
@@ -322,6 +332,8 @@ fn the_bytes_are_what_they_were_in_the_first_release() {
             Frame::Envelope(_) => "envelope",
             Frame::Register(_) => "register",
             Frame::Known(_) => "known",
+            Frame::Started(_) => "started",
+            Frame::Twin(_) => "twin",
         };
         let mut bytes = bytes_of(&frame);
         let line = format!("{kind:<10}{}", crate::host::hex::encode(&bytes));
@@ -414,6 +426,8 @@ proptest! {
             (Frame::Handshake(read), Frame::Handshake(handshake)) => prop_assert_eq!(read, handshake),
             (Frame::Register(read), Frame::Register(register)) => prop_assert_eq!(read, register),
             (Frame::Known(read), Frame::Known(known)) => prop_assert_eq!(read, known),
+            (Frame::Started(read), Frame::Started(start)) => prop_assert_eq!(read, start),
+            (Frame::Twin(read), Frame::Twin(twin)) => prop_assert_eq!(read, twin),
             (read, frame) => panic!("{read:?} of {frame:?}"),
         }
     }

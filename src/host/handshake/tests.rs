@@ -27,7 +27,11 @@ fn handshaker(seed: u8, name: &str, security: &Security) -> Handshaker {
         proof: None,
         name: ProtocolName::try_from(name.to_owned()).unwrap(),
     };
-    Handshaker::new(tls, handshake, Admission::open())
+    let start = Start {
+        at_ms: 1,
+        instance: seed.into(),
+    };
+    Handshaker::new(tls, handshake, start, Admission::open())
 }
 
 /// What both say of each other: the one that dials and the one that is dialled.

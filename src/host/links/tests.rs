@@ -15,22 +15,24 @@ fn address(number: u16) -> Address {
     SocketAddr::from(([10, 0, 0, 1], number)).into()
 }
 
-/// The connection with a process whose key is made of `key`, and what it is given.
-fn link(key: u8, nodes: u8, incarnation: u32, dialled: Option<u16>) -> Link<Message> {
+/// The connection with this start of a process whose key is made of `key`.
+fn link(key: u8, nodes: u8, instance: u64, dialled: Option<u16>) -> Link<Message> {
     let handshake = Handshake {
         protocol: VERSIONS,
         cluster: Id::ZERO,
         public_key: [key; 32],
         address: address(key.into()),
         nodes,
-        incarnation,
+        incarnation: 1,
         proof: None,
         name: ProtocolName::default(),
     };
     let (frames, _) = mpsc::channel(1);
     let dialled = dialled.map(address);
+    let start = Start { at_ms: 1, instance };
     Link::new(
         handshake,
+        start,
         Admitted::default(),
         dialled,
         frames,
@@ -252,7 +254,14 @@ fn a_full_queue_takes_no_more() {
     let now = Instant::now();
     let serial = open(
         &mut links,
-        Link::new(handshake, Admitted::default(), None, frames, now),
+        Link::new(
+            handshake,
+            Start::default(),
+            Admitted::default(),
+            None,
+            frames,
+            now,
+        ),
     );
     let envelope = || Envelope {
         from: 0,
@@ -271,7 +280,7 @@ fn a_full_queue_takes_no_more() {
 /// What may happen to the table.
 #[derive(Clone, Debug)]
 enum Step {
-    Open(u8, u8, u32, Option<u16>),
+    Open(u8, u8, u64, Option<u16>),
     Close(prop::sample::Index),
     Wait(u8, u8, u16),
     Failed(u16, f64),
@@ -283,7 +292,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let dialled = prop::option::of(0..4_u16);
     prop_oneof![
-        4 => (3..8_u8, 0..4_u8, 1..3_u32, dialled)
+        4 => (3..8_u8, 0..4_u8, 1..3_u64, dialled)
             .prop_map(|(key, nodes, starts, dialled)| Step::Open(key, nodes, starts, dialled)),
         3 => any::<prop::sample::Index>().prop_map(Step::Close),
         4 => (3..8_u8, 0..4_u8, 0..4_u16).prop_map(|(key, node, to)| Step::Wait(key, node, to)),

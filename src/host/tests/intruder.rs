@@ -191,6 +191,9 @@ async fn who_is_revoked_while_he_introduces_himself_does_not_come_in() {
     line.send(&crate::host::Frame::Handshake(handshake))
         .await
         .unwrap();
+    line.send(&crate::host::Frame::Started(stranger.start))
+        .await
+        .unwrap();
     line.until_closed().await;
     until_counted(&handle, "connections_refused", 1).await;
     assert_eq!(handle.status().await.unwrap().connections, 0);
@@ -216,6 +219,10 @@ async fn a_proof_for_another_key_or_connection_is_of_no_use() {
     assert_eq!(count(&handle, "connections_refused"), 2);
     first
         .send(&crate::host::Frame::Handshake(honest))
+        .await
+        .unwrap();
+    first
+        .send(&crate::host::Frame::Started(member.start))
         .await
         .unwrap();
     until_counted(&handle, "connections_accepted", 1).await;

@@ -17,7 +17,7 @@ use crate::host::admission::{Binding, Role};
 use crate::host::handshake::Channel;
 use crate::host::tls::{Secured, Tls};
 use crate::host::{
-    Admission, Envelope, Frame, Handshake, Identity, ProtocolName, Security, Sockets,
+    Admission, Envelope, Frame, Handshake, Identity, ProtocolName, Security, Sockets, Start,
 };
 use cuerda_core::chord::{Message, Request, RequestId, VERSIONS};
 use cuerda_core::ring::{Id, Peer};
@@ -26,6 +26,8 @@ pub(super) struct Stranger {
     tls: Option<Tls>,
     /// What he claims to be.
     pub(super) handshake: Handshake,
+    /// Which start of the holder of his key he claims to be.
+    pub(super) start: Start,
     /// Whose first secret he proves to know.
     pub(super) admission: Admission,
 }
@@ -58,6 +60,7 @@ impl Stranger {
         Stranger {
             tls,
             handshake,
+            start: Start::default(),
             admission: Admission::open(),
         }
     }
@@ -82,16 +85,14 @@ impl Stranger {
     /// Connects and introduces himself. Whether he was let in shows later.
     pub(super) async fn call<S: Sockets>(&self, sockets: &S, to: SocketAddr) -> Line<S::Stream> {
         let (mut line, handshake) = self.connect(sockets, to).await;
-        line.send(&Frame::Handshake(handshake)).await.unwrap();
-        assert!(matches!(line.next().await, Some(Frame::Handshake(_))));
+        line.introduce(handshake, self.start).await;
         line
     }
 
     /// Lets somebody in, and introduces himself.
     pub(super) async fn answer<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Line<T> {
         let (mut line, handshake) = self.secure(stream, Role::Server).await.unwrap();
-        line.send(&Frame::Handshake(handshake)).await.unwrap();
-        assert!(matches!(line.next().await, Some(Frame::Handshake(_))));
+        line.introduce(handshake, self.start).await;
         line
     }
 
@@ -132,6 +133,14 @@ impl Stranger {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Line<T> {
+    /// Says all that is said before envelopes, and hears the same.
+    async fn introduce(&mut self, handshake: Handshake, start: Start) {
+        self.send(&Frame::Handshake(handshake)).await.unwrap();
+        self.send(&Frame::Started(start)).await.unwrap();
+        assert!(matches!(self.next().await, Some(Frame::Handshake(_))));
+        assert!(matches!(self.next().await, Some(Frame::Started(_))));
+    }
+
     pub(super) async fn send(&mut self, frame: &Frame) -> io::Result<()> {
         self.send_bytes(&encoded(frame)).await
     }

@@ -269,6 +269,12 @@ impl<P: Simulated + Hosted> World<P> {
                     "the program on n{number} stopped, and nobody told it to"
                 ));
             }
+            What::Ended(Ended::Twin(older)) => {
+                self.breaks(format!(
+                    "the program on n{number} stopped for another with its key at {older}, and \
+                     each machine has a key of its own"
+                ));
+            }
             What::Failed(error) => {
                 self.breaks(format!("the program on n{number} could not start: {error}"));
             }
