@@ -70,7 +70,9 @@ fn more_crashes_than_a_list_survives_are_excused_and_counted() {
     let crash = "[[fault]]\nkind = \"crash\"\nat = \"10s\"\nnodes = \"successors(key:song, 5)\"\n";
     let report = run(16, crash);
     assert_eq!((report.verdict, report.ring.violations), (Verdict::Pass, 0));
-    // Its predecessors may run out of live successors in turn, while it is on the way back.
+    // Its predecessors may run out of live successors in turn, while it is on the way back; then
+    // few members are left for a while.
+    const SMALL: &str = "small-ring: sufficient-principals";
     let (names, counts): (Vec<&str>, Vec<u64>) = report
         .ring
         .excuses
@@ -78,7 +80,9 @@ fn more_crashes_than_a_list_survives_are_excused_and_counted() {
         .map(|(name, &count)| (name.as_str(), count))
         .unzip();
     assert!(
-        names.iter().all(|name| name.starts_with("failures: ")),
+        names
+            .iter()
+            .all(|name| name.starts_with("failures: ") || *name == SMALL),
         "{names:?}"
     );
     assert!(names.contains(&"failures: one-live-successor"));

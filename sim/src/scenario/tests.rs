@@ -177,6 +177,7 @@ for   = "1m"
             start: Start::Ideal,
             node: Config {
                 successors: 20,
+                stabilize_every: Duration::from_secs(30),
                 ..Config::default()
             },
             network: Network {

@@ -44,6 +44,8 @@ impl Records {
                 self.acquire(arc, others, ctx);
             }
             Gap::Release(_) if ctx.config.is_variant(Variant::ArcNeverReleased) => {}
+            // That one is about to leave, and takes nothing over.
+            Gap::Release(_) if self.stays_for == Some(predecessor.id) => {}
             Gap::Release(arc) => {
                 self.stop_acquiring(ctx);
                 self.hand_over(arc, predecessor, ctx);

@@ -61,7 +61,7 @@ pub(super) enum Said {
     Notify,
     Introduce(Peer),
     /// Whom it presumed dead.
-    Remember,
+    Remember(Vec<Id>),
     Ask(RequestId, Ask),
     Answer(RequestId, Answer),
     /// Something about records that is not answered, with the sender's clock.
@@ -312,7 +312,7 @@ fn said(message: &Message) -> Said {
     match message {
         Message::Notify => Said::Notify,
         Message::Introduce(peer) => Said::Introduce(*peer),
-        Message::Remember(_) => Said::Remember,
+        Message::Remember(peers) => Said::Remember(peers.iter().map(|peer| peer.id).collect()),
         Message::Request { id, request } => Said::Ask(*id, ask(request)),
         Message::Reply { id, reply } => Said::Answer(*id, answer(reply)),
         Message::Records(notice) => {

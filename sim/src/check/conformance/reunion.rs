@@ -4,7 +4,7 @@
 
 use cuerda_core::ring::Id;
 
-use super::act::{Answer, Ask, Given, Told};
+use super::act::{Answer, Ask, Given, Said, Told};
 use super::steps::Steps;
 use super::{Case, short};
 
@@ -60,6 +60,10 @@ impl Probes {
             // The oldest go when there are too many.
             let spare = peers.len().saturating_sub(case.settings.remembered);
             self.told = peers[spare..].to_vec();
+        }
+        if let Given::Heard(_, Said::Remember(peers)) = &case.act.input {
+            // Whom others remember is looked for anew.
+            peers.iter().for_each(|peer| self.forget(*peer));
         }
         if is_member {
             self.remembers(case);

@@ -66,7 +66,7 @@ fn a_ring_is_founded_after_the_wait_by_the_lowest_and_by_no_member() {
         scene.clone().tell(35, input, &[], &[Aside::Joined], &alone)
     };
     assert_eq!(founds(&scene, due()), ["founds-too-soon"]);
-    scene.now += 60 * SECOND;
+    scene.now += 4 * SECOND;
     assert!(founds(&scene, due()).is_empty());
     let outside = || {
         let hello = hello(false);
@@ -86,7 +86,7 @@ fn a_ring_is_founded_after_the_wait_by_the_lowest_and_by_no_member() {
     assert_eq!(founds(&scene, outside()), ["founds-out-of-turn"]);
     // That one may hear nobody: it is not waited for without end.
     let later = Scene {
-        now: scene.now + 240 * SECOND,
+        now: scene.now + 20 * SECOND,
         ..scene.clone()
     };
     assert!(founds(&later, outside()).is_empty());
