@@ -16,7 +16,7 @@ fn wrong(command: &[String]) -> Option<String> {
         ["cuerda", ..] => None,
         ["docker" | "docker-compose" | "kubectl", ref arguments @ ..] => files(arguments),
         [
-            "curl" | "openssl" | "cat" | "echo" | "ls" | "sqlite3" | "cd",
+            "curl" | "openssl" | "sudo" | "cat" | "echo" | "ls" | "sqlite3" | "cd",
             ..,
         ] => None,
         [tool, ref arguments @ ..] if root().join(tool).is_file() => {

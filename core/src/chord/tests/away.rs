@@ -165,3 +165,20 @@ fn a_made_up_deletion_of_today_makes_nobody_set_anything_aside() {
     assert_eq!(set_aside(&world), 0);
     assert!(has(&world, 110));
 }
+
+#[test]
+fn who_was_away_while_a_deletion_was_made_and_forgotten_sets_its_records_aside() {
+    let mut world = World::ideal(settings(), &[10, 60, 110, 160]);
+    world.put(10, 100, "a").expect("done");
+    world.run(SECOND * 10);
+    world.kill(&[110]);
+    world.run(SECOND * 5);
+    let deleted = world.write(10, 100, Write::delete(""));
+    assert!(deleted.is_ok(), "{deleted:?}");
+    world.run(SECOND * 200);
+    world.start(110, 2, Input::Join(peers(&[10])));
+    world.run(SECOND * 20);
+    assert_eq!(set_aside(&world), 1);
+    assert_eq!(world.stores[&110].aside().len(), 1);
+    assert_eq!(world.value(60, 100), None);
+}

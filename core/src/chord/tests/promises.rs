@@ -411,63 +411,6 @@ fn a_tombstone_goes_when_its_time_is_over_and_nobody_may_bring_the_value_back() 
 }
 
 #[test]
-fn who_was_away_longer_than_deletions_are_remembered_sets_its_records_aside() {
-    let mut world = World::ideal(
-        Config {
-            replicas: 3,
-            tombstones_for: Duration::from_secs(60),
-            ..config(4)
-        },
-        &[10, 60, 110, 160],
-    );
-    let key = key(100);
-    let put = Write::put("", "a");
-    world.input(
-        10,
-        Input::Write {
-            token: 1,
-            key,
-            write: put,
-        },
-    );
-    world.run(SECOND * 10);
-    world.kill(&[110]);
-    world.run(SECOND * 5);
-    let delete = Write::delete("");
-    world.input(
-        10,
-        Input::Write {
-            token: 2,
-            key,
-            write: delete,
-        },
-    );
-    world.run(SECOND * 100);
-    world.start(110, 2, Input::Join(peers(&[10])));
-    world.run(SECOND * 20);
-    assert_eq!(world.count(|event| *event == Event::SetAside), 1);
-    assert_eq!(world.stores[&110].aside().len(), 1);
-    let past = Stamp::ZERO;
-    world.input(
-        60,
-        Input::Read {
-            token: 3,
-            key,
-            past,
-        },
-    );
-    world.run(SECOND * 5);
-    let nothing = |event: &Event| match event {
-        Event::Read { token: 3, result } => result.as_ref().is_ok_and(|fetched| {
-            let record = fetched.record.as_ref();
-            record.is_none_or(|record| record.readable(u64::MAX).count() == 0)
-        }),
-        _ => false,
-    };
-    assert_eq!(world.count(nothing), 1);
-}
-
-#[test]
 fn a_conditional_write_needs_a_majority_of_the_last_complete_holders() {
     let mut world = World::ideal(
         Config {
