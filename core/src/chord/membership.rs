@@ -54,7 +54,9 @@ impl Node {
         self.requests.forget(|waiter| waiter == Waiter::Membership);
     }
 
-    pub(super) fn found(&mut self, net: &mut impl Network<Node>) {
+    /// It is the first of its ring; `running` is when those that it founds it among noted last that
+    /// they were running.
+    pub(super) fn found(&mut self, running: u64, net: &mut impl Network<Node>) {
         if matches!(
             self.phase,
             MembershipPhase::Outside | MembershipPhase::Joining(_)
@@ -62,7 +64,7 @@ impl Node {
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
             // Nobody else serves anything there.
             self.serve_own(net);
-            let running = net.store().notes().alive;
+            let running = net.store().notes().alive.max(running);
             self.tell_records(Input::Founded(running), net);
         }
     }
@@ -121,8 +123,7 @@ impl Node {
                         self.remember(peer);
                     }
                 }
-                self.found(net);
-                self.tell_records(Input::Founded(running), net);
+                self.found(running, net);
             }
             Joined::Later(pause) => {
                 if !std::mem::replace(&mut self.armed.join, true) {

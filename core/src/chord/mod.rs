@@ -281,7 +281,7 @@ impl Node {
             }
             Input::Found => {
                 self.begin_records(net);
-                self.found(net);
+                self.found(0, net);
             }
             Input::Join(contacts) => {
                 self.begin_records(net);

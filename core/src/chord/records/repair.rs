@@ -313,7 +313,6 @@ impl Records {
 
     // ---- as a holder ----
 
-    /// The owner of an arc counts this node among its holders.
     /// The owner of an arc counts this node among its holders, and has found the same here as there
     /// or not. Says whether this node holds all of it since just now.
     pub(super) fn assigned(&mut self, arc: KeyRange, by: Peer, same: bool) -> bool {
