@@ -61,10 +61,11 @@ impl Node {
             self.phase,
             MembershipPhase::Outside | MembershipPhase::Joining(_)
         ) {
+            // A member notes that it is running; what counts is when it last did before.
+            let running = net.store().notes().alive.max(running);
             self.become_member(Neighbours::alone(self.me(), self.config.successors), net);
             // Nobody else serves anything there.
             self.serve_own(net);
-            let running = net.store().notes().alive.max(running);
             self.tell_records(Input::Founded(running), net);
         }
     }

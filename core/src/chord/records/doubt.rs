@@ -24,6 +24,8 @@ pub(super) struct Doubt {
     since: u64,
     /// What it held itself before it was started.
     before: Option<Held>,
+    /// Whether it was running before: so may its whole ring have been.
+    returned: bool,
     /// Owners that have said lately that they are in doubt, and how many repair periods ago: what
     /// they have is not all there is.
     others: Vec<(Id, u8)>,
@@ -39,11 +41,12 @@ const PERIODS: u32 = 4;
 
 impl Doubt {
     /// That of a node which held this before it was started.
-    pub(super) const fn of(before: Option<Held>) -> Doubt {
+    pub(super) const fn of(before: Option<Held>, returned: bool) -> Doubt {
         Doubt {
             arcs: Vec::new(),
             since: 0,
             before,
+            returned,
             others: Vec::new(),
         }
     }
@@ -121,9 +124,10 @@ impl Records {
         }
     }
 
-    /// An arc was taken over from the dead.
+    /// An arc was taken over from the dead. In a ring that was founded again they may have been in
+    /// doubt, and who takes over before anything was handed to it does not know of that.
     pub(super) fn doubt_taken_over<N>(&mut self, arc: KeyRange, ctx: &Context<'_, N>) {
-        if self.doubt.since != 0 {
+        if self.doubt.since != 0 || self.doubt.returned {
             self.doubt(&[arc], 0, ctx);
         }
     }
@@ -179,9 +183,9 @@ impl Records {
         if !self.doubt.is_none() {
             return self.doubt.before;
         }
-        let notes = ctx.net.store().notes();
-        let at = notes.alive;
-        notes.held.map(|start| Held { start, at })
+        let at = ctx.net.wall_clock();
+        let held = ctx.net.store().notes().held;
+        held.map(|start| Held { start, at })
     }
 
     /// Notes which arc up to itself this node holds as a whole: what it serves, and before that
@@ -192,7 +196,7 @@ impl Records {
         let Some(ownership) = self.ownership else {
             return;
         };
-        if !self.doubt.is_none() || !self.is_staying() || ctx.net.store().is_empty() {
+        if !self.doubt.is_none() || !self.is_staying() {
             return;
         }
         let mut start = ownership.start;

@@ -213,7 +213,8 @@ impl Records {
         records.clock.forget(notes.forgotten);
         records.away = Away::since(notes.alive);
         let at = notes.alive;
-        records.doubt = Doubt::of(notes.held.map(|start| Held { start, at }));
+        let before = notes.held.map(|start| Held { start, at });
+        records.doubt = Doubt::of(before, at != 0);
         records
     }
 

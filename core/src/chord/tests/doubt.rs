@@ -72,6 +72,19 @@ fn what_is_not_found_is_uncertain_until_one_is_back_that_held_it() {
 }
 
 #[test]
+fn however_long_all_were_stopped_who_comes_back_is_believed() {
+    let mut world = stopped();
+    world.run(SECOND * 100_000);
+    back(&mut world, &[10, 60]);
+    assert_eq!(world.value(10, 51), None, "60 held that");
+    assert_eq!(world.get(10, 101), Err(UNCERTAIN));
+    back(&mut world, &[110, 160, 210]);
+    for key in [51, 101, 151, 201] {
+        assert_eq!(world.value(60, key), None, "{key}");
+    }
+}
+
+#[test]
 fn what_must_not_be_there_is_not_written_where_that_is_uncertain() {
     let mut world = stopped();
     back(&mut world, &[10, 60]);
