@@ -20,21 +20,23 @@ pub struct MemoryStore {
     aside: Vec<(Id, Record)>,
 }
 
-/// A record as a disk has it: with a checksum that may turn out not to fit.
+/// A record as a disk has it: with the digest that was written beside it, which it may not fit any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Written {
     record: Record,
-    checksum: Digest,
+    digest: Digest,
+    /// A bit of the record has flipped. The digest has not: a start finds the same index.
+    rotten: bool,
 }
 
 impl MemoryStore {
     /// The process has crashed: what was not committed is gone, and what is found again is what
-    /// the disk has. Records that don't fit their checksum are found to be damaged when they are
-    /// read.
+    /// the disk has. Records that have rotted are found to be damaged when they are read: a start
+    /// reads their digests only.
     pub fn crash(&mut self) {
         let mut index = Index::default();
         for (&key, written) in &self.disk {
-            index.set(key, Some(written.checksum));
+            index.set(key, Some(written.digest));
         }
         self.staged.crash(index, self.disk_notes);
     }
@@ -45,9 +47,7 @@ impl MemoryStore {
         let Some(written) = self.disk.get_mut(&key) else {
             return false;
         };
-        let mut bytes = written.checksum.to_bytes();
-        bytes[0] ^= 1;
-        written.checksum = Digest::from_bytes(bytes);
+        written.rotten = true;
         true
     }
 
@@ -76,15 +76,19 @@ impl MemoryStore {
     fn write(&mut self, batch: Batch) {
         if batch.set_aside {
             let disk = std::mem::take(&mut self.disk).into_iter();
-            let sound = disk.filter(|(_, written)| written.checksum == written.record.digest());
+            let sound = disk.filter(|(_, written)| !written.rotten);
             self.aside
                 .extend(sound.map(|(key, written)| (key, written.record)));
         }
         for (key, record) in batch.records {
             match record {
                 Some(record) => {
-                    let checksum = record.digest();
-                    self.disk.insert(key, Written { record, checksum });
+                    let written = Written {
+                        digest: record.digest(),
+                        record,
+                        rotten: false,
+                    };
+                    self.disk.insert(key, written);
                 }
                 None => {
                     self.disk.remove(&key);
@@ -114,8 +118,7 @@ impl Store for MemoryStore {
             RecordLocation::Here(record) => return Ok(Some(record.clone())),
             RecordLocation::OnDisk(_) => {}
         }
-        // Damage done since the start shows in the checksum, not in the index.
-        let sound = |written: &&Written| written.checksum == written.record.digest();
+        let sound = |written: &&Written| !written.rotten;
         if let Some(written) = self.disk.get(&key).filter(sound) {
             return Ok(Some(written.record.clone()));
         }

@@ -91,6 +91,18 @@ pub fn a_damaged_record_is_told_once_and_gone_from_the_index<L: Lab>() {
     assert_eq!(lab.store().get(key(1)), Ok(None));
 }
 
+pub fn a_start_does_not_see_damage_that_nobody_has_read<L: Lab>() {
+    let mut lab = L::new();
+    lab.store().put(key(1), record("1"));
+    commit(&mut lab);
+    let before = lab.store().digest(whole());
+    lab.damage(key(1));
+    lab.crash();
+    assert_eq!(lab.store().digest(whole()), before);
+    assert!(!lab.store().is_damaged(key(1)));
+    assert_eq!(lab.store().get(key(1)), Err(Damaged(key(1))));
+}
+
 pub fn a_damaged_record_can_be_written_again<L: Lab>() {
     let mut lab = L::new();
     lab.store().put(key(1), record("1"));

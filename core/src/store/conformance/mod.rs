@@ -88,6 +88,7 @@ macro_rules! store_conformance {
             batches_are_counted_and_hold_what_changed,
             a_batch_is_told_to_be_committed_later_than_the_next_is_sealed,
             a_damaged_record_is_told_once_and_gone_from_the_index,
+            a_start_does_not_see_damage_that_nobody_has_read,
             a_damaged_record_can_be_written_again,
             a_fresh_copy_hides_the_damage,
             records_set_aside_are_gone_and_kept,
