@@ -71,6 +71,7 @@ fn victim() {
                     alive: 1,
                     forgotten: 0,
                     held: None,
+                    scrubbed: None,
                 });
                 batches.push((node, store.seal().unwrap()));
             }

@@ -168,6 +168,7 @@ pub(super) mod tests {
                 remembered: Vec::new(),
                 in_doubt: 0.0,
                 records: 5,
+                scrubbed: 3,
                 copies: Copies {
                     settled: true,
                     ..Copies::default()

@@ -27,6 +27,7 @@ impl Hosted for Node {
             remembered: self.remembered().collect(),
             in_doubt: self.in_doubt().iter().map(|arc| share(*arc)).sum(),
             records: store.len(),
+            scrubbed: self.scrubbed(),
             copies: self.copies(store),
         }
     }

@@ -224,6 +224,7 @@ fn status(records: usize) -> Status {
             remembered: Vec::new(),
             in_doubt: 0.0,
             records,
+            scrubbed: 0,
             copies: cuerda_core::chord::Copies::default(),
         }],
     }

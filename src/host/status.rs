@@ -112,6 +112,9 @@ pub struct NodeStatus {
     /// How many keys it holds a record of, its own and copies for others, deleted ones counted
     /// until they are collected.
     pub records: usize,
+    /// How many records it has read since its start to see whether they have rotted on the disk.
+    #[serde(default)]
+    pub scrubbed: u64,
     /// What it knows of the copies of those that it serves.
     #[serde(default)]
     pub copies: Copies,

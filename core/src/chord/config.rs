@@ -27,6 +27,12 @@ pub struct Config {
     /// every change of them, jittered to between half and one and a half of this. Costs nothing
     /// where nothing is stored. Default: twice `stabilize_every`.
     pub repair_every: Option<Duration>,
+    /// The time in which a node reads everything that it holds once, whoever serves it, to find
+    /// what has rotted on its disk while a sound copy is left elsewhere; give or take a half of
+    /// `repair_every`, in which it does so at most once. Shorter finds rot sooner and reads more:
+    /// the rate is bounded, to about a thousand records or 4 MiB in `repair_every`, and a node that
+    /// holds more takes longer. Costs nothing where nothing is stored. Default: 1 day.
+    pub scrub_every: Duration,
     /// The most keys that a node holds records of as their owner; a write of one more is
     /// rejected. Copies for others are always taken. Default: 1,000,000.
     pub keys_max: u32,
@@ -74,6 +80,7 @@ impl Default for Config {
             replicas: 3,
             acks: None,
             repair_every: None,
+            scrub_every: Duration::from_secs(24 * 60 * 60),
             keys_max: 1_000_000,
             tombstones_for: Duration::from_secs(10 * 24 * 60 * 60),
             hand_over_within: Duration::from_secs(60),
@@ -150,6 +157,7 @@ impl Config {
         for (key, duration) in [
             ("stabilize_every", self.stabilize_every),
             repair_every,
+            ("scrub_every", self.scrub_every),
             ("tombstones_for", self.tombstones_for),
             ("hand_over_within", self.hand_over_within),
             ("fix_fingers_every", self.fix_fingers_every),
@@ -250,6 +258,10 @@ mod tests {
                 ..base()
             },
             Config {
+                scrub_every: Duration::ZERO,
+                ..base()
+            },
+            Config {
                 found_after: Duration::ZERO,
                 ..base()
             },
@@ -274,6 +286,7 @@ mod tests {
                 "stabilize_every",
                 "fix_fingers_every",
                 "request_timeout",
+                "scrub_every",
                 "found_after",
                 "request_timeout_max"
             ]

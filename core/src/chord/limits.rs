@@ -64,6 +64,10 @@ pub const EPOCHS_AHEAD: u64 = 1 << 32;
 pub const MERGED_RECORDS: usize = 1024;
 /// Keys that an owner looks through in one repair period for deletions whose time is over.
 pub const SWEPT_KEYS: usize = 1024;
+/// Records that a node reads in one go to see whether they have rotted.
+pub const SCRUBBED_KEYS: usize = 64;
+/// Bytes of records after which it reads no more in one go.
+pub const SCRUBBED_BYTES: usize = 256 * 1024;
 /// Questions that one comparison asks at most: far more than any two correct nodes need.
 pub const QUESTIONS: u32 = 1 << 20;
 /// How often a node that answered, and then did not, is fetched from again before an arc is taken

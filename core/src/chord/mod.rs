@@ -252,6 +252,13 @@ impl Node {
         self.records.as_deref().map_or(&[], Records::in_doubt)
     }
 
+    /// Records that it has read since its start to see whether they have rotted
+    /// ([`Config::scrub_every`]).
+    #[must_use]
+    pub fn scrubbed(&self) -> u64 {
+        self.records.as_deref().map_or(0, Records::scrubbed)
+    }
+
     /// Its settings.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -372,6 +379,9 @@ impl Node {
             Timer::Repair => {
                 self.tell_records(records::Input::RepairDue, net);
                 self.tell_records(records::Input::ArmRepair, net);
+            }
+            Timer::Scrub => {
+                self.tell_records(records::Input::ScrubDue, net);
             }
             Timer::Join => {
                 self.armed.join = false;

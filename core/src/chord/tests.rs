@@ -17,6 +17,7 @@ mod promises;
 mod records;
 mod restart;
 mod reunion;
+mod scrub;
 mod steps;
 mod stranded;
 mod wire;

@@ -13,6 +13,8 @@ pub enum Timer {
     Request(u32),
     /// The next look at what other holders have.
     Repair,
+    /// The next few records to read, to see whether they have rotted, where there are many.
+    Scrub,
     /// The next attempt to join, or to get back into the ring.
     Join,
 }
@@ -26,6 +28,7 @@ impl protocol::Timer for Timer {
             Timer::Request(number) => (3, number),
             Timer::Join => (4, 0),
             Timer::Repair => (6, 0),
+            Timer::Scrub => (7, 0),
         }
     }
 
@@ -36,6 +39,7 @@ impl protocol::Timer for Timer {
             2 => Timer::Fingers,
             4 => Timer::Join,
             6 => Timer::Repair,
+            7 => Timer::Scrub,
             _ => Timer::Request(value),
         }
     }
@@ -48,6 +52,7 @@ impl protocol::Timer for Timer {
             Timer::Request(_) => "Request",
             Timer::Join => "Join",
             Timer::Repair => "Repair",
+            Timer::Scrub => "Scrub",
         }
     }
 
@@ -72,6 +77,7 @@ mod tests {
             Timer::Fingers,
             Timer::Request(7),
             Timer::Repair,
+            Timer::Scrub,
             Timer::Join,
         ] {
             let (kind, value) = timer.pack();

@@ -309,6 +309,9 @@ variants! {
     DamagedUnrepaired "damaged-unrepaired"
         "A damaged record is not fetched again."
         "core/src/store/mod.rs, get"
+    NeverScrubbed "never-scrubbed"
+        "What nobody reads is never read."
+        "core/src/chord/records/scrub.rs"
 
     // ---- leaving ----
     ArcNotHandedOver "arc-not-handed-over"

@@ -98,6 +98,10 @@ pub struct Notes {
     /// brought that back knows what there is on the arc, and others don't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Id>,
+    /// The key up to which it has read what it holds to see whether it has rotted, if it has begun
+    /// to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrubbed: Option<Id>,
 }
 
 /// Changes that go to the disk together.

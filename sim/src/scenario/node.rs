@@ -48,6 +48,7 @@ pub(super) fn config(section: &Section, problems: &mut Problems) -> Result<Confi
     let request_timeout_max = period("request_timeout_max", default.request_timeout_max);
     let found_after = period("found_after", default.found_after);
     let tombstones_for = period("tombstones_for", default.tombstones_for);
+    let scrub_every = period("scrub_every", default.scrub_every);
     let hand_over_within = period("hand_over_within", default.hand_over_within);
     let repair_every = section
         .get("repair_every")
@@ -75,6 +76,7 @@ pub(super) fn config(section: &Section, problems: &mut Problems) -> Result<Confi
     let config = Config {
         acks: acks?.map(|acks| u8::try_from(acks).expect("bounded by a byte")),
         repair_every: repair_every?,
+        scrub_every: scrub_every?,
         keys_max: u32::try_from(keys_max?).expect("bounded by 32 bits"),
         tombstones_for: tombstones_for?,
         hand_over_within: hand_over_within?,

@@ -40,6 +40,7 @@ pub(super) const NODE: &[&str] = &[
     "found_after",
     "acks",
     "repair_every",
+    "scrub_every",
     "keys_max",
     "tombstones_for",
     "hand_over_within",

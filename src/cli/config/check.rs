@@ -143,6 +143,7 @@ fn typed(settings: &Settings) -> Config {
             replicas: count("replicas"),
             acks: some_count("acks"),
             repair_every: some_time("repair_every"),
+            scrub_every: time("scrub_every"),
             keys_max: number("keys_max").expect(given),
             tombstones_for: time("tombstones_for"),
             hand_over_within: time("hand_over_within"),

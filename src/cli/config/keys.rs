@@ -166,6 +166,13 @@ pub(super) const KEYS: &[Key] = &[
          half; without it, twice `stabilize_every`",
     ),
     row(
+        "scrub_every",
+        Kind::Duration,
+        Some("1d"),
+        "The time in which a node reads all that it has on its disk once, to find what has rotted \
+         and fetch it again; it reads about 1000 records or 4 MiB in `repair_every` at most",
+    ),
+    row(
         "tombstones_for",
         Kind::Duration,
         Some("10d"),
@@ -315,6 +322,7 @@ mod tests {
         }
         assert_eq!(default("keys_max"), Value::Count(config.keys_max));
         for (name, value) in [
+            ("scrub_every", config.scrub_every),
             ("tombstones_for", config.tombstones_for),
             ("hand_over_within", config.hand_over_within),
             ("stabilize_every", config.stabilize_every),

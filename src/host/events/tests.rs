@@ -57,6 +57,7 @@ fn batch(number: u64) -> Batch {
             alive: 6,
             forgotten: 4,
             held: Some(Id::of_key(b"start")),
+            scrubbed: None,
         }),
         set_aside: false,
     }

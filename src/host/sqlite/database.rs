@@ -105,19 +105,22 @@ impl Database {
         self.writer
             .execute("INSERT OR IGNORE INTO nodes (id) VALUES (?)", [&id])?;
         let (node, notes) = self.writer.query_row(
-            "SELECT node, mark, alive, forgotten, held FROM nodes WHERE id = ?",
+            "SELECT node, mark, alive, forgotten, held, scrubbed FROM nodes WHERE id = ?",
             [&id],
             |row| {
                 let number = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);
                 let (mark, alive, forgotten) = (number(1)?, number(2)?, number(3)?);
-                // What is no point of the circle says nothing of what was held.
-                let held = row.get::<_, Option<String>>(4)?;
-                let held = held.and_then(|held| held.parse().ok());
+                // What is no point of the circle says nothing.
+                let point = |at| {
+                    let text = row.get::<_, Option<String>>(at)?;
+                    Ok::<_, rusqlite::Error>(text.and_then(|text| text.parse().ok()))
+                };
                 let notes = Notes {
                     mark,
                     alive,
                     forgotten,
-                    held,
+                    held: point(4)?,
+                    scrubbed: point(5)?,
                 };
                 Ok((row.get::<_, i64>(0)?, notes))
             },

@@ -70,18 +70,21 @@ pub(super) fn write(connection: &Connection, node: i64, batch: &Batch) -> rusqli
         alive,
         forgotten,
         held,
+        scrubbed,
     }) = batch.notes
     {
-        let held = held.map(|start| start.to_string());
+        let text = |point: Option<Id>| point.map(|point| point.to_string());
         connection
             .prepare_cached(
-                "UPDATE nodes SET mark = ?, alive = ?, forgotten = ?, held = ? WHERE node = ?",
+                "UPDATE nodes SET mark = ?, alive = ?, forgotten = ?, held = ?, scrubbed = ? \
+                 WHERE node = ?",
             )?
             .execute(params![
                 mark.cast_signed(),
                 alive.cast_signed(),
                 forgotten.cast_signed(),
-                held,
+                text(held),
+                text(scrubbed),
                 node
             ])?;
     }

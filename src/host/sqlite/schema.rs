@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The format that is written here; in the file it is `PRAGMA user_version`.
-pub(super) const FORMAT: i32 = 2;
+pub(super) const FORMAT: i32 = 3;
 /// Tells a file of records from the files of other programs: `CUER`.
 pub(super) const APPLICATION: i32 = 0x4355_4552;
 
@@ -16,7 +16,8 @@ CREATE TABLE nodes (
     mark  INTEGER NOT NULL DEFAULT 0,    -- no stamp of the node is above, in milliseconds
     alive INTEGER NOT NULL DEFAULT 0,    -- when it was last known to be running, in milliseconds
     forgotten INTEGER NOT NULL DEFAULT 0, -- the latest deletion that all have forgotten
-    held  TEXT                           -- from where on it held all that was acknowledged
+    held  TEXT,                          -- from where on it held all that was acknowledged
+    scrubbed TEXT                        -- the key that was read last to see whether it has rotted
 ) STRICT;
 CREATE TABLE records (
     record INTEGER PRIMARY KEY,
@@ -61,6 +62,9 @@ ALTER TABLE nodes ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE nodes ADD COLUMN held TEXT;
 ";
 
+/// What makes a file of format 2 one of format 3.
+const FROM_2: &str = "ALTER TABLE nodes ADD COLUMN scrubbed TEXT;";
+
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -85,7 +89,7 @@ pub(super) fn format(connection: &Connection) -> rusqlite::Result<Format> {
     Ok(match (application, format) {
         (0, 0) if tables == 0 => Format::Empty,
         (APPLICATION, FORMAT) => Format::Known,
-        (APPLICATION, 1) => Format::Older,
+        (APPLICATION, 1..FORMAT) => Format::Older,
         (APPLICATION, later) if later > FORMAT => Format::Newer(later),
         _ => Format::Foreign,
     })
@@ -103,7 +107,11 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Brings a file of an earlier format to this one, wholly or not at all.
 pub(super) fn renew(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch(FROM_1)?;
+    let found: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found < 2 {
+        transaction.execute_batch(FROM_1)?;
+    }
+    transaction.execute_batch(FROM_2)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

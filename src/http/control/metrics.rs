@@ -273,7 +273,7 @@ impl Collector for Numbers {
             histogram.encode(encoder.encode_descriptor(name, help, unit, kind)?)?;
         }
         let lost = status.lines_lost;
-        let lost = [
+        let told = [
             (
                 "log_lines_lost",
                 "Lines of the log that could not be written",
@@ -284,8 +284,13 @@ impl Collector for Numbers {
                 "Lines of stdout, events among them, that could not be written",
                 lost.stdout,
             ),
+            (
+                "records_scrubbed",
+                "Records read from the disk to see whether they have rotted",
+                status.nodes.iter().map(|node| node.scrubbed).sum(),
+            ),
         ];
-        for (name, help, value) in self.counters.all().iter().chain(&lost) {
+        for (name, help, value) in self.counters.all().iter().chain(&told) {
             // The unit goes to the end of the name, where its readers look for it.
             let (name, unit) = match name.strip_prefix("bytes_") {
                 Some(rest) => (rest, Some(Unit::Bytes)),

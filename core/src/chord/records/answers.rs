@@ -1,6 +1,6 @@
 //! What a node does about records for others, and for itself in the same way.
 
-use super::{Asker, Context, Ownership, Records};
+use super::{Asker, Context, Ownership, Records, repair};
 use crate::chord::Event;
 use crate::chord::merging;
 use crate::chord::message::{Message, Reply};
@@ -107,7 +107,9 @@ impl Records {
                     ctx.net.emit(Event::Ignored(from, Ignored::Full));
                     return None;
                 }
-                fetch(&keys, after, ctx.net)
+                let reply = fetch(&keys, after, ctx.net);
+                self.look_for_damage(&keys, ctx);
+                reply
             }
             RecordRequest::Merge(records) => {
                 if records.len() > limits::MERGED_RECORDS {
@@ -152,9 +154,7 @@ impl Records {
         let damaged = ctx.net.store().is_damaged(key);
         if damaged && !ctx.config.is_variant(Variant::DamagedServed) {
             // The holders have copies; repair brings the record back from them.
-            if !ctx.config.is_variant(Variant::DamagedUnrepaired) {
-                self.repair_soon(Some(key));
-            }
+            self.found_damaged(key, ctx);
             let others = self.holders(ctx);
             return RecordReply::Record { record, others };
         }
@@ -169,6 +169,16 @@ impl Records {
         }
         let others = Vec::new();
         RecordReply::Record { record, others }
+    }
+
+    /// What others were to be given may have been found damaged.
+    fn look_for_damage<N: Network<Node>>(&mut self, keys: &[Id], ctx: &mut Context<'_, N>) {
+        for &key in keys {
+            if ctx.net.store().is_damaged(key) && repair::digest_of(ctx.net.store(), key).is_none()
+            {
+                self.found_damaged(key, ctx);
+            }
+        }
     }
 
     /// A client's write to a key that this node may serve: if it does, it brings it to all holders.

@@ -212,8 +212,11 @@ impl Records {
                 None => break,
             }
         }
-        if ctx.net.store().notes().held != Some(start) {
-            ctx.note(|notes| notes.held = Some(start));
+        // What was found damaged is missing, and after a start nobody would know of it.
+        let misses = self.repair.misses_any(ctx.net.store());
+        let held = (!misses).then_some(start);
+        if ctx.net.store().notes().held != held {
+            ctx.note(|notes| notes.held = held);
         }
     }
 

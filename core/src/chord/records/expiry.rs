@@ -42,6 +42,8 @@ impl Records {
         let mut forgotten = Vec::new();
         for key in keys {
             let Some(mut record) = merging::stored(ctx.net, key) else {
+                // The index had it.
+                self.found_damaged(key, ctx);
                 continue;
             };
             let safe = quiet && self.repair.is_safe(key)

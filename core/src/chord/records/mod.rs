@@ -11,6 +11,7 @@
 //!   ├ repair.rs     owner and holders compare what they have
 //!   ├ misplaced.rs  copies that should be elsewhere
 //!   ├ expiry.rs     deletions whose time is over
+//!   ├ scrub.rs      all is read now and then, to see whether it has rotted
 //!   ├ departure.rs  a leaving node hands over first
 //!   ├ leavers.rs    who is leaving is no holder
 //!   ├ away.rs       who was away may have what all others have deleted and forgotten
@@ -42,6 +43,7 @@ mod misplaced;
 mod moves;
 mod ownership;
 mod repair;
+mod scrub;
 mod writes;
 
 use super::ask::{Pause, Settled};
@@ -63,6 +65,7 @@ use doubt::Doubt;
 use leavers::Leavers;
 use ownership::Ownership;
 use repair::{Assignment, Repair};
+use scrub::Scrub;
 use writes::OpenWrite;
 
 /// A node's part in keeping records.
@@ -86,6 +89,7 @@ pub(super) struct Records {
     next_misplaced: Id,
     /// Where to look next for deletions whose time is over.
     next_sweep: Option<Id>,
+    scrub: Scrub,
     /// Since when it may have missed deletions that nobody remembers.
     away: Away,
     departure: Departure,
@@ -133,6 +137,8 @@ pub(super) enum Input {
     MisplacedSought(Id, Outcome),
     /// The repair timer is due.
     RepairDue,
+    /// The timer for reading on is due.
+    ScrubDue,
     /// Make sure that the repair timer runs, if there is anything to repair.
     ArmRepair,
     /// The node's successors are silent: others may serve what it served.
@@ -195,6 +201,7 @@ impl Records {
             misplaced: None,
             next_misplaced: me,
             next_sweep: None,
+            scrub: Scrub::after(me),
             away: Away::default(),
             departure: Departure::Staying,
             doubt: Doubt::default(),
@@ -212,6 +219,7 @@ impl Records {
         let mut records = Records::new(me, notes.mark);
         records.clock.forget(notes.forgotten);
         records.away = Away::since(notes.alive);
+        records.scrub = Scrub::after(notes.scrubbed.unwrap_or(me));
         let at = notes.alive;
         let before = notes.held.map(|start| Held { start, at });
         records.doubt = Doubt::of(before, at != 0);
@@ -237,6 +245,7 @@ impl Records {
             Input::OwnerSought(access, outcome) => self.access_sought(access, &outcome, ctx),
             Input::MisplacedSought(first, outcome) => self.misplaced_sought(first, &outcome, ctx),
             Input::RepairDue => self.repair_due(ctx),
+            Input::ScrubDue => self.scrub_due(ctx),
             Input::ArmRepair => self.arm_repair(ctx),
             Input::Stranded => {
                 self.serve_nothing(ctx);
@@ -365,6 +374,7 @@ impl Records {
         ctx.forget(|_| true);
         self.clock = old.clock;
         self.armed = old.armed;
+        self.scrub = old.scrub;
         self.epoch = old.epoch;
     }
 

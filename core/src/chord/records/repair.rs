@@ -133,6 +133,12 @@ impl Repair {
         (self.complete && enough).then(|| self.dirty.union(&self.running))
     }
 
+    /// Whether a key that was found damaged is still to be fetched again.
+    pub(super) fn misses_any(&self, store: &impl Store) -> bool {
+        let mut keys = self.dirty.union(&self.running);
+        keys.any(|key| store.is_damaged(*key))
+    }
+
     /// Whether all holders have what the owner has under a key.
     pub(super) fn is_safe(&self, key: Id) -> bool {
         self.complete && !self.dirty.contains(&key) && !self.running.contains(&key)
@@ -164,6 +170,7 @@ impl Records {
         self.doubt.age();
         self.note_held(ctx);
         self.sweep_own(ctx);
+        self.scrub(ctx);
         self.repair_now(ctx);
         self.look_for_misplaced(ctx);
     }

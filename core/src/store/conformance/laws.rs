@@ -169,6 +169,7 @@ pub fn notes_are_found_again<L: Lab>() {
         alive,
         forgotten: alive / 2,
         held: (mark == 5).then(|| Id::of_key(b"start")),
+        scrubbed: (mark == 5).then(|| Id::of_key(b"read")),
     };
     let mut lab = L::new();
     assert_eq!(lab.store().notes(), Notes::default());

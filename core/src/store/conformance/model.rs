@@ -101,6 +101,7 @@ fn play<L: Lab>(steps: Vec<Step>) {
                     alive: 1,
                     forgotten: 0,
                     held: None,
+                    scrubbed: None,
                 };
                 lab.store().note(notes);
                 model.now.notes = notes;

@@ -1,4 +1,4 @@
-//! The format of the file, kept as SQL in `format-2.sql`: what this release writes is that to the
+//! The format of the file, kept as SQL in `format-3.sql`: what this release writes is that to the
 //! envelope, and what stands there is read. A change of the format is a new number and a new file
 //! beside the old ones, which must go on being read.
 
@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use super::*;
 
-const KEPT: &str = include_str!("format-2.sql");
+const KEPT: &str = include_str!("format-3.sql");
+const SECOND: &str = include_str!("format-2.sql");
 const FIRST: &str = include_str!("format-1.sql");
 
 fn stamp(milliseconds: u64) -> Stamp {
@@ -39,12 +40,15 @@ fn full() -> Record {
         .collect()
 }
 
-fn notes(held: bool) -> Notes {
+/// What a file of this format says of a node.
+fn notes(format: u8) -> Notes {
+    let held = format > 1;
     Notes {
         mark: 1_700_000_001_000,
         alive: 1_700_000_000_000,
         forgotten: if held { 1_600_000_000_000 } else { 0 },
         held: held.then(|| Id::of_key(b"start")),
+        scrubbed: (format > 2).then(|| Id::of_key(b"read")),
     }
 }
 
@@ -58,7 +62,7 @@ fn write(database: &mut Database) {
     for number in [1, 2] {
         let mut store = database.store(node(number)).unwrap();
         store.put(key(number), record("old"));
-        store.note(notes(true));
+        store.note(notes(3));
         batches.push((node(number), store.seal().unwrap()));
         if number == 2 {
             store.set_aside();
@@ -118,14 +122,14 @@ fn a_file_is_written_as_it_was_in_the_first_release_that_had_this_format() {
 
 #[test]
 fn files_of_all_formats_are_read_and_go_on() {
-    for (made, held) in [(FIRST, false), (KEPT, true)] {
+    for (made, number) in [(FIRST, 1), (SECOND, 2), (KEPT, 3)] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("records.db");
         Connection::open(&path)
             .unwrap()
             .execute_batch(made)
             .unwrap();
-        goes_on(&path, held);
+        goes_on(&path, number);
         // It has the format of this release now.
         let format = |name| {
             let file = Connection::open(&path).unwrap();
@@ -136,11 +140,11 @@ fn files_of_all_formats_are_read_and_go_on() {
     }
 }
 
-fn goes_on(path: &Path, held: bool) {
+fn goes_on(path: &Path, format: u8) {
     let mut database = Database::open(path).unwrap();
     for (number, records) in [(1, 2), (2, 1)] {
         let mut store = database.store(node(number)).unwrap();
-        assert_eq!((store.len(), store.notes()), (records, notes(held)));
+        assert_eq!((store.len(), store.notes()), (records, notes(format)));
         assert_eq!(store.get(key(9)), Ok(Some(full())));
         let old = (number == 1).then(|| record("old"));
         assert_eq!(store.get(key(number)), Ok(old));

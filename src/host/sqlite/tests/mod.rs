@@ -157,6 +157,7 @@ fn nodes_of_one_process_share_the_file_and_nothing_else() {
                     alive: 2,
                     forgotten: 0,
                     held: None,
+                    scrubbed: None,
                 });
                 (id, store.seal().unwrap())
             })
