@@ -54,6 +54,7 @@ pub fn draw(subject: &Subject, seed: u64) -> Document {
     names.extend(faults(subject, &mut hand, &mut document));
     let end = hand.calm + settling;
     document.set("duration", time(end));
+    scrubs(&mut document, settling);
     if hand.percent(25) {
         // More disks may go then than there are copies.
         document.set(
@@ -65,6 +66,16 @@ pub fn draw(subject: &Subject, seed: u64) -> Document {
     names.dedup();
     document.set("title", format!("Drawn: {}", names.join(", ")));
     document
+}
+
+/// Where copies rot, all is read before the run ends: in a day, as by default, nothing would be found.
+fn scrubs(document: &mut Document, settling: u64) {
+    let flips = |fault: &Value| fault.get("what").and_then(Value::as_str) == Some("flip");
+    if document.list("fault").iter().any(flips)
+        && let Some(Value::Table(node)) = document.top_mut().get_mut("node")
+    {
+        node.insert("scrub_every".to_owned(), time(settling / 4));
+    }
 }
 
 /// Leaves out faults, the last ones first, until nothing is asked for that nobody promised.

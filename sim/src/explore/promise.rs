@@ -1,6 +1,6 @@
 //! Whether a scenario leaves intact what the ring's promises need. What nobody promised to survive
-//! is no finding: with k copies, no more than k-1 may be destroyed before they can be made anew, and
-//! somebody must stay to take over.
+//! is no finding: with k copies, no more than k-1 may be destroyed before they can be made anew,
+//! somebody must stay to take over, and what rots must be read before the run ends.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::scenario::{Disk, DiskFault, Fault, FaultKind, Scenario, WorkloadKind}
 
 /// Whether all that the checks look for is promised.
 pub(super) fn is_promised(scenario: &Scenario) -> bool {
-    somebody_stays(scenario) && (!judges_records(scenario) || copies_stay(scenario))
+    let records = || copies_stay(scenario) && rot_is_found(scenario);
+    somebody_stays(scenario) && (!judges_records(scenario) || records())
 }
 
 /// Whether anything is stored and looked after.
@@ -70,6 +71,23 @@ fn copies_stay(scenario: &Scenario) -> bool {
             .filter(|(at, _)| at >= from && *at < *from + anew);
         together.map(|(_, many)| many).sum::<u32>() <= spare
     })
+}
+
+/// All that is held is read once after the last bit has flipped, and fetched again from others.
+fn rot_is_found(scenario: &Scenario) -> bool {
+    let rots = |fault: &&Fault| {
+        let FaultKind::Disk { what, .. } = &fault.kind else {
+            return false;
+        };
+        matches!(what, DiskFault::Flip(_))
+    };
+    let round = scenario.node.scrub_every * 2;
+    let mut flips = scenario
+        .faults
+        .iter()
+        .filter(rots)
+        .flat_map(|fault| fault.beginnings(fault.at));
+    flips.all(|at| at + round <= scenario.duration)
 }
 
 /// How many disks a fault takes or spoils for good.
@@ -133,6 +151,14 @@ mod tests {
         assert!(!promised(&faults(&[again.to_owned()])));
         let without = format!("checks = [\"ring\"]\n{}", faults(&[crash("1m", 3)]));
         assert!(promised(&without), "records are left out of account");
+    }
+
+    #[test]
+    fn what_rots_must_be_read_in_time() {
+        let rot = "fault = [{ at = \"1m\", kind = \"disk\", nodes = 1, what = \"flip\" }]\n";
+        assert!(!promised(rot), "a day is longer than the run");
+        assert!(promised(&format!("node.scrub_every = \"9m\"\n{rot}")));
+        assert!(!promised(&format!("node.scrub_every = \"10m\"\n{rot}")));
     }
 
     #[test]
