@@ -24,6 +24,8 @@
 //!
 //! It decides nothing about what it finds, and compares nothing with other nodes.
 
+use std::time::Duration;
+
 use super::{Context, Records};
 use crate::chord::variant::Variant;
 use crate::chord::{Node, Timer, jittered, limits, merging};
@@ -31,7 +33,6 @@ use crate::protocol::Network;
 use crate::record::DigestSource as _;
 use crate::ring::{Id, KeyRange};
 use crate::store::Store as _;
-use std::time::Duration;
 
 /// How many slices fit into a repair period, after the first.
 const SLICES: u32 = 16;
