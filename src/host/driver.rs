@@ -43,9 +43,9 @@ use super::waiting::Waiting;
 use crate::host::sqlite::StoreError;
 use clients::Clients;
 use cuerda_core::Hint as _;
+use cuerda_core::protocol::twins::Twins;
 use cuerda_core::protocol::{Event, Input};
 use cuerda_core::ring::{Address, Id};
-use twins::Twins;
 
 /// Envelopes handled in one batch.
 const ENVELOPES: usize = 256;
@@ -83,7 +83,7 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     news: Queue<News<S::Stream>>,
     /// Where others say that a process with this one's key is.
     rumours: Queue<Address>,
-    twins: Twins,
+    twins: Twins<[u8; 32]>,
     tasks: JoinSet<Done<S::Stream>>,
     /// How many of them carry a connection.
     carried: usize,

@@ -36,6 +36,7 @@ use super::protocol_name::ProtocolName;
 use cuerda_core::Hint;
 use cuerda_core::chord::Message;
 use cuerda_core::protocol::Versions;
+pub use cuerda_core::protocol::twins::Start;
 use cuerda_core::ring::{Address, Id, Peer};
 
 /// What is said of bytes that postcard would not have written.
@@ -62,17 +63,6 @@ pub enum Frame<M = Message> {
     /// To a process: another one has the same key, and is reached here. Anybody can say so: who is
     /// told looks for himself.
     Twin(Address),
-}
-
-/// One start of a process: no two are alike, as two processes with copies of one data directory
-/// are in all else. The lesser of two is the older one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Start {
-    /// When it was, in milliseconds since 1970, by the clock of the process itself: so all that hear
-    /// of two starts agree on which is older.
-    pub at_ms: u64,
-    /// Drawn at random.
-    pub instance: u64,
 }
 
 /// A process tells a bootstrap node that it is alive.

@@ -42,15 +42,6 @@ pub const DIALS: usize = 256;
 pub const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest wait after a failed dial.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(2);
-/// Keys of which a process keeps in mind that it has heard two processes with them.
-pub const TWINS: usize = 64;
-/// For how long whoever has answered is taken to be still there when another process with the same
-/// key comes.
-pub const TWIN_ANSWERED: Duration = Duration::from_secs(5);
-/// How often it is looked whether a twin is where somebody says.
-pub const TWIN_LOOKS: Duration = Duration::from_secs(1);
-/// How often two processes with the same key are told to the operator.
-pub const TWIN_TOLD: Duration = Duration::from_secs(60);
 /// Nodes that a bootstrap node knows.
 pub const REGISTERED: usize = 4096;
 /// Nodes that a bootstrap node names to one that asks.

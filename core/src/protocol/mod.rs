@@ -15,6 +15,7 @@
 //!   access.rs    what clients ask of records, and what they are told;  error.rs of look-ups
 //!   versions.rs  which versions of its protocol a node understands;    refusal.rs what keeps
 //!                two nodes apart
+//!   twins.rs     two processes with one key: who is asked, and who has to go
 //!   recorder.rs  a world for tests, which writes down what a node asks of it
 //! ```
 //!
@@ -27,6 +28,7 @@ pub mod limits;
 mod recorder;
 mod refusal;
 mod request_id;
+pub mod twins;
 mod versions;
 
 use std::fmt::Debug;

@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::twins::Twins;
 use super::{Done, Host, Queue, SWEEP};
 use crate::host::counters::Counters;
 use crate::host::disk::Disk;
@@ -32,6 +31,7 @@ use crate::host::tls::Tls;
 use crate::host::trace::Traces;
 use crate::host::waiting::Waiting;
 use cuerda_core::protocol::Input;
+use cuerda_core::protocol::twins::Twins;
 use cuerda_core::ring::{Id, Peer};
 
 impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {

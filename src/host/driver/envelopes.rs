@@ -38,6 +38,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             id,
             address: link.handshake.address,
         };
+        let (key, start) = (link.handshake.public_key, link.start);
+        self.look_again_for_twins(key, start);
         self.message_came(from, envelope.to, envelope.message);
     }
 

@@ -8,8 +8,9 @@ use super::memory::Memory;
 use super::stranger::*;
 use super::*;
 use crate::host::sqlite::StoreError;
-use crate::host::{Ended, Frame, Hooks, Sockets, Start, limits};
+use crate::host::{Ended, Frame, Hooks, Sockets, Start};
 use cuerda_core::chord::{Node, Request};
+use cuerda_core::protocol::limits::TWIN_LOOKS;
 
 /// When the first start of a test is, by the clocks of its machines.
 const EPOCH: u64 = 1_700_000_000_000;
@@ -151,6 +152,42 @@ async fn who_was_started_again_elsewhere_is_no_twin_of_its_former_self() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_suspended_when_it_was_asked_is_asked_again_once_it_says_something() {
+    let net = Memory::default();
+    let one = start(&net, 1, 0, Begin::Found, &Security::tls()).await;
+    let mut older = Stranger::new(2, &Security::tls());
+    older.start = Start {
+        at_ms: EPOCH,
+        instance: 0,
+    };
+    let (listener, address) = net.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    older.handshake.address = address.into();
+    let mut line = older.call(&net, one.address).await;
+    line.send(&question(1, Request::Ping)).await.unwrap();
+    line.message().await;
+    let younger = start(&net, 2, 5000, joining(one.address), &Security::tls()).await;
+    until_ideal(&one.handle, 2).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(!net.calls(address).is_empty() && !younger.run.is_finished());
+    assert_eq!(found(&one), 0);
+    // From now on it answers whoever connects; those who have given up hear nothing.
+    let older = Arc::new(older);
+    let answering = net.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = answering.accept(&listener).await {
+            let older = Arc::clone(&older);
+            tokio::spawn(async move {
+                let _line = older.answer(stream).await;
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    line.send(&question(2, Request::Ping)).await.unwrap();
+    assert_eq!(ended(younger).await, Ended::Twin(address));
+    assert!(found(&one) >= 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_on_the_same_address_finds_itself_there() {
     let net = Memory::default();
     let one = start(&net, 1, 0, Begin::Found, &Security::tls()).await;
@@ -183,7 +220,7 @@ async fn nobody_is_stopped_by_those_who_only_say_that_there_is_a_twin() {
             let (stream, _) = net.accept(&listener).await.unwrap();
             let _answered = liar.answer(stream).await;
         }
-        tokio::time::sleep(limits::TWIN_LOOKS).await;
+        tokio::time::sleep(TWIN_LOOKS).await;
     }
     // It is not looked again at once.
     assert_eq!(net.calls(address).len(), 1);
