@@ -69,6 +69,8 @@ struct Disturbance {
     lasting: Vec<&'static str>,
     /// The last that ended, and when its aftermath ends at the latest.
     aftermath: Option<(&'static str, Nanos)>,
+    /// The last whose aftermath is over, and since when it is.
+    over: Option<(&'static str, Nanos)>,
 }
 
 impl Disturbance {
@@ -82,6 +84,21 @@ impl Disturbance {
             self.lasting.remove(at);
             self.aftermath = Some((name, until));
         }
+    }
+
+    /// Its aftermath is over.
+    fn end(&mut self, at: Nanos) {
+        if let Some((name, _)) = self.aftermath.take() {
+            self.over = Some((name, at));
+        }
+    }
+
+    /// What excused until after `since`, and does no more `now`.
+    fn lately(&self, since: Nanos, now: Nanos) -> Option<&'static str> {
+        // Nobody may have looked since the time was up.
+        let late = self.aftermath.filter(|&(_, until)| until <= now);
+        let (name, at) = late.or(self.over)?;
+        (at > since).then_some(name)
     }
 
     /// When it ends unless something happens before.
@@ -200,6 +217,26 @@ impl Excuses {
         }
     }
 
+    /// By what name a property might have been broken at any moment after `since`, up to now: what
+    /// began while a disturbance lasted may go wrong by it although it ended since.
+    #[must_use]
+    pub fn excuse_since(
+        &self,
+        since: Nanos,
+        now: Nanos,
+        property: Property,
+    ) -> Option<&'static str> {
+        let lately = || match property {
+            Property::NoDuplicates | Property::OrderedSuccessorLists => None,
+            Property::SufficientPrincipals => self
+                .small_ring
+                .lately(since, now)
+                .or(self.disturbance.lately(since, now)),
+            _ => self.disturbance.lately(since, now),
+        };
+        self.excuse(now, property).or_else(lately)
+    }
+
     /// A property broke or mended: what it means. To be told once for each transition.
     pub fn changed(&mut self, now: Nanos, change: Change) -> Verdict {
         self.pass(now);
@@ -243,7 +280,7 @@ impl Excuses {
         while let Some(until) = self.deadline().filter(|&until| until <= now) {
             for disturbance in [&mut self.disturbance, &mut self.small_ring] {
                 if disturbance.deadline() == Some(until) {
-                    disturbance.aftermath = None;
+                    disturbance.end(until);
                 }
             }
             self.call_in(until);
@@ -255,7 +292,7 @@ impl Excuses {
             return;
         }
         for disturbance in [&mut self.disturbance, &mut self.small_ring] {
-            disturbance.aftermath = None;
+            disturbance.end(now);
         }
         self.call_in(now);
     }
@@ -335,6 +372,27 @@ mod tests {
         books.ideal(502 * ROUND, true);
         assert_eq!(books.excuse(502 * ROUND, AtMostOneRing), None);
         assert_eq!(books.deadline(), None);
+    }
+
+    #[test]
+    fn what_began_while_a_disturbance_lasted_is_excused_and_nothing_that_began_later() {
+        let mut books = books();
+        let since = |books: &Excuses, since, now| books.excuse_since(since, now, AtMostOneRing);
+        assert_eq!(since(&books, 0, 5), None);
+        books.begun(10, SUSPICION);
+        assert_eq!(since(&books, 5, 12), Some(SUSPICION));
+        books.ended(20, SUSPICION);
+        assert_eq!(since(&books, 5, 25), Some(SUSPICION));
+        assert_eq!(since(&books, 19, 25), Some(SUSPICION));
+        assert_eq!(since(&books, 20, 25), None);
+        assert_eq!(books.excuse(25, AtMostOneRing), None);
+        // Its time is up though nobody has looked since; and a list is never excused.
+        books.ideal(30, false);
+        books.struck(30, FAILURES);
+        let until = 30 + PERIODS * ROUND;
+        assert_eq!(since(&books, until - 1, until + 9), Some(FAILURES));
+        assert_eq!(since(&books, until, until + 9), None);
+        assert_eq!(books.excuse_since(5, 40, NoDuplicates), None);
     }
 
     #[test]

@@ -56,6 +56,11 @@ pub trait Structure<V: ?Sized>: Sized {
     fn excuse(&self, _now: Time) -> Option<&'static str> {
         None
     }
+    /// The same of any moment after `since`, up to now: what got lost while the network was disturbed
+    /// may be missed for a while longer.
+    fn excuse_since(&self, _since: Time, now: Time) -> Option<&'static str> {
+        self.excuse(now)
+    }
     /// How often what was excused by what, as `excuse: property`.
     fn excused(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()

@@ -485,8 +485,13 @@ impl<P: Judged> Judge<'_, P> {
         if let (false, Ok((named, _)), Some(watch)) = (right, end.result, &mut self.structure)
             && watch.ideal_since.is_some_and(|since| since <= end.issued)
         {
-            // An asker whose replies get lost can't tell the dead from the unlucky.
-            if let Some(excuse) = watch.structure.excuse(at.now) {
+            // An asker whose questions or replies get lost can't tell the dead from the unlucky. Who
+            // missed a reply may have asked for it before the disturbance ended.
+            let excuse = match end.timeouts {
+                0 => watch.structure.excuse(at.now),
+                _ => watch.structure.excuse_since(end.issued, at.now),
+            };
+            if let Some(excuse) = excuse {
                 *watch.excused_lookups.entry(excuse).or_default() += 1;
                 return;
             }

@@ -127,6 +127,10 @@ impl Structure<Neighbours> for Ring {
         self.excuses.excuse(now, Property::OrderedRing)
     }
 
+    fn excuse_since(&self, since: Time, now: Time) -> Option<&'static str> {
+        self.excuses.excuse_since(since, now, Property::OrderedRing)
+    }
+
     fn excused(&self) -> BTreeMap<String, u64> {
         let counts = self.excuses.counts().iter();
         let counts =

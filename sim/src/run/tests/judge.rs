@@ -87,6 +87,17 @@ impl Bench {
     }
 
     fn look_up(&mut self, from: Time, to: Time, named: u32, key: Id) {
+        self.look_up_past_the_silent(from, to, named, key, 0);
+    }
+
+    fn look_up_past_the_silent(
+        &mut self,
+        from: Time,
+        to: Time,
+        named: u32,
+        key: Id,
+        timeouts: u32,
+    ) {
         let asker = 3;
         self.judge.lookup_issued(at(from), 7, asker, key);
         let owner = self.node(named).me();
@@ -101,7 +112,7 @@ impl Bench {
             key,
             issued: from * SECOND,
             result: Ok((named, found)),
-            timeouts: 0,
+            timeouts,
         };
         self.judge.lookup_ended(at(to), &end);
     }
@@ -374,6 +385,37 @@ fn a_lossy_network_excuses_wrong_lookups_by_name() {
     assert_eq!((violations.len(), grave), (0, 0));
     assert_eq!(ring.excuses.get("imperfect-detection: lookups"), Some(&1));
     assert_eq!(ring.excused, 1);
+}
+
+#[test]
+fn who_missed_a_reply_while_some_were_not_heard_is_excused_and_nobody_else() {
+    // The fault is over at 13 s. Who began before and missed something may end after; who missed
+    // nothing, or began later, has no excuse.
+    for (from, to, timeouts, excused) in [
+        (11, 12, 0, 1),
+        (11, 15, 1, 1),
+        (11, 15, 0, 0),
+        (13, 15, 1, 0),
+        (14, 15, 1, 0),
+    ] {
+        let mut bench = bench("", 8, "");
+        let (key, stranger) = key_and_stranger(&bench);
+        let fault = effect("one_way", Some(13));
+        bench.judge.fault_began(at(2), &fault);
+        let end = |bench: &mut Bench| bench.judge.fault_ended(at(13), &fault);
+        if to < 13 {
+            bench.look_up_past_the_silent(from, to, stranger, key, timeouts);
+            end(&mut bench);
+        } else {
+            end(&mut bench);
+            bench.look_up_past_the_silent(from, to, stranger, key, timeouts);
+        }
+        let (ring, _, grave) = bench.end(20);
+        let name = "imperfect-detection: lookups";
+        let counted = ring.excuses.get(name).copied().unwrap_or(0);
+        let case = format!("{from} to {to}, {timeouts} missed");
+        assert_eq!((counted, grave), (excused, 1 - excused), "{case}");
+    }
 }
 
 #[test]
