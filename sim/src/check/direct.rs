@@ -12,8 +12,10 @@
 //!   the padding is no member and skips nobody.
 //! * A ring of at most r+1 members is **small**. There each list holds all the others in the
 //!   ideal state, and [`Property::SufficientPrincipals`] is not demanded. A node *without*
-//!   successors is its own best successor there: so every ring begins. In a larger ring it is
-//!   one that lost all it knew, and has none.
+//!   successors is its own best successor there: so every ring begins.
+//! * In a larger ring such a node is one that lost all it knew, and has none; unless it was the
+//!   only member, and has listed nobody since. Then more than r+1 have joined it before it heard of
+//!   the first, as they do who all left it and come back together.
 //! * The only member is its own best successor even if it still lists dead ones.
 //! * Where there is no member, nothing is broken.
 
@@ -32,6 +34,8 @@ pub struct Member {
     pub predecessor: Id,
     /// Its successors, nearest first, live or not.
     pub successors: Vec<Id>,
+    /// Whether it **begins**: it lists nobody, and has not since it was the only member.
+    pub begins: bool,
 }
 
 impl Member {
@@ -50,11 +54,12 @@ pub fn is_small(members: &BTreeMap<Id, Member>, room: usize) -> bool {
     members.len() <= room + 1
 }
 
-/// b(m): the first live entry of the successor list, with the exceptions of small rings.
+/// b(m): the first live entry of the successor list, with the exceptions of rings that begin.
 #[must_use]
 pub fn best_successor(members: &BTreeMap<Id, Member>, member: &Member, room: usize) -> Option<Id> {
     let live = |id: &&Id| members.contains_key(id);
-    let begins = member.successors.is_empty() && is_small(members, room);
+    let begins = member.begins || is_small(members, room);
+    let begins = begins && member.successors.is_empty();
     let only = members.len() == 1;
     let first = member.successors.iter().find(live).copied();
     first.or((begins || only).then_some(member.id))
@@ -239,6 +244,7 @@ mod tests {
                     id: id(place),
                     predecessor: id(predecessor),
                     successors: successors.iter().map(|&s| id(s)).collect(),
+                    begins: false,
                 };
                 (member.id, member)
             })

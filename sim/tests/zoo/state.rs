@@ -272,6 +272,7 @@ impl State {
                 id: id(node.me),
                 predecessor: id(node.prdc),
                 successors: node.succ.iter().map(|&s| id(s)).collect(),
+                begins: false,
             };
             (member.id, member)
         };

@@ -20,6 +20,7 @@ fn member(place: u8, predecessor: u8) -> direct::Member {
         id: id(place),
         predecessor: id(predecessor),
         successors: Vec::new(),
+        begins: false,
     }
 }
 

@@ -30,8 +30,8 @@
 //! members lead to it. Starting at p the same holds till it is reached again, so the cycle winds
 //! once: it is ordered. `AtLeastOneRing`, `AtMostOneRing`, `OrderedRing` and
 //! `ConnectedAppendages` all hold. (Whether lists are in order does not matter. A member that is
-//! its own best successor only because it has no list yet, in a small ring, does: it breaks the
-//! premise, unless it is alone.)
+//! its own best successor only because it has no list yet does: it breaks the premise, unless it is
+//! alone.)
 //!
 //! So those four need a look at the whole graph only while no member is principal or somebody
 //! lists nobody alive; [`RingChecker::in_doubt`] says so. They are then *not* evaluated after
@@ -249,6 +249,7 @@ impl RingChecker {
         let row = &mut self.places[place as usize];
         let (before, next) = (row.before, row.next);
         row.node = NOBODY;
+        row.begins = false;
         self.members.remove(&self.places[place as usize].id);
         self.coverage.set_live(place, false);
         self.link(before, next);

@@ -21,6 +21,8 @@ pub(super) struct Place {
     pub(super) listed_by: Vec<u32>,
     /// How many entries of the list live.
     pub(super) live_entries: u32,
+    /// Whether the member is a ring of its own that begins: see [`Member`](super::Member).
+    pub(super) begins: bool,
     /// Whether the member's neighbours differ from what they are in an ideal ring.
     pub(super) deviates: bool,
     /// The next member clockwise, and the one before; kept for members only.
@@ -69,6 +71,7 @@ impl RingChecker {
             list: Vec::new(),
             listed_by: Vec::new(),
             live_entries: 0,
+            begins: false,
             deviates: false,
             next: NOBODY,
             before: NOBODY,

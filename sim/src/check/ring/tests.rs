@@ -20,6 +20,7 @@ fn member(place: u8, predecessor: u8, successors: &[u8]) -> Member {
         id: id(place),
         predecessor: id(predecessor),
         successors: successors.iter().map(|&place| id(place)).collect(),
+        begins: false,
     }
 }
 
@@ -62,8 +63,9 @@ impl World {
         self.agrees();
     }
 
-    fn changed(&mut self, node: u32, member: Member) {
+    fn changed(&mut self, node: u32, mut member: Member) {
         self.checker.changed(node, &member);
+        member.begins = self.nodes[&node].begins;
         self.nodes.insert(node, member);
         self.agrees();
     }
@@ -76,6 +78,10 @@ impl World {
 
     /// Compares all that the checker says with the formulas.
     fn agrees(&mut self) {
+        let only = self.nodes.len() == 1;
+        for member in self.nodes.values_mut() {
+            member.begins = member.successors.is_empty() && (only || member.begins);
+        }
         let nodes = self.nodes.values();
         let members: BTreeMap<Id, Member> = nodes.map(|m| (m.id, m.clone())).collect();
         let expected = direct::broken(&members, self.room);
@@ -217,6 +223,7 @@ fn history(seed: u64, room: usize, places: u8, steps: usize) {
             id: me,
             predecessor,
             successors,
+            begins: false,
         };
         if world.nodes.contains_key(&node) && world.nodes[&node].id == me {
             world.changed(node, member);
@@ -285,6 +292,41 @@ fn many_places_come_and_are_forgotten() {
     assert!(checker.known.len() <= 1100 && checker.places.len() <= 1100);
 }
 
+#[test]
+fn more_than_a_small_ring_may_join_whoever_was_left_alone() {
+    // All but one have left, and come back before it has heard of the first: it has no list yet.
+    let mut world = World::ideal(2, &[10, 20]);
+    world.gone(0);
+    world.changed(1, member(20, 20, &[]));
+    for (node, place) in [(2, 30), (3, 40), (4, 50), (5, 60)] {
+        world.joined(node, member(place, 20, &[20]));
+        assert_eq!(world.checker.broken(), small_or(&world, node));
+    }
+    // Once it has had a list, it is to keep one.
+    world.changed(1, member(20, 60, &[30]));
+    world.changed(1, member(20, 60, &[]));
+    let lost = world.checker.broken_in_full();
+    assert!(lost.contains(&Property::OneLiveSuccessor), "{lost:?}");
+    assert!(lost.contains(&Property::AtLeastOneRing), "{lost:?}");
+}
+
+/// In a ring of two successors each that is not small any more, those who have just joined are no
+/// principals.
+fn small_or(world: &World, joined: u32) -> BTreeSet<Property> {
+    let small = joined < 4;
+    assert_eq!(small, world.nodes.len() <= world.room + 1);
+    let few = (!small).then_some(Property::SufficientPrincipals);
+    few.into_iter().collect()
+}
+
+#[test]
+fn a_founder_in_a_ring_of_others_does_not_begin_it() {
+    let mut world = World::ideal(2, &[10, 20, 30, 40]);
+    world.joined(4, member(50, 50, &[]));
+    let broken = world.checker.broken_in_full();
+    assert!(broken.contains(&Property::OneLiveSuccessor), "{broken:?}");
+}
+
 /// The ideal members near a place, for two successors each.
 fn around(circle: &[Id], place: Id) -> Vec<Member> {
     let n = circle.len();
@@ -294,6 +336,7 @@ fn around(circle: &[Id], place: Id) -> Vec<Member> {
         id: circle[i],
         predecessor: circle[(i + n - 1) % n],
         successors: (1..n).take(2).map(|k| circle[(i + k) % n]).collect(),
+        begins: false,
     };
     near.into_iter().map(ideal).collect()
 }

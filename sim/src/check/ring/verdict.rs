@@ -62,11 +62,13 @@ impl RingChecker {
     }
 
     pub(super) fn judge_live(&mut self, place: u32) {
-        let row = &self.places[place as usize];
-        let node = row.node;
+        let (only, small) = (self.members.len() == 1, self.is_small());
+        let row = &mut self.places[place as usize];
+        let (node, empty) = (row.node, row.list.is_empty());
         let lost = row.live_entries == 0;
-        // In a small ring a node with an empty list is one that begins; see `direct`.
-        let begins = self.members.len() == 1 || row.list.is_empty() && self.is_small();
+        // A node with an empty list is one that begins; see `direct`.
+        row.begins = empty && (only || row.begins);
+        let begins = only || row.begins || empty && small;
         if lost {
             self.lost.insert(place);
         } else {
@@ -122,7 +124,8 @@ impl RingChecker {
             let row = &self.places[place as usize];
             let mut entries = row.list.iter().map(|entry| entry.1);
             let live = entries.find(|&entry| self.places[entry as usize].node != NOBODY);
-            let begins = self.members.len() == 1 || row.list.is_empty() && self.is_small();
+            let begins = row.list.is_empty() && (row.begins || self.is_small());
+            let begins = begins || self.members.len() == 1;
             let best = live.or(begins.then_some(place));
             best.map(|place| rank[place as usize])
         };

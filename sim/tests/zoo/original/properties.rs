@@ -47,6 +47,7 @@ fn members(ring: &Ring) -> BTreeMap<Id, Member> {
             id: id(n),
             predecessor: id(node.prdc.unwrap_or(n)),
             successors: node.list().map(id).collect(),
+            begins: false,
         };
         (member.id, member)
     };
