@@ -69,6 +69,8 @@ pub struct LookupOracle {
     /// The open look-ups by their askers' sides and their keys.
     by_key: BTreeSet<(u32, Id, u64)>,
     by_asker: BTreeSet<(u32, u64)>,
+    /// Members whose place another one has taken, which has the same key.
+    displaced: BTreeSet<u32>,
 }
 
 impl LookupOracle {
@@ -101,6 +103,7 @@ impl LookupOracle {
         // One that takes another's place, as a second process with its key does.
         if let Some(&other) = self.members.get(&(side, id)) {
             self.gone(other);
+            self.displaced.insert(other);
         }
         self.set(node, side, pointers);
         self.members.insert((side, id), node);
@@ -122,6 +125,12 @@ impl LookupOracle {
     /// A member's neighbours may have changed. Nothing happens for one that is no member.
     pub fn changed(&mut self, node: u32, pointers: &impl Pointers) {
         let Some(Some(member)) = self.nodes.get_mut(node as usize) else {
+            let side = self.side(node);
+            let taken = self.members.contains_key(&(side, pointers.id()));
+            // Who had taken its place is gone.
+            if !taken && self.displaced.contains(&node) {
+                self.joined(node, side, pointers);
+            }
             return;
         };
         if member.predecessor == pointers.predecessor() {
@@ -137,6 +146,7 @@ impl LookupOracle {
 
     /// A member has crashed or left. Its own look-ups stay open: see [`LookupOracle::abandon`].
     pub fn gone(&mut self, node: u32) {
+        self.displaced.remove(&node);
         let Some(member) = self.nodes.get_mut(node as usize).and_then(Option::take) else {
             return;
         };

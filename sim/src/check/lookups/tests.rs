@@ -276,3 +276,27 @@ fn the_look_ups_of_the_dead_are_dropped() {
     assert_eq!((oracle.abandon(1), oracle.open()), (3, 2));
     assert_eq!(oracle.finished(0, 2), None);
 }
+
+#[test]
+fn whose_place_a_twin_took_has_it_again_when_that_one_is_gone() {
+    let mut oracle = three();
+    let own = member(20, 10);
+    let right = |oracle: &mut LookupOracle, named| {
+        oracle.issued(9, 1, id(20), 0);
+        oracle.finished(9, named).unwrap().right
+    };
+    oracle.joined(7, 0, &own);
+    assert!(right(&mut oracle, 7));
+    // Not as long as the other is there.
+    oracle.changed(2, &own);
+    assert!(!right(&mut oracle, 2));
+    oracle.gone(7);
+    oracle.changed(2, &own);
+    assert!(right(&mut oracle, 2));
+    // Who is gone itself has nothing.
+    oracle.joined(7, 0, &own);
+    oracle.gone(2);
+    oracle.gone(7);
+    oracle.changed(2, &own);
+    assert!(!right(&mut oracle, 2));
+}

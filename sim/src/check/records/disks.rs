@@ -13,7 +13,8 @@ use super::FIELD;
 pub(super) struct Disks {
     held: BTreeMap<Id, BTreeMap<u32, Record>>,
     keys: BTreeMap<u32, BTreeSet<Id>>,
-    machines: BTreeMap<Id, u32>,
+    /// The machines on which the node with an id has stored anything: two, if its key runs twice.
+    machines: BTreeMap<Id, BTreeSet<u32>>,
     /// The highest stamp that a machine ever had of a key.
     ever: BTreeMap<(Id, u32), Stamp>,
     /// Copies that are taken to be there though nobody has heard of them, by key and machine.
@@ -27,8 +28,7 @@ fn stamp(record: &Record) -> Option<Stamp> {
 impl Disks {
     /// Takes in a batch, and returns the keys of which there is less than before.
     pub(super) fn committed(&mut self, machine: u32, id: Id, batch: &Batch) -> Vec<Id> {
-        // A second process with the same key is no other node's machine.
-        self.machines.entry(id).or_insert(machine);
+        self.belongs(id, machine);
         let mut less = Vec::new();
         if batch.set_aside {
             let (had, _) = self.gone(machine);
@@ -58,9 +58,9 @@ impl Disks {
         less
     }
 
-    /// The node with this id is this machine's.
+    /// The node with this id is this machine's; perhaps another's too.
     pub(super) fn belongs(&mut self, id: Id, machine: u32) {
-        self.machines.insert(id, machine);
+        self.machines.entry(id).or_default().insert(machine);
     }
 
     /// A copy that nobody has heard of is taken to be there until something is heard of the key.
@@ -138,15 +138,24 @@ impl Disks {
         self.ever.get(&(key, machine)).copied()
     }
 
-    /// The machine on which the node with this id has stored anything.
-    pub(super) fn machine(&self, id: Id) -> Option<u32> {
-        self.machines.get(&id).copied()
+    /// The machines on which the node with this id has stored anything.
+    pub(super) fn machines_of(&self, id: Id) -> impl Iterator<Item = u32> + Clone + '_ {
+        self.machines.get(&id).into_iter().flatten().copied()
+    }
+
+    /// Whether anything is on a machine's disk.
+    pub(super) fn has_any(&self, machine: u32) -> bool {
+        self.keys.contains_key(&machine)
     }
 
     /// What a node is called.
     pub(super) fn name(&self, id: Id) -> String {
-        self.machine(id)
-            .map_or_else(|| format!("{id:.8}"), |machine| format!("n{machine}"))
+        let machines = self.machines_of(id).map(|machine| format!("n{machine}"));
+        let machines: Vec<String> = machines.collect();
+        match machines.is_empty() {
+            true => format!("{id:.8}"),
+            false => machines.join(" or "),
+        }
     }
 
     /// The machines that have anything.

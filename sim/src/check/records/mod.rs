@@ -314,7 +314,7 @@ impl RecordChecker {
         let machines: Vec<u32> = written
             .holders
             .iter()
-            .filter_map(|&id| self.disks.machine(id))
+            .flat_map(|&id| self.disks.machines_of(id))
             .collect();
         for machine in machines {
             if let Some(&at) = self.struck.get(&machine) {
@@ -345,25 +345,30 @@ impl RecordChecker {
     /// Whether what an acknowledgement says of its holders is true.
     fn look_at_promise(&mut self, issued: Issued, written: &Written) {
         let mut wrong = Vec::new();
-        let mut processes = BTreeMap::new();
+        let (mut named, mut processes) = (BTreeSet::new(), BTreeMap::new());
         for &id in &written.holders {
             let name = self.disks.name(id);
-            let machine = self.disks.machine(id);
-            let had = machine.and_then(|machine| self.disks.ever(issued.key, machine));
-            if had < Some(written.stamp) {
-                let unheard = machine.and_then(|machine| self.unheard.get(&(issued.key, machine)));
-                let excuse = (unheard >= Some(&written.stamp)).then_some(KILLED);
+            let machines = self.disks.machines_of(id);
+            let had = machines
+                .clone()
+                .filter_map(|machine| self.disks.ever(issued.key, machine));
+            if had.max() < Some(written.stamp) {
+                let unheard = machines
+                    .clone()
+                    .filter_map(|machine| self.unheard.get(&(issued.key, machine)));
+                let excuse = (unheard.max() >= Some(&written.stamp)).then_some(KILLED);
                 wrong.push((format!("{name} has never had it on its disk"), excuse));
             }
-            let process = machine.map(|machine| self.process(machine));
-            match processes.insert(process, machine) {
-                Some(other) if other == machine => {
-                    wrong.push((format!("{name} is named twice"), None));
-                }
-                Some(Some(other)) => {
+            if !named.insert(id) {
+                wrong.push((format!("{name} is named twice"), None));
+                continue;
+            }
+            for machine in machines {
+                if let Some(other) = processes.insert(self.process(machine), machine)
+                    && !self.disks.machines_of(id).any(|own| own == other)
+                {
                     wrong.push((format!("{name} is of one process with n{other}"), None));
                 }
-                _ => {}
             }
         }
         if written.holders.is_empty() {
@@ -387,17 +392,16 @@ impl RecordChecker {
     /// Whether a write that counts as done was on as many disks as were asked for.
     fn look_at_copies(&mut self, issued: Issued, written: &Written) {
         let least = usize::from(self.promised.acks);
-        let machines = written
-            .holders
-            .iter()
-            .filter_map(|&id| self.disks.machine(id));
-        let machines: BTreeSet<u32> = machines.collect();
+        let holders: BTreeSet<Id> = written.holders.iter().copied().collect();
         // What is told of one that was killed is believed, and counted elsewhere.
-        let had = machines.iter().filter(|machine| {
-            let (key, machine) = (issued.key, **machine);
-            let had = self.disks.ever(key, machine);
-            had.max(self.unheard.get(&(key, machine)).copied()) >= Some(written.stamp)
-        });
+        let has = |machine: u32| {
+            let had = self.disks.ever(issued.key, machine);
+            had.max(self.unheard.get(&(issued.key, machine)).copied()) >= Some(written.stamp)
+        };
+        // Two processes that have one key are one holder: whichever of them has it.
+        let had = holders
+            .iter()
+            .filter(|&&id| self.disks.machines_of(id).any(has));
         let had = had.count();
         if !written.is_complete() || had >= least {
             return;

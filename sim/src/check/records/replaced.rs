@@ -12,7 +12,10 @@ impl RecordChecker {
     pub fn replaced(&mut self, now: Nanos, disks: &[(u32, Id, Batch)]) {
         let mut less = Vec::new();
         for (machine, id, batch) in disks {
-            self.struck.insert(*machine, now);
+            // A machine that had nothing has lost nothing.
+            if self.disks.has_any(*machine) {
+                self.struck.insert(*machine, now);
+            }
             let keys = self.disks.committed(*machine, *id, batch);
             for &key in &keys {
                 self.fell(now, key, *machine, "got an old disk");

@@ -494,3 +494,62 @@ fn a_stroke_takes_processes() {
     let found: Vec<Finding> = story.0.drain().collect();
     assert_eq!((found[0].check, found[0].excuse), (LOST, Some(AT_ONCE)));
 }
+
+/// A write of [`KEY`] that n1, n2 and n3 are to have, while n4 runs with the key of n2. Which of the
+/// machines have it.
+fn found_with_a_twin(holders: &[u32]) -> Vec<(&'static str, Option<&'static str>)> {
+    let mut story = Story::new();
+    let copy = Batch {
+        number: 0,
+        records: vec![(id(7), Some(record(1)))],
+        notes: None,
+        set_aside: true,
+    };
+    story.0.replaced(1, &[(4, node(2), copy)]);
+    story.issue(7, KEY);
+    for &machine in holders {
+        let batch = Batch {
+            number: 1,
+            records: vec![(id(KEY), Some(record(7)))],
+            notes: None,
+            set_aside: false,
+        };
+        let of = if machine == 4 { 2 } else { machine };
+        story.0.committed(2, machine, node(of), &batch);
+    }
+    story.acknowledge(3, 7, 7, &[1, 2, 3], 3);
+    story.found()
+}
+
+#[test]
+fn two_processes_with_one_key_are_one_holder() {
+    // Whichever of the two has it, and both are no more than one.
+    assert_eq!(found_with_a_twin(&[1, 2, 3]), []);
+    assert_eq!(found_with_a_twin(&[1, 4, 3]), []);
+    let short = [(SHORT_ACKS, None), ("promises", None)];
+    assert_eq!(found_with_a_twin(&[1, 2, 4]), short);
+    assert_eq!(found_with_a_twin(&[1, 3]), short);
+}
+
+#[test]
+fn a_twin_that_had_nothing_was_not_struck_when_it_got_a_copy() {
+    // Else it would count among those that were lost at one stroke later.
+    let mut story = Story::new();
+    let copy = |machine: u32, set_aside| {
+        let batch = Batch {
+            number: 0,
+            records: vec![],
+            notes: None,
+            set_aside,
+        };
+        (machine, node(machine - 3), batch)
+    };
+    story
+        .0
+        .replaced(1, &[copy(4, true), copy(5, true), copy(6, true)]);
+    story.issue(7, KEY);
+    // It was acknowledged, and nobody has it.
+    story.acknowledge(3, 7, 7, &[1, 2, 3], 3);
+    let lost = story.found();
+    assert!(lost.contains(&("lost", None)), "{lost:?}");
+}

@@ -123,6 +123,8 @@ pub struct RingChecker {
     known: BTreeMap<Id, u32>,
     /// The places where members stand.
     members: BTreeMap<Id, u32>,
+    /// Members whose place another one has taken, which has the same key.
+    displaced: BTreeSet<u32>,
     /// The place of each node; [`NOBODY`] if it is no member.
     place_of: Vec<u32>,
     coverage: Coverage,
@@ -161,6 +163,7 @@ impl RingChecker {
             free: Vec::new(),
             known: BTreeMap::new(),
             members: BTreeMap::new(),
+            displaced: BTreeSet::new(),
             place_of: Vec::new(),
             coverage: Coverage::default(),
             most_places: 1024,
@@ -178,8 +181,11 @@ impl RingChecker {
     pub fn joined(&mut self, node: u32, pointers: &impl Pointers) {
         // One that comes back without having gone, and one that takes another's place.
         self.remove(node);
+        self.displaced.remove(&node);
         if let Some(&place) = self.members.get(&pointers.id()) {
-            self.remove(self.places[place as usize].node);
+            let other = self.places[place as usize].node;
+            self.remove(other);
+            self.displaced.insert(other);
         }
         self.forget_unlisted();
         let place = self.place_at(pointers.id());
@@ -203,9 +209,13 @@ impl RingChecker {
         self.settle();
     }
 
-    /// A member's neighbours may have changed. Nothing happens for one that is no member.
+    /// A member's neighbours may have changed. Nothing happens for one that is no member. One whose
+    /// place another took has it again as soon as that one is gone.
     pub fn changed(&mut self, node: u32, pointers: &impl Pointers) {
         let Some(place) = self.place(node) else {
+            if self.displaced.contains(&node) && !self.members.contains_key(&pointers.id()) {
+                self.joined(node, pointers);
+            }
             return;
         };
         let row = &self.places[place as usize];
@@ -227,6 +237,7 @@ impl RingChecker {
 
     /// A member has crashed or left. Nothing happens for one that is no member.
     pub fn gone(&mut self, node: u32) {
+        self.displaced.remove(&node);
         self.remove(node);
         self.settle();
     }

@@ -320,6 +320,28 @@ fn small_or(world: &World, joined: u32) -> BTreeSet<Property> {
 }
 
 #[test]
+fn whose_place_a_twin_took_has_it_again_when_that_one_is_gone() {
+    let mut world = World::ideal(2, &[10, 20, 30, 40]);
+    let first = world.nodes.remove(&1).unwrap();
+    world.joined(9, first.clone());
+    world.checker.changed(1, &first);
+    world.agrees();
+    world.gone(9);
+    assert!(!world.checker.ideal());
+    world.checker.changed(1, &first);
+    world.nodes.insert(1, first.clone());
+    world.agrees();
+    assert!(world.checker.ideal());
+    // Who is gone itself does not come back so.
+    world.nodes.remove(&1);
+    world.joined(9, first.clone());
+    world.checker.gone(1);
+    world.gone(9);
+    world.checker.changed(1, &first);
+    world.agrees();
+}
+
+#[test]
 fn a_founder_in_a_ring_of_others_does_not_begin_it() {
     let mut world = World::ideal(2, &[10, 20, 30, 40]);
     world.joined(4, member(50, 50, &[]));

@@ -191,6 +191,7 @@ impl<P: Simulated> Lifecycle for World<P> {
         host.epoch = host.epoch.wrapping_add(1);
         host.incarnation += 1;
         host.node = node;
+        self.starts(number);
     }
 
     fn resume(&mut self) {
@@ -351,6 +352,9 @@ impl<P: Simulated> Orders for World<P> {
         kind: &'static str,
         watcher: &mut impl Watcher<P>,
     ) {
+        if let Input::Join(peers) | Input::Remember(peers) = &input {
+            self.seeks(number, peers);
+        }
         let cause = Cause::Order { node: number, kind };
         self.hand(number, input, None, cause, watcher);
     }

@@ -9,6 +9,7 @@
 //!   machines.rs  what the script does to it: machines that start, stop, sleep
 //!   wire.rs      what the network does to messages; the nodes' Network
 //!   disk.rs      disks that are slow or about to break, and what waits for them
+//!   twins.rs     what processes with one key notice of each other
 //!   queue.rs     what happens next;  envelopes.rs  messages under way
 //! ```
 //!
@@ -24,6 +25,7 @@ mod machines;
 pub mod queue;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -42,6 +44,7 @@ use crate::scenario::Scenario;
 use disk::Disk;
 use envelopes::Envelopes;
 use queue::{Entry, Queue};
+use twins::Acquaintances;
 use wire::{Air, Counters, Kept, NodeContext, Said, Sent, kind};
 
 /// The most nodes that a world has room for: their addresses have 24 bits.
@@ -61,6 +64,8 @@ pub struct World<P: Simulated = Node> {
     said: Vec<Sent<P::Message>>,
     digest: Digest,
     handled: u64,
+    /// `None` if no key is ever started twice.
+    acquaintances: Option<Box<Acquaintances>>,
 }
 
 /// A machine: it may be up or down, and runs one node.
@@ -166,6 +171,7 @@ impl<P: Simulated> World<P> {
             said: Vec::new(),
             digest: Digest::new(),
             handled: 0,
+            acquaintances: Acquaintances::of(scenario),
         };
         script::start::start(&mut world);
         world.script.origin = world.air.now;
@@ -224,6 +230,7 @@ impl<P: Simulated> World<P> {
         match entry.kind {
             kind::ENVELOPE => self.step_envelope(entry, watcher),
             kind::CONTROL => self.step_control(entry, watcher),
+            kind::TWIN => self.step_errand(entry, watcher),
             _ => self.step_timer(entry, watcher),
         }
     }
@@ -290,7 +297,8 @@ impl<P: Simulated> World<P> {
     fn deliver(&mut self, entry: Entry, kind: &'static str, watcher: &mut impl Watcher<P>) {
         let envelope = self.air.envelopes.take(entry.value);
         let host = &self.hosts[entry.node as usize];
-        if !host.up || envelope.sent < host.up_since {
+        let gone = !host.up || envelope.sent < host.up_since;
+        if gone || !self.meets(envelope.from_number, entry.node, envelope.sent, watcher) {
             self.air.counters.lose(&envelope.message);
             return;
         }

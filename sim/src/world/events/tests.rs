@@ -18,6 +18,7 @@ mod sessions;
 mod start;
 mod streams;
 mod times;
+mod twins;
 mod virtual_nodes;
 
 use std::sync::Arc;

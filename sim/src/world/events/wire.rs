@@ -20,6 +20,7 @@ pub(super) mod kind {
     pub(crate) const ENVELOPE: u16 = 0x100;
     pub(crate) const CONTROL: u16 = 0x105;
     pub(crate) const COMMIT: u16 = 0x107;
+    pub(crate) const TWIN: u16 = 0x108;
 
     /// What of it goes into the digest.
     pub(crate) const fn digested(kind: u16) -> u64 {

@@ -114,10 +114,42 @@ pub(super) fn crash<W: Machines>(
         down.push(number);
     }
     watcher.gone_together(at, &gone, Gone::Crashed);
+    for &number in &gone {
+        tell_namesake(world, number, at, watcher);
+    }
     if disk == Disk::Lost {
         return watcher.disks_gone(at, &down, DiskGone::Lost);
     }
     tell_gone(world, &down, DiskGone::Away, at, watcher);
+}
+
+/// A process has found another one with its key, which had started before: it stops, all its nodes
+/// at one instant, as the program does.
+#[cold]
+pub(in crate::world) fn stop_twin<W: Machines>(
+    world: &mut W,
+    number: u32,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
+    let nodes: Vec<u32> = world.script().siblings(number).collect();
+    let cause = Cause::Order {
+        node: number,
+        kind: "stop-twin",
+    };
+    crash(world, &nodes, Disk::Kept, cause, watcher);
+}
+
+/// A member is gone. If another has its key, the place on the circle is that one's from now on.
+pub(super) fn tell_namesake<W: Machines>(
+    world: &W,
+    number: u32,
+    at: Moment,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
+    let id = world.peer(number).id;
+    if let Some(namesake) = world.script().members.with_id(id) {
+        watcher.changed(at, world.seen_as(namesake));
+    }
 }
 
 /// Tells that the disks of machines that stopped are out of reach for good: of those that nothing
@@ -187,6 +219,7 @@ pub(super) fn restart<W: Machines>(
         take_down(world, number, at, watcher);
         if member {
             watcher.gone(at, number, Gone::Crashed);
+            tell_namesake(world, number, at, watcher);
         }
     }
     if disk == Disk::Lost {

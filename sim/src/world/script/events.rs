@@ -3,7 +3,7 @@
 use cuerda_core::protocol::{Event, Protocol};
 use cuerda_core::ring::Peer;
 
-use super::coming::tell_gone;
+use super::coming::{tell_gone, tell_namesake};
 use super::{Machines, quiet, records};
 use crate::world::{DiskGone, Gone, Moment, Subject, Watcher, World};
 
@@ -49,6 +49,7 @@ pub(in crate::world) fn pass_on<W: Machines>(
                 let leaves = world.script().leaving.contains(&number);
                 quiet::stray(world, number, !leaves, at, watcher);
                 watcher.gone(at, number, Gone::Stranded);
+                tell_namesake(world, number, at, watcher);
             }
         }
         Event::Left => {
@@ -70,6 +71,7 @@ pub(in crate::world) fn pass_on<W: Machines>(
             let id = world.peer(number).id;
             if world.script_mut().members.remove(id, number) {
                 watcher.gone(at, number, Gone::Left);
+                tell_namesake(world, number, at, watcher);
             }
         }
         Event::Conflict(..) | Event::Damaged(_) | Event::SetAside | Event::LeftBehind { .. } => {

@@ -59,6 +59,12 @@ impl Members {
             .is_some_and(|&place| place != NOWHERE)
     }
 
+    /// A member with this id: of two with one key, whichever comes first.
+    pub(in crate::world) fn with_id(&self, id: Id) -> Option<u32> {
+        let (_, number) = self.circle.range((id, 0)..=(id, u32::MAX)).next()?;
+        Some(*number)
+    }
+
     pub(in crate::world) fn len(&self) -> usize {
         self.list.len()
     }

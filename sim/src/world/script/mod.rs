@@ -66,7 +66,7 @@ use crate::scenario::{
 };
 use agenda::Control;
 pub(super) use agenda::plan;
-pub(super) use coming::{add, enter};
+pub(super) use coming::{add, enter, stop_twin};
 pub(super) use disks::broke;
 pub(super) use events::{pass_on, take_down};
 pub(super) use failure_observations::seen;

@@ -109,7 +109,6 @@ impl NetworkFaults {
     }
 
     /// Whether nothing at all gets from one node to another.
-    #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(in crate::world) fn block(&self, from: u32, to: u32) -> bool {
         let (from, to) = (from as usize, to as usize);
         self.0.iter().any(|(_, fault)| match fault {
@@ -122,7 +121,6 @@ impl NetworkFaults {
     }
 
     /// The time that slow nodes add to what goes from one node to another.
-    #[cfg(any(feature = "turmoil", feature = "containers"))]
     pub(in crate::world) fn delay(&self, from: u32, to: u32) -> Time {
         let slow = self.0.iter().map(|(_, fault)| match fault {
             NetworkFault::Slow(nodes, time) => [from, to]

@@ -1,11 +1,8 @@
 //! What operators do to processes: start them again, one after the other, elsewhere, with an old
-//! disk, twice, and with clocks that are wrong.
+//! disk, and with clocks that are wrong.
 
 use super::*;
-use cuerda_core::chord::Input;
 use cuerda_core::store::Store as _;
-
-use crate::world::script::Orders as _;
 
 /// Plays these faults of a ring of eight for so many seconds.
 fn played(seconds: f64, rest: &str) -> (World, Log) {
@@ -166,32 +163,6 @@ fn an_old_disk_comes_back_with_all_that_lay_on_it() {
     assert_eq!(replaced, [60 * SECOND]);
 }
 
-#[test]
-fn a_key_runs_twice() {
-    let twin = fault("twin", "50s", "20s", "nodes = \"n3\"");
-    let (mut world, mut log) = played(55.0, &format!("{WRITES}{twin}"));
-    assert_eq!(
-        (log.effects()[0].groups.clone(), log.effects()[0].hit),
-        (vec![vec![3], vec![8]], 1)
-    );
-    let (one, other) = (world.node(3).me(), world.node(8).me());
-    assert_eq!(one.id, other.id);
-    assert_ne!(one.address, other.address);
-    assert!(world.hosts[3].up && world.hosts[8].up);
-    let begun = log.times(&Seen::Replaced(vec![(
-        8,
-        world.hosts[3].store.as_ref().unwrap().len(),
-    )]));
-    assert_eq!(
-        begun,
-        [50 * SECOND],
-        "it begins with all that the other has"
-    );
-    world.go_on(71.0, &mut log);
-    assert!(world.hosts[3].up && !world.hosts[8].up);
-    assert_eq!(world.members(), world.acting_members());
-}
-
 /// How far ahead the clock of n3 is, as its records show.
 fn ahead(world: &mut World) -> i64 {
     let right = crate::world::EPOCH_MS + world.air.now / 1_000_000;
@@ -244,15 +215,4 @@ fn groups_and_numbers_name_nodes() {
         .map(|it| it.groups[0].clone())
         .collect();
     assert_eq!(hit, [vec![1, 2, 3], vec![1, 2, 3, 5, 6, 7], vec![2]]);
-}
-
-#[test]
-fn a_ring_of_one_with_a_twin_does_not_stop_the_harness() {
-    let twin = fault("twin", "10s", "", "nodes = \"n0\"");
-    let (mut one, mut log) = (world(1, &format!("{WRITES}{twin}")), Log::default());
-    one.go_on(100.0, &mut log);
-    one.order(0, Input::Leave, "leave", &mut log);
-    one.go_on(200.0, &mut log);
-    assert_eq!(one.members(), one.acting_members());
-    assert_eq!(one.node(1).me().id, one.node(0).me().id);
 }
