@@ -62,6 +62,9 @@ fn shown(status: &Status) -> String {
     if let Some(reason) = status.waits_for() {
         lines.push(harmless(&reason));
     }
+    if let Some(wrong) = status.clock_wrong() {
+        lines.push(format!("WRONG CLOCK: {wrong}"));
+    }
     if !status.lines_lost.is_none() {
         let LinesLost { log, stdout } = status.lines_lost;
         lines.push(format!(
@@ -167,6 +170,7 @@ pub(super) mod tests {
                 fingers: 4,
                 remembered: Vec::new(),
                 in_doubt: 0.0,
+                clock_wrong_ms: None,
                 records: 5,
                 scrubbed: 3,
                 copies: Copies {

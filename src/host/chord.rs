@@ -26,6 +26,7 @@ impl Hosted for Node {
             fingers: self.fingers().entries().len(),
             remembered: self.remembered().collect(),
             in_doubt: self.in_doubt().iter().map(|arc| share(*arc)).sum(),
+            clock_wrong_ms: self.clock_wrong_by(),
             records: store.len(),
             scrubbed: self.scrubbed(),
             copies: self.copies(store),

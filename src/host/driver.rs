@@ -446,6 +446,16 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                      (`cuerda set-aside list`)"
                 );
             }
+            Event::ClockWrong(Some(by_ms)) => {
+                tracing::warn!(
+                    node = %me, by_ms,
+                    "this machine's clock is far from those of other nodes, and nothing can be written \
+                     through this one: set the clock right"
+                );
+            }
+            Event::ClockWrong(None) => {
+                tracing::info!(node = %me, "this machine's clock is near those of other nodes again");
+            }
             Event::LeftBehind { records } => {
                 self.clients.left_behind += records;
                 tracing::warn!(node = %me, records, "leaves, though others may lack what it has; its disk keeps it");

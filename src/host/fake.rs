@@ -72,8 +72,9 @@ impl Fake {
                     authoritative: self.authoritative,
                     from: peer(10),
                     clock: self.clock(),
+                    now: self.now,
                 };
-                let result = self.fails.map_or(Ok((fetched, self.now)), Err);
+                let result = self.fails.map_or(Ok(fetched), Err);
                 _ = returns.send(result);
             }
             Call::Keys(_, after, returns) => {
@@ -183,6 +184,7 @@ impl Fake {
         }
         Some(Reply::Records(Box::new(Stamped {
             forgotten: 0,
+            now: self.now,
             clock: self.clock(),
             body: RecordReply::Merged,
         })))
@@ -223,6 +225,7 @@ fn status(records: usize) -> Status {
             fingers: 2,
             remembered: Vec::new(),
             in_doubt: 0.0,
+            clock_wrong_ms: None,
             records,
             scrubbed: 0,
             copies: cuerda_core::chord::Copies::default(),

@@ -59,8 +59,7 @@ pub(super) enum Call<P: Hosted> {
         returns: Returns<Option<P::Message>>,
     },
     Write(Id, Write, Returns<Wrote>),
-    /// Answered with the wall clock of that moment.
-    Read(Id, Stamp, Returns<Result<(Fetched, u64), AccessError>>),
+    Read(Id, Stamp, Returns<Result<Fetched, AccessError>>),
     Keys(u8, Option<Id>, Returns<Page<HeldKey>>),
     Export(u8, Option<Id>, Returns<Page<Exported>>),
     OnFile(u8, OnFile),
@@ -202,15 +201,6 @@ impl<P: Hosted> Handle<P> {
     /// # Errors
     /// If nobody could be found to answer.
     pub async fn read(&self, key: Id, past: Stamp) -> Result<Fetched, CallError> {
-        Ok(self.read_at(key, past).await?.0)
-    }
-
-    /// The same with the host's wall clock of that moment, in milliseconds since 1970: what
-    /// expires before it is gone for a reader.
-    ///
-    /// # Errors
-    /// As [`Handle::read`].
-    pub async fn read_at(&self, key: Id, past: Stamp) -> Result<(Fetched, u64), CallError> {
         Ok(self
             .call(|returns| Call::Read(key, past, returns))
             .await??)

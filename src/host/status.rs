@@ -64,6 +64,19 @@ impl Status {
         .unwrap_or_default()
     }
 
+    /// How far this machine's clock is from those of others, in words; `None` if it is near them.
+    #[must_use]
+    pub fn clock_wrong(&self) -> Option<String> {
+        let wrong = self.nodes.iter().filter_map(|node| node.clock_wrong_ms);
+        let by = wrong.min_by_key(|by| by.unsigned_abs())?;
+        let how = if by < 0 { "behind" } else { "ahead of" };
+        let minutes = by.unsigned_abs() / 60_000;
+        Some(format!(
+            "this machine's clock is {minutes} minutes {how} those of other nodes: set it right; until \
+             then nothing can be written through this node"
+        ))
+    }
+
     /// Whether all nodes belong to a ring.
     #[must_use]
     pub fn is_member(&self) -> bool {
@@ -109,6 +122,10 @@ pub struct NodeStatus {
     /// is [uncertain](cuerda_core::protocol::Denied::Uncertain).
     #[serde(default)]
     pub in_doubt: f64,
+    /// By how many milliseconds its machine's clock is ahead of those of others, or behind them if
+    /// this is negative; absent unless it is so far from them that the node stamps no writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_wrong_ms: Option<i64>,
     /// How many keys it holds a record of, its own and copies for others, deleted ones counted
     /// until they are collected.
     pub records: usize,

@@ -90,7 +90,8 @@ codes! {
     Changed = "changed", Failed, PRECONDITION_FAILED "The condition does not hold";
     /// A value, a name or a record would be too large.
     Limit = "limit", Failed, PAYLOAD_TOO_LARGE "A limit would be exceeded";
-    /// A stamp is too far ahead of the clock of the key's owner.
+    /// A stamp is too far ahead of the clock of the key's owner, or the clock of the node that was asked
+    /// is far from those of others.
     Clock = "clock", Failed, CONFLICT "The clocks are too far apart";
     /// The key's owner holds as many keys as it may.
     Full = "full", Failed, INSUFFICIENT_STORAGE "The key's owner takes no more keys";

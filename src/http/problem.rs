@@ -141,7 +141,7 @@ impl From<&AccessError> for Code {
             AccessError::Lookup(error) => error.into(),
             AccessError::Denied(Denied::Changed(_)) => Code::Changed,
             AccessError::Denied(Denied::Limit(_)) => Code::Limit,
-            AccessError::Denied(Denied::Ahead(_)) => Code::Clock,
+            AccessError::Denied(Denied::Ahead(_) | Denied::ClockWrong(_)) => Code::Clock,
             AccessError::Denied(Denied::Keys(_)) => Code::Full,
             AccessError::Denied(Denied::Beaten) => Code::Beaten,
             AccessError::Denied(Denied::Uncertain) | AccessError::Uncertain => Code::Uncertain,

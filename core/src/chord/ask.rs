@@ -147,14 +147,16 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         Some(settled)
     }
 
-    /// Takes in the clock that came with a reply about records. One that is too far ahead is left
-    /// alone, as everywhere.
-    fn heard(&mut self, stamp: Stamp) {
+    /// Takes in the clocks that came with a reply about records. A stamp that is too far ahead is
+    /// left alone, as everywhere.
+    fn heard(&mut self, from: Peer, stamp: Stamp, theirs: u64) {
         if self.is_variant(Variant::ClocksNotHeard) {
             return;
         }
         if let Some(clock) = &mut self.clock {
-            let _ = clock.heard(stamp, self.net.wall_clock());
+            let mine = self.net.wall_clock();
+            clock.compare(from.address, theirs, mine);
+            let _ = clock.heard(stamp, clock.right(mine));
         }
     }
 
@@ -315,8 +317,10 @@ impl Question {
         let reply = match ask.take(self.to, self.number) {
             None => return Poll::Pending,
             Some(Settled::Reply(_, Reply::Records(reply))) => {
-                let Stamped { clock, body, .. } = *reply;
-                ask.heard(clock);
+                let Stamped {
+                    clock, now, body, ..
+                } = *reply;
+                ask.heard(self.to, clock, now);
                 Some(body)
             }
             Some(Settled::Reply(_, Reply::NotMember)) => None,
@@ -343,7 +347,7 @@ impl Question {
         let body = body(ask.net);
         let id = ask.id(self.number);
         let stamped = match &ask.clock {
-            Some(clock) => Stamped::by(clock, body),
+            Some(clock) => Stamped::by(clock, ask.net.wall_clock(), body),
             None => Stamped::new(Stamp::ZERO, body),
         };
         let request = Request::Records(Box::new(stamped));

@@ -281,6 +281,7 @@ impl Wire for Message {
                     RecordReply::Stays(_) => "Stays",
                     RecordReply::Leaving => "Leaving",
                     RecordReply::Held(_) => "Held",
+                    RecordReply::Ahead(_) => "Ahead",
                 },
                 Reply::Copies(_) => "Copies",
             },
@@ -289,6 +290,8 @@ impl Wire for Message {
             Message::Remember(_) => "Remember",
             Message::Records(stamped) => match &stamped.body {
                 RecordNotice::Forget(_) => "Forget",
+                RecordNotice::AskClock => "AskClock",
+                RecordNotice::Clock => "Clock",
             },
         }
     }
@@ -393,8 +396,9 @@ impl Wire for Message {
                     | RecordReply::Stored
                     | RecordReply::Beaten(_)
                     | RecordReply::Superseded(_)
+                    | RecordReply::Ahead(_)
             ),
-            Message::Records(_) => true,
+            Message::Records(stamped) => matches!(stamped.body, RecordNotice::Forget(_)),
             _ => false,
         }
     }

@@ -259,6 +259,15 @@ impl Node {
         self.records.as_deref().map_or(0, Records::scrubbed)
     }
 
+    /// By how many milliseconds its machine's clock is ahead of those of others, or behind them if
+    /// this is negative; `None` unless it is farther from more than half of those that it heard from
+    /// last than stamps are taken in ([`crate::record::limits::TAKEN_MAX`]). Then it stamps no
+    /// writes.
+    #[must_use]
+    pub fn clock_wrong_by(&self) -> Option<i64> {
+        self.records.as_deref().and_then(Records::clock_wrong_by)
+    }
+
     /// Its settings.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -25,7 +25,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Condition, Denied, Written};
-use crate::record::{DigestAnswer, DigestQuestion, Entry, Field, Record, Stamp, StampClock};
+use crate::record::{
+    DigestAnswer, DigestQuestion, Entry, Field, Record, Stamp, StampClock, TooFarAhead,
+};
 use crate::ring::{Id, KeyRange, Peer};
 
 /// A message about records, with the sender's clock.
@@ -36,16 +38,19 @@ pub struct Stamped<T> {
     /// The latest deletion that the sender knows to be forgotten by all, in milliseconds since
     /// 1970; 0 for none ([`crate::record::StampClock::forgotten`]).
     pub forgotten: u64,
+    /// What the sender's wall clock shows, in milliseconds since 1970; 0 if it does not say.
+    pub now: u64,
     /// What it says.
     pub body: T,
 }
 
 impl<T> Stamped<T> {
-    /// What the node with this clock says.
-    pub(super) const fn by(clock: &StampClock, body: T) -> Stamped<T> {
+    /// What the node with this clock says, at this time by its wall clock.
+    pub(super) const fn by(clock: &StampClock, now: u64, body: T) -> Stamped<T> {
         Stamped {
             clock: clock.latest(),
             forgotten: clock.forgotten(),
+            now,
             body,
         }
     }
@@ -55,6 +60,7 @@ impl<T> Stamped<T> {
         Stamped {
             clock,
             forgotten: 0,
+            now: 0,
             body,
         }
     }
@@ -135,6 +141,11 @@ pub enum RecordNotice {
     /// All holders have these tombstones, and their time is over: forget them. Whoever does not
     /// hear it gives them back when it is next compared with.
     Forget(Vec<(Id, String, Stamp)>),
+    /// My clock is far from those of others, yours among them: what does yours show? Answered by
+    /// [`RecordNotice::Clock`], since all that is said of records says it.
+    AskClock,
+    /// What my clock shows stands beside this.
+    Clock,
 }
 
 /// How a request about records is answered. New kinds are added at the end only.
@@ -147,6 +158,9 @@ pub enum RecordReply {
         /// Who else may have more, if the asked node can't answer for the key alone; empty if it
         /// can.
         others: Vec<Peer>,
+        /// What time it is there, in milliseconds since 1970: fields that have expired by it are
+        /// nothing for a reader.
+        now: u64,
     },
     /// To `Read` and `Write`: the asked node does not answer for the key now. To `HandOver`: it is
     /// about to leave.
@@ -206,6 +220,8 @@ pub enum RecordReply {
     Leaving,
     /// To `Held`: of this one, if of any.
     Held(Option<Held>),
+    /// To `Store`: the stamp is too far ahead of the asked node's clock, and is not taken in.
+    Ahead(TooFarAhead),
 }
 
 /// Who serves an arc, as far as the claimant's successor knows.

@@ -5,6 +5,7 @@
 
 mod away;
 mod boundary;
+mod clocks;
 mod copies;
 mod departure;
 mod doubt;

@@ -18,8 +18,8 @@ pub struct Write {
     pub name: String,
     /// What it is to hold; `None` deletes it.
     pub value: Option<Value>,
-    /// For how long, by the clock of the node that is asked; `None` for as long as nobody writes or
-    /// deletes it.
+    /// For how long, by the clock of the key's owner; `None` for as long as nobody writes or deletes
+    /// it.
     pub lives: Option<Duration>,
     /// What must be there for the write to be done.
     pub condition: Condition,
@@ -102,6 +102,10 @@ pub struct Fetched {
     /// The highest stamp clock among those that answered: to be handed back with the client's
     /// next write.
     pub clock: Stamp,
+    /// What time it is, in milliseconds since 1970, by the clock of the key's owner; by that of the
+    /// node that was asked where the owner did not answer. Fields that have expired by then are
+    /// nothing for a reader.
+    pub now: u64,
 }
 
 /// Why a key's owner did not do what it was asked.
@@ -134,6 +138,14 @@ pub enum Denied {
          stopped are not back"
     )]
     Uncertain,
+    /// The clock of the node that was asked is so many milliseconds ahead of those of others, or
+    /// behind them: it stamps no writes.
+    #[error(
+        "the clock of the node that was asked is {} minutes {} those of other nodes",
+        .0.unsigned_abs() / 60_000,
+        if *.0 < 0 { "behind" } else { "ahead of" }
+    )]
+    ClockWrong(i64),
 }
 
 /// Why a client's write or reading was not done. A write may have been done in part.
@@ -166,6 +178,7 @@ impl Hint for Denied {
             Denied::Keys(_) => "raise that, add nodes or delete keys",
             Denied::Beaten => "try again",
             Denied::Uncertain => "start the nodes that are missing, or wait for them",
+            Denied::ClockWrong(_) => "set it right, or ask another node",
             Denied::TooManyWrites => "wait for some to end",
         }))
     }

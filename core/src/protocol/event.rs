@@ -117,6 +117,9 @@ pub enum Event<T> {
     },
     /// The record of this key was damaged on the disk; it is fetched again from a replica.
     Damaged(Id),
+    /// The clock of its machine is so many milliseconds ahead of those of others, or behind them if
+    /// this is negative, and it stamps no writes; or, with `None`, it is no more.
+    ClockWrong(Option<i64>),
     /// It presumes this peer dead.
     PresumedDead(Peer),
     /// All that it knew fell silent: it is no member until it finds a way back.

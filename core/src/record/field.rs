@@ -82,6 +82,12 @@ impl Field {
         self.expires
     }
 
+    /// Moves the end of the value's time, in milliseconds since 1970. For a write that nobody holds
+    /// yet: copies of one write end at the same time.
+    pub fn shift_expiry(&mut self, shifted: impl FnOnce(u64) -> u64) {
+        self.expires = self.expires.map(shifted);
+    }
+
     /// The value as it is stored, expired or not; `None` for a tombstone. Readers are given
     /// [`Field::read`].
     #[must_use]

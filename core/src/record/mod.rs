@@ -22,6 +22,7 @@
 mod digest;
 mod field;
 pub mod limits;
+mod offsets;
 mod portable;
 mod range_sync;
 #[expect(
@@ -35,6 +36,7 @@ mod value;
 pub use digest::{Digest, Entry, PARTS, RangeDigest};
 pub use field::Field;
 pub use limits::LimitError;
+pub use offsets::Offsets;
 pub use portable::{PortableField, PortableRecord, StampText, Unfit, ValueText};
 pub use range_sync::{
     BadDigestAnswer, Difference, DigestAnswer, DigestQuestion, DigestSource, LISTED, ROUNDS,

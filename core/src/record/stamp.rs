@@ -18,10 +18,17 @@
 //! * [`StampClock::heard`] is for the clocks of others, which travel with their messages: taken
 //!   in within the bound and refused beyond it, so that a node whose wall clock is years ahead
 //!   does not stop all the others from writing.
-//! * [`StampClock::seen`] takes in any stamp. After one that is too far ahead every write here
-//!   fails until the wall clock has come near.
+//! * [`StampClock::seen`] takes in any stamp.
 //!
 //! Clocks of nodes may thus differ by up to the bound, an hour, without a write being refused.
+//!
+//! # When a clock was wrong
+//!
+//! What this clock itself followed is given up when it is too far ahead of a wall clock that others
+//! agree with, and taken up again when time has come near it: so one wrong hour costs no later writes.
+//! A node that is alone can't know which of the two is wrong, and refuses. What others have under a key from such an hour can be written over: a write of that key
+//! alone is stamped in the same millisecond, behind it ([`StampClock::follow`]), and everything else
+//! is stamped as always.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,9 +36,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits;
+use super::{Offsets, limits};
 use crate::hint::Hint;
-use crate::ring::Id;
+use crate::ring::{Address, Id};
 
 /// Names a write and orders it among all others: of two writes to a field the one with the
 /// greater stamp stays.
@@ -173,6 +180,12 @@ pub struct StampClock {
     mark: u64,
     /// The latest deletion that all have forgotten, in milliseconds.
     forgotten: u64,
+    /// The highest stamp of a time when the wall clock was far ahead, until time has come near it.
+    given_up: Option<Box<Stamp>>,
+    /// The last counter of a stamp that follows one too far ahead: no two of them are equal.
+    followed: u32,
+    /// How far the wall clock is from those of others.
+    others: Offsets,
 }
 
 impl StampClock {
@@ -200,6 +213,9 @@ impl StampClock {
             issued: Stamp::ZERO,
             mark,
             forgotten: 0,
+            given_up: None,
+            followed: 0,
+            others: Offsets::NONE,
         }
     }
 
@@ -222,6 +238,20 @@ impl StampClock {
         self.latest
     }
 
+    /// The same for clients, who hand it back with what they write next: [`Stamp::ZERO`] if it is so
+    /// far ahead of the wall clock that no write could come after it.
+    #[must_use]
+    pub fn told(&self, wall_clock: u64) -> Stamp {
+        let by = self
+            .latest
+            .milliseconds
+            .saturating_sub(self.right(wall_clock));
+        match by > limits::TAKEN_MAX {
+            true => Stamp::ZERO,
+            false => self.latest,
+        }
+    }
+
     /// A stamp for a write, above every stamp issued or seen. `wall_clock` is in milliseconds
     /// since 1970.
     ///
@@ -234,9 +264,10 @@ impl StampClock {
     /// A stamp for a write that comes after `past`, above that and every stamp issued or seen.
     ///
     /// # Errors
-    /// If it would be more than [`limits::SKEW_MAX`] ahead of the wall clock; the clock is then
-    /// as it was.
+    /// If it would be more than [`limits::SKEW_MAX`] ahead of the wall clock; no stamp is then above
+    /// `past` for its sake.
     pub fn issue_above(&mut self, wall_clock: u64, past: Stamp) -> Result<Stamp, TooFarAhead> {
+        self.give_up_what_is_far(wall_clock);
         let above = self.latest.max(past);
         let too_far = TooFarAhead {
             stamp: above,
@@ -261,6 +292,60 @@ impl StampClock {
         Ok(stamp)
     }
 
+    /// Goes on from the wall clock if that is far behind what this clock has followed, and others
+    /// agree with it: so it was wrong then. (Where nobody else is, it may be wrong now.) The mark on
+    /// disk was ahead as well, and is lowered with the next stamp.
+    fn give_up_what_is_far(&mut self, wall_clock: u64) {
+        let near = wall_clock.saturating_add(limits::SKEW_MAX);
+        if self.latest.milliseconds > near && self.others.agree(wall_clock) {
+            let before = self.given_up.take().map_or(Stamp::ZERO, |before| *before);
+            self.given_up = Some(Box::new(before.max(self.latest)));
+            (self.latest, self.issued, self.mark) = (Stamp::ZERO, Stamp::ZERO, 0);
+        }
+        if let Some(before) = self.given_up.take_if(|before| before.milliseconds <= near) {
+            // No stamp of that time is issued again.
+            self.seen(*before);
+        }
+    }
+
+    /// A stamp for a write of a key where `there` was found, too far ahead for any other write to
+    /// come after it: in the same millisecond, so that it is no farther ahead.
+    ///
+    /// # Errors
+    /// If that millisecond is full.
+    pub fn follow(&mut self, there: Stamp, wall_clock: u64) -> Result<Stamp, TooFarAhead> {
+        let counter = there.counter.max(self.followed).checked_add(1);
+        let by = there.milliseconds.saturating_sub(wall_clock);
+        let counter = counter.ok_or(TooFarAhead { stamp: there, by })?;
+        self.followed = counter;
+        Ok(Stamp {
+            milliseconds: there.milliseconds,
+            counter,
+            node: self.node,
+        })
+    }
+
+    /// A message came from there, whose sender's wall clock showed `theirs` (0 if it did not say)
+    /// while this machine's shows `mine`.
+    pub fn compare(&mut self, from: Address, theirs: u64, mine: u64) {
+        if theirs != 0 {
+            self.others.heard(from, theirs, mine);
+        }
+    }
+
+    /// By how many milliseconds the wall clock is wrong, as far as others agree on it
+    /// ([`Offsets::wrong_by`]). A node whose clock is wrong issues no stamps.
+    #[must_use]
+    pub fn wrong_by(&self, wall_clock: u64) -> Option<i64> {
+        self.others.wrong_by(wall_clock)
+    }
+
+    /// The time by which what others say is judged: the wall clock's, unless that is wrong.
+    #[must_use]
+    pub fn right(&self, wall_clock: u64) -> u64 {
+        self.others.right(wall_clock)
+    }
+
     /// Takes in the clock of another node, which came with a message.
     ///
     /// # Errors
@@ -271,7 +356,8 @@ impl StampClock {
         Ok(())
     }
 
-    /// Takes in any stamp: all that are issued from now on are above it, or fail to be issued.
+    /// Takes in any stamp: all that are issued from now on are above it, unless it is so far ahead
+    /// that it is given up.
     pub fn seen(&mut self, stamp: Stamp) {
         self.latest = self.latest.max(stamp);
     }

@@ -34,8 +34,9 @@ pub(super) struct RecordWatch {
     pub(super) histories: Histories,
     /// Whether what they find is a violation.
     checked: bool,
-    /// How many milliseconds each fault of the scenario sets clocks wrong by.
-    skews: Vec<i64>,
+    /// How many milliseconds each fault of the scenario sets clocks wrong by, and whether it changes
+    /// their pace.
+    skews: Vec<(i64, bool)>,
     writes: Writes,
     write_latency: Latencies,
     reads: Reads,
@@ -77,7 +78,7 @@ impl RecordWatch {
         });
         let clocks = Clocks::new(epoch_ms, ahead.max().unwrap_or_default());
         let skew = |fault: &Fault| match &fault.kind {
-            FaultKind::Skew { by_ms, .. } => *by_ms,
+            FaultKind::Skew { by_ms, .. } => (*by_ms, false),
             FaultKind::Clock {
                 jump_ms, drift_ppm, ..
             } => {
@@ -85,9 +86,10 @@ impl RecordWatch {
                 let lasts = fault.lasts.unwrap_or(scenario.duration).as_millis();
                 let lasts = i128::try_from(lasts).unwrap_or(i128::MAX >> 64);
                 let gained = lasts * i128::from(*drift_ppm) / 1_000_000;
-                jump_ms.saturating_add(i64::try_from(gained).unwrap_or(i64::MAX))
+                let by = jump_ms.saturating_add(i64::try_from(gained).unwrap_or(i64::MAX));
+                (by, *drift_ppm != 0)
             }
-            _ => 0,
+            _ => (0, false),
         };
         Some(RecordWatch {
             keys: keys.max()?,
@@ -182,7 +184,8 @@ impl RecordWatch {
         match &end.result {
             Ok(written) => {
                 let lost = self.checker.is_lost(end.issue.key);
-                self.histories.written(now, write, written, lost);
+                let owner = self.checker.owner(written);
+                self.histories.written(now, write, written, (lost, owner));
                 self.checker.written(now, write, written);
             }
             Err(_) => self.write_abandoned(now, write),
@@ -248,6 +251,7 @@ impl RecordWatch {
             // A reading at the end is judged by itself.
             settled: settled && last.is_none(),
             lost: self.checker.is_lost(end.key),
+            owner: reading.owner,
         };
         let found = found(reading);
         let verdict = self.histories.read_ended(now, end.read, found, about);
@@ -306,8 +310,12 @@ impl RecordWatch {
 
     /// A fault began, or has ended: if it sets clocks wrong, they are so from now on.
     pub(super) fn fault_turned(&mut self, now: Time, effect: &Effect, begins: bool) {
-        let by = self.skews.get(effect.index).copied().unwrap_or(0);
+        let skew = self.skews.get(effect.index).copied();
+        let (by, drifts) = skew.unwrap_or_default();
         let by = if begins { by } else { by.saturating_neg() };
+        for machines in effect.groups.iter().filter(|_| drifts) {
+            self.histories.clocks_drift(machines);
+        }
         for machines in effect.groups.iter().filter(|_| by != 0) {
             self.checker.set_clocks(now, machines, by);
             self.histories.set_clocks(now, machines, by);

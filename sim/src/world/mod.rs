@@ -193,6 +193,8 @@ pub struct Reading {
     pub seen: Option<Seen>,
     /// Whether the key's owner answered for it.
     pub authoritative: bool,
+    /// The number of that owner, if it is known.
+    pub owner: Option<u32>,
 }
 
 /// What a field holds.

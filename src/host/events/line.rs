@@ -72,6 +72,12 @@ pub enum What {
     },
     /// It missed a deletion that all others have forgotten: what it had stored is set aside.
     SetAside,
+    /// The clock of its machine is far from those of others, and it stamps no writes; or it is so no
+    /// more.
+    ClockWrong {
+        /// By how many milliseconds it is ahead; negative is behind, and absent is no more.
+        by_ms: Option<i64>,
+    },
     /// It leaves, and so many of its records may be nowhere but on its disk.
     LeftBehind {
         /// How many.
@@ -163,6 +169,7 @@ impl What {
                 lost: StampText(conflict.lost),
             },
             Event::SetAside => What::SetAside,
+            Event::ClockWrong(by_ms) => What::ClockWrong { by_ms },
             Event::LeftBehind { records } => What::LeftBehind { records },
             Event::Damaged(key) => What::Damaged { key },
             Event::Refused(peer, why) => What::Refused { peer, why },

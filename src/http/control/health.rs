@@ -37,6 +37,7 @@ impl Health {
             successors(status),
             full_list(status),
             certain(status),
+            clock(status),
             copies(status),
         ];
         let mut failing = checks.iter().filter(|check| !check.ok).peekable();
@@ -140,6 +141,18 @@ fn certain(status: &Status) -> Check {
     }
 }
 
+/// Whether this machine's clock is near those of others.
+fn clock(status: &Status) -> Check {
+    match status.clock_wrong() {
+        Some(wrong) => fails("clock", Need::Wanted, wrong),
+        None => holds(
+            "clock",
+            Need::Wanted,
+            "no other node's clock says otherwise",
+        ),
+    }
+}
+
 /// Whether as many nodes as should hold the records that it serves do.
 fn copies(status: &Status) -> Check {
     let copies = status.copies();
@@ -239,6 +252,7 @@ pub(super) mod tests {
                 fingers: 2,
                 remembered: Vec::new(),
                 in_doubt: 0.0,
+                clock_wrong_ms: None,
                 records: 5,
                 scrubbed: 3,
                 copies: Copies {
@@ -281,6 +295,14 @@ pub(super) mod tests {
         assert_eq!(of(&short), (Wellbeing::Degraded, named("successor_list")));
         let lacking = with(|node| node.copies.lacking = 3);
         assert_eq!(of(&lacking), (Wellbeing::Degraded, named("copies")));
+        let wrong = with(|node| node.clock_wrong_ms = Some(3 * 3_600_000));
+        assert_eq!(of(&wrong), (Wellbeing::Degraded, named("clock")));
+        let said = Health::of(&wrong, false).checks;
+        assert!(
+            said.iter()
+                .any(|check| check.detail.contains("180 minutes ahead of")),
+            "{said:?}"
+        );
         let moving = with(|node| node.copies.settled = false);
         assert_eq!(of(&moving), (Wellbeing::Degraded, named("copies")));
         let lost = with(|node| node.successors.clear());

@@ -222,6 +222,17 @@ impl Collector for Numbers {
             "Starts of this node",
             usize::try_from(status.incarnation).unwrap_or(usize::MAX),
         )?;
+        let wrong = status.nodes.iter().filter_map(|node| node.clock_wrong_ms);
+        let wrong = wrong.min_by_key(|by| by.unsigned_abs()).unwrap_or(0);
+        encoder
+            .encode_descriptor(
+                "clock_offset",
+                "How far this machine's clock is ahead of those of other nodes, negative if behind; 0 \
+                 if it is near them",
+                Some(&Unit::Seconds),
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&(wrong as f64 / 1000.0))?;
         encoder
             .encode_descriptor(
                 "uptime",

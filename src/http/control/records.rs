@@ -185,7 +185,8 @@ pub(super) async fn delete(
     let (key, name) = place(key, writing.id)?;
     let mut write = writing.write(None)?;
     // Who deletes what is not there should hear it, and leave no tombstone behind.
-    let (found, now) = control.handle.read_at(key, write.past).await?;
+    let found = control.handle.read(key, write.past).await?;
+    let now = found.now;
     let there = found
         .record
         .as_ref()
@@ -235,7 +236,8 @@ pub(super) async fn read(
     let Query(reading) = reading?;
     let (key, name) = place(key, reading.id)?;
     let past = stamp(reading.past.as_deref())?.unwrap_or(Stamp::ZERO);
-    let (found, now) = control.handle.read_at(key, past).await?;
+    let found = control.handle.read(key, past).await?;
+    let now = found.now;
     let wants_json = headers
         .get_all(header::ACCEPT)
         .iter()

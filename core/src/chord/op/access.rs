@@ -81,6 +81,8 @@ struct Gathering {
     last: Option<Peer>,
     /// Who should serve the key, and what it has.
     first: Option<(Peer, Record)>,
+    /// What time it is for who should serve the key; 0 if it did not say.
+    now: u64,
 }
 
 /// What the node has to do now.
@@ -257,18 +259,21 @@ impl Access {
     ) -> Option<Step> {
         let reading = matches!(self.purpose, AccessKind::Read);
         match reply {
-            Some(RecordReply::Record { record, others }) if reading => {
+            Some(RecordReply::Record {
+                record,
+                others,
+                now,
+            }) if reading => {
                 if others.is_empty() {
-                    let clock = Stamp::ZERO;
-                    let authoritative = true;
                     return Some(Step::Read(Ok(Fetched {
                         record,
-                        authoritative,
+                        authoritative: true,
                         from,
-                        clock,
+                        clock: Stamp::ZERO,
+                        now,
                     })));
                 }
-                self.gather_from(others, Some((from, record.unwrap_or_default())));
+                self.gather_from(others, Some((from, record.unwrap_or_default())), now);
                 None
             }
             Some(RecordReply::NotServing { ask, holders }) => {
@@ -303,7 +308,7 @@ impl Access {
                 let mut todo = holders;
                 todo.retain(|peer| peer.id != from.id);
                 todo.insert(0, from);
-                self.gather_from(todo, None);
+                self.gather_from(todo, None, 0);
                 None
             }
             _ => self.pause(),
@@ -312,7 +317,7 @@ impl Access {
 
     // ---- reading from the holders ----
 
-    fn gather_from(&mut self, mut todo: Vec<Peer>, first: Option<(Peer, Record)>) {
+    fn gather_from(&mut self, mut todo: Vec<Peer>, first: Option<(Peer, Record)>, now: u64) {
         todo.truncate(usize::from(limits::SUCCESSORS));
         todo.reverse();
         let found = first.as_ref().map(|(_, record)| record.clone());
@@ -323,6 +328,7 @@ impl Access {
             found: found.unwrap_or_default(),
             last: first.as_ref().map(|(peer, _)| *peer),
             first,
+            now,
         }));
     }
 
@@ -372,7 +378,11 @@ impl Access {
             return None;
         };
         let Gathering {
-            found, last, first, ..
+            found,
+            last,
+            first,
+            now,
+            ..
         } = *gathering;
         let Some(from) = last else {
             return self.pause();
@@ -386,6 +396,7 @@ impl Access {
             authoritative: false,
             from,
             clock: Stamp::ZERO,
+            now,
         };
         match first {
             Some((owner, had)) if had != found && owner.id != self.me.id => {

@@ -7,7 +7,7 @@ use crate::chord::ask::{Ask, Question};
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::variant::Variant;
 use crate::protocol::Network;
-use crate::record::{Field, Record, Stamp};
+use crate::record::{Field, Record, Stamp, TooFarAhead};
 use crate::ring::{Id, Peer};
 
 /// **Replicate** one write, as the owner of its key, who has stored it already.
@@ -17,7 +17,9 @@ use crate::ring::{Id, Peer};
 /// 2. One that stays silent, or is leaving, is replaced by the next one of a process that was not asked.
 /// 3. When as many as should hold it have it on disk, it is done; when nobody is left to ask, it
 ///    is done in part.
-/// 4. If it did not win somewhere, it has to be stamped anew: the asker does that. If a holder
+/// 4. One that finds its stamp too far ahead does not take it in, and is replaced as well. If all do
+///    that asked, the owner's clock is wrong, and it takes the write back.
+/// 5. If it did not win somewhere, it has to be stamped anew: the asker does that. If a holder
 ///    knows of a later owner, this node is not the owner any more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Replicate {
@@ -32,6 +34,8 @@ pub(in crate::chord) struct Replicate {
     spare: Vec<Peer>,
     holders: Vec<Id>,
     beaten: Option<Stamp>,
+    /// A holder does not take it in, since its stamp is too far ahead.
+    ahead: Option<TooFarAhead>,
     next_owner_lacks: bool,
     leavers: Vec<Id>,
 }
@@ -52,6 +56,8 @@ pub(in crate::chord) enum Replicated {
     Beaten(Stamp),
     /// Somebody else owns the key, in this epoch.
     Superseded(u64),
+    /// Its stamp is too far ahead for those that answered, and none of them holds it.
+    Ahead(TooFarAhead),
 }
 
 impl Replicate {
@@ -82,9 +88,20 @@ impl Replicate {
             spare,
             holders: vec![me],
             beaten: None,
+            ahead: None,
             next_owner_lacks: false,
             leavers: Vec::new(),
         }
+    }
+
+    /// The field's name.
+    pub(in crate::chord) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The stamp that is written.
+    pub(in crate::chord) const fn stamp(&self) -> Stamp {
+        self.field.stamp()
     }
 
     /// Whether it is a write of this field.
@@ -115,6 +132,9 @@ impl Replicate {
             if reply == Some(RecordReply::Leaving) {
                 self.leavers.push(question.to.id);
             }
+            if let Some(RecordReply::Ahead(ahead)) = reply {
+                self.ahead = Some(ahead);
+            }
             match reply {
                 // Beyond the holders that it needs, the next owner does not count.
                 Some(RecordReply::Stored) if is_next_owner => {}
@@ -140,9 +160,11 @@ impl Replicate {
         if !self.asking.is_empty() {
             return Poll::Pending;
         }
-        Poll::Ready(match self.beaten {
-            Some(stamp) => Replicated::Beaten(stamp),
-            None => Replicated::Held {
+        let alone = self.holders.len() <= 1;
+        Poll::Ready(match (self.beaten, self.ahead) {
+            (Some(stamp), _) => Replicated::Beaten(stamp),
+            (None, Some(ahead)) if alone => Replicated::Ahead(ahead),
+            (None, _) => Replicated::Held {
                 holders: std::mem::take(&mut self.holders),
                 next_owner_lacks: self.next_owner_lacks,
                 leavers: std::mem::take(&mut self.leavers),

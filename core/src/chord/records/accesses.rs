@@ -9,6 +9,7 @@ use crate::chord::record_message::RecordReply;
 use crate::chord::variant::Variant;
 use crate::chord::{Event, Membership, Node, limits};
 use crate::protocol::{AccessError, Denied, Fetched, LookupError, Network, Write};
+use crate::record::limits::SKEW_MAX;
 use crate::record::{Field, Stamp, TooFarAhead};
 use crate::ring::{Id, Peer};
 
@@ -23,7 +24,7 @@ impl Records {
     ) {
         let result = match self.may_access(ctx) {
             Err(error) => Err(error),
-            Ok(()) => TooFarAhead::judge(write.past, ctx.net.wall_clock())
+            Ok(()) => TooFarAhead::judge(write.past, self.now(ctx))
                 .map_err(Denied::from)
                 .and_then(|()| self.stamp(write.past, ctx))
                 .map_err(AccessError::from),
@@ -43,7 +44,7 @@ impl Records {
                     } else {
                         lives
                     };
-                    ctx.net.wall_clock().saturating_add(lives)
+                    self.now(ctx).saturating_add(lives)
                 });
                 let field = match write.value {
                     Some(value) => Field::new(stamp, None, value, lives),
@@ -71,7 +72,7 @@ impl Records {
             let result = Err(error);
             return ctx.net.emit(Event::Read { token, result });
         }
-        self.heard_clock(past, ctx);
+        let _ = self.clock.heard(past, self.now(ctx));
         self.begin_access(Access::new(token, key, ctx.me(), AccessKind::Read), ctx);
     }
 
@@ -96,6 +97,7 @@ impl Records {
         past: Stamp,
         ctx: &mut Context<'_, N>,
     ) -> Result<Stamp, Denied> {
+        self.may_stamp(ctx)?;
         let now = ctx.net.wall_clock();
         let past = match ctx.config.is_variant(Variant::PastIgnored) {
             true => Stamp::ZERO,
@@ -193,7 +195,15 @@ impl Records {
                     step = access.heard(ctx.me(), Some(reply));
                 }
                 Some(Step::Restamp(above)) => {
-                    let stamp = self.stamp(above, ctx);
+                    let now = self.now(ctx);
+                    let far = above.milliseconds.saturating_sub(now) >= SKEW_MAX;
+                    let stamp = match far {
+                        // What is there is from a wrong clock, and must not stay for its sake.
+                        true if !ctx.config.is_variant(Variant::FarStampStays) => self
+                            .may_stamp(ctx)
+                            .and_then(|()| Ok(self.clock.follow(above, now)?)),
+                        _ => self.stamp(above, ctx),
+                    };
                     let Some(access) = self.accesses.get_mut(at) else {
                         return;
                     };
@@ -204,8 +214,14 @@ impl Records {
                 }
                 Some(Step::Read(result)) => {
                     self.accesses.take(at);
-                    let clock = self.clock.latest();
-                    let result = result.map(|fetched| Fetched { clock, ..fetched });
+                    let clock = self.clock.told(ctx.net.wall_clock());
+                    // Where nobody answers for the key, nobody's clock counts but this one.
+                    let here = self.now(ctx);
+                    let result = result.map(|fetched| Fetched {
+                        clock,
+                        now: if fetched.now == 0 { here } else { fetched.now },
+                        ..fetched
+                    });
                     ctx.net.emit(Event::Read { token, result });
                     return ctx.effects.push(Effect::LeaveWhenIdle);
                 }

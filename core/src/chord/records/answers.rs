@@ -26,6 +26,7 @@ impl Records {
         let Stamped {
             clock,
             forgotten,
+            now,
             body,
         } = request;
         let reading = matches!(
@@ -39,8 +40,9 @@ impl Records {
             let reply = Reply::NotMember;
             return ctx.net.send(from, Message::Reply { id, reply });
         }
-        self.heard_clock(clock, ctx);
+        self.heard_clocks(from, clock, now, ctx);
         self.hears_forgotten(forgotten, ctx);
+        let body = self.by_the_clock_here(body, now, ctx);
         if let Some(reply) = self.answer(Asker::Node(from, id), body, ctx) {
             ctx.reply(from, id, &self.clock, reply);
         }
@@ -61,13 +63,18 @@ impl Records {
         let Stamped {
             clock,
             forgotten,
+            now,
             body,
         } = notice;
-        self.heard_clock(clock, ctx);
+        self.heard_clocks(from, clock, now, ctx);
         self.hears_forgotten(forgotten, ctx);
         match body {
-            RecordNotice::Forget(tombstones) => forget(from, &tombstones, ctx.net),
-        };
+            RecordNotice::Forget(tombstones) => {
+                forget(from, &tombstones, ctx.net);
+            }
+            RecordNotice::AskClock => self.tell_clock(from, RecordNotice::Clock, ctx),
+            RecordNotice::Clock => {}
+        }
         self.arm_repair(ctx);
     }
 
@@ -151,12 +158,17 @@ impl Records {
             return self.referral(key, ctx);
         }
         let record = merging::stored(ctx.net, key);
+        let now = self.now(ctx);
         let damaged = ctx.net.store().is_damaged(key);
         if damaged && !ctx.config.is_variant(Variant::DamagedServed) {
             // The holders have copies; repair brings the record back from them.
             self.found_damaged(key, ctx);
             let others = self.holders(ctx);
-            return RecordReply::Record { record, others };
+            return RecordReply::Record {
+                record,
+                others,
+                now,
+            };
         }
         if record.is_none() && self.doubt.is_about(key) {
             return RecordReply::Denied(Denied::Uncertain);
@@ -165,10 +177,18 @@ impl Records {
         if record.as_ref().is_some_and(too_large) {
             // Merging made the record too large for one message; the asker fetches it in pieces.
             let (record, others) = (None, vec![ctx.me()]);
-            return RecordReply::Record { record, others };
+            return RecordReply::Record {
+                record,
+                others,
+                now,
+            };
         }
         let others = Vec::new();
-        RecordReply::Record { record, others }
+        RecordReply::Record {
+            record,
+            others,
+            now,
+        }
     }
 
     /// What others were to be given may have been found damaged.
@@ -216,6 +236,24 @@ impl Records {
         }
     }
 
+    /// A value that lives for a time ends by the clock of its key's owner, from the first: the asker
+    /// can only say when that is by its own.
+    fn by_the_clock_here<N: Network<Node>>(
+        &self,
+        mut request: RecordRequest,
+        theirs: u64,
+        ctx: &Context<'_, N>,
+    ) -> RecordRequest {
+        if let RecordRequest::Write { field, .. } = &mut request
+            && theirs != 0
+            && !ctx.config.is_variant(Variant::ExpiryOfTheAsker)
+        {
+            let here = self.now(ctx);
+            field.shift_expiry(|expires| here.saturating_add(expires.saturating_sub(theirs)));
+        }
+        request
+    }
+
     /// Judges a write by the record as the owner has it: the field to be stored, or the answer
     /// that refuses it.
     fn judge<N: Network<Node>>(
@@ -228,10 +266,10 @@ impl Records {
     ) -> Result<Field, RecordReply> {
         let there = record.field(name);
         let stamp = field.stamp();
-        let by = stamp.milliseconds.saturating_sub(ctx.net.wall_clock());
-        if by > record::limits::SKEW_MAX && !ctx.config.is_variant(Variant::FarStampAccepted) {
-            // Nobody else could write the field until then.
-            let ahead = TooFarAhead { stamp, by };
+        let now = self.now(ctx);
+        if let Some(ahead) = too_far(stamp, there, now)
+            && !ctx.config.is_variant(Variant::FarStampAccepted)
+        {
             return Err(RecordReply::Denied(ahead.into()));
         }
         let replaces = match there {
@@ -244,7 +282,7 @@ impl Records {
             }
             there => there.map(Field::stamp),
         };
-        let found = there.filter(|there| there.read(ctx.net.wall_clock()).is_some());
+        let found = there.filter(|there| there.read(now).is_some());
         let holds = match condition {
             _ if ctx.config.is_variant(Variant::ConditionIgnored) => true,
             Condition::None => true,
@@ -301,6 +339,15 @@ impl Records {
         }
         if !self.is_staying() {
             return RecordReply::Leaving;
+        }
+        if !ctx.config.is_variant(Variant::FarStampHeld) {
+            // An owner with a wrong clock brings what nobody could write over by the time.
+            let mine = merging::stored(ctx.net, key).unwrap_or_default();
+            let now = self.now(ctx);
+            let far = |(name, field): (&str, &Field)| too_far(field.stamp(), mine.field(name), now);
+            if let Some(ahead) = part.fields().find_map(far) {
+                return RecordReply::Ahead(ahead);
+            }
         }
         let merged = merging::merge(ctx.net, key, part, ctx.config.variation());
         match merged.beaten.first() {
@@ -367,6 +414,14 @@ impl Records {
         self.ownership_changed(ctx);
         RecordReply::Taken
     }
+}
+
+/// Whether a stamp is too far ahead to be taken in from a writer, or its owner, where this is there:
+/// what follows that in the same millisecond is no farther ahead.
+fn too_far(stamp: Stamp, there: Option<&Field>, now: u64) -> Option<TooFarAhead> {
+    let by = stamp.milliseconds.saturating_sub(now);
+    let follows = there.is_some_and(|there| there.stamp().milliseconds >= stamp.milliseconds);
+    (by > record::limits::SKEW_MAX && !follows).then_some(TooFarAhead { stamp, by })
 }
 
 /// Whether the node has anything under a key.

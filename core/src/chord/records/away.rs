@@ -41,7 +41,7 @@ impl Records {
     pub(super) fn notes_that_it_is_there<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         self.was_it_away(ctx);
         if ctx.membership == Membership::Member && !ctx.net.store().is_empty() {
-            let now = ctx.net.wall_clock();
+            let now = self.now(ctx);
             ctx.note(|notes| notes.alive = now);
         }
     }
@@ -51,7 +51,7 @@ impl Records {
         let alive = ctx.net.store().notes().alive;
         let most = ctx.config.repair_every() * PERIODS;
         let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let gap = ctx.net.wall_clock().saturating_sub(alive);
+        let gap = self.now(ctx).saturating_sub(alive);
         if alive != 0 && gap > most && self.away == Away::default() {
             self.away = Away::since(alive);
             // What it knew of others' copies is history.
@@ -89,7 +89,7 @@ impl Records {
         }
         let lifetime = u64::try_from(ctx.config.tombstones_for.as_millis()).unwrap_or(u64::MAX);
         // No correct node forgets what is younger; one that says so must not spoil what others have.
-        let oldest = ctx.net.wall_clock().saturating_add(SKEW_MAX);
+        let oldest = self.now(ctx).saturating_add(SKEW_MAX);
         if milliseconds > oldest.saturating_sub(lifetime) {
             return;
         }

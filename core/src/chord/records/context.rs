@@ -56,7 +56,7 @@ impl<N: Network<Node>> Context<'_, N> {
 
     /// Sends a reply about records.
     pub(super) fn reply(&mut self, to: Peer, id: RequestId, clock: &StampClock, body: RecordReply) {
-        let reply = Reply::Records(Box::new(Stamped::by(clock, body)));
+        let reply = Reply::Records(Box::new(Stamped::by(clock, self.net.wall_clock(), body)));
         self.net.send(to, Message::Reply { id, reply });
     }
 

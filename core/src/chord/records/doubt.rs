@@ -183,7 +183,7 @@ impl Records {
         if !self.doubt.is_none() {
             return self.doubt.before;
         }
-        let at = ctx.net.wall_clock();
+        let at = self.now(ctx);
         let held = ctx.net.store().notes().held;
         held.map(|start| Held { start, at })
     }

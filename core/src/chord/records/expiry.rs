@@ -24,7 +24,7 @@ impl Records {
         let Some(ownership) = self.ownership else {
             return;
         };
-        let now = ctx.net.wall_clock();
+        let now = self.now(ctx);
         let swept = now.saturating_sub(SWEPT_LATER) / MINUTE * MINUTE;
         let lifetime = match ctx.config.is_variant(Variant::TombstonesInSeconds) {
             true => u128::from(ctx.config.tombstones_for.as_secs()),
@@ -108,7 +108,7 @@ impl Records {
     ) {
         for holder in self.holders(ctx) {
             let body = RecordNotice::Forget(tombstones.to_vec());
-            let notice = Box::new(Stamped::by(&self.clock, body));
+            let notice = Box::new(Stamped::by(&self.clock, ctx.net.wall_clock(), body));
             ctx.net.send(holder, Message::Records(notice));
         }
     }

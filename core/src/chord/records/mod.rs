@@ -14,6 +14,7 @@
 //!   ├ scrub.rs      all is read now and then, to see whether it has rotted
 //!   ├ departure.rs  a leaving node hands over first
 //!   ├ leavers.rs    who is leaving is no holder
+//!   ├ clocks.rs     what time it is, as far as others agree
 //!   ├ away.rs       who was away may have what all others have deleted and forgotten
 //!   └ doubt.rs      what nobody knows yet after the whole ring has stopped
 //! ```
@@ -34,6 +35,7 @@
 mod accesses;
 mod answers;
 mod away;
+mod clocks;
 mod context;
 mod departure;
 mod doubt;
@@ -72,6 +74,8 @@ use writes::OpenWrite;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Records {
     clock: StampClock,
+    /// By how many milliseconds this machine's clock was wrong when that was last looked at.
+    clock_wrong_by: Option<i64>,
     ownership: Option<Ownership>,
     /// The latest epoch of any ownership that this node has heard of.
     epoch: u64,
@@ -189,6 +193,7 @@ impl Records {
     pub(super) fn new(me: Id, mark: u64) -> Records {
         Records {
             clock: StampClock::restored(me, mark),
+            clock_wrong_by: None,
             ownership: None,
             epoch: 0,
             taken: None,
@@ -304,15 +309,6 @@ impl Records {
         self.epoch
     }
 
-    /// Takes in the clock that came with a message. One that is too far ahead is left alone, so
-    /// that one fast clock cannot block others' writes.
-    fn heard_clock<N: Network<Node>>(&mut self, clock: Stamp, ctx: &Context<'_, N>) {
-        if ctx.config.is_variant(Variant::ClocksNotHeard) {
-            return;
-        }
-        let _ = self.clock.heard(clock, ctx.net.wall_clock());
-    }
-
     /// Tries again after a while what could not be done now.
     fn try_again<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         if self.again.is_none() {
@@ -372,7 +368,7 @@ impl Records {
         let anew = Records::new(ctx.me().id, 0);
         let old = std::mem::replace(self, anew);
         ctx.forget(|_| true);
-        self.clock = old.clock;
+        (self.clock, self.clock_wrong_by) = (old.clock, old.clock_wrong_by);
         self.armed = old.armed;
         self.scrub = old.scrub;
         self.epoch = old.epoch;
@@ -391,6 +387,17 @@ impl Records {
             self.hears_forgotten(stamped.forgotten, ctx);
         }
         let settled = Some(settled);
+        self.settle_waiter(waiter, settled, ctx);
+        // Replies bring clocks, too.
+        self.tell_of_clock(ctx);
+    }
+
+    fn settle_waiter<N: Network<Node>>(
+        &mut self,
+        waiter: RecordsWaiter,
+        settled: Option<(u32, Settled)>,
+        ctx: &mut Context<'_, N>,
+    ) {
         match waiter {
             RecordsWaiter::Access(at) => self.poll_access(at, settled, ctx),
             RecordsWaiter::Write(at) => self.poll_write(at, settled, ctx),

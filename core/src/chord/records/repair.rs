@@ -148,7 +148,8 @@ impl Repair {
 impl Records {
     /// Makes sure that the repair timer runs, if there is anything to repair.
     pub(super) fn arm_repair<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let nothing = ctx.net.store().is_empty() && self.doubt.is_none();
+        let nothing =
+            ctx.net.store().is_empty() && self.doubt.is_none() && self.clock_wrong_by.is_none();
         if !self.armed && !nothing {
             self.armed = true;
             self.notes_that_it_is_there(ctx);
@@ -169,6 +170,8 @@ impl Records {
         self.leavers.age();
         self.doubt.age();
         self.note_held(ctx);
+        self.tell_of_clock(ctx);
+        self.ask_clocks(ctx);
         self.sweep_own(ctx);
         self.scrub(ctx);
         self.repair_now(ctx);

@@ -22,6 +22,8 @@ pub(super) struct OpenWrite {
     /// its place.
     stamp: Stamp,
     conditional: bool,
+    /// What was there.
+    before: Option<Field>,
     replicate: Replicate,
 }
 
@@ -49,6 +51,8 @@ impl Records {
         ctx: &mut Context<'_, N>,
     ) {
         let me = ctx.me().id;
+        let before = merging::stored(ctx.net, key);
+        let before = before.and_then(|before| before.field(&name).cloned());
         let written = Record::of(&name, field.clone());
         let merged = merging::merge(ctx.net, key, written, ctx.config.variation());
         debug_assert!(merged.beaten.is_empty(), "judged before");
@@ -75,6 +79,7 @@ impl Records {
             asker,
             stamp,
             conditional: condition != Condition::None,
+            before,
             replicate,
         });
         self.arm_repair(ctx);
@@ -112,6 +117,10 @@ impl Records {
                     self.try_again(ctx);
                 }
                 self.held(&write, holders, ctx);
+            }
+            Replicated::Ahead(ahead) => {
+                take_back(&write, ctx);
+                self.respond(write.asker, RecordReply::Denied(ahead.into()), ctx);
             }
             Replicated::Beaten(stamp) => {
                 reached(Mark::WriteBeaten);
@@ -178,5 +187,34 @@ impl Records {
         for write in writes {
             self.fail_write(write.asker, ctx);
         }
+    }
+}
+
+/// Puts back what was there before a write that nobody else takes in: this node's clock is far ahead,
+/// and what it kept of that would win over all that others write until then.
+fn take_back<N: Network<Node>>(write: &OpenWrite, ctx: &mut Context<'_, N>) {
+    let key = write.replicate.key;
+    let Some(record) = merging::stored(ctx.net, key) else {
+        return;
+    };
+    let is_it = |name: &str, field: &Field| {
+        write.replicate.is(key, name) && field.stamp() == write.replicate.stamp()
+    };
+    let mut rest: Record = record
+        .fields()
+        .filter(|(name, field)| !is_it(name, field))
+        .map(|(name, field)| (name.to_owned(), field.clone()))
+        .collect();
+    if rest.len() == record.len() {
+        // Something newer has come in meanwhile.
+        return;
+    }
+    if let Some(before) = write.before.clone() {
+        // Nothing is under that name.
+        let _ = rest.put(write.replicate.name(), before);
+    }
+    match rest.is_empty() {
+        true => ctx.net.store().remove(key),
+        false => ctx.net.store().put(key, rest),
     }
 }

@@ -89,7 +89,11 @@ fn each_of_as_many_readings_as_there_is_room_for_gets_its_own_answer() {
         let value = key.to_string().into_bytes();
         let record = Record::of("", Field::new(Stamp::ZERO, None, value, None));
         let (record, others) = (Some(record), Vec::new());
-        let body = RecordReply::Record { record, others };
+        let body = RecordReply::Record {
+            record,
+            others,
+            now: 0,
+        };
         let clock = Stamp::ZERO;
         bench.net.take_events();
         bench.reply(

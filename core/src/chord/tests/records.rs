@@ -299,6 +299,7 @@ fn a_notice_is_obeyed_and_not_answered_and_may_not_be_endless() {
         let tombstone = (key(100), String::new(), Stamp::ZERO);
         Message::Records(Box::new(Stamped {
             forgotten: 0,
+            now: 0,
             clock: Stamp::ZERO,
             body: RecordNotice::Forget(vec![tombstone; count]),
         }))

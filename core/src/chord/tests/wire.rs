@@ -206,6 +206,7 @@ fn denials() -> Vec<Denied> {
         Denied::Beaten,
         Denied::TooManyWrites,
         Denied::Uncertain,
+        Denied::ClockWrong(-3_600_000),
     ]);
     denials
 }
@@ -217,6 +218,7 @@ fn record_replies() -> Vec<RecordReply> {
         RecordReply::Record {
             record: Some(record()),
             others: peers(&[3]),
+            now: 300,
         },
         RecordReply::NotServing {
             ask: peer(1),
@@ -258,6 +260,10 @@ fn record_replies() -> Vec<RecordReply> {
             start: key(),
             at: 300,
         })),
+        RecordReply::Ahead(TooFarAhead {
+            stamp: stamp(4),
+            by: 4_000_000,
+        }),
     ]);
     replies
 }
@@ -281,6 +287,8 @@ fn messages() -> Vec<Message> {
     messages.extend(record_replies().into_iter().map(of_records));
     let tombstones = vec![(key(), "field".to_owned(), stamp(1))];
     messages.push(Message::Records(stamped(RecordNotice::Forget(tombstones))));
+    messages.push(Message::Records(stamped(RecordNotice::AskClock)));
+    messages.push(Message::Records(stamped(RecordNotice::Clock)));
     messages
 }
 
@@ -293,6 +301,8 @@ fn kind(message: &Message) -> String {
         Message::Remember(_) => "remember",
         Message::Records(stamped) => match &stamped.body {
             RecordNotice::Forget(_) => "forget",
+            RecordNotice::AskClock => "clock?",
+            RecordNotice::Clock => "clock",
         },
         Message::Request { request, .. } => match request {
             Request::Hello(_) => "hello?",
@@ -362,6 +372,7 @@ fn record_reply(reply: &RecordReply) -> &'static str {
             Denied::Beaten => "denied: beaten",
             Denied::TooManyWrites => "denied: too many",
             Denied::Uncertain => "denied: uncertain",
+            Denied::ClockWrong(_) => "denied: clock",
         },
         RecordReply::Stored => "stored",
         RecordReply::Beaten(_) => "beaten",
@@ -383,6 +394,7 @@ fn record_reply(reply: &RecordReply) -> &'static str {
         RecordReply::Stays(_) => "stays",
         RecordReply::Leaving => "leaving",
         RecordReply::Held(_) => "held",
+        RecordReply::Ahead(_) => "ahead",
     }
 }
 

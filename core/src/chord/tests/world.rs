@@ -18,7 +18,7 @@ use crate::store::{MemoryStore, Store};
 pub(super) const LATENCY: Duration = Duration::from_millis(10);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// The wall clock when a test begins.
-const EPOCH: u64 = 1_700_000_000_000;
+pub(super) const EPOCH: u64 = 1_700_000_000_000;
 /// A period in which nothing periodic happens.
 pub(super) const NEVER: Duration = Duration::from_secs(1_000_000);
 

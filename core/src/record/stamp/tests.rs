@@ -219,6 +219,65 @@ fn a_stamp_too_far_ahead_stops_the_writes_that_come_after_it_and_no_others() {
     assert!(clock.issue(NOW + SKEW_MAX).unwrap() > absurd);
 }
 
+fn near_by() -> Address {
+    crate::ring::test_peers::peer(9).address
+}
+
+#[test]
+fn what_a_wrong_clock_had_shown_is_given_up_when_others_agree_with_the_right_one() {
+    const HOURS: u64 = 3 * SKEW_MAX;
+    let mut clock = clock();
+    let wrong = clock.issue(NOW + HOURS).unwrap();
+    clock.committed(clock.must_commit().unwrap());
+    assert!(
+        clock.issue(NOW).is_err(),
+        "alone it can't tell which is wrong"
+    );
+    clock.compare(near_by(), NOW, NOW);
+    let right = clock.issue(NOW).unwrap();
+    assert_eq!((right.milliseconds, right.counter), (NOW, 0));
+    assert_eq!(
+        clock.must_commit(),
+        Some(NOW + MARK_STEP),
+        "the mark comes down"
+    );
+    // As far as it may be followed again, no stamp of that time is issued twice.
+    let later = clock.issue(NOW + HOURS - SKEW_MAX).unwrap();
+    assert!(later > wrong && later.milliseconds == wrong.milliseconds);
+    // After a restart meanwhile the same, from the mark.
+    let mut again = StampClock::restored(clock.node, NOW + HOURS);
+    again.compare(near_by(), NOW, NOW);
+    assert_eq!(again.issue(NOW).unwrap().milliseconds, NOW);
+}
+
+#[test]
+fn a_clock_that_is_lost_now_gives_nothing_up() {
+    let mut clock = clock();
+    clock.issue(NOW).unwrap();
+    clock.compare(near_by(), NOW, 5);
+    assert_eq!(clock.wrong_by(5), Some(5 - NOW as i64));
+    assert_eq!(clock.right(6), NOW + 1);
+    assert!(clock.issue(6).is_err());
+}
+
+#[test]
+fn what_is_too_far_ahead_is_followed_for_its_own_key_and_each_time_by_another() {
+    let mut clock = clock();
+    let far = at(NOW + 3 * SKEW_MAX, 7);
+    let first = clock.follow(far, NOW).unwrap();
+    let second = clock.follow(far, NOW).unwrap();
+    let other = clock.follow(at(NOW + 2 * SKEW_MAX, 0), NOW).unwrap();
+    assert!(far < first && first < second);
+    assert_eq!(second.milliseconds, far.milliseconds, "no farther ahead");
+    assert!(other.counter > second.counter);
+    assert_eq!(
+        clock.issue(NOW).unwrap().milliseconds,
+        NOW,
+        "others are not touched"
+    );
+    assert!(clock.follow(at(NOW, u32::MAX), NOW).is_err());
+}
+
 #[test]
 fn what_is_taken_in_stops_nobody_whose_clock_is_behind_by_as_much() {
     let mut clock = clock();

@@ -66,6 +66,10 @@ pub(super) enum Said {
     Answer(RequestId, Answer),
     /// Something about records that is not answered, with the sender's clock.
     Notice(Stamp),
+    /// What does the other's clock show? With the sender's stamp clock.
+    AskClock(Stamp),
+    /// The answer.
+    Clock(Stamp),
 }
 
 /// What is asked.
@@ -315,10 +319,11 @@ fn said(message: &Message) -> Said {
         Message::Remember(peers) => Said::Remember(peers.iter().map(|peer| peer.id).collect()),
         Message::Request { id, request } => Said::Ask(*id, ask(request)),
         Message::Reply { id, reply } => Said::Answer(*id, answer(reply)),
-        Message::Records(notice) => {
-            let RecordNotice::Forget(_) = &notice.body;
-            Said::Notice(notice.clock)
-        }
+        Message::Records(notice) => match &notice.body {
+            RecordNotice::Forget(_) => Said::Notice(notice.clock),
+            RecordNotice::AskClock => Said::AskClock(notice.clock),
+            RecordNotice::Clock => Said::Clock(notice.clock),
+        },
     }
 }
 
@@ -414,7 +419,7 @@ fn answer(reply: &Reply) -> Answer {
 
 fn to_records(body: &RecordReply) -> ToRecords {
     match body {
-        RecordReply::Record { record, others } => ToRecords::Record {
+        RecordReply::Record { record, others, .. } => ToRecords::Record {
             alone: others.is_empty(),
             stamp: record.as_ref().and_then(only_stamp),
         },

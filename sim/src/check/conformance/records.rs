@@ -123,6 +123,7 @@ impl Serving {
         }
         self.hears(case.me.id, case.act);
         self.keeps_time(case);
+        Self::says_the_time(case);
         self.issues(case);
         self.serves(case);
         self.takes_over(case);
@@ -211,9 +212,28 @@ impl Serving {
         }
     }
 
-    /// No stamp is issued twice, also not in another life.
+    /// What its clock shows it says to whom asked, once, and to nobody else.
+    fn says_the_time(case: &mut Case<'_>) {
+        let asker = match &case.act.input {
+            Given::Heard(from, Said::AskClock(_)) => Some(from.id),
+            _ => None,
+        };
+        let mut said = case.act.sent.iter().filter_map(|(to, said)| match said {
+            Said::Clock(_) => Some(to.id),
+            _ => None,
+        });
+        let first = said.next();
+        if first.is_some_and(|to| Some(to) != asker) || said.next().is_some() {
+            let detail = "says what its clock shows, and was not asked".to_owned();
+            case.breach("clock-unasked", detail);
+        }
+    }
+
+    /// No stamp is issued twice, also not in another life. One that is far ahead follows what is there,
+    /// and not the node's clock.
     fn issues(&mut self, case: &mut Case<'_>) {
         let me = case.me.id;
+        let far = case.wall_clock() + SKEW_MAX + SKEW_MAX / 10;
         let stamps: Vec<Stamp> = case
             .act
             .asked()
@@ -222,7 +242,7 @@ impl Serving {
                 Ask::Records(_, OfRecords::Store { stamp, .. }) => *stamp,
                 _ => None,
             })
-            .filter(|stamp| stamp.node == me)
+            .filter(|stamp| stamp.node == me && stamp.milliseconds <= far)
             .collect();
         for stamp in stamps {
             if let Some(before) = self.issued_before.filter(|before| stamp <= *before) {
@@ -458,7 +478,7 @@ fn clock(said: &Said) -> Option<Stamp> {
         Said::Ask(_, Ask::Records(clock, _)) | Said::Answer(_, Answer::Records(clock, _)) => {
             Some(*clock)
         }
-        Said::Notice(clock) => Some(*clock),
+        Said::Notice(clock) | Said::AskClock(clock) | Said::Clock(clock) => Some(*clock),
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use cuerda_core::record::{Stamp, limits};
 
 use super::Nanos;
+use super::readings::is_alive;
 
 /// Nanoseconds of a millisecond.
 const MILLISECOND: u64 = 1_000_000;
@@ -27,9 +28,13 @@ pub struct Clocks {
     /// How many milliseconds the clocks of machines are ahead; negative is behind. Those that are
     /// right are not here.
     off: BTreeMap<u32, i64>,
+    /// When each was last touched; `None` once it runs at a pace of its own.
+    touched: BTreeMap<u32, Option<Nanos>>,
     /// The greatest of these and the least; never less than zero, and never more.
     ahead: u64,
     behind: u64,
+    /// The same from each time on at which a clock was set.
+    spans: Vec<(Nanos, u64, u64)>,
     /// How far ahead the clocks of clients are, who hand in what these show.
     clients: u64,
     /// The highest that a stamp clock is known to have shown.
@@ -61,6 +66,9 @@ impl Clocks {
         self.shown = self.highest(now);
         self.wrong = true;
         for &machine in machines {
+            if let Some(at) = self.touched.entry(machine).or_insert(Some(now)) {
+                *at = now;
+            }
             let off = self.off.entry(machine).or_insert(0);
             *off = off.saturating_add(by);
         }
@@ -68,6 +76,25 @@ impl Clocks {
         let each = || self.off.values().copied();
         self.ahead = each().max().unwrap_or(0).max(0).unsigned_abs();
         self.behind = each().min().unwrap_or(0).min(0).unsigned_abs();
+        self.spans.push((now, self.ahead, self.behind));
+    }
+
+    /// From now on these machines' clocks run at another pace: nothing is known of them any more.
+    pub fn drift(&mut self, machines: &[u32]) {
+        self.touched
+            .extend(machines.iter().map(|&machine| (machine, None)));
+    }
+
+    /// How far a machine's clock has been ahead ever since `then`, in milliseconds; negative is behind.
+    /// `None` if it has been set meanwhile, or runs at a pace of its own.
+    #[must_use]
+    pub fn ahead_since(&self, then: Nanos, machine: u32) -> Option<i64> {
+        let was_touched = match self.touched.get(&machine) {
+            Some(Some(at)) => *at >= then,
+            Some(None) => true,
+            None => false,
+        };
+        (!was_touched).then(|| self.off.get(&machine).copied().unwrap_or(0))
     }
 
     /// Somebody has seen this stamp, or handed it in.
@@ -84,6 +111,11 @@ impl Clocks {
         shows.saturating_add(limits::MARK_STEP).max(self.shown)
     }
 
+    /// As far ahead as a stamp may be by a right clock.
+    pub(super) fn near(&self, now: Nanos) -> u64 {
+        self.right(now).saturating_add(limits::SKEW_MAX)
+    }
+
     /// No clock of any node shows less.
     #[must_use]
     pub fn lowest(&self, now: Nanos) -> u64 {
@@ -94,6 +126,27 @@ impl Clocks {
     #[must_use]
     pub const fn were_right(&self) -> bool {
         !self.wrong
+    }
+
+    /// Whether a value that was written no sooner than `at` and lives so long still does, whosever
+    /// clock it is that it ends by, and whosever it is read by.
+    #[must_use]
+    pub fn lives(&self, now: Nanos, at: Nanos, length: Duration) -> bool {
+        // What was set last before that time was in effect then.
+        let first = self
+            .spans
+            .partition_point(|(from, ..)| *from < at)
+            .saturating_sub(1);
+        let since = || self.spans[first..].iter();
+        let ahead = since().map(|(_, ahead, _)| *ahead).max().unwrap_or(0);
+        let behind = since().map(|(.., behind)| *behind).max().unwrap_or(0);
+        // Clocks show whole milliseconds, and so a value may end one too soon.
+        let apart = ahead.saturating_add(behind).saturating_add(1);
+        is_alive(
+            now.saturating_add(apart.saturating_mul(MILLISECOND)),
+            at,
+            length,
+        )
     }
 
     /// Whether what began with this stamp and lasts so long is not over by anybody's clock.
@@ -132,6 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_is_known_that_nobody_has_touched_since() {
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        clocks.set(5 * SECOND, &[1], 7000);
+        assert_eq!(clocks.ahead_since(0, 2), Some(0));
+        assert_eq!(clocks.ahead_since(4 * SECOND, 1), None);
+        assert_eq!(clocks.ahead_since(6 * SECOND, 1), Some(7000));
+        clocks.set(8 * SECOND, &[1], -7000);
+        assert_eq!(clocks.ahead_since(6 * SECOND, 1), None);
+        assert_eq!(clocks.ahead_since(9 * SECOND, 1), Some(0));
+        clocks.drift(&[1]);
+        assert_eq!(clocks.ahead_since(99 * SECOND, 1), None);
+        clocks.set(100 * SECOND, &[1], 5);
+        assert_eq!(
+            clocks.ahead_since(200 * SECOND, 1),
+            None,
+            "it runs on at its pace"
+        );
+    }
+
+    #[test]
     fn clocks_that_nobody_touches_are_right_but_for_the_mark() {
         let clocks = Clocks::new(EPOCH, Duration::ZERO);
         assert_eq!(bounds(&clocks, 7 * SECOND), (0, limits::MARK_STEP));
@@ -146,6 +219,25 @@ mod tests {
         assert_eq!(bounds(&clocks, SECOND), (7000, 5000 + limits::MARK_STEP));
         clocks.set(2 * SECOND, &[2, 3], 7000);
         assert_eq!(bounds(&clocks, 2 * SECOND).0, 0);
+    }
+
+    #[test]
+    fn a_value_lives_where_no_two_clocks_since_it_was_written_say_otherwise() {
+        let minute = Duration::from_secs(60);
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        assert!(clocks.lives(59 * SECOND, 0, minute));
+        assert!(!clocks.lives(61 * SECOND, 0, minute));
+        clocks.set(10 * SECOND, &[1], 20_000);
+        clocks.set(10 * SECOND, &[2], -5000);
+        assert!(clocks.lives(34 * SECOND, 0, minute));
+        assert!(!clocks.lives(36 * SECOND, 0, minute));
+        clocks.set(20 * SECOND, &[1], -20_000);
+        clocks.set(20 * SECOND, &[2], 5000);
+        assert!(
+            !clocks.lives(59 * SECOND, 15 * SECOND, minute),
+            "written before they were right"
+        );
+        assert!(clocks.lives(80 * SECOND, 21 * SECOND, minute));
     }
 
     #[test]

@@ -128,6 +128,8 @@ pub struct Circumstances {
     pub settled: bool,
     /// Whether the latest acknowledged write of the key is lost.
     pub lost: bool,
+    /// Which machine owned the key and answered, by whose clock; `None` if that is not known.
+    pub owner: Option<u32>,
 }
 
 /// All histories.
@@ -163,6 +165,11 @@ impl Histories {
         }
     }
 
+    /// From now on these machines' clocks run at a pace of their own.
+    pub fn clocks_drift(&mut self, machines: &[u32]) {
+        self.clocks.drift(machines);
+    }
+
     /// From now on these machines' clocks are off by so many milliseconds more.
     pub fn set_clocks(&mut self, now: Nanos, machines: &[u32], by: i64) {
         self.clocks.set(now, machines, by);
@@ -185,15 +192,27 @@ impl Histories {
         self.open.insert(issued.write, issued);
     }
 
-    /// A write was done, in whole or in part.
-    pub fn written(&mut self, now: Nanos, write: u64, written: &Written, lost: bool) {
+    /// A write was done, in whole or in part, with a key's owner on this machine, if that is known.
+    pub fn written(
+        &mut self,
+        now: Nanos,
+        write: u64,
+        written: &Written,
+        (lost, owner): (bool, Option<u32>),
+    ) {
         let Some(issued) = self.open.remove(&write) else {
             return;
         };
         let stamp = written.stamp;
         self.clocks.saw(stamp);
         self.readings.ended(now, write, &self.clocks);
-        if let Some(why) = self.stamps.ended(&issued, Some(stamp)) {
+        if let Some(owner) = owner {
+            self.readings.owned(now, write, owner);
+        }
+        if let Some(why) = self
+            .stamps
+            .ended(&issued, Some(stamp), self.clocks.near(now))
+        {
             let detail = format!("write {write} of {:.8} got the stamp {why}", issued.key);
             self.found(BELOW_PAST, issued.key, detail, None);
         }
@@ -223,7 +242,7 @@ impl Histories {
     /// A write ended without success, or nobody will hear of it. It may take effect still.
     pub fn write_failed(&mut self, now: Nanos, write: u64) {
         if let Some(issued) = self.open.remove(&write) {
-            self.stamps.ended(&issued, None);
+            self.stamps.ended(&issued, None, 0);
             self.readings.ended(now, write, &self.clocks);
         }
     }
@@ -248,7 +267,8 @@ impl Histories {
         if let Some(found) = found {
             self.clocks.saw(found.stamp);
         }
-        let verdict = self.readings.judge(now, &open, found, &self.clocks);
+        let by = (&self.clocks, about.owner);
+        let verdict = self.readings.judge(now, &open, found, by);
         if let (Some(recorder), true) = (&mut self.recorder, verdict != Verdict::Invented) {
             let value = found.and_then(|found| match found.content {
                 Content::Value(write) => Some((found.stamp, write)),

@@ -7,9 +7,11 @@
 //! not, now or at any later time.
 //!
 //! What counts is what a reader is told, not what is stored: a value that has expired is nothing to
-//! him. It must be there as long as it lives by the clock of every node, and by that of who wrote
-//! it; it must not be there any more when it is over by all of them. What was replaced or deleted
-//! must never be found again, however long ago that was.
+//! him. A value lives by the clock of its key's owner. If the owner of the writing and that of the
+//! reading are known, and nobody has touched their clocks, it must be there for just so long, but for
+//! what their clocks differ. Otherwise it must be there as long as it lives by any two
+//! clocks since it was written; and it must not be there any more when it is over by all of them. What
+//! was replaced or deleted must never be found again, however long ago that was.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +21,13 @@ use cuerda_core::ring::Id;
 
 use super::clocks::milliseconds;
 use super::{Clocks, Issued, Nanos};
+
+/// Nanoseconds of a millisecond.
+const MILLISECOND: i64 = 1_000_000;
+
+/// A write that took longer may have been tried at several nodes: they wait half a time-out, which
+/// is half a second or more, before they try again.
+const TRIED_AGAIN: Nanos = 100_000_000;
 
 /// What a reading found: the field as its reader was told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +100,8 @@ struct Mortal {
     at: Nanos,
     /// What the clock that is farthest ahead showed when it was over; `None` before.
     ended: Option<u64>,
+    /// By whose clock it ends, if that is known, and when it was acknowledged.
+    owner: Option<(u32, Nanos)>,
 }
 
 /// What readers of all keys must find.
@@ -111,6 +122,7 @@ impl Readings {
                 lives,
                 at: issued.at,
                 ended: None,
+                owner: None,
             };
             self.mortal.insert(issued.write, mortal);
         }
@@ -120,6 +132,16 @@ impl Readings {
     pub(super) fn ended(&mut self, now: Nanos, write: u64, clocks: &Clocks) {
         if let Some(mortal) = self.mortal.get_mut(&write) {
             mortal.ended = Some(clocks.highest(now));
+        }
+    }
+
+    /// This machine owned the key when the write was acknowledged.
+    pub(super) fn owned(&mut self, now: Nanos, write: u64, owner: u32) {
+        if let Some(mortal) = self.mortal.get_mut(&write)
+            // A write that is tried at one owner after the other ends by the first one's clock.
+            && now.saturating_sub(mortal.at) < TRIED_AGAIN
+        {
+            mortal.owner = Some((owner, now));
         }
     }
 
@@ -152,7 +174,7 @@ impl Readings {
         now: Nanos,
         open: &OpenReading,
         found: Option<ReadValue>,
-        clocks: &Clocks,
+        (clocks, owner): (&Clocks, Option<u32>),
     ) -> Verdict {
         let written_there = |write: u64| self.writes.get(&write) == Some(&open.key);
         let Some(found) = found else {
@@ -164,9 +186,9 @@ impl Readings {
         match found.content {
             Content::Strange => Verdict::Invented,
             Content::Value(write) if !written_there(write) => Verdict::Invented,
-            Content::Value(write) => self.judge_value(open, found.stamp, write, clocks),
+            Content::Value(write) => self.judge_value(open, found.stamp, write, (clocks, owner)),
             Content::Expired(Some(write)) if !written_there(write) => Verdict::Invented,
-            Content::Expired(Some(write)) if self.lives(now, write, found.stamp, clocks) => {
+            Content::Expired(Some(write)) if self.lives(now, write, (clocks, owner)) => {
                 Verdict::Early
             }
             Content::Expired(_) | Content::Deleted => {
@@ -195,7 +217,7 @@ impl Readings {
         open: &OpenReading,
         stamp: Stamp,
         write: u64,
-        clocks: &Clocks,
+        clocks: (&Clocks, Option<u32>),
     ) -> Verdict {
         match open.least {
             Some(least) if stamp < least.stamp && least.deletes => Verdict::Resurrected,
@@ -209,17 +231,33 @@ impl Readings {
     }
 
     /// Whether the value of this write lives for certain.
-    fn lives(&self, now: Nanos, write: u64, stamp: Stamp, clocks: &Clocks) -> bool {
+    fn lives(&self, now: Nanos, write: u64, (clocks, reader): (&Clocks, Option<u32>)) -> bool {
         self.mortal.get(&write).is_none_or(|mortal| {
-            is_alive(now, mortal.at, mortal.lives) && clocks.lasts(now, stamp, mortal.lives)
+            match mortal.apart(clocks, reader) {
+                Some(apart) => {
+                    // Clocks show whole milliseconds, and so a value may end one too soon.
+                    let shown = now.saturating_add_signed(apart.saturating_add(MILLISECOND));
+                    is_alive(shown, mortal.at, mortal.lives)
+                }
+                None => clocks.lives(now, mortal.at, mortal.lives),
+            }
         })
     }
 
     /// Whether the value of this write was over for certain.
-    fn is_over(&self, then: Nanos, write: u64, stamp: Stamp, clocks: &Clocks) -> bool {
+    fn is_over(
+        &self,
+        then: Nanos,
+        write: u64,
+        stamp: Stamp,
+        (clocks, reader): (&Clocks, Option<u32>),
+    ) -> bool {
         let Some(mortal) = self.mortal.get(&write) else {
             return false;
         };
+        if let (Some(apart), Some((_, ended))) = (mortal.apart(clocks, reader), mortal.owner) {
+            return !is_alive(then.saturating_add_signed(apart), ended, mortal.lives);
+        }
         // Who never heard of its end can't tell when it was done.
         mortal.ended.is_some_and(|ended| {
             let from = ended.max(stamp.milliseconds);
@@ -228,11 +266,22 @@ impl Readings {
     }
 }
 
+impl Mortal {
+    /// How far the clock by which it is judged is ahead of the one by which it ends, in nanoseconds;
+    /// `None` if that is not known.
+    fn apart(&self, clocks: &Clocks, reader: Option<u32>) -> Option<i64> {
+        let (owner, _) = self.owner?;
+        let of_reader = clocks.ahead_since(self.at, reader?)?;
+        let of_owner = clocks.ahead_since(self.at, owner)?;
+        let apart = of_reader.saturating_sub(of_owner);
+        Some(apart.saturating_mul(MILLISECOND))
+    }
+}
+
 impl Least {
     /// Whether a reader must find its value, or that of a later write.
     fn must_be_there(&self, now: Nanos, clocks: &Clocks) -> bool {
-        let lives = |lives| is_alive(now, self.at, lives) && clocks.lasts(now, self.stamp, lives);
-        !self.deletes && self.lives.is_none_or(lives)
+        !self.deletes && (self.lives).is_none_or(|lives| clocks.lives(now, self.at, lives))
     }
 }
 

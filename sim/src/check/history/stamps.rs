@@ -27,10 +27,22 @@ impl Stamps {
         }
     }
 
-    /// A write ended, with this stamp if it was done. What is wrong with that.
-    pub(super) fn ended(&mut self, issued: &Issued, stamp: Option<Stamp>) -> Option<String> {
+    /// A write ended, with this stamp if it was done, and the clock that is farthest ahead of those
+    /// that are near the right time shows at most `near`. What is wrong with that.
+    pub(super) fn ended(
+        &mut self,
+        issued: &Issued,
+        stamp: Option<Stamp>,
+        near: u64,
+    ) -> Option<String> {
         let before = self.before.remove(&issued.write);
         let stamp = stamp?;
+        if stamp.milliseconds > near {
+            // It follows what is there, or its clock was wrong: the node gives such a time up.
+            let past = issued.past;
+            let told = || format!("{stamp}, though its client had seen {past}");
+            return (stamp <= past).then(told);
+        }
         let given = self.given.entry(issued.asker).or_insert(stamp);
         if given.node != stamp.node || *given < stamp {
             *given = stamp;
@@ -82,7 +94,7 @@ mod tests {
             at: 0,
         };
         stamps.issued(&issued);
-        stamps.ended(&issued, Some(stamp(given)))
+        stamps.ended(&issued, Some(stamp(given)), 1000)
     }
 
     #[test]
@@ -103,6 +115,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_far_ahead_is_given_up_but_still_comes_after_what_its_client_had_seen() {
+        let mut stamps = Stamps::default();
+        assert_eq!(write(&mut stamps, 0, 7), None);
+        assert_eq!(write(&mut stamps, 0, 5000), None);
+        assert_eq!(write(&mut stamps, 0, 8), None);
+        assert!(write(&mut stamps, 6000, 5001).is_some_and(|why| why.contains("client")));
+        assert!(write(&mut stamps, 0, 6).is_some_and(|why| why.contains("n3")));
+    }
+
+    #[test]
     fn writes_that_overlap_may_get_their_stamps_in_any_order() {
         let mut stamps = Stamps::default();
         let issued = |write| Issued {
@@ -117,7 +139,7 @@ mod tests {
         };
         stamps.issued(&issued(1));
         stamps.issued(&issued(2));
-        assert_eq!(stamps.ended(&issued(2), Some(stamp(9))), None);
-        assert_eq!(stamps.ended(&issued(1), Some(stamp(8))), None);
+        assert_eq!(stamps.ended(&issued(2), Some(stamp(9)), 1000), None);
+        assert_eq!(stamps.ended(&issued(1), Some(stamp(8)), 1000), None);
     }
 }

@@ -8,6 +8,7 @@ const QUIET: Circumstances = Circumstances {
     excuse: None,
     settled: false,
     lost: false,
+    owner: None,
 };
 const SETTLED: Circumstances = Circumstances {
     settled: true,
@@ -80,7 +81,8 @@ impl Story {
             majority: true,
         };
         let now = issued.at + SECOND / 10;
-        self.0.written(now, issued.write, &written, false);
+        self.0
+            .written(now, issued.write, &written, (false, Some(1)));
     }
 
     /// A reading of a second finds what has the stamp of another.

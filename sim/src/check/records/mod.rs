@@ -124,13 +124,15 @@ pub struct RecordChecker {
 
 /// Whether a write must still be somewhere.
 fn is_demanded(now: Nanos, write: &Acknowledged, promised: Promised, clocks: &Clocks) -> bool {
-    let length = match write.issued.deletes {
-        true => Some(promised.tombstones_for),
-        false => write.issued.lives,
-    };
-    length.is_none_or(|length| {
-        write.issued.is_within(now, length) && clocks.lasts(now, write.stamp, length)
-    })
+    let issued = &write.issued;
+    match (issued.deletes, issued.lives) {
+        (true, _) => {
+            let length = promised.tombstones_for;
+            issued.is_within(now, length) && clocks.lasts(now, write.stamp, length)
+        }
+        (false, Some(lives)) => clocks.lives(now, issued.at, lives),
+        (false, None) => true,
+    }
 }
 
 impl RecordChecker {
@@ -340,6 +342,12 @@ impl RecordChecker {
             },
         );
         self.look(together.unwrap_or(now), key, &stroke);
+    }
+
+    /// The machine of the owner of the key, who is named first among the holders of a write.
+    #[must_use]
+    pub fn owner(&self, written: &Written) -> Option<u32> {
+        self.disks.machine(*written.holders.first()?)
     }
 
     /// Whether what an acknowledgement says of its holders is true.

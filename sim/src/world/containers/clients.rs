@@ -215,6 +215,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
                 authoritative: found.authoritative,
                 from: found.from,
                 clock: found.clock.0,
+                now: 0,
             })
         }
         Err(Some(problem))
@@ -232,6 +233,7 @@ fn read(place: &str, key: Id, past: Stamp) -> Result<Fetched, AccessError> {
                     address: crate::world::address_of(0),
                 },
                 clock: past,
+                now: 0,
             })
         }
         Err(refusal) => Err(why_not(refusal.as_deref())),

@@ -419,11 +419,6 @@ impl Faults for World {
 }
 
 impl Orders for World {
-    /// Clients are told only what is there.
-    fn client_clock(&self, _: u32) -> Option<u64> {
-        None
-    }
-
     fn order(&mut self, number: u32, input: Input, kind: &'static str, _: &mut impl Watcher<Node>) {
         match input {
             Input::Found => self.start(number, &[]),

@@ -96,6 +96,7 @@ impl World {
                 Event::Conflict(key, Conflict { name, kept, lost })
             }
             events::What::SetAside => Event::SetAside,
+            events::What::ClockWrong { by_ms } => Event::ClockWrong(by_ms),
             events::What::LeftBehind { records } => Event::LeftBehind { records },
             events::What::Damaged { key } => Event::Damaged(key),
             events::What::Refused { peer, why } => Event::Refused(self.known(peer), why),

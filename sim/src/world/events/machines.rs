@@ -8,7 +8,6 @@ use cuerda_core::ring::{Id, Peer};
 use cuerda_core::store::MemoryStore;
 
 use super::queue::Entry;
-use super::wire::wall_clock;
 use super::{Host, World, kind};
 use crate::world::script::{
     self, Broken, DiskCopy, Faults, Lifecycle, Orders, Script, network_faults::NetworkFaults,
@@ -357,12 +356,5 @@ impl<P: Simulated> Orders for World<P> {
         }
         let cause = Cause::Order { node: number, kind };
         self.hand(number, input, None, cause, watcher);
-    }
-
-    fn client_clock(&self, number: u32) -> Option<u64> {
-        Some(wall_clock(
-            self.air.now,
-            self.hosts[number as usize].clock.ahead_ms(self.air.now),
-        ))
     }
 }

@@ -74,7 +74,11 @@ pub(in crate::world) fn pass_on<W: Machines>(
                 tell_namesake(world, number, at, watcher);
             }
         }
-        Event::Conflict(..) | Event::Damaged(_) | Event::SetAside | Event::LeftBehind { .. } => {
+        Event::Conflict(..)
+        | Event::Damaged(_)
+        | Event::SetAside
+        | Event::ClockWrong(_)
+        | Event::LeftBehind { .. } => {
             watcher.on_event(at, number, &event, None);
         }
         Event::Refused(..) | Event::Ignored(..) | Event::Told(_) => {

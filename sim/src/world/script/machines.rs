@@ -178,10 +178,6 @@ pub(in crate::world) trait Orders: Lifecycle {
     fn lag(&self) -> Time {
         0
     }
-
-    /// By which clock a client of this node finds that a value has expired, in milliseconds since
-    /// 1970; `None` where the node has looked at it already, and tells only what is there.
-    fn client_clock(&self, number: u32) -> Option<u64>;
 }
 
 /// A world that a script can be played in.

@@ -13,6 +13,7 @@ use cuerda_core::ring::Id;
 use super::Machines;
 use super::zipf::Zipf;
 use crate::scenario::{Access, HandsBack, Scenario, WorkloadKind};
+use crate::world::names::number_of;
 use crate::world::{
     Cause, Moment, Random, RandomStream, ReadEnd, Reading, Seen, Time, Watcher, WriteEnd,
     WriteIssue,
@@ -316,9 +317,9 @@ pub(super) fn found<W: Machines>(
     let Some(open) = records.open.remove(&token) else {
         return;
     };
-    let clock = world.client_clock(open.asker);
-    let records = &mut world.script_mut().records;
     let result = result.map(|fetched| {
+        // A world that is told only what is there says no time.
+        let clock = Some(fetched.now).filter(|now| *now != 0);
         let field = fetched.record.as_ref().and_then(|record| record.field(""));
         let latest = field.map_or(Stamp::ZERO, Field::stamp).max(fetched.clock);
         // What is told, not what is stored.
@@ -340,6 +341,7 @@ pub(super) fn found<W: Machines>(
         Reading {
             seen,
             authoritative: fetched.authoritative,
+            owner: number_of(fetched.from.address).filter(|_| fetched.authoritative),
         }
     });
     let Open {

@@ -97,6 +97,7 @@ impl<P: Hosted> Hooks<P> for Eyes<P> {
             | Event::Conflict(..)
             | Event::Damaged(_)
             | Event::SetAside
+            | Event::ClockWrong(_)
             | Event::LeftBehind { .. }
             | Event::Lookup { .. }
             | Event::Step { .. }

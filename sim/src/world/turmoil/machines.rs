@@ -355,8 +355,4 @@ impl<P: Simulated + Hosted> Orders for World<P> {
             self.breaks(format!("n{number} takes no more orders, such as {kind}"));
         }
     }
-
-    fn client_clock(&self, number: u32) -> Option<u64> {
-        Some(self.net.lock().wall_clock(number, self.now))
-    }
 }

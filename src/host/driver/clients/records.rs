@@ -24,7 +24,7 @@ use cuerda_core::ring::{Id, KeyRange};
 use cuerda_core::store::Store;
 
 /// What a reading is answered with: what was found, and the wall clock then.
-pub(in crate::host) type Answered = Result<(Fetched, u64), AccessError>;
+pub(in crate::host) type Answered = Result<Fetched, AccessError>;
 
 /// Open reads and writes. Each ends, because the node that is asked always reports an outcome.
 #[derive(Debug, Default)]
@@ -122,8 +122,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             Err(_) => Counters::add(&self.counters.reads_failed),
         }
-        let now = self.hooks.wall_clock();
-        let _ = returns.send(result.map(|fetched| (fetched, now)));
+        let _ = returns.send(result);
     }
 
     /// The keys that a node holds, after this one; none for an index that the host does not

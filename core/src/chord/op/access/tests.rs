@@ -70,6 +70,7 @@ fn a_referral_is_followed() {
             RecordReply::Record {
                 record: None,
                 others: vec![],
+                now: 7,
             }
         })
     });
@@ -77,6 +78,7 @@ fn a_referral_is_followed() {
         panic!("{end:?}");
     };
     assert!(fetched.authoritative && fetched.from == peer(60));
+    assert_eq!(fetched.now, 7, "the time of who answered");
     assert_eq!(asked, 2);
 }
 
@@ -160,7 +162,11 @@ fn any_reply() -> impl Strategy<Value = Option<RecordReply>> {
         places().prop_map(|others| {
             let others = peers(&others);
             let record = Some(Record::of("", field()));
-            Some(RecordReply::Record { record, others })
+            Some(RecordReply::Record {
+                record,
+                others,
+                now: 7,
+            })
         }),
         (any::<u8>(), places()).prop_map(|(ask, holders)| Some(RecordReply::NotServing {
             ask: peer(ask),

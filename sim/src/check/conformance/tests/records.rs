@@ -448,7 +448,15 @@ fn a_damaged_record_is_not_answered_for_alone() {
         let (record, others) = (None, peers(others));
         [(
             10,
-            answer(1, Stamp::ZERO, RecordReply::Record { record, others }),
+            answer(
+                1,
+                Stamp::ZERO,
+                RecordReply::Record {
+                    record,
+                    others,
+                    now: 0,
+                },
+            ),
         )]
     };
     let damaged = [Aside::Event(Event::Damaged(key(33)))];
@@ -472,6 +480,7 @@ fn a_damaged_record_is_not_answered_for_alone() {
     let found = Reading {
         seen: None,
         authoritative: true,
+        owner: None,
     };
     let end = ReadEnd {
         read: 1,

@@ -104,7 +104,17 @@ fn where_a_holder_may_lack_something_it_is_compared_with_before_long() {
     assert_eq!(later(&partly, &[]), ["repair-not-begun"]);
     let read = || from(10, about(9, RecordRequest::Read(key(33))));
     let (record, others) = (None, peers(&[50, 60]));
-    let refers = [(10, answer(9, RecordReply::Record { record, others }))];
+    let refers = [(
+        10,
+        answer(
+            9,
+            RecordReply::Record {
+                record,
+                others,
+                now: 0,
+            },
+        ),
+    )];
     let damaged = [Aside::Event(Event::Damaged(key(33)))];
     let mends = |sent: &[(u8, Message)]| {
         let mut rotten = answered.clone();
@@ -318,7 +328,17 @@ fn an_owner_tells_what_it_has() {
         let read = from(10, about(1, RecordRequest::Read(key(33))));
         let record = field.map(|field| Record::of("", field));
         let others = Vec::new();
-        let says = [(10, answer(1, RecordReply::Record { record, others }))];
+        let says = [(
+            10,
+            answer(
+                1,
+                RecordReply::Record {
+                    record,
+                    others,
+                    now: 0,
+                },
+            ),
+        )];
         scene.would(40, read, &says, &ideal(40))
     };
     assert!(tells(Some(value(20))).is_empty());
