@@ -10,6 +10,7 @@ mod copies;
 mod departure;
 mod doubt;
 mod given_up;
+mod holders_known;
 mod hostile;
 mod join;
 mod leave;

@@ -47,7 +47,7 @@ impl Records {
     }
 
     /// Looks whether more time has passed than a running member lets pass between two notes.
-    fn was_it_away<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+    pub(super) fn was_it_away<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let alive = ctx.net.store().notes().alive;
         let most = ctx.config.repair_every() * PERIODS;
         let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);

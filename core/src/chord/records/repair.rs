@@ -353,6 +353,8 @@ impl Records {
         leaving: bool,
         ctx: &mut Context<'_, N>,
     ) -> RecordReply {
+        // What it knew of the holders before it was suspended is history.
+        self.was_it_away(ctx);
         let me = ctx.me().id;
         if leaving {
             self.is_leaving(from.id, ctx);

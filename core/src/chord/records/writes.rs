@@ -2,6 +2,7 @@
 
 use std::task::Poll;
 
+use super::repair::digest_of;
 use super::{Asker, Context, Records, RecordsWaiter};
 use crate::chord::ask::Settled;
 use crate::chord::op::{Replicate, Replicated};
@@ -10,7 +11,7 @@ use crate::chord::variant::Variant;
 use crate::chord::{Node, merging};
 use crate::marks::{Mark, reached};
 use crate::protocol::{Condition, Network, Written};
-use crate::record::{Field, Record, Stamp};
+use crate::record::{Entry, Field, Record, Stamp};
 use crate::ring::Id;
 use crate::store::Store as _;
 
@@ -24,6 +25,8 @@ pub(super) struct OpenWrite {
     conditional: bool,
     /// What was there.
     before: Option<Field>,
+    /// What it made of the record.
+    left: Option<Entry>,
     replicate: Replicate,
 }
 
@@ -56,6 +59,7 @@ impl Records {
         let written = Record::of(&name, field.clone());
         let merged = merging::merge(ctx.net, key, written, ctx.config.variation());
         debug_assert!(merged.beaten.is_empty(), "judged before");
+        let left = digest_of(ctx.net.store(), key);
         if field.is_tombstone() && ctx.config.is_variant(Variant::DeletionForgotten) {
             ctx.net.store().remove(key);
         }
@@ -80,6 +84,7 @@ impl Records {
             stamp,
             conditional: condition != Condition::None,
             before,
+            left,
             replicate,
         });
         self.arm_repair(ctx);
@@ -148,7 +153,9 @@ impl Records {
         let right: Vec<Id> = self.holders(ctx).iter().map(|holder| holder.id).collect();
         let open = |other: &OpenWrite| other.replicate.key == key;
         let forgets = ctx.config.is_variant(Variant::DirtyForgotten);
-        if forgets || right.iter().all(|holder| holders.contains(holder)) {
+        // What was merged into it meanwhile, the holders need not have.
+        let changed = digest_of(ctx.net.store(), key) != write.left;
+        if forgets || !changed && right.iter().all(|holder| holders.contains(holder)) {
             if !self.writes.iter().any(|(_, write)| open(write)) {
                 self.repair.dirty.remove(&key);
             }

@@ -344,10 +344,12 @@ impl RecordChecker {
         self.look(together.unwrap_or(now), key, &stroke);
     }
 
-    /// The machine of the owner of the key, who is named first among the holders of a write.
+    /// The machine of the owner of the key, who is named first among the holders of a write; `None`
+    /// if two have its key.
     #[must_use]
     pub fn owner(&self, written: &Written) -> Option<u32> {
-        self.disks.machine(*written.holders.first()?)
+        let mut machines = self.disks.machines_of(*written.holders.first()?);
+        machines.next().filter(|_| machines.next().is_none())
     }
 
     /// Whether what an acknowledgement says of its holders is true.
