@@ -6,7 +6,6 @@ use super::world::*;
 use crate::chord::{RecordReply, RecordRequest, Timer};
 use crate::record::{DigestAnswer, Entry, Field, Record, Stamp};
 use crate::ring::{Id, KeyRange};
-use crate::store::Store as _;
 
 /// Both holders compare and have the same.
 fn compares(bench: &mut Bench) {
