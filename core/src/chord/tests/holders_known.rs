@@ -40,6 +40,11 @@ fn safe(bench: &mut Bench) -> usize {
 #[test]
 fn what_was_merged_while_a_write_was_under_way_is_not_taken_for_held() {
     let mut bench = owner();
+    let asked = bench.write(0, "before");
+    for (to, number, _) in &asked {
+        bench.told(*to, *number, RecordReply::Stored);
+    }
+    bench.sent();
     compares(&mut bench);
     let asked = bench.write(1, "a");
     // Another field comes in, from somebody who gives back what it should not have.

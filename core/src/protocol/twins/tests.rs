@@ -1,3 +1,5 @@
+//! Who goes, who stays, and who was only started again.
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
