@@ -79,6 +79,8 @@ fn a_write_reaches_three_of_three_and_is_read_through_each() {
     let second = Running::node(&["--join", &join]);
     let third = Running::node(&["--join", &join]);
     first.ring_of(3);
+    // Who is beside whom is right; who serves what may still be on its way.
+    second.ask(&["wait", "--copies"], 0);
     let put = second.ask(&["put", "song", "la", "--wait", "replicas=3"], 0);
     assert_eq!(put["holders"].as_array().map(Vec::len), Some(3), "{put}");
     for node in [&first, &second, &third] {

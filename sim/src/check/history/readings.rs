@@ -25,9 +25,9 @@ use super::{Clocks, Issued, Nanos};
 /// Nanoseconds of a millisecond.
 const MILLISECOND: i64 = 1_000_000;
 
-/// A write that took longer may have been tried at several nodes: they wait half a time-out, which
-/// is half a second or more, before they try again.
-const TRIED_AGAIN: Nanos = 100_000_000;
+/// A write that took longer may have been tried at several nodes: before it is tried again half a
+/// time-out passes, which is a quarter of a second by default.
+const TRIED_AGAIN: Nanos = 250_000_000;
 
 /// What a reading found: the field as its reader was told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,14 +75,14 @@ const SHORT_LIVED: &str = "\
     [[workload]]\nkind = \"mixed\"\nrate = \"20/s\"\nkeys = 30\nreads = 0.6\nttl = \"1m\"\n";
 
 #[test]
-fn where_clocks_are_apart_values_end_too_early() {
+fn where_clocks_are_apart_values_live_by_their_owners() {
     let skews = "[[fault]]\nat = \"30s\"\nkind = \"skew\"\nnodes = \"arc(0..0.33)\"\nby = \"10m\"\n\
                  [[fault]]\nat = \"30s\"\nkind = \"skew\"\nnodes = \"arc(0.33..0.66)\"\n\
                  by = \"-10m\"\n";
     let report = played(&format!("{SHORT_LIVED}{skews}"));
     let reads = report.reads.as_ref().expect("clients read");
-    assert!(reads.early > 0, "{reads:?}");
-    assert!(violated(&report).contains(&"reads: early"), "{report:?}");
+    assert_eq!((reads.early, reads.expired), (0, 0), "{reads:?}");
+    assert_eq!(violated(&report), [""; 0]);
 }
 
 #[test]
@@ -121,16 +121,17 @@ fn in_a_ring_left_alone_hot_keys_are_registers_whatever_clients_hand_back() {
 #[test]
 fn both_sides_of_a_cut_grant_one_condition_and_that_is_excused() {
     let cut = "[[fault]]\nat = \"30s\"\nkind = \"partition\"\nsplit = [\"50%\", \"rest\"]\nfor = \"1m\"\n";
-    let report = played(&format!("{HOT}{cut}"));
-    let writes = report.writes.as_ref().expect("clients write");
-    let excused = report
-        .ring
-        .excuses
-        .get("holders-changed: writes: granted twice");
-    assert!(
-        excused.is_some_and(|times| writes.granted_twice == Some(*times)),
-        "{writes:?}"
-    );
-    assert!(histories(&report).not_linearizable > 0);
-    assert!(!violated(&report).contains(&"writes: granted twice"));
+    let mut twice = 0;
+    for seed in 1..=6 {
+        let report = played(&format!("seed = {seed}\n{HOT}{cut}"));
+        let writes = report.writes.as_ref().expect("clients write");
+        let excuses = &report.ring.excuses;
+        let excused = excuses.get("holders-changed: writes: granted twice");
+        let excused = excused.copied().unwrap_or(0);
+        assert_eq!(writes.granted_twice, Some(excused), "{writes:?}");
+        assert!(excused == 0 || histories(&report).not_linearizable > 0);
+        assert!(!violated(&report).contains(&"writes: granted twice"));
+        twice += excused;
+    }
+    assert!(twice > 0, "in no run");
 }

@@ -24,7 +24,8 @@ fn open(called: Nanos, action: Action) -> Operation {
 }
 
 fn judged(operations: &[Operation]) -> Judgement {
-    judge(operations, &mut 100_000)
+    // Enough for every history as short as these.
+    judge(operations, &mut 100_000_000)
 }
 
 use Action::{Expire, Read, Swap, Write};
