@@ -1,6 +1,7 @@
 //! Whole hosts on loopback sockets.
 
 mod bootstrap;
+mod clocks;
 mod disk;
 mod faults;
 mod hostile;

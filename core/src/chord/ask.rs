@@ -156,7 +156,7 @@ impl<'a, N: Network<Node>> Ask<'a, N> {
         if let Some(clock) = &mut self.clock {
             let mine = self.net.wall_clock();
             clock.compare(from.address, theirs, mine);
-            let _ = clock.heard(stamp, clock.right(mine));
+            let _ = clock.heard(stamp, mine);
         }
     }
 

@@ -150,8 +150,8 @@ impl TooFarAhead {
 
 impl Hint for TooFarAhead {
     fn hint(&self) -> Option<Cow<'static, str>> {
-        let hint = "set this machine's clock right, or that of the node in the stamp, and try \
-                    again";
+        let hint = "set this machine's clock right, or that of the node in the stamp; a stamp \
+                    from a wrong clock need not be handed back";
         Some(hint.into())
     }
 }

@@ -72,7 +72,7 @@ impl Records {
             let result = Err(error);
             return ctx.net.emit(Event::Read { token, result });
         }
-        let _ = self.clock.heard(past, self.now(ctx));
+        let _ = self.clock.heard(past, ctx.net.wall_clock());
         self.begin_access(Access::new(token, key, ctx.me(), AccessKind::Read), ctx);
     }
 

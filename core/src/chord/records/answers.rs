@@ -230,7 +230,9 @@ impl Records {
         match self.judge((key, &record), &name, &field, condition, ctx) {
             Err(reply) => Some(reply),
             Ok(field) => {
-                self.replicate(asker, stamp, (key, name, field), condition, ctx);
+                let before = record.field(&name).cloned();
+                let write = (key, name, field);
+                self.replicate(asker, stamp, write, before, condition, ctx);
                 None
             }
         }
@@ -341,11 +343,15 @@ impl Records {
             return RecordReply::Leaving;
         }
         if !ctx.config.is_variant(Variant::FarStampHeld) {
-            // An owner with a wrong clock brings what nobody could write over by the time.
-            let mine = merging::stored(ctx.net, key).unwrap_or_default();
+            // An owner with a wrong clock brings what nobody could write over by the time. What is
+            // there is looked at only then.
             let now = self.now(ctx);
-            let far = |(name, field): (&str, &Field)| too_far(field.stamp(), mine.field(name), now);
-            if let Some(ahead) = part.fields().find_map(far) {
+            let judge = |(name, field): (&str, &Field)| {
+                too_far(field.stamp(), None, now)?;
+                let mine = merging::stored(ctx.net, key).unwrap_or_default();
+                too_far(field.stamp(), mine.field(name), now)
+            };
+            if let Some(ahead) = part.fields().find_map(judge) {
                 return RecordReply::Ahead(ahead);
             }
         }

@@ -47,9 +47,11 @@ impl Records {
         if ctx.config.is_variant(Variant::ClocksNotHeard) {
             return;
         }
-        self.clock
-            .compare(from.address, theirs, ctx.net.wall_clock());
-        let _ = self.clock.heard(stamp, self.now(ctx));
+        let mine = ctx.net.wall_clock();
+        self.clock.compare(from.address, theirs, mine);
+        // By its own clock, also where others say that it is wrong: a stamp that is followed stays, and
+        // these may be the wrong ones.
+        let _ = self.clock.heard(stamp, mine);
         self.tell_of_clock(ctx);
     }
 

@@ -271,7 +271,8 @@ impl Records {
         repair.completed(me, ctx.config.replicas);
         // What is being written is on its way to all holders by itself.
         let open = |key: &Id| self.writes.iter().any(|(_, write)| write.key() == *key);
-        if !repair.dirty.iter().all(open) {
+        // What became due while this round was under way begins now, for nothing else would begin it.
+        if repair.due || !repair.dirty.iter().all(open) {
             repair.due = true;
             self.unsettled = true;
         }

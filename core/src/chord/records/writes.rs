@@ -44,18 +44,17 @@ impl Records {
         open.map(|write| write.asker = asker).is_some()
     }
 
-    /// Stores a write and brings it to the other holders.
+    /// Stores a write, where `before` was, and brings it to the other holders.
     pub(super) fn replicate<N: Network<Node>>(
         &mut self,
         asker: Asker,
         stamp: Stamp,
         (key, name, field): (Id, String, Field),
+        before: Option<Field>,
         condition: Condition,
         ctx: &mut Context<'_, N>,
     ) {
         let me = ctx.me().id;
-        let before = merging::stored(ctx.net, key);
-        let before = before.and_then(|before| before.field(&name).cloned());
         let written = Record::of(&name, field.clone());
         let merged = merging::merge(ctx.net, key, written, ctx.config.variation());
         debug_assert!(merged.beaten.is_empty(), "judged before");
