@@ -184,7 +184,7 @@ impl RecordWatch {
         match &end.result {
             Ok(written) => {
                 let lost = self.checker.is_lost(end.issue.key);
-                let owner = self.checker.owner(written);
+                let owner = self.checker.owner(end.issue.key, written.stamp);
                 self.histories.written(now, write, written, (lost, owner));
                 self.checker.written(now, write, written);
             }

@@ -22,6 +22,9 @@ pub(super) struct Act {
     /// The latest deletion that is forgotten, as the message says that came in, in milliseconds since
     /// 1970; 0 if it says nothing of that.
     pub(super) forgotten: u64,
+    /// What the clock of the sender shows, as the message says that came in, in milliseconds since 1970;
+    /// `None` if it says nothing of that.
+    pub(super) shows: Option<u64>,
     /// Its neighbours changed.
     pub(super) changed: bool,
     /// It became a member.
@@ -202,10 +205,12 @@ impl Act {
     pub(super) fn begin(&mut self, number: u32, input: &Input<Node>) {
         self.clear();
         self.number = Some(number);
-        self.forgotten = match input {
-            Input::Message { message, .. } => forgotten(message),
-            _ => 0,
+        let stamped = match input {
+            Input::Message { message, .. } => stamped(message),
+            _ => None,
         };
+        self.forgotten = stamped.map_or(0, |(forgotten, _)| forgotten);
+        self.shows = stamped.map(|(_, now)| now).filter(|now| *now != 0);
         self.input = match input {
             Input::Found => Given::Found,
             Input::Join(_) => Given::Join,
@@ -237,7 +242,7 @@ impl Act {
     pub(super) fn clear(&mut self) {
         self.number = None;
         self.input = Given::Nothing;
-        self.forgotten = 0;
+        (self.forgotten, self.shows) = (0, None);
         self.sent.clear();
         self.told.clear();
         (self.joined, self.left, self.stranded) = (false, false, false);
@@ -296,19 +301,20 @@ impl Act {
     }
 }
 
-/// The latest deletion that the sender knows to be forgotten.
-fn forgotten(message: &Message) -> u64 {
+/// What is said beside everything about records: the latest deletion that the sender knows to be
+/// forgotten, and what its clock shows.
+const fn stamped(message: &Message) -> Option<(u64, u64)> {
     match message {
         Message::Request {
-            request: Request::Records(stamped),
+            request: Request::Records(said),
             ..
-        } => stamped.forgotten,
+        } => Some((said.forgotten, said.now)),
         Message::Reply {
-            reply: Reply::Records(stamped),
+            reply: Reply::Records(said),
             ..
-        } => stamped.forgotten,
-        Message::Records(stamped) => stamped.forgotten,
-        _ => 0,
+        } => Some((said.forgotten, said.now)),
+        Message::Records(said) => Some((said.forgotten, said.now)),
+        _ => None,
     }
 }
 

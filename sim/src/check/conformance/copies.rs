@@ -150,6 +150,7 @@ impl Copies {
 
     pub(super) fn judge(&mut self, case: &mut Case<'_>, is_member: bool) {
         self.brings(case);
+        self.holds_far(case);
         self.misses(case);
         self.forgets(case);
         self.returns(case);
@@ -201,15 +202,41 @@ impl Copies {
                 self.serves.push_back(key);
             }
             self.is_granted(case, key, stamp);
-            let now = case.wall_clock();
-            let ahead = stamp.map_or(0, |stamp| stamp.milliseconds.saturating_sub(now));
-            // What is there may be from a wrong clock, and is written over in the same millisecond.
-            let there = self.kept.get(&key).and_then(|kept| kept.stamp);
-            let follows = there.map(|there| there.milliseconds) >= stamp.map(|it| it.milliseconds);
-            if ahead > SKEW_MAX + SKEW_MAX / 10 && !self.clock_is_off && !follows {
+            if let Some(ahead) = self.far_ahead(case, key, stamp) {
                 let detail = format!("took a write that is stamped {ahead} ms ahead of its clock");
                 case.breach("far-stamp-taken", detail);
             }
+        }
+    }
+
+    /// By how many milliseconds a write of a key is farther ahead than a right clock lets any be.
+    fn far_ahead(&self, case: &Case<'_>, key: Id, stamp: Option<Stamp>) -> Option<u64> {
+        let stamp = stamp?.milliseconds;
+        let ahead = stamp.saturating_sub(case.wall_clock());
+        // What is there may be from a wrong clock, and is written over in the same millisecond.
+        let there = self.kept.get(&key).and_then(|kept| kept.stamp);
+        let follows = there.is_some_and(|there| there.milliseconds >= stamp);
+        (ahead > SKEW_MAX + SKEW_MAX / 10 && !self.clock_is_off && !follows).then_some(ahead)
+    }
+
+    /// As a holder it takes in nothing from far ahead, also from an owner.
+    fn holds_far(&self, case: &mut Case<'_>) {
+        let Some((_, id, Ask::Records(_, OfRecords::Store { key, stamp, .. }))) =
+            case.act.question()
+        else {
+            return;
+        };
+        let (key, ahead) = (*key, self.far_ahead(case, *key, *stamp));
+        let mut answers = case.act.answered();
+        let says = answers.any(|(_, of, answer)| {
+            of == id && matches!(answer, Answer::Records(_, ToRecords::Stored))
+        });
+        if let (Some(ahead), true) = (ahead, says) {
+            let detail = format!(
+                "holds a write of {} that is stamped {ahead} ms ahead of its clock",
+                short(key)
+            );
+            case.breach("far-stamp-held", detail);
         }
     }
 

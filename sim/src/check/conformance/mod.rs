@@ -23,6 +23,7 @@
 
 mod accesses;
 mod act;
+mod clocks;
 mod copies;
 mod everyone;
 mod lookups;
@@ -38,6 +39,7 @@ use std::time::Duration;
 
 use cuerda_core::chord::{Message, Node, limits};
 use cuerda_core::protocol::{Condition, Event, Input};
+use cuerda_core::record::limits::SKEW_MAX;
 use cuerda_core::ring::{Id, Neighbours, Peer};
 use cuerda_core::store::Batch;
 
@@ -49,6 +51,7 @@ use crate::world::{
 };
 use accesses::Accesses;
 use act::{Act, Told};
+use clocks::Clocks;
 use copies::Copies;
 use everyone::Everyone;
 use lookups::Chains;
@@ -76,6 +79,8 @@ pub struct Conformance {
     everyone: Everyone,
     /// Of each fault whether it makes disks keep messages back.
     slow_disks: Vec<bool>,
+    /// Of each fault by how many milliseconds it sets clocks ahead, if farther than any stamp may be.
+    wrong_clocks: Vec<Option<u64>>,
     /// What is being handled.
     act: Act,
     breaches: Vec<Breach>,
@@ -112,6 +117,7 @@ struct Seen {
     chains: Chains,
     probes: Probes,
     serving: Serving,
+    clocks: Clocks,
     copies: Copies,
     repair: Repair,
     accesses: Accesses,
@@ -127,6 +133,7 @@ impl Seen {
         self.repair = Repair::default();
         self.accesses = Accesses::default();
         self.serving.starts();
+        self.clocks.starts();
         self.copies.starts();
     }
 }
@@ -166,6 +173,16 @@ fn slows_disks(fault: &Fault) -> bool {
         FaultKind::Disk { what, .. } => !matches!(what, DiskFault::Flip(_)),
         _ => false,
     }
+}
+
+/// By how many milliseconds a fault sets clocks ahead, if farther than any stamp may be.
+fn sets_clocks_wrong(fault: &Fault) -> Option<u64> {
+    let by = match &fault.kind {
+        FaultKind::Skew { by_ms, .. } => *by_ms,
+        FaultKind::Clock { jump_ms, .. } => *jump_ms,
+        _ => 0,
+    };
+    u64::try_from(by).ok().filter(|by| *by > 2 * SKEW_MAX)
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -243,6 +260,7 @@ impl Conformance {
         let has_records = !seen.copies.is_empty();
         seen.serving
             .judge(&mut case, seen.life.asked_to_leave(), has_records);
+        seen.clocks.judge(&mut case, is_member);
         seen.accesses.judge(&mut case);
         everyone.judge(&mut case, &seen.copies);
         let leaves = seen.life.asked_to_leave().is_some();
@@ -280,6 +298,7 @@ impl Rules<Node> for Conformance {
             every,
             everyone: Everyone::new(every > 1),
             slow_disks: scenario.faults.iter().map(slows_disks).collect(),
+            wrong_clocks: scenario.faults.iter().map(sets_clocks_wrong).collect(),
             settings: Settings {
                 room: node.successors.into(),
                 attempts: node.attempts,
@@ -437,8 +456,9 @@ impl Watcher<Node> for Conformance {
         }
     }
 
-    fn fault_began(&mut self, _: Moment, effect: &Effect) {
+    fn fault_began(&mut self, at: Moment, effect: &Effect) {
         let every = self.every;
+        let far = self.wrong_clocks.get(effect.index).copied().flatten();
         let hit = effect.groups.iter().flatten();
         for &number in hit.filter(|number| **number % every == 0) {
             match effect.kind {
@@ -446,6 +466,9 @@ impl Watcher<Node> for Conformance {
                     let seen = self.seen(number);
                     seen.serving.clock_is_off();
                     seen.copies.clock_is_off();
+                    if let Some(by) = far {
+                        seen.clocks.is_wrong(at.now, by, effect.until);
+                    }
                 }
                 "disk" => {
                     // Where bits flip, nothing is kept back.

@@ -123,7 +123,6 @@ impl Serving {
         }
         self.hears(case.me.id, case.act);
         self.keeps_time(case);
-        Self::says_the_time(case);
         self.issues(case);
         self.serves(case);
         self.takes_over(case);
@@ -209,23 +208,6 @@ impl Serving {
                 case.breach("clock-falls", detail);
             }
             self.clock = Some(told);
-        }
-    }
-
-    /// What its clock shows it says to whom asked, once, and to nobody else.
-    fn says_the_time(case: &mut Case<'_>) {
-        let asker = match &case.act.input {
-            Given::Heard(from, Said::AskClock(_)) => Some(from.id),
-            _ => None,
-        };
-        let mut said = case.act.sent.iter().filter_map(|(to, said)| match said {
-            Said::Clock(_) => Some(to.id),
-            _ => None,
-        });
-        let first = said.next();
-        if first.is_some_and(|to| Some(to) != asker) || said.next().is_some() {
-            let detail = "says what its clock shows, and was not asked".to_owned();
-            case.breach("clock-unasked", detail);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Each rule fires on a node that breaks it, and is silent on the same node when it does not.
 
+mod clocks;
 mod coming_and_going;
 mod copies;
 mod lookups;
@@ -11,7 +12,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cuerda_core::chord::{Doubts, RecordReply, RecordRequest, Stamped};
+use cuerda_core::chord::{Doubts, RecordNotice, RecordReply, RecordRequest, Stamped};
 use cuerda_core::chord::{Message, Node, Reply, Request};
 use cuerda_core::protocol::{AccessError, Event, Input, RequestId, Written};
 use cuerda_core::record::Stamp;
@@ -150,9 +151,15 @@ impl Scene {
     }
 
     fn new() -> Scene {
+        Scene::with("")
+    }
+
+    /// With these faults, which begin when a test says so.
+    fn with(faults: &str) -> Scene {
         let text = "duration = \"1h\"\n[ring]\nnodes = 6\n[node]\nsuccessors = 3\nattempts = 2\n\
                     probe_every_max = \"4m\"\n";
-        let scenario = Scenario::parse("watched.toml", text, &[], &Overrides::default());
+        let text = format!("{text}{faults}");
+        let scenario = Scenario::parse("watched.toml", &text, &[], &Overrides::default());
         let scenario = Arc::new(scenario.expect("it is valid"));
         let all: Vec<(u32, Neighbours)> = PLACES
             .iter()

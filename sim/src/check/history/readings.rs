@@ -25,10 +25,6 @@ use super::{Clocks, Issued, Nanos};
 /// Nanoseconds of a millisecond.
 const MILLISECOND: i64 = 1_000_000;
 
-/// A write that took longer may have been tried at several nodes: before it is tried again half a
-/// time-out passes, which is a quarter of a second by default.
-const TRIED_AGAIN: Nanos = 250_000_000;
-
 /// What a reading found: the field as its reader was told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadValue {
@@ -135,12 +131,9 @@ impl Readings {
         }
     }
 
-    /// This machine owned the key when the write was acknowledged.
+    /// This machine's node owned the key when it took the write in, before now.
     pub(super) fn owned(&mut self, now: Nanos, write: u64, owner: u32) {
-        if let Some(mortal) = self.mortal.get_mut(&write)
-            // A write that is tried at one owner after the other ends by the first one's clock.
-            && now.saturating_sub(mortal.at) < TRIED_AGAIN
-        {
+        if let Some(mortal) = self.mortal.get_mut(&write) {
             mortal.owner = Some((owner, now));
         }
     }

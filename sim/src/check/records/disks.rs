@@ -17,6 +17,9 @@ pub(super) struct Disks {
     machines: BTreeMap<Id, BTreeSet<u32>>,
     /// The highest stamp that a machine ever had of a key.
     ever: BTreeMap<(Id, u32), Stamp>,
+    /// The highest stamp of a key, and the machine that had it first: its owner, who stores a write
+    /// before it brings it to others.
+    first: BTreeMap<Id, (Stamp, u32)>,
     /// Copies that are taken to be there though nobody has heard of them, by key and machine.
     believed: BTreeMap<Id, BTreeMap<u32, Stamp>>,
 }
@@ -42,6 +45,10 @@ impl Disks {
                     if let Some(now) = now {
                         let ever = self.ever.entry((*key, machine)).or_insert(now);
                         *ever = now.max(*ever);
+                        let first = self.first.entry(*key).or_insert((now, machine));
+                        if now > first.0 {
+                            *first = (now, machine);
+                        }
                     }
                     let held = self.held.entry(*key).or_default();
                     held.insert(machine, record.clone());
@@ -136,6 +143,12 @@ impl Disks {
     /// The highest stamp of a key that a machine ever had.
     pub(super) fn ever(&self, key: Id, machine: u32) -> Option<Stamp> {
         self.ever.get(&(key, machine)).copied()
+    }
+
+    /// The machine that had this version of a key first; `None` if a later one has come since.
+    pub(super) fn first(&self, key: Id, stamp: Stamp) -> Option<u32> {
+        let first = self.first.get(&key).filter(|(of, _)| *of == stamp);
+        first.map(|(_, machine)| *machine)
     }
 
     /// The machines on which the node with this id has stored anything.

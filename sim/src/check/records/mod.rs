@@ -344,12 +344,11 @@ impl RecordChecker {
         self.look(together.unwrap_or(now), key, &stroke);
     }
 
-    /// The machine of the owner of the key, who is named first among the holders of a write; `None`
-    /// if two have its key.
+    /// The machine whose node took a write in as the owner of its key, by whose clock it lives: another
+    /// may own it by the time that the write is acknowledged. `None` if something later has come since.
     #[must_use]
-    pub fn owner(&self, written: &Written) -> Option<u32> {
-        let mut machines = self.disks.machines_of(*written.holders.first()?);
-        machines.next().filter(|_| machines.next().is_none())
+    pub fn owner(&self, key: Id, stamp: Stamp) -> Option<u32> {
+        self.disks.first(key, stamp)
     }
 
     /// Whether what an acknowledgement says of its holders is true.

@@ -273,20 +273,3 @@ fn a_silent_finger_is_taken_out_of_the_table() {
     let dead = [Aside::Event(Event::PresumedDead(peer(90)))];
     assert!(scene.tell(10, owner(), &[], &dead, &ideal(10)).is_empty());
 }
-
-#[test]
-fn what_a_clock_shows_is_said_to_whom_asks_and_once() {
-    let scene = Scene::new();
-    let notice = |body| Message::Records(Box::new(Stamped::new(Stamp::ZERO, body)));
-    let asked = || from(50, notice(RecordNotice::AskClock));
-    let says = |to: &[u8]| -> Vec<(u8, Message)> {
-        to.iter()
-            .map(|&to| (to, notice(RecordNotice::Clock)))
-            .collect()
-    };
-    assert_eq!(scene.would(40, asked(), &says(&[50]), &ideal(40)), [""; 0]);
-    for (given, to) in [(asked(), &[50, 50][..]), (asked(), &[60]), (late(0), &[50])] {
-        let said = says(to);
-        assert_eq!(scene.would(40, given, &said, &ideal(40)), ["clock-unasked"]);
-    }
-}
