@@ -56,27 +56,37 @@ pub(crate) fn start(data: &Path, port: u16, join: &[u16], more: &[&str]) -> Proc
     for join in join {
         command.args(["--join", &format!("127.0.0.1:{join}")]);
     }
+    command.env_clear();
+    started(command)
+}
+
+/// Starts a process, and waits until a line of its says where it listens.
+pub(crate) fn started(mut command: Command) -> Process {
     let mut child = command
-        .env_clear()
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program starts");
     let stdout = child.stdout.take().expect("stdout is piped");
-    let (sender, line) = mpsc::channel();
+    let (sender, lines) = mpsc::channel();
     #[expect(
         clippy::disallowed_methods,
         reason = "a test reads a pipe beside the clock"
     )]
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // Nobody listens after the first.
+            // Nobody listens after the one that is waited for.
             let _ = sender.send(line);
         }
     });
-    let line = line
-        .recv_timeout(PATIENCE)
-        .expect("it says where it listens");
-    let said: Value = serde_json::from_str(&line).expect("it speaks JSON");
+    let said = std::iter::from_fn(|| {
+        let line = lines.recv_timeout(PATIENCE);
+        Some(line.expect("it says where it listens"))
+    })
+    .find_map(|line| {
+        let said: Value = serde_json::from_str(&line).ok()?;
+        said["control"].is_string().then_some(said)
+    })
+    .expect("each line is waited for");
     Process {
         child,
         control: said["control"].as_str().expect("an address").to_owned(),

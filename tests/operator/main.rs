@@ -1,112 +1,34 @@
 //! A day of an operator's, on processes of the real program at their default settings: the ring is
 //! started, grows, shrinks, is restarted node by node, loses its power as a whole and comes back
-//! on other addresses, and one of its nodes is suspended.
+//! on other addresses; one of its nodes is suspended, one is copied, the clock of one is set wrong,
+//! and the disk of one rots.
 //!
 //! All the while somebody writes and reads. Requires that whatever was acknowledged is read, or at
 //! least never said to be absent, and that all of it is read in the end. Only the node that was
 //! suspended may answer with something older, until it hears that others went on without it.
 
+mod client;
+mod clock;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use common::{Process, free_ports, is_ideal, start, until};
+use client::{Client, KEYS, run};
+use clock::Clock;
+use common::{Process, ask, free_ports, is_ideal, start, until};
 use cuerda::ring::Id;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Keys that are written in turn.
-const KEYS: usize = 60;
-const SETTINGS: [&str; 3] = ["--insecure", "--log", "error"];
-
-/// The process as a command sees it: how it ends, and what it prints.
-fn run(control: &str, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_cuerda"))
-        .args(arguments)
-        .args(["--control", control, "--timeout", "3s"])
-        .env_clear()
-        .output()
-        .expect("the program starts");
-    let code = output.status.code().expect("it is not killed");
-    (code, String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// What a client has written and read.
-#[derive(Default)]
-struct Client {
-    /// Where it finds nodes now.
-    controls: Mutex<Vec<String>>,
-    /// The last value of each key that was acknowledged.
-    acknowledged: Mutex<Vec<Option<u32>>>,
-    counts: Mutex<[u32; 4]>,
-    /// A node may run that was taken for dead: until it hears of its successor it answers with what
-    /// it had, as `docs/guarantees.md` says.
-    may_be_stale: AtomicBool,
-    over: AtomicBool,
-}
-
-impl Client {
-    fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn finds(&self, processes: &[Process]) {
-        let controls = processes.iter().map(|process| process.control.clone());
-        *Client::lock(&self.controls) = controls.collect();
-    }
-
-    fn count(&self, what: usize) {
-        Client::lock(&self.counts)[what] += 1;
-    }
-
-    /// Writes and reads until it is told to stop; says what it found wrong.
-    fn work(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut turn = 0;
-        while !self.over.load(Relaxed) {
-            turn += 1;
-            let controls = Client::lock(&self.controls).clone();
-            let Some(control) = controls.get(turn % controls.len().max(1)) else {
-                std::thread::yield_now();
-                continue;
-            };
-            let key = turn * 7 % KEYS;
-            let (name, value) = (format!("key {key}"), turn.to_string());
-            let (code, _) = run(control, &["put", &name, &value]);
-            if code == 0 {
-                let value = u32::try_from(turn).expect("few turns");
-                Client::lock(&self.acknowledged)[key] = Some(value);
-            }
-            self.count(usize::from(code != 0));
-            let key = turn * 11 % KEYS;
-            let may_be_stale = self.may_be_stale.load(Relaxed);
-            let least = Client::lock(&self.acknowledged)[key];
-            let (code, found) = run(control, &["get", &format!("key {key}")]);
-            self.count(if code == 0 { 2 } else { 3 });
-            let found_wrong = Client::is_wrong(key, least, code, &found);
-            wrong.extend(found_wrong.filter(|_| code != 0 || !may_be_stale));
-        }
-        wrong
-    }
-
-    /// What is wrong with the answer to a reading, when this was acknowledged before it began.
-    fn is_wrong(key: usize, least: Option<u32>, code: i32, found: &str) -> Option<String> {
-        let least = least?;
-        match code {
-            0 => {
-                let value = found.trim().parse::<u32>();
-                let is_right = value.as_ref().is_ok_and(|value| *value >= least);
-                (!is_right).then(|| format!("key {key}: {value:?}, not {least}"))
-            }
-            3 => Some(format!("key {key} is said to be absent, not {least}")),
-            _ => None,
-        }
-    }
-}
+/// A disk that rots is to be noticed within the test.
+const SETTINGS: [&str; 4] = ["--log", "error", "--scrub-every", "10s"];
+const THREE_HOURS_MS: i64 = 3 * 60 * 60 * 1000;
 
 struct Day {
     folder: PathBuf,
@@ -144,6 +66,40 @@ impl Day {
         kill(Pid::from_raw(pid), signal).expect("it runs");
     }
 
+    /// The client goes on, and this many more of its writes are acknowledged.
+    fn writes_go_on(&self, what: &str) {
+        let before = Client::lock(&self.client.counts)[0];
+        until(what, || {
+            Client::lock(&self.client.counts)[0] > before + 40
+        });
+    }
+
+    /// What the data directory of the node of this number is, copied and started beside it.
+    fn is_copied(&mut self, number: usize, port: usize) -> ExitStatus {
+        let (from, to) = (number.to_string(), format!("copy of {number}"));
+        let (from, to) = (self.folder.join(from), self.folder.join(to));
+        fs::create_dir(&to).expect("there is room");
+        for entry in fs::read_dir(from).expect("it is there") {
+            let entry = entry.expect("it can be read");
+            fs::copy(entry.path(), to.join(entry.file_name())).expect("there is room");
+        }
+        let mut copy = start(&to, self.ports[port], &[self.ports[7]], &SETTINGS);
+        until("the copy ends", || {
+            let ended = copy.child.try_wait().expect("it can be waited for");
+            ended.is_some()
+        });
+        copy.child.wait().expect("it has ended")
+    }
+
+    /// Changes each value on the disk of the node of this number, behind its back; says how many.
+    fn rots(&self, number: usize) -> usize {
+        let file = self.folder.join(number.to_string()).join("records.db");
+        let disk = rusqlite::Connection::open(file).expect("it is there");
+        disk.busy_timeout(common::PATIENCE).expect("a time");
+        let rot = "UPDATE fields SET value = x'726f74' WHERE value IS NOT NULL";
+        disk.execute(rot, []).expect("it can be written")
+    }
+
     /// A node leaves in an orderly way, and ends.
     fn leaves(&mut self, at: usize) {
         self.signal(at, Signal::SIGTERM);
@@ -162,6 +118,19 @@ impl Day {
     }
 }
 
+/// How many records this node has found to be damaged.
+fn found_damaged(process: &Process) -> usize {
+    let url = format!("http://{}/metrics", process.control);
+    let answer = ureq::get(url).call();
+    let page = answer.expect("it answers").body_mut().read_to_string();
+    let page = page.expect("it is text");
+    let value = |line: &str| {
+        let value = line.strip_prefix("cuerda_records_damaged_total ")?;
+        value.parse().ok()
+    };
+    page.lines().find_map(value).expect("it is counted")
+}
+
 #[test]
 fn a_day_of_an_operators_loses_nothing() {
     let folder = tempfile::tempdir().expect("a directory for tests");
@@ -169,7 +138,7 @@ fn a_day_of_an_operators_loses_nothing() {
     *Client::lock(&client.acknowledged) = vec![None; KEYS];
     let mut day = Day {
         folder: Path::to_owned(folder.path()),
-        ports: free_ports(14),
+        ports: free_ports(16),
         running: Vec::new(),
         ids: BTreeMap::new(),
         client: Arc::clone(&client),
@@ -221,13 +190,47 @@ fn a_day_of_an_operators_loses_nothing() {
 
     client.may_be_stale.store(true, Relaxed);
     day.signal(2, Signal::SIGSTOP);
-    let before = Client::lock(&client.counts)[0];
-    until("others presume it dead, and go on", || {
-        Client::lock(&client.counts)[0] > before + 40
-    });
+    day.writes_go_on("others presume it dead, and go on");
     day.signal(2, Signal::SIGCONT);
     day.settles("one was suspended");
     client.may_be_stale.store(false, Relaxed);
+
+    // A machine is restored from a copy of one that runs.
+    assert_eq!(day.is_copied(3, 12).code(), Some(1), "the younger stops");
+    day.settles("one was copied");
+
+    // A machine joins whose clock is set wrong later, and right again.
+    let clock = Clock::new(&day.folder);
+    day.running.push(clock::start(&clock, day.ports[7]));
+    day.settles("one joins whose clock can be set");
+    clock.set(THREE_HOURS_MS);
+    let is_wrong = |process: &Process| {
+        let status = ask(process, &["status"]).expect("it answers");
+        status["nodes"][0]["clock_wrong_ms"].is_i64()
+    };
+    until("it says that its clock is wrong", || {
+        day.running.last().is_some_and(is_wrong)
+    });
+    day.writes_go_on("others go on beside a wrong clock");
+    let others = day.running.iter().take(day.running.len() - 1);
+    assert_eq!(others.filter(|process| is_wrong(process)).count(), 0);
+    clock.set(0);
+    until("it says nothing of its clock", || {
+        !day.running.last().is_some_and(is_wrong)
+    });
+    day.settles("a clock was wrong for a while");
+
+    // What rots on one disk is mended before two others are lost.
+    let rotten = day.rots(3);
+    assert!(rotten > KEYS / 4, "{rotten} values have rotted");
+    until("what has rotted is found and fetched again", || {
+        let has_copies = ask(&day.running[0], &["wait", "--copies", "--within", "1s"]).is_some();
+        found_damaged(&day.running[2]) >= rotten && has_copies
+    });
+    for at in [3, 3] {
+        day.dies(at);
+    }
+    day.settles("two die at once beside a disk that had rotted");
 
     client.over.store(true, Relaxed);
     let wrong = working.join().expect("the client ends");
