@@ -47,9 +47,10 @@ fn shown(status: &Status) -> String {
         }
         if node.records > 0 {
             lines.push(format!(
-                "  records      {}{}",
+                "  records      {}{}{}",
                 node.records,
-                copies(node.copies)
+                copies(node.copies),
+                to_hand_over(node.to_hand_over)
             ));
         }
         if !node.remembered.is_empty() {
@@ -97,6 +98,13 @@ fn copies(copies: Copies) -> String {
         words += "; comparing with other holders";
     }
     words
+}
+
+/// What a node that was told to leave waits for.
+fn to_hand_over(records: Option<u64>) -> String {
+    records.map_or_else(String::new, |records| {
+        format!("; it leaves once others have {records} of them")
+    })
 }
 
 fn standing(node: &NodeStatus, cluster: &str) -> String {
@@ -177,6 +185,7 @@ pub(super) mod tests {
                     settled: true,
                     ..Copies::default()
                 },
+                to_hand_over: None,
             }],
         }
     }
@@ -190,8 +199,12 @@ pub(super) mod tests {
         bare.nodes[0].remembered = vec![peer(60)];
         bare.nodes[0].copies.lacking = 3;
         bare.nodes[0].copies.under_way = true;
+        bare.nodes[0].clock_wrong_ms = Some(-3 * 60 * 60 * 1000);
+        let mut leaving = status(Membership::Leaving, &[20]);
+        leaving.nodes[0].to_hand_over = Some(4);
         let all = [
             shown(&joining),
+            shown(&leaving),
             shown(&status(Membership::Member, &[])),
             shown(&bare),
         ];

@@ -30,6 +30,7 @@ impl Hosted for Node {
             records: store.len(),
             scrubbed: self.scrubbed(),
             copies: self.copies(store),
+            to_hand_over: self.to_hand_over(store),
         }
     }
 

@@ -229,6 +229,7 @@ fn status(records: usize) -> Status {
             records,
             scrubbed: 0,
             copies: cuerda_core::chord::Copies::default(),
+            to_hand_over: None,
         }],
     }
 }

@@ -135,6 +135,10 @@ pub struct NodeStatus {
     /// What it knows of the copies of those that it serves.
     #[serde(default)]
     pub copies: Copies,
+    /// How many of its records others may lack, which it would leave behind if it stopped now;
+    /// absent unless it was told to leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_hand_over: Option<u64>,
 }
 
 /// A key that a process holds a record of.

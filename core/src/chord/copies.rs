@@ -43,4 +43,11 @@ impl Node {
             |records: &Records| records.copies(&self.neighbours, self.config.replicas, store);
         records.map_or_else(Copies::default, copies)
     }
+    /// How many of the records in this, its store, others may lack; `None` unless it was told to
+    /// leave, and waits until they have them.
+    #[must_use]
+    pub fn to_hand_over(&self, store: &impl DigestSource) -> Option<u64> {
+        let records = self.records.as_deref()?;
+        records.to_hand_over(self.me().id, store)
+    }
 }

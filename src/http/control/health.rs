@@ -259,6 +259,7 @@ pub(super) mod tests {
                     settled: true,
                     ..Copies::default()
                 },
+                to_hand_over: None,
             }],
         }
     }

@@ -12,7 +12,7 @@ use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node};
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
-use crate::record::{Digest, DigestSource as _, Entry};
+use crate::record::{Digest, DigestSource, Entry};
 use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 
@@ -346,12 +346,19 @@ impl Records {
     /// Others may lack these.
     fn tell_what_is_left<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let me = ctx.me().id;
-        let left = |entry: &Entry| !self.departure.is_safe(*entry);
-        let all = KeyRange::new(me, me);
-        let records = ctx.net.store().entries(all).filter(left).count() as u64;
-        if records > 0 {
-            ctx.net.emit(Event::LeftBehind { records });
+        let left = self.to_hand_over(me, ctx.net.store()).unwrap_or_default();
+        if left > 0 {
+            ctx.net.emit(Event::LeftBehind { records: left });
         }
+    }
+
+    /// How many records others may lack of those that it has; `None` unless it is leaving.
+    pub(in crate::chord) fn to_hand_over(&self, me: Id, store: &impl DigestSource) -> Option<u64> {
+        if self.departure.is_over() {
+            return None;
+        }
+        let all = store.entries(KeyRange::new(me, me));
+        Some(all.filter(|entry| !self.departure.is_safe(*entry)).count() as u64)
     }
 
     /// No record is left that should be elsewhere.

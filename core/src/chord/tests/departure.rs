@@ -261,9 +261,12 @@ fn what_nobody_took_over_in_time_is_told() {
     let mut world = stocked(settings(), &[10, 80, 160]);
     world.kill(&[80, 160]);
     world.run(SECOND * 3);
+    let left = |world: &World| world.nodes[&10].to_hand_over(&world.stores[&10]);
+    assert_eq!(left(&world), None);
     world.input(10, Input::Leave);
     world.run(SECOND * 59);
     assert_eq!(world.count(|event| *event == Event::Left), 0);
+    assert_eq!(left(&world), Some(40), "as it is told when it goes");
     world.run(SECOND * 3);
     assert!(
         world
