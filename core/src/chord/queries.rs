@@ -169,6 +169,7 @@ impl Node {
             let outcome = Outcome {
                 result: Ok(found),
                 predecessor: None,
+                named_oneself: false,
                 timeouts: 0,
                 silent: Vec::new(),
             };

@@ -180,7 +180,9 @@ impl Neighbours {
     /// `me` does not lie between that member and its first successor (look up again).
     ///
     /// The joiner takes its *predecessor's* list whole. A member without successors is alone
-    /// and becomes both neighbours.
+    /// and becomes both neighbours. If it still names `me` first, as an earlier life of it that
+    /// nobody has missed yet, that is left out, as if the member had noticed the death and
+    /// **updated** before: whoever names that life names `me`.
     #[must_use]
     pub fn join(
         me: Peer,
@@ -188,13 +190,13 @@ impl Neighbours {
         successors: &SuccessorList,
         room: u8,
     ) -> Option<Neighbours> {
-        let head = *successors.first().unwrap_or(&member);
+        let others = match successors.split_first() {
+            Some((first, others)) if first.id == me.id => others,
+            _ => &successors[..],
+        };
+        let head = *others.first().unwrap_or(&member);
         me.id.is_between(member.id, head.id).then(|| {
-            let whole = if successors.is_empty() {
-                &[member]
-            } else {
-                &successors[..]
-            };
+            let whole = if others.is_empty() { &[member] } else { others };
             Neighbours::given(me, member, whole, room)
         })
     }
@@ -377,10 +379,16 @@ mod tests {
             Neighbours::join(peer(10), peer(10), &list(&[30, 40]), 3),
             None
         );
-        assert_eq!(
-            Neighbours::join(peer(30), peer(10), &list(&[30, 40]), 3),
-            None
-        );
+    }
+
+    #[test]
+    fn an_earlier_life_that_nobody_has_missed_is_not_in_the_way() {
+        let join = |named: &[u8]| Neighbours::join(peer(30), peer(10), &list(named), 3);
+        assert_eq!(join(&[30, 40, 50]), Some(given(30, 10, &[40, 50], 3)));
+        // There were only the two of them.
+        assert_eq!(join(&[30]), Some(given(30, 10, &[10], 3)));
+        // Somebody has come between meanwhile.
+        assert_eq!(join(&[20, 30, 40]), None);
     }
 
     #[test]

@@ -23,7 +23,8 @@ use crate::ring::{Neighbours, Peer, SuccessorList};
 ///    each other soon know the same ones.
 /// 2. Look up one's own place through it: who owns it now?
 /// 3. Ask the owner who is before it. It knows better than those before: newcomers notify their
-///    successors first.
+///    successors first. Nobody asks it where one's own earlier life is still named, which it would
+///    name as well.
 /// 4. Ask that one for its neighbours. If one lies between it and its successor, its list
 ///    becomes one's own, and one is a member. If it has heard of somebody nearer meanwhile, ask
 ///    that one; after a few tries start again.
@@ -215,10 +216,15 @@ impl Join {
         let outcome = ready!(lookup.poll(ask));
         match outcome.result {
             Ok(found) => {
-                self.stage = Stage::AskingOwner {
-                    through,
-                    before: outcome.predecessor,
-                    question: Question::new(found.owner, self.attempts),
+                let before = outcome.predecessor;
+                self.stage = match before.filter(|_| outcome.named_oneself) {
+                    // The owner would name it, too; whoever named it is asked without delay.
+                    Some(before) => self.asking_member(through, before, None),
+                    None => Stage::AskingOwner {
+                        through,
+                        before,
+                        question: Question::new(found.owner, self.attempts),
+                    },
                 };
             }
             Err(_) => self.next_contact(),

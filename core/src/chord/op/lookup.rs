@@ -45,6 +45,8 @@ pub(in crate::chord) struct Lookup {
     hops: u32,
     hops_to_predecessor: u32,
     timeouts: u32,
+    /// An earlier life of the asker was named as the owner.
+    named_oneself: bool,
 }
 
 /// How the asker itself counts when others name it.
@@ -84,6 +86,8 @@ pub(in crate::chord) struct Outcome {
     pub(in crate::chord) result: Result<OwnerFound, LookupError>,
     /// The last node known before the key, if the look-up learned of one.
     pub(in crate::chord) predecessor: Option<Peer>,
+    /// Whether others still take an earlier life of the asker for the owner.
+    pub(in crate::chord) named_oneself: bool,
     /// How many nodes were silent.
     pub(in crate::chord) timeouts: u32,
     /// Who they are.
@@ -108,6 +112,7 @@ impl Lookup {
             hops: 0,
             hops_to_predecessor: 0,
             timeouts: 0,
+            named_oneself: false,
         }
     }
 
@@ -216,7 +221,10 @@ impl Lookup {
         if owner.id == self.me {
             return match self.oneself {
                 Oneself::Before(predecessor) => self.step_back(owner, predecessor),
-                Oneself::Silent => None,
+                Oneself::Silent => {
+                    self.named_oneself = true;
+                    None
+                }
                 Oneself::Owner => Some(self.found(owner)),
             };
         }
@@ -380,6 +388,7 @@ impl Lookup {
         Outcome {
             result,
             predecessor: self.predecessor,
+            named_oneself: self.named_oneself,
             timeouts: self.timeouts,
             silent: self
                 .asked

@@ -1,7 +1,7 @@
 //! When a whole ring starts anew, somebody must be first.
 
 use super::world::*;
-use crate::chord::{Event, Input, Reply, Timer};
+use crate::chord::{Config, Event, Input, Reply, Timer};
 use crate::ring::test_peers::peers;
 
 const FOUR: [u8; 4] = [10, 60, 120, 200];
@@ -126,4 +126,35 @@ fn a_node_that_comes_back_joins_anew_though_others_still_name_its_earlier_life()
     world.run(SECOND * 20);
     world.assert_ideal(&FOUR);
     assert_eq!(world.node(120).incarnation(), 2);
+}
+
+#[test]
+fn who_comes_back_before_anybody_has_missed_it_is_a_member_as_soon_as_a_new_one() {
+    // So that nobody looks after a neighbour just then.
+    let seldom = Config {
+        stabilize_every: SECOND * 20,
+        ..config(3)
+    };
+    // In milliseconds.
+    let takes = |place: u8, is_new: bool| {
+        let mut world = World::ideal(seldom.clone(), &FOUR);
+        world.run(SECOND);
+        if !is_new {
+            world.kill(&[place]);
+        }
+        let others: Vec<u8> = FOUR.into_iter().filter(|other| *other != place).collect();
+        world.start(place, 2, Input::Join(peers(&others)));
+        let mut steps = 0_u64;
+        while !world.node(place).is_member() {
+            world.run(SECOND / 1000);
+            steps += 1;
+            assert!(steps < 10_000, "it comes back at once");
+        }
+        steps
+    };
+    for place in FOUR {
+        let (new, back) = (takes(place + 1, true), takes(place, false));
+        let round_trip = LATENCY.as_millis() as u64 * 2;
+        assert!(back <= new + round_trip, "{place}: {back} and {new} ms");
+    }
 }

@@ -195,12 +195,17 @@ fn returns(case: &mut Case<'_>, asked: &[Id]) {
     }
 }
 
-/// A joiner stands between a member and that one's successor, and takes its list whole.
+/// A joiner stands between a member and that one's successor, and takes its list whole, but for an
+/// earlier life of its own that is named first.
 fn takes_its_place(case: &mut Case<'_>) {
     let Some((member, _, Answer::Neighbours { successors, .. })) = case.act.reply() else {
         return;
     };
     let (me, predecessor) = (case.me.id, case.after.predecessor());
+    let successors = match successors.split_first() {
+        Some((first, others)) if first.id == me => others,
+        _ => &successors[..],
+    };
     let head = successors.first().copied().unwrap_or(member);
     if predecessor.id != member.id || !me.is_between(member.id, head.id) {
         let detail = format!(
@@ -214,7 +219,7 @@ fn takes_its_place(case: &mut Case<'_>) {
     let whole = if successors.is_empty() {
         alone
     } else {
-        &successors[..]
+        successors
     };
     // Its own list is as long as that of its predecessor.
     let room = case.settings.room;

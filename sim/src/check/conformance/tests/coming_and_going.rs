@@ -48,6 +48,11 @@ fn a_joiner_takes_its_predecessors_list_whole_and_says_that_it_is_there() {
     assert_eq!(joins(&scene, answer(), &all[..1], &after), ["joiner-waits"]);
     let head = neighbours(35, 30, &[40]);
     assert_eq!(joins(&scene, answer(), &all, &head), ["list-not-taken"]);
+    // What it named first was an earlier life, and no way past others.
+    let still_named = || from(30, told(2, 20, 30, &[35, 40, 50, 60]));
+    assert!(joins(&scene, still_named(), &all, &after).is_empty());
+    let past = from(30, told(2, 20, 30, &[40, 35, 50, 60]));
+    assert_eq!(joins(&scene, past, &all, &after), ["list-not-taken"]);
     let elsewhere = from(10, told(2, 60, 10, &[20, 30, 40]));
     let after = neighbours(35, 10, &[20, 30, 40]);
     let all = [
