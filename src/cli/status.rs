@@ -1,6 +1,6 @@
 //! `status`: where a node stands, who is beside it, what it waits for and what to try next.
 
-use cuerda::host::{LinesLost, NodeStatus, Status};
+use cuerda::host::{LinesLost, NodeStatus, OutOfReach, Status};
 use cuerda::node::{Copies, Membership};
 use cuerda::ring::Peer;
 
@@ -63,6 +63,8 @@ fn shown(status: &Status) -> String {
     if let Some(reason) = status.waits_for() {
         lines.push(harmless(&reason));
     }
+    let out_of_reach = status.out_of_reach.iter().flat_map(OutOfReach::words);
+    lines.extend(out_of_reach.map(|words| format!("OUT OF REACH: {}", harmless(&words))));
     if let Some(wrong) = status.clock_wrong() {
         lines.push(format!("WRONG CLOCK: {wrong}"));
     }
@@ -145,6 +147,7 @@ fn next(status: &Status) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use cuerda::host::Unreached;
     use cuerda::ring::Id;
 
     pub(crate) fn peer(place: u8) -> Peer {
@@ -166,6 +169,7 @@ pub(super) mod tests {
             secure: true,
             connections: 2,
             waiting_for: None,
+            out_of_reach: None,
             lines_lost: LinesLost::default(),
             disk_bytes: Some(40_960),
             stabilized_s: Some(0.5),
@@ -202,6 +206,14 @@ pub(super) mod tests {
         bare.nodes[0].clock_wrong_ms = Some(-3 * 60 * 60 * 1000);
         let mut leaving = status(Membership::Leaving, &[20]);
         leaving.nodes[0].to_hand_over = Some(4);
+        bare.out_of_reach = Some(OutOfReach {
+            others: vec![Unreached {
+                peer: peer(90),
+                why: "connection refused".to_owned(),
+            }],
+            at: Some(peer(10).address),
+            told_by: Some(peer(20).address),
+        });
         let all = [
             shown(&joining),
             shown(&leaving),

@@ -119,6 +119,12 @@ impl Hosted for Node {
         }
     }
 
+    /// Its predecessor has notified it.
+    fn beside(&self) -> Option<Peer> {
+        let predecessor = self.neighbours().predecessor();
+        (self.is_member() && predecessor.id != self.me().id).then_some(predecessor)
+    }
+
     fn defers(message: &Message) -> bool {
         matches!(
             message,

@@ -30,8 +30,17 @@ const READ: usize = 4096;
 pub(super) struct Inbox<M> {
     pub(super) serial: u64,
     pub(super) envelopes: mpsc::Sender<(u64, Envelope<M>)>,
-    /// Where another process is said to have this one's key.
-    pub(super) twins: mpsc::Sender<Address>,
+    /// What is said of this process, with the number likewise.
+    pub(super) rumours: mpsc::Sender<(u64, Rumour)>,
+}
+
+/// What a process says of the one that it is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rumour {
+    /// Another process, which is reached here, has its key.
+    Twin(Address),
+    /// Nobody can connect to it where it says that it is.
+    OutOfReach,
 }
 
 /// One connection's buffers and halves.
@@ -197,9 +206,14 @@ impl<T: AsyncRead + AsyncWrite> Connection<T> {
                         return false;
                     }
                 }
+                // Whoever says such things often is heard once.
                 Ok(Some(Frame::Twin(address))) => {
-                    // Whoever says it often is heard once.
-                    let _ = inbox.twins.try_send(address);
+                    let _ = inbox
+                        .rumours
+                        .try_send((inbox.serial, Rumour::Twin(address)));
+                }
+                Ok(Some(Frame::OutOfReach)) => {
+                    let _ = inbox.rumours.try_send((inbox.serial, Rumour::OutOfReach));
                 }
                 Ok(Some(other)) => {
                     tracing::debug!(?other, "closed a connection: an unexpected frame");

@@ -9,6 +9,7 @@ mod begin;
 mod clients;
 mod connections;
 mod envelopes;
+mod reach;
 mod twins;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::connection::Rumour;
 use super::counters::Counters;
 use super::disk::Disk;
 use super::frame::Envelope;
@@ -34,6 +36,7 @@ use super::latencies::Latencies;
 use super::limits;
 use super::links::Links;
 use super::node_context::{NodeContext, Outbox};
+use super::reach::Reach;
 use super::seeds::News;
 use super::settings::Settings;
 use super::sockets::Sockets;
@@ -45,7 +48,7 @@ use clients::Clients;
 use cuerda_core::Hint as _;
 use cuerda_core::protocol::twins::Twins;
 use cuerda_core::protocol::{Event, Input};
-use cuerda_core::ring::{Address, Id};
+use cuerda_core::ring::{Address, Id, Peer};
 
 /// Envelopes handled in one batch.
 const ENVELOPES: usize = 256;
@@ -81,9 +84,10 @@ pub struct Host<P: Hosted, S: Sockets, H: Hooks<P>> {
     inbox: Queue<(u64, Envelope<P::Message>)>,
     calls: Queue<Call<P>>,
     news: Queue<News<S::Stream>>,
-    /// Where others say that a process with this one's key is.
-    rumours: Queue<Address>,
+    /// What others say of this process, by the connections' numbers.
+    rumours: Queue<(u64, Rumour)>,
     twins: Twins<[u8; 32]>,
+    reach: Reach,
     tasks: JoinSet<Done<S::Stream>>,
     /// How many of them carry a connection.
     carried: usize,
@@ -138,6 +142,8 @@ enum Done<T> {
     Accepted(u64, SocketAddr, Result<Box<Proven<T>>, Refused>),
     /// It was looked whether a process with this key is where it should be.
     Looked([u8; 32], Address, Result<Box<Proven<T>>, Refused>),
+    /// Somebody beside a node, who had connected himself, was dialled back.
+    DialledBack(Peer, Result<Box<Proven<T>>, Refused>),
     Sought,
 }
 
@@ -160,7 +166,7 @@ enum Woken<P: Hosted, S: Sockets> {
     Envelope(Option<(u64, Envelope<P::Message>)>),
     Done(Option<Result<Done<S::Stream>, tokio::task::JoinError>>),
     News(Option<News<S::Stream>>),
-    Rumour(Option<Address>),
+    Rumour(Option<(u64, Rumour)>),
     Accepted(std::io::Result<(S::Stream, SocketAddr)>),
     Disk,
     Time,
@@ -254,7 +260,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             Woken::Envelope(Some((by, envelope))) => self.envelope_came(by, envelope),
             Woken::Done(Some(done)) => self.done(done),
             Woken::News(Some(news)) => self.heard(news),
-            Woken::Rumour(Some(address)) => self.told_of_twin(address),
+            Woken::Rumour(Some((by, rumour))) => self.rumoured(by, rumour),
             Woken::Accepted(accepted) => self.accepted(accepted),
             Woken::Call(None)
             | Woken::Envelope(None)
@@ -343,6 +349,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 }
                 Due::Sweep => {
                     self.sweep();
+                    self.look_who_is_in_reach();
                     self.timers.set(self.now + SWEEP, Due::Sweep);
                 }
             }

@@ -213,6 +213,7 @@ fn status(records: usize) -> Status {
         secure: true,
         connections: 2,
         waiting_for: None,
+        out_of_reach: None,
         lines_lost: crate::host::LinesLost::default(),
         disk_bytes: Some(40_960),
         stabilized_s: Some(0.5),

@@ -63,6 +63,9 @@ pub enum Frame<M = Message> {
     /// To a process: another one has the same key, and is reached here. Anybody can say so: who is
     /// told looks for himself.
     Twin(Address),
+    /// To a process that has connected: nobody can connect to it where it says that it is. Anybody
+    /// can say so: it is only told to the operator.
+    OutOfReach,
 }
 
 /// A process tells a bootstrap node that it is alive.

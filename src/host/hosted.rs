@@ -72,6 +72,12 @@ pub trait Hosted:
         None
     }
 
+    /// Who is known to stand beside it because of what he said himself, where a protocol has such:
+    /// that others reach him, too, is not certain.
+    fn beside(&self) -> Option<Peer> {
+        None
+    }
+
     /// Whether a message only says that the reply proper comes later: whoever waits for that goes
     /// on waiting.
     fn defers(_message: &Self::Message) -> bool {

@@ -214,6 +214,25 @@ impl<M: Wire> Links<M> {
         }
     }
 
+    /// Tells a process that this one could not connect to it where it says that it is.
+    pub(super) fn tell_out_of_reach(&self, serial: u64) {
+        if let Some(link) = self.links.get(&serial) {
+            let _ = link.frames.try_send(Frame::OutOfReach);
+        }
+    }
+
+    /// Whether the process of this node has connected to this one, and this one not to it.
+    pub(super) fn has_come_in(&self, id: Id) -> bool {
+        let mut links = self.links.values().filter(|link| link.ids.contains(&id));
+        links.next().is_some_and(|link| link.dialled.is_none())
+            && links.all(|link| link.dialled.is_none())
+    }
+
+    /// Where the process at the other end of a connection says that it is reached.
+    pub(super) fn address_of(&self, serial: u64) -> Option<Address> {
+        self.links.get(&serial).map(|link| link.handshake.address)
+    }
+
     /// An envelope came in by this connection.
     pub(super) fn used(&mut self, serial: u64, now: Instant) -> Option<&Link<M>> {
         let link = self.links.get_mut(&serial)?;

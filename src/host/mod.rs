@@ -60,6 +60,7 @@ mod milliseconds;
 mod node_context;
 mod node_store;
 mod protocol_name;
+mod reach;
 mod restore;
 mod seeds;
 mod set_aside;
@@ -99,6 +100,6 @@ pub use settings::{Begin, Security, Settings, Storage, successors_needed};
 pub use sockets::{Sockets, Tcp};
 pub use start_error::StartError;
 pub use status::{
-    CallError, Exported, FingerRow, HeldKey, Hop, LookupAnswer, NodeStatus, Page, Restored,
-    RingCopies, Status, Visited, Walk,
+    CallError, Exported, FingerRow, HeldKey, Hop, LookupAnswer, NodeStatus, OutOfReach, Page,
+    Restored, RingCopies, Status, Unreached, Visited, Walk,
 };

@@ -12,7 +12,7 @@ use super::sqlite::StoreError;
 use cuerda_core::Hint;
 use cuerda_core::chord::{AccessError, Copies, LookupError, Membership};
 use cuerda_core::record::Record;
-use cuerda_core::ring::{Id, Peer};
+use cuerda_core::ring::{Address, Id, Peer};
 
 /// A process and its nodes, of each of which its protocol tells an `N`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Status<N = NodeStatus> {
     pub connections: usize,
     /// What it waits for, in words; absent when it waits for nothing.
     pub waiting_for: Option<String>,
+    /// Who can't be connected to; absent where nothing is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_reach: Option<OutOfReach>,
     /// Lines that it could not tell since it started.
     #[serde(default)]
     pub lines_lost: LinesLost,
@@ -49,6 +52,48 @@ pub struct Status<N = NodeStatus> {
     pub stabilized_s: Option<f64>,
     /// Its nodes; one, unless it hosts virtual nodes.
     pub nodes: Vec<N>,
+}
+
+/// Who can't be connected to, though it connects itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfReach {
+    /// Members beside its nodes that it could not connect to.
+    #[serde(default)]
+    pub others: Vec<Unreached>,
+    /// Where others could not connect to this process, though it says that it is reached there.
+    #[serde(default)]
+    pub at: Option<Address>,
+    /// Who said so last.
+    #[serde(default)]
+    pub told_by: Option<Address>,
+}
+
+/// A member that can't be connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreached {
+    /// Which, and where it says that it is.
+    pub peer: Peer,
+    /// What came of it.
+    pub why: String,
+}
+
+impl OutOfReach {
+    /// What is wrong, a sentence for each, with what to do.
+    pub fn words(&self) -> impl Iterator<Item = String> {
+        let own = self.at.zip(self.told_by).map(|(at, by)| {
+            format!(
+                "{by} can't connect to this node at {at}, and no newcomer finds a way in beside it: say \
+                 by `advertise` where others reach it, and let them in there"
+            )
+        });
+        let others = self.others.iter().map(|Unreached { peer, why }| {
+            format!(
+                "{peer} connects to this node, but can't be connected to ({why}), and no newcomer finds a \
+                 way in beside it: it should say by `advertise` where others reach it"
+            )
+        });
+        own.into_iter().chain(others)
+    }
 }
 
 impl Status {

@@ -9,6 +9,7 @@ mod intruder;
 mod memory;
 mod own;
 mod patience;
+mod reach;
 mod ring;
 mod stranger;
 mod twins;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::handle::Handle;
-use super::status::{CallError, NodeStatus, Visited, Walk};
+use super::status::{CallError, NodeStatus, Status, Visited, Walk};
 use cuerda_core::chord::{LookupError, Membership, Reply, Request};
 use cuerda_core::ring::{Id, Peer};
 
@@ -68,7 +68,7 @@ async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
                 peer,
                 predecessor: None,
                 successors: Vec::new(),
-                faults: vec!["does not answer".to_owned()],
+                faults: Vec::new(),
             },
         };
         members.push(visited);
@@ -82,7 +82,8 @@ async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
         peer = next;
     }
     let room = usize::from(first.successors_wanted);
-    let ideal = closed && judge(&mut members, room);
+    let unreached = unreached(handle, &status, &members).await?;
+    let ideal = closed && judge(&mut members, room, &unreached);
     Ok(Walk {
         members,
         closed,
@@ -92,6 +93,28 @@ async fn walk(handle: &Handle, most: usize) -> Result<Walk, CallError> {
 
 fn first_address(text: &str) -> Option<cuerda_core::ring::Address> {
     text.parse::<std::net::SocketAddr>().ok().map(Into::into)
+}
+
+/// Who is named as a predecessor, is in no list, and can't be reached where he says that he is.
+async fn unreached(
+    handle: &Handle,
+    status: &Status,
+    members: &[Visited],
+) -> Result<BTreeSet<Id>, CallError> {
+    let known = status.out_of_reach.iter().flat_map(|wrong| &wrong.others);
+    let mut unreached: BTreeSet<Id> = known.map(|other| other.peer.id).collect();
+    let walked: BTreeSet<Id> = members.iter().map(|member| member.peer.id).collect();
+    let own = status.nodes.iter().map(|node| node.id);
+    let asked: BTreeSet<Id> = walked.into_iter().chain(own).collect();
+    for predecessor in members.iter().filter_map(|member| member.predecessor) {
+        if !asked.contains(&predecessor.id)
+            && !unreached.contains(&predecessor.id)
+            && neighbours(handle, predecessor).await?.is_none()
+        {
+            unreached.insert(predecessor.id);
+        }
+    }
+    Ok(unreached)
 }
 
 /// What a peer says of its neighbours; `None` if it does not answer, or is no member.
@@ -107,22 +130,36 @@ async fn neighbours(handle: &Handle, peer: Peer) -> Result<Option<(Peer, Vec<Pee
 }
 
 /// Writes down what differs from the ideal ring of these members; true if nothing does.
-fn judge(members: &mut [Visited], room: usize) -> bool {
+fn judge(members: &mut [Visited], room: usize, unreached: &BTreeSet<Id>) -> bool {
     let ids: Vec<Id> = members.iter().map(|visited| visited.peer.id).collect();
     let count = ids.len();
+    let named: Vec<Option<Peer>> = members.iter().map(|member| member.predecessor).collect();
     for (at, visited) in members.iter_mut().enumerate() {
         if visited.predecessor.is_none() {
+            let after = (at + 1) % count;
+            let is_heard = named[after].is_some_and(|named| named.id == visited.peer.id);
+            visited.faults.push(match is_heard {
+                true => format!(
+                    "does not answer, though {:.8} has it for its predecessor: it has died just now, or \
+                     nobody can connect to it, and it should say by `advertise` where others reach it",
+                    ids[after]
+                ),
+                false => "does not answer".to_owned(),
+            });
             continue;
         }
         let before = ids[(at + count - 1) % count];
-        if visited
-            .predecessor
-            .is_some_and(|predecessor| predecessor.id != before)
-        {
-            visited
-                .faults
-                .push(format!("its predecessor should be {before:.8}"));
-        }
+        let wrong = visited.predecessor.filter(|named| named.id != before);
+        visited.faults.extend(wrong.map(|named| {
+            if unreached.contains(&named.id) {
+                format!(
+                    "its predecessor {named} is in nobody's list, since it can't be connected to: it \
+                     should say by `advertise` where others reach it"
+                )
+            } else {
+                format!("its predecessor should be {before:.8}")
+            }
+        }));
         let right: Vec<Id> = (1..=room.min(count - 1))
             .map(|step| ids[(at + step) % count])
             .collect();
@@ -197,7 +234,7 @@ mod tests {
     fn faults(spoil: impl FnOnce(&mut Visited)) -> Vec<String> {
         let mut members = ring();
         spoil(&mut members[1]);
-        assert!(!judge(&mut members, 2));
+        assert!(!judge(&mut members, 2, &BTreeSet::new()));
         for sound in [0, 2, 3] {
             assert_eq!(members[sound].faults, [] as [String; 0]);
         }
@@ -206,14 +243,14 @@ mod tests {
 
     #[test]
     fn nothing_is_wrong_with_an_ideal_ring() {
-        assert!(judge(&mut ring(), 2));
+        assert!(judge(&mut ring(), 2, &BTreeSet::new()));
         let alone = Visited {
             peer: peer(10),
             predecessor: Some(peer(10)),
             successors: peers(&[10]),
             faults: Vec::new(),
         };
-        assert!(judge(&mut [alone], 2));
+        assert!(judge(&mut [alone], 2, &BTreeSet::new()));
     }
 
     #[test]
@@ -235,12 +272,28 @@ mod tests {
             faults(|member| member.successors = peers(&[30, 40, 10])),
             ["it lists 3 successors, not 2"]
         );
-        assert_eq!(
-            faults(|member| {
-                member.predecessor = None;
-                member.faults = vec!["does not answer".to_owned()];
-            }),
-            ["does not answer"]
+    }
+
+    #[test]
+    fn who_can_not_be_reached_is_told_by_who_names_it() {
+        let silent = faults(|member| member.predecessor = None);
+        assert!(
+            silent[0].starts_with("does not answer, though") && silent[0].contains("`advertise`"),
+            "{silent:?}"
+        );
+        let mut dead = ring();
+        dead[1].predecessor = None;
+        dead[2].predecessor = Some(peer(10));
+        assert!(!judge(&mut dead, 2, &BTreeSet::new()));
+        assert_eq!(dead[1].faults, ["does not answer"]);
+        // One that is in no list.
+        let mut hidden = ring();
+        hidden[1].predecessor = Some(peer(15));
+        assert!(!judge(&mut hidden, 2, &BTreeSet::from([peer(15).id])));
+        let told = &hidden[1].faults[0];
+        assert!(
+            told.contains("nobody's list") && told.contains("`advertise`"),
+            "{told}"
         );
     }
 }

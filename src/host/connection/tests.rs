@@ -18,7 +18,7 @@ use cuerda_core::ring::{Id, Peer};
 struct Bench {
     peer: DuplexStream,
     frames: Option<mpsc::Sender<Frame>>,
-    twins: mpsc::Receiver<Address>,
+    rumours: mpsc::Receiver<(u64, Rumour)>,
     envelopes: mpsc::Receiver<(u64, Envelope)>,
     counters: Arc<Counters>,
     carried: JoinHandle<()>,
@@ -30,18 +30,18 @@ fn bench(pipe: usize, inbox: usize, rest: &[u8]) -> Bench {
     let (sender, envelopes) = mpsc::channel(inbox);
     let counters = Arc::new(Counters::default());
     let (serial, envelopes_in) = (7, sender);
-    let (twins_in, twins) = mpsc::channel(1);
+    let (rumours_in, rumours) = mpsc::channel(1);
     let inbox = Inbox {
         serial,
         envelopes: envelopes_in,
-        twins: twins_in,
+        rumours: rumours_in,
     };
     let rest = BytesMut::from(rest);
     let carried = tokio::spawn(carry(near, rest, outgoing, inbox, Arc::clone(&counters)));
     Bench {
         peer,
         frames: Some(frames),
-        twins,
+        rumours,
         envelopes,
         counters,
         carried,
@@ -235,18 +235,23 @@ async fn when_the_driver_is_gone_so_is_the_connection() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_a_twin_is_passed_on_once_and_keeps_nobody_waiting() {
-    let mut bench = bench(1 << 16, 1, &[]);
+async fn what_is_said_of_this_process_is_passed_on_once_and_keeps_nobody_waiting() {
     let twin = SocketAddr::from(([10, 0, 0, 9], 4000)).into();
-    let mut bytes = BytesMut::new();
-    for _ in 0..100 {
-        bytes.extend_from_slice(&bytes_of(&Frame::Twin(twin)));
+    for (frame, rumour) in [
+        (Frame::Twin(twin), Rumour::Twin(twin)),
+        (Frame::OutOfReach, Rumour::OutOfReach),
+    ] {
+        let mut bench = bench(1 << 16, 1, &[]);
+        let mut bytes = BytesMut::new();
+        for _ in 0..100 {
+            bytes.extend_from_slice(&bytes_of(&frame));
+        }
+        bytes.extend_from_slice(&bytes_of(&Frame::Envelope(notify(1))));
+        bench.peer.write_all(&bytes).await.unwrap();
+        assert_eq!(bench.envelopes.recv().await, Some((7, notify(1))));
+        assert_eq!(bench.rumours.recv().await, Some((7, rumour)));
+        assert!(bench.rumours.try_recv().is_err());
     }
-    bytes.extend_from_slice(&bytes_of(&Frame::Envelope(notify(1))));
-    bench.peer.write_all(&bytes).await.unwrap();
-    assert_eq!(bench.envelopes.recv().await, Some((7, notify(1))));
-    assert_eq!(bench.twins.recv().await, Some(twin));
-    assert!(bench.twins.try_recv().is_err());
 }
 
 /// Carries a channel that is alone in the world to its end: the connections that ended, were
@@ -257,7 +262,7 @@ async fn ends(channel: impl AsyncRead + AsyncWrite) -> [u64; 3] {
     let inbox: Inbox<Message> = Inbox {
         serial: 7,
         envelopes,
-        twins: mpsc::channel(1).0,
+        rumours: mpsc::channel(1).0,
     };
     let counters = Arc::new(Counters::default());
     let rest = BytesMut::new();

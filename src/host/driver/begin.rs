@@ -22,6 +22,7 @@ use crate::host::limits;
 use crate::host::links::Links;
 use crate::host::node_context::Outbox;
 use crate::host::protocol_name::ProtocolName;
+use crate::host::reach::Reach;
 use crate::host::seeds::Seeker;
 use crate::host::settings::{Begin, Security, Settings};
 use crate::host::sockets::Sockets;
@@ -117,6 +118,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             news: Queue::new(limits::NEWS),
             rumours: Queue::new(1),
             twins: Twins::default(),
+            reach: Reach::default(),
             tasks: JoinSet::new(),
             carried: 0,
             handshakes: VecDeque::new(),

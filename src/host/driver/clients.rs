@@ -258,6 +258,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             secure: self.handshaker.tls.is_some(),
             connections: self.links.len(),
             waiting_for: self.waiting.words(self.now),
+            out_of_reach: self.reach.wrong(self.address.into(), self.now),
             lines_lost: settings.lost_lines.count(),
             disk_bytes: self.disk.bytes(),
             stabilized_s: self.stabilized_ago().map(|ago| ago.as_secs_f64()),

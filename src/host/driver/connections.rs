@@ -10,7 +10,7 @@ use tokio::task::JoinError;
 
 use super::{Done, Host};
 use crate::host::admission::Admission;
-use crate::host::connection::{self, Inbox};
+use crate::host::connection::{self, Inbox, Rumour};
 use crate::host::counters::Counters;
 use crate::host::descriptors::tell_not_accepted;
 use crate::host::handshake::{Cause, Proven, Refused};
@@ -87,6 +87,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 }
             }
             Ok(Done::Looked(key, address, proven)) => self.looked(key, address, proven),
+            Ok(Done::DialledBack(peer, proven)) => self.dialled_back(peer, proven),
             Ok(Done::Sought) => {}
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => {}
@@ -198,7 +199,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let inbox = Inbox {
             serial,
             envelopes: self.inbox.sender.clone(),
-            twins: self.rumours.sender.clone(),
+            rumours: self.rumours.sender.clone(),
         };
         self.carried += 1;
         self.tasks.spawn(async move {
@@ -246,6 +247,18 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
                 continue;
             }
             self.hand(node, Input::Join(peers.clone()));
+        }
+    }
+
+    /// Somebody says something of this process.
+    pub(super) fn rumoured(&mut self, by: u64, rumour: Rumour) {
+        match rumour {
+            Rumour::Twin(address) => self.told_of_twin(address),
+            Rumour::OutOfReach => {
+                if let Some(by) = self.links.address_of(by) {
+                    self.told_out_of_reach(by);
+                }
+            }
         }
     }
 

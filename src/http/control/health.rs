@@ -240,6 +240,7 @@ pub(super) mod tests {
             secure: true,
             connections: 2,
             waiting_for: None,
+            out_of_reach: None,
             lines_lost: LinesLost::default(),
             disk_bytes: Some(40_960),
             stabilized_s: Some(0.5),
