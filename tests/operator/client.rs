@@ -80,7 +80,12 @@ impl Client {
     }
 
     /// What is wrong with the answer to a reading, when this was acknowledged before it began.
-    pub(super) fn is_wrong(key: usize, least: Option<u32>, code: i32, found: &str) -> Option<String> {
+    pub(super) fn is_wrong(
+        key: usize,
+        least: Option<u32>,
+        code: i32,
+        found: &str,
+    ) -> Option<String> {
         let least = least?;
         match code {
             0 => {

@@ -69,9 +69,7 @@ impl Day {
     /// The client goes on, and this many more of its writes are acknowledged.
     fn writes_go_on(&self, what: &str) {
         let before = Client::lock(&self.client.counts)[0];
-        until(what, || {
-            Client::lock(&self.client.counts)[0] > before + 40
-        });
+        until(what, || Client::lock(&self.client.counts)[0] > before + 40);
     }
 
     /// What the data directory of the node of this number is, copied and started beside it.

@@ -21,7 +21,8 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// A bar for `length` steps named `what`, or none at all if `quiet`.
+    /// A bar for `length` steps named `what`, or none at all if `quiet`. Of 0 steps nobody knows how many
+    /// there will be: they are counted.
     pub(crate) fn new(length: u64, what: &str, quiet: bool) -> Bar {
         let target = if quiet {
             ProgressDrawTarget::hidden()
@@ -29,8 +30,12 @@ impl Bar {
             ProgressDrawTarget::stderr()
         };
         let bar = ProgressBar::with_draw_target(Some(length), target);
-        let style = ProgressStyle::with_template("{prefix} {bar:24} {percent:>3} % {msg}")
-            .expect("the template is a constant and parses");
+        let template = match length {
+            0 => "{prefix} {pos} {msg}",
+            _ => "{prefix} {bar:24} {percent:>3} % {msg}",
+        };
+        let style =
+            ProgressStyle::with_template(template).expect("the templates are constants and parse");
         bar.set_style(style);
         bar.set_prefix(what.to_owned());
         let lines = !quiet && !std::io::stderr().is_terminal();
@@ -75,10 +80,13 @@ impl Bar {
             return;
         }
         told.set(now());
-        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0).max(1));
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
         let comma = if message.is_empty() { "" } else { ", " };
-        let percent = u128::from(done) * 100 / u128::from(all);
-        super::tell(&format!("{}: {percent} %{comma}{message}", self.what));
+        let done = match all {
+            0 => format!("{done} so far"),
+            all => format!("{} %", u128::from(done) * 100 / u128::from(all)),
+        };
+        super::tell(&format!("{}: {done}{comma}{message}", self.what));
     }
 
     /// Takes the bar away while something else is printed.
