@@ -41,7 +41,7 @@ struct Beside {
 
 impl Reach {
     /// These are beside the host's nodes now, and only they have connected. Says who is to be dialled.
-    pub(super) fn to_dial(&mut self, beside: &[Peer], now: Instant) -> Vec<Peer> {
+    pub(super) fn next_to_dial(&mut self, beside: &[Peer], now: Instant) -> Vec<Peer> {
         self.beside.retain(|id, known| {
             let is = |peer: &Peer| peer.id == *id && peer.address == known.address;
             beside.iter().any(is)
@@ -110,40 +110,44 @@ mod tests {
     #[test]
     fn who_was_reached_is_not_dialled_again() {
         let (mut reach, now) = (Reach::default(), Instant::now());
-        assert_eq!(reach.to_dial(&[peer(20)], now), [peer(20)]);
-        assert_eq!(reach.to_dial(&[peer(20)], now), [], "it is being dialled");
+        assert_eq!(reach.next_to_dial(&[peer(20)], now), [peer(20)]);
+        assert_eq!(
+            reach.next_to_dial(&[peer(20)], now),
+            [],
+            "it is being dialled"
+        );
         assert!(!reach.dialled(peer(20), Ok(()), now));
-        assert_eq!(reach.to_dial(&[peer(20)], now + AGAIN * 9), []);
+        assert_eq!(reach.next_to_dial(&[peer(20)], now + AGAIN * 9), []);
         // Elsewhere it is another matter.
         let moved = Peer {
             address: peer(30).address,
             ..peer(20)
         };
-        assert_eq!(reach.to_dial(&[moved], now), [moved]);
+        assert_eq!(reach.next_to_dial(&[moved], now), [moved]);
     }
 
     #[test]
     fn who_was_not_is_named_and_tried_again_until_it_is_or_is_gone() {
         let (mut reach, now) = (Reach::default(), Instant::now());
-        reach.to_dial(&[peer(20)], now);
+        reach.next_to_dial(&[peer(20)], now);
         assert!(reach.dialled(peer(20), REFUSED(), now));
         assert_eq!(others(&reach, now), [peer(20)]);
         let later = now + AGAIN;
-        assert_eq!(reach.to_dial(&[peer(20)], later - AGAIN / 2), []);
-        assert_eq!(reach.to_dial(&[peer(20)], later), [peer(20)]);
+        assert_eq!(reach.next_to_dial(&[peer(20)], later - AGAIN / 2), []);
+        assert_eq!(reach.next_to_dial(&[peer(20)], later), [peer(20)]);
         assert_eq!(
             others(&reach, later),
             [peer(20)],
             "as long as it is dialled"
         );
         assert!(!reach.dialled(peer(20), REFUSED(), later));
-        reach.to_dial(&[peer(20)], later + AGAIN);
+        reach.next_to_dial(&[peer(20)], later + AGAIN);
         assert!(reach.dialled(peer(20), Ok(()), later + AGAIN));
         assert_eq!(others(&reach, later + AGAIN), []);
 
-        reach.to_dial(&[peer(20), peer(30)], now);
+        reach.next_to_dial(&[peer(20), peer(30)], now);
         reach.dialled(peer(30), REFUSED(), now);
-        reach.to_dial(&[peer(20)], now);
+        reach.next_to_dial(&[peer(20)], now);
         assert_eq!(others(&reach, now), [], "it is beside this node no more");
         assert!(!reach.dialled(peer(30), REFUSED(), now));
     }

@@ -395,10 +395,16 @@ fn churn(hand: &mut Hand, document: &mut Document, room: u32) {
         if !hand.percent(share) && (said || key != "crash") {
             continue;
         }
+        // Room for twice as many nodes as come on average, each process with all of its own.
+        let room = match key {
+            "join" => room / 3 / hand.virtual_nodes,
+            _ => room / 3,
+        };
+        if key == "join" && room < hand.virtual_nodes.min(2) {
+            continue;
+        }
         said = true;
-        // Room for twice as many as come on average.
-        let most = u64::from((room / 3).clamp(1, 16));
-        let many = hand.magnitude(2, most.max(2));
+        let many = hand.magnitude(2, u64::from(room.clamp(2, 16)));
         let each = (window / many).max(10);
         let Value::String(each) = time(each) else {
             continue;
@@ -447,6 +453,13 @@ mod tests {
             prop_assert!(subject.about.is_empty() || subject.about.iter().any(has), "{title}");
             prop_assert!(drawn.machines() <= 64);
         }
+    }
+
+    /// Where visitors leave no room, nobody comes by churn.
+    #[test]
+    fn churn_brings_no_more_nodes_than_there_is_room_for() {
+        let drawn = scenario(&anything(World::Events), 2_065_611_891_329_600_956);
+        assert!(drawn.machines() <= 64, "{drawn:#?}");
     }
 
     /// What many scenarios are like that nobody wrote down.

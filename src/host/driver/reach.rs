@@ -16,7 +16,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
         let beside: Vec<Peer> = beside
             .filter(|peer| self.links.has_come_in(peer.id))
             .collect();
-        for peer in self.reach.to_dial(&beside, self.now) {
+        for peer in self.reach.next_to_dial(&beside, self.now) {
             let (sockets, handshaker) = (self.sockets.clone(), self.handshaker.clone());
             let patience = self.settings.connect_timeout;
             self.tasks.spawn(async move {

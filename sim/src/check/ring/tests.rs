@@ -59,8 +59,20 @@ impl World {
 
     fn joined(&mut self, node: u32, member: Member) {
         self.checker.joined(node, &member);
+        // What it was elsewhere is gone before it comes, so that somebody may be alone for a moment.
+        if self.nodes.remove(&node).is_some() {
+            self.look_who_begins();
+        }
         self.nodes.insert(node, member);
         self.agrees();
+    }
+
+    /// A member with an empty list that is alone is one that begins, until it has a list.
+    fn look_who_begins(&mut self) {
+        let only = self.nodes.len() == 1;
+        for member in self.nodes.values_mut() {
+            member.begins = member.successors.is_empty() && (only || member.begins);
+        }
     }
 
     fn changed(&mut self, node: u32, mut member: Member) {
@@ -78,10 +90,7 @@ impl World {
 
     /// Compares all that the checker says with the formulas.
     fn agrees(&mut self) {
-        let only = self.nodes.len() == 1;
-        for member in self.nodes.values_mut() {
-            member.begins = member.successors.is_empty() && (only || member.begins);
-        }
+        self.look_who_begins();
         let nodes = self.nodes.values();
         let members: BTreeMap<Id, Member> = nodes.map(|m| (m.id, m.clone())).collect();
         let expected = direct::broken(&members, self.room);
@@ -228,7 +237,6 @@ fn history(seed: u64, room: usize, places: u8, steps: usize) {
         if world.nodes.contains_key(&node) && world.nodes[&node].id == me {
             world.changed(node, member);
         } else {
-            world.nodes.remove(&node);
             world.joined(node, member);
         }
     }
@@ -256,6 +264,11 @@ proptest! {
         }
         World::start(room, members);
     }
+}
+
+#[test]
+fn who_is_alone_only_until_another_has_moved_begins_all_the_same() {
+    history(12_322_673_619_680_627_399, 1, 11, 60);
 }
 
 #[test]
