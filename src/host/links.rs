@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::admission::Admitted;
 use super::frame::{Envelope, Frame, Handshake, Start};
 use super::limits;
+use super::reach::Connected;
 use cuerda_core::protocol::{Origin, Wire};
 use cuerda_core::ring::{Address, Id, Peer};
 
@@ -221,11 +222,14 @@ impl<M: Wire> Links<M> {
         }
     }
 
-    /// Whether the process of this node has connected to this one, and this one not to it.
-    pub(super) fn has_come_in(&self, id: Id) -> bool {
-        let mut links = self.links.values().filter(|link| link.ids.contains(&id));
-        links.next().is_some_and(|link| link.dialled.is_none())
-            && links.all(|link| link.dialled.is_none())
+    /// How there is a connection with the process of this node.
+    pub(super) fn connected(&self, id: Id) -> Connected {
+        let links = self.links.values().filter(|link| link.ids.contains(&id));
+        let ways = links.map(|link| match link.dialled {
+            Some(_) => Connected::ByUs,
+            None => Connected::ByHim,
+        });
+        ways.max().unwrap_or(Connected::Not)
     }
 
     /// Where the process at the other end of a connection says that it is reached.

@@ -3,8 +3,8 @@
 //! A process behind an address translator, or with a wrong `advertise`, connects to others, and
 //! nobody can connect to it. Its successor hears it and takes it for its predecessor; nobody else ever
 //! reaches it, no node lists it, and newcomers beside it wait for it for ever. So a host dials back
-//! whoever its nodes name beside them and has come in by a connection of his own: once, and as long as
-//! that fails again and again. Both ends tell it to their operators.
+//! whoever its nodes name beside them and has come in by a connection of his own: once, as long as he
+//! stands there, and if that fails again and again. Both ends tell it to their operators.
 //!
 //! A table without I/O. It keeps nobody out: what is heard of a peer is true all the same, and a way
 //! that is broken in one direction may be mended.
@@ -30,37 +30,57 @@ pub(super) struct Reach {
     told_by: Option<(Address, Instant)>,
 }
 
+/// How there is a connection with somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Connected {
+    /// There is none now.
+    Not,
+    /// Only he has connected.
+    ByHim,
+    /// This process has.
+    ByUs,
+}
+
 #[derive(Debug)]
 struct Beside {
     address: Address,
-    /// When it is dialled next; `None` while it is, and once it was reached.
+    /// When it may be dialled next; `None` while it is, and once it was reached.
     next: Option<Instant>,
     /// Why it could not be reached when it was dialled last.
     why: Option<String>,
 }
 
 impl Reach {
-    /// These are beside the host's nodes now, and only they have connected. Says who is to be dialled.
-    pub(super) fn next_to_dial(&mut self, beside: &[Peer], now: Instant) -> Vec<Peer> {
+    /// These are beside the host's nodes now. Says who is to be dialled.
+    pub(super) fn next_to_dial(&mut self, beside: &[(Peer, Connected)], now: Instant) -> Vec<Peer> {
         self.beside.retain(|id, known| {
             let is = |peer: &Peer| peer.id == *id && peer.address == known.address;
-            beside.iter().any(is)
+            beside.iter().any(|(peer, _)| is(peer))
         });
-        let due = beside.iter().filter(|peer| {
+        let due = beside.iter().filter(|(peer, connected)| {
             let known = self.beside.entry(peer.id).or_insert(Beside {
                 address: peer.address,
                 next: Some(now),
                 why: None,
             });
-            known.next.take_if(|next| *next <= now).is_some()
+            match connected {
+                Connected::Not => false,
+                Connected::ByHim => known.next.take_if(|next| *next <= now).is_some(),
+                Connected::ByUs => {
+                    (known.next, known.why) = (None, None);
+                    false
+                }
+            }
         });
-        due.copied().collect()
+        due.map(|(peer, _)| *peer).collect()
     }
 
     /// It was dialled. Says whether that is news: it could not be reached and could before, or the
     /// other way round.
     pub(super) fn dialled(&mut self, peer: Peer, result: Result<(), String>, now: Instant) -> bool {
-        let Some(known) = self.beside.get_mut(&peer.id) else {
+        let known = self.beside.get_mut(&peer.id);
+        // Meanwhile it may be gone, or elsewhere.
+        let Some(known) = known.filter(|known| known.address == peer.address) else {
             return false;
         };
         let before = std::mem::replace(&mut known.why, result.err());
@@ -107,47 +127,74 @@ mod tests {
         others.map(|unreached| unreached.peer).collect()
     }
 
+    /// Who of these, who have connected, is to be dialled.
+    fn dials(reach: &mut Reach, beside: &[Peer], now: Instant) -> Vec<Peer> {
+        let beside: Vec<_> = beside
+            .iter()
+            .map(|&peer| (peer, Connected::ByHim))
+            .collect();
+        reach.next_to_dial(&beside, now)
+    }
+
     #[test]
-    fn who_was_reached_is_not_dialled_again() {
+    fn who_was_reached_is_not_dialled_again_as_long_as_it_stays_there() {
         let (mut reach, now) = (Reach::default(), Instant::now());
-        assert_eq!(reach.next_to_dial(&[peer(20)], now), [peer(20)]);
-        assert_eq!(
-            reach.next_to_dial(&[peer(20)], now),
-            [],
-            "it is being dialled"
-        );
+        assert_eq!(dials(&mut reach, &[peer(20)], now), [peer(20)]);
+        assert_eq!(dials(&mut reach, &[peer(20)], now), [], "it is dialled");
         assert!(!reach.dialled(peer(20), Ok(()), now));
-        assert_eq!(reach.next_to_dial(&[peer(20)], now + AGAIN * 9), []);
+        // The connection that was made may end; that it could be made is known.
+        for connected in [Connected::ByUs, Connected::Not, Connected::ByHim] {
+            let later = now + AGAIN * 9;
+            assert_eq!(reach.next_to_dial(&[(peer(20), connected)], later), []);
+        }
         // Elsewhere it is another matter.
         let moved = Peer {
             address: peer(30).address,
             ..peer(20)
         };
-        assert_eq!(reach.next_to_dial(&[moved], now), [moved]);
+        assert_eq!(dials(&mut reach, &[moved], now), [moved]);
+        assert!(
+            !reach.dialled(peer(20), REFUSED(), now),
+            "it was dialled before"
+        );
+        assert_eq!(others(&reach, now), []);
+    }
+
+    #[test]
+    fn who_has_not_connected_or_was_connected_to_is_not_dialled() {
+        let (mut reach, now) = (Reach::default(), Instant::now());
+        for connected in [Connected::Not, Connected::ByUs, Connected::ByHim] {
+            assert_eq!(reach.next_to_dial(&[(peer(20), connected)], now), []);
+        }
     }
 
     #[test]
     fn who_was_not_is_named_and_tried_again_until_it_is_or_is_gone() {
         let (mut reach, now) = (Reach::default(), Instant::now());
-        reach.next_to_dial(&[peer(20)], now);
+        dials(&mut reach, &[peer(20)], now);
         assert!(reach.dialled(peer(20), REFUSED(), now));
         assert_eq!(others(&reach, now), [peer(20)]);
         let later = now + AGAIN;
-        assert_eq!(reach.next_to_dial(&[peer(20)], later - AGAIN / 2), []);
-        assert_eq!(reach.next_to_dial(&[peer(20)], later), [peer(20)]);
+        assert_eq!(dials(&mut reach, &[peer(20)], later - AGAIN / 2), []);
+        assert_eq!(dials(&mut reach, &[peer(20)], later), [peer(20)]);
         assert_eq!(
             others(&reach, later),
             [peer(20)],
             "as long as it is dialled"
         );
         assert!(!reach.dialled(peer(20), REFUSED(), later));
-        reach.next_to_dial(&[peer(20)], later + AGAIN);
+        dials(&mut reach, &[peer(20)], later + AGAIN);
         assert!(reach.dialled(peer(20), Ok(()), later + AGAIN));
         assert_eq!(others(&reach, later + AGAIN), []);
 
-        reach.next_to_dial(&[peer(20), peer(30)], now);
+        dials(&mut reach, &[peer(20), peer(30)], now);
         reach.dialled(peer(30), REFUSED(), now);
-        reach.next_to_dial(&[peer(20)], now);
+        reach.next_to_dial(
+            &[(peer(20), Connected::ByHim), (peer(30), Connected::Not)],
+            now,
+        );
+        assert_eq!(others(&reach, now), [peer(30)], "it still stands there");
+        dials(&mut reach, &[peer(20)], now);
         assert_eq!(others(&reach, now), [], "it is beside this node no more");
         assert!(!reach.dialled(peer(30), REFUSED(), now));
     }

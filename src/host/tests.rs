@@ -66,6 +66,17 @@ pub(super) async fn ring(hosts: u8) -> Vec<Handle> {
     handles
 }
 
+/// Waits until something holds. Two minutes are no measure of speed: whoever needs them is stuck.
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..6000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it does not come about: {what}");
+}
+
 /// Waits until a walk finds an ideal ring of so many members.
 pub(super) async fn until_ideal(handle: &Handle, members: usize) {
     let mut last = None;

@@ -87,8 +87,8 @@ impl Waiting {
         }
         if let Some(peer) = outlook(Outlook::Remembers) {
             return Some(format!(
-                "returning: {peer} still counts this node among the members; it is let in when the \
-                 ring has noticed that it was away"
+                "returning: {peer} still counts this node among the members; it takes its place \
+                 again in a moment"
             ));
         }
         let member = outlook(Outlook::Member);

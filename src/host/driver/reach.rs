@@ -13,9 +13,8 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
     /// Begins to look whether those beside the nodes can be reached, where nobody knows yet.
     pub(super) fn look_who_is_in_reach(&mut self) {
         let beside = self.nodes.iter().filter_map(P::beside);
-        let beside: Vec<Peer> = beside
-            .filter(|peer| self.links.has_come_in(peer.id))
-            .collect();
+        let beside = beside.map(|peer| (peer, self.links.connected(peer.id)));
+        let beside: Vec<_> = beside.collect();
         for peer in self.reach.next_to_dial(&beside, self.now) {
             let (sockets, handshaker) = (self.sockets.clone(), self.handshaker.clone());
             let patience = self.settings.connect_timeout;

@@ -80,18 +80,6 @@ fn pinging(seed: u8, begin: Begin<Ping>) -> Settings<Ping> {
     }
 }
 
-/// Waits until it is so.
-async fn until(what: &str, so: impl AsyncFn() -> bool) {
-    // Two minutes are no measure of speed: whoever needs them is stuck.
-    for _ in 0..6000 {
-        if so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it does not come about: {what}");
-}
-
 async fn are_members(handle: &Handle<Ping>) -> bool {
     let status = handle.status().await;
     status.is_ok_and(|status| status.nodes.iter().all(|node| node.member))

@@ -3,16 +3,6 @@
 use super::*;
 use std::net::TcpListener;
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1200 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("it does not come to pass: {what}");
-}
-
 #[tokio::test]
 async fn who_can_not_be_connected_to_is_named_at_both_ends() {
     let handles = ring(3).await;
