@@ -48,6 +48,9 @@ pub const REGISTERED: usize = 4096;
 pub const NAMED: usize = 8;
 /// The longest that a bootstrap node remembers one it has not heard from.
 pub const REGISTERED_FOR: Duration = Duration::from_secs(300);
+/// How long a member waits until it asks an address that it was given again, where it has found one
+/// of its own kind: for one connection and one question it need not be sooner.
+pub const CONFIGURED_AGAIN: Duration = Duration::from_secs(300);
 /// Members that a walk round the ring visits at most.
 pub const WALK: usize = 10_000;
 /// Members that are asked side by side where all of them are.

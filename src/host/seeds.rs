@@ -2,9 +2,10 @@
 //!
 //! An address may be that of a member, or of a bootstrap node that knows members. Attempts are
 //! repeated, less and less often, until the nodes belong to a ring; with a bootstrap node, the
-//! seeker goes on telling it that they are alive.
+//! seeker goes on telling it that they are alive. Members too ask now and then whoever they were
+//! given: after a long cut with turnover, nobody else may know of the other ring.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,8 +38,9 @@ pub(super) enum News<T> {
     Own(Start, Address),
     /// A bootstrap node says that these are alive.
     Contacts(Vec<Peer>),
-    /// A bootstrap node says that this member is alive. It should belong to the same ring.
-    Member(Peer),
+    /// This node is alive, as a bootstrap node says or an address that was given. If it is a member,
+    /// it should belong to the same ring.
+    Alive(Peer),
     /// A bootstrap node has known of nobody else for long: somebody must be the first.
     Alone,
     /// What is waited for, in words.
@@ -83,7 +85,7 @@ impl<S: Sockets> Seeker<S> {
     pub(super) async fn seek(mut self) {
         let mut pause = PAUSE;
         let mut alone_since = None;
-        let mut ordinary = BTreeSet::new();
+        let mut ordinary = BTreeMap::new();
         loop {
             let member = *self.member.borrow_and_update();
             if !member {
@@ -165,9 +167,9 @@ impl<S: Sockets> Seeker<S> {
         )
     }
 
-    /// Tries all addresses once. Members need no more than the bootstrap nodes: they pass over
-    /// the addresses of `ordinary` nodes, as far as these are known.
-    async fn round(&mut self, member: bool, ordinary: &mut BTreeSet<SocketAddr>) -> Round {
+    /// Tries all addresses once. Members go to `ordinary` nodes, as far as these are known, no sooner
+    /// than when it says.
+    async fn round(&mut self, member: bool, ordinary: &mut BTreeMap<SocketAddr, Instant>) -> Round {
         let mut round = Round::default();
         for name in self.names.clone() {
             let addresses = match self.sockets.resolve(&name).await {
@@ -178,7 +180,8 @@ impl<S: Sockets> Seeker<S> {
                 }
             };
             for address in addresses.into_iter().take(limits::NAMED) {
-                if ordinary.contains(&address) {
+                let next = ordinary.get(&address);
+                if next.is_some_and(|&next| Instant::now() < next) {
                     continue;
                 }
                 match self
@@ -193,8 +196,10 @@ impl<S: Sockets> Seeker<S> {
                                 let address = proven.handshake.address;
                                 let _ = self.tell(News::Own(proven.start, address)).await;
                             }
-                        } else if member && proven.handshake.nodes > 0 {
-                            ordinary.insert(address);
+                        } else if member && let Some(&id) = proven.handshake.ids().first() {
+                            ordinary.insert(address, Instant::now() + limits::CONFIGURED_AGAIN);
+                            let address = proven.handshake.address;
+                            let _ = self.tell(News::Alive(Peer { id, address })).await;
                         } else {
                             self.met(address, proven, member, &mut round).await;
                         }
@@ -235,7 +240,7 @@ impl<S: Sockets> Seeker<S> {
                 let news = match nodes.first() {
                     None => return,
                     // In the same ring, it costs one question. In another, the rings must meet.
-                    Some(one) if member && one.member => News::Member(one.peer),
+                    Some(one) if member && one.member => News::Alive(one.peer),
                     Some(_) if member => return,
                     Some(_) => News::Contacts(nodes.iter().map(|one| one.peer).collect()),
                 };

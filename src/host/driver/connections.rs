@@ -224,7 +224,7 @@ impl<P: Hosted, S: Sockets, H: Hooks<P>> Host<P, S, H> {
             }
             News::Own(start, address) => self.met_own_key(start, address),
             News::Contacts(peers) => self.join(peers),
-            News::Member(peer) => {
+            News::Alive(peer) => {
                 for node in self.indices() {
                     self.hand(node, Input::Remember(vec![peer]));
                 }

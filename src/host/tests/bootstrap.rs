@@ -1,7 +1,8 @@
 //! Rings whose nodes know nobody but a bootstrap node, or each other's addresses.
 
+use super::memory::Memory;
 use super::*;
-use crate::host::Bootstrap;
+use crate::host::{Bootstrap, limits};
 use cuerda_core::chord::Membership;
 use std::future::Future;
 
@@ -83,4 +84,37 @@ async fn seeds_that_all_start_at_once_form_one_ring() {
         handles.push(start(settings).await.0);
     }
     until_ideal(&handles[0], 4).await;
+}
+
+/// Founds a ring of its own at an address.
+async fn found(net: &Memory, seed: u8, listen: SocketAddr) -> Handle {
+    let mut settings = settings(seed, Begin::Found);
+    settings.listen = listen;
+    net.start(settings).await.0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_asks_whom_it_was_configured_with_for_good_and_so_finds_other_rings() {
+    let net = Memory::default();
+    let [one, other] = [7001, 7002].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let first = found(&net, 1, one).await;
+    let names = vec![other.to_string(), one.to_string()];
+    net.start(settings(2, Begin::Join(names))).await;
+    until_ideal(&first, 2).await;
+    // Nobody of this ring has ever heard of that one.
+    let another = found(&net, 3, other).await;
+    until_ideal(&first, 3).await;
+    // Once it is known to be of the ring, it costs little.
+    let (known, minutes) = (net.calls(other).len(), 20);
+    tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+    let calls = (net.calls(other).len() - known) as u64;
+    assert!((1..=minutes / 2).contains(&calls), "{calls}");
+    // Nor of who is there when it is gone: another node, with a ring of its own.
+    another.stop().await.unwrap();
+    until_ideal(&first, 2).await;
+    let known = net.calls(other).len();
+    found(&net, 4, other).await;
+    tokio::time::sleep(limits::CONFIGURED_AGAIN).await;
+    until_ideal(&first, 3).await;
+    assert!(net.calls(other).len() > known);
 }
