@@ -80,18 +80,22 @@ impl Bar {
             return;
         }
         told.set(now());
-        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        let done = so_far(self.bar.position(), self.bar.length().unwrap_or(0));
         let comma = if message.is_empty() { "" } else { ", " };
-        let done = match all {
-            0 => format!("{done} so far"),
-            all => format!("{} %", u128::from(done) * 100 / u128::from(all)),
-        };
         super::tell(&format!("{}: {done}{comma}{message}", self.what));
     }
 
     /// Takes the bar away while something else is printed.
     pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
+    }
+}
+
+/// How far it is: of 0 steps nobody knows how many there will be.
+fn so_far(done: u64, all: u64) -> String {
+    match all {
+        0 => format!("{done} so far"),
+        all => format!("{} %", u128::from(done) * 100 / u128::from(all)),
     }
 }
 
@@ -111,4 +115,16 @@ impl Drop for Bar {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::so_far;
+
+    #[test]
+    fn where_nobody_knows_the_end_steps_are_counted() {
+        assert_eq!(so_far(641, 0), "641 so far");
+        assert_eq!(so_far(641, 1282), "50 %");
+        assert_eq!(so_far(u64::MAX, u64::MAX), "100 %");
+    }
 }

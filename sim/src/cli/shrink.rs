@@ -32,10 +32,10 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 }
 
-/// Plays attempts on so many cores.
-pub(crate) struct OnCores(pub(crate) NonZeroUsize);
+/// Plays attempts on so many cores, until somebody stops it.
+pub(crate) struct OnCores<'a>(pub(crate) NonZeroUsize, pub(crate) Option<&'a AtomicBool>);
 
-impl Player for OnCores {
+impl Player for OnCores<'_> {
     fn first(&mut self, attempts: &[Attempt]) -> Option<(usize, Failed)> {
         // Those before the first that fails are begun earlier, and all that are begun are finished.
         let stop = AtomicBool::new(false);
@@ -54,6 +54,10 @@ impl Player for OnCores {
         );
         first
     }
+
+    fn is_stopped(&self) -> bool {
+        self.1.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
 }
 
 /// Shrinks.
@@ -69,7 +73,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         seeds: args.tries,
         runs: args.effort,
     };
-    let mut player = OnCores(args.failing.jobs());
+    let mut player = OnCores(args.failing.jobs(), None);
     let Some(shrunk) = shrink(&document, seed, &check, effort, &mut player) else {
         let why = format!(
             "with seed {seed} the check `{check}` does not fail; name another by `--check` or `--seed`"

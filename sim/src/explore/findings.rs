@@ -130,9 +130,13 @@ impl Findings {
         self.cpu_s += later.cpu_s;
     }
 
-    /// Makes what fails small, for each group, and tells of each when it is done.
+    /// Makes what fails small, for each group, and tells of each when it is done. Those that are left
+    /// when somebody stops it stay as they are.
     pub fn shrink(&mut self, effort: Effort, player: &mut dyn Player, mut done: impl FnMut()) {
         for group in &mut self.groups {
+            if player.is_stopped() {
+                return;
+            }
             let Shrunk { document, seed, .. } = &group.shrunk;
             if let Some(shrunk) = shrink(document, *seed, &group.check, effort, player) {
                 self.totals.shrinking_runs += shrunk.runs;

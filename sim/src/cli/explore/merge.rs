@@ -10,6 +10,7 @@ use cuerda_sim::report::words::seconds;
 
 use super::super::record::{self, difference};
 use super::super::seeds::Seeds;
+use super::super::shrink::OnCores;
 use super::super::{Exit, Failure, pool, print_json, tell};
 use super::plan::{Island, Plan};
 use super::{EFFORT, make_small, playable, report};
@@ -68,7 +69,8 @@ pub(crate) fn run(files: &[PathBuf], wanted: &Wanted, json: bool) -> Result<Exit
     }
     let jobs = wanted.jobs.unwrap_or_else(pool::all_cores);
     let effort = wanted.effort.unwrap_or(EFFORT);
-    make_small(&mut findings, effort, jobs, wanted.quiet || json);
+    let mut player = OnCores(jobs, None);
+    make_small(&mut findings, effort, &mut player, wanted.quiet || json);
     report::tell(&findings, wanted.out.as_deref(), json)?;
     tell(&format!(
         "{} of processor time for the runs",

@@ -228,7 +228,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     drop(bar);
     // Of a part, whoever puts all parts together does it, once for each kind of failure.
     if args.parts.is_all() {
-        make_small(&mut findings, args.effort, jobs, args.quiet || args.json);
+        let quiet = args.quiet || args.json;
+        let mut player = OnCores(jobs, Some(until.stop()));
+        make_small(&mut findings, args.effort, &mut player, quiet);
     }
     until.done();
     report::tell(&findings, args.out.as_deref(), args.json)?;
@@ -263,7 +265,7 @@ impl Explorer<'_> {
             });
             left -= done;
             self.tell(&runs[before..])?;
-            campaign.explain(REDUCING, &mut OnCores(self.jobs));
+            campaign.explain(REDUCING, &mut OnCores(self.jobs, None));
             let mut so_far = self.findings.clone();
             so_far.fuse(campaign.findings().clone());
             *lock(&self.so_far) = so_far;
@@ -298,8 +300,8 @@ impl Explorer<'_> {
     }
 }
 
-/// Makes each failure small.
-fn make_small(findings: &mut Findings, effort: u64, jobs: NonZeroUsize, quiet: bool) {
+/// Makes each failure small, or as small as it is when somebody stops it.
+fn make_small(findings: &mut Findings, effort: u64, player: &mut OnCores<'_>, quiet: bool) {
     if effort == 0 {
         return;
     }
@@ -309,7 +311,7 @@ fn make_small(findings: &mut Findings, effort: u64, jobs: NonZeroUsize, quiet: b
     };
     let many = findings.groups().len() as u64;
     let bar = Bar::new(many, "making small", quiet);
-    findings.shrink(effort, &mut OnCores(jobs), || bar.step());
+    findings.shrink(effort, player, || bar.step());
 }
 
 #[expect(

@@ -57,6 +57,11 @@ pub trait Player {
     /// The first of these that fails, by its place, with what failed. The answer must not depend
     /// on which of them was played first.
     fn first(&mut self, attempts: &[Attempt]) -> Option<(usize, Failure)>;
+
+    /// Whether no more is to be played: what was found so far is the result.
+    fn is_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Plays them one after the other.
@@ -103,7 +108,7 @@ pub fn shrink(
     player: &mut dyn Player,
 ) -> Option<Shrunk> {
     let mut search = Search::begin(document, seed, check, effort, player)?;
-    while search.left > 0 && search.all_passes() {}
+    while search.left() > 0 && search.all_passes() {}
     Some(search.end())
 }
 
@@ -117,7 +122,7 @@ pub fn reduce(
     player: &mut dyn Player,
 ) -> Option<Shrunk> {
     let mut search = Search::begin(document, seed, check, effort, player)?;
-    while search.left > 0 && search.fewer_entries() {}
+    while search.left() > 0 && search.fewer_entries() {}
     search.no_setting("tombstones_for");
     Some(search.end())
 }
@@ -133,7 +138,8 @@ struct Search<'a> {
     /// Whether the document asks for nothing that nobody promised, so that smaller ones must not.
     promised: bool,
     effort: Effort,
-    left: u64,
+    /// How many runs there were.
+    runs: u64,
     player: &'a mut dyn Player,
 }
 
@@ -161,7 +167,7 @@ impl<'a> Search<'a> {
             in_the_end: fair && check.contains('.'),
             promised: scenario.as_ref().is_ok_and(is_promised),
             effort,
-            left: effort.runs.saturating_sub(1),
+            runs: 1,
             player,
         })
     }
@@ -171,7 +177,15 @@ impl<'a> Search<'a> {
             document: self.document,
             seed: self.seed,
             failure: self.failure,
-            runs: self.effort.runs - self.left,
+            runs: self.runs,
+        }
+    }
+
+    /// How many runs there may still be.
+    fn left(&self) -> u64 {
+        match self.player.is_stopped() {
+            true => 0,
+            false => self.effort.runs.saturating_sub(self.runs),
         }
     }
 
@@ -179,7 +193,8 @@ impl<'a> Search<'a> {
     fn accept(&mut self, change: impl FnOnce(&mut Document)) -> bool {
         let mut document = self.document.clone();
         change(&mut document);
-        if document == self.document || self.left == 0 {
+        let left = self.left();
+        if document == self.document || left == 0 {
             return false;
         }
         let Ok(scenario) = document.scenario("shrunk.toml") else {
@@ -189,7 +204,7 @@ impl<'a> Search<'a> {
         if unfair || (self.promised && !is_promised(&scenario)) {
             return false;
         }
-        let seeds = (0..self.effort.seeds.min(self.left)).map(|more| self.seed.wrapping_add(more));
+        let seeds = (0..self.effort.seeds.min(left)).map(|more| self.seed.wrapping_add(more));
         let attempts: Vec<Attempt> = seeds
             .map(|seed| Attempt {
                 document: document.clone(),
@@ -202,7 +217,7 @@ impl<'a> Search<'a> {
         let played = found
             .as_ref()
             .map_or(attempts.len(), |(place, _)| place + 1);
-        self.left = self.left.saturating_sub(played as u64);
+        self.runs += played as u64;
         let Some((place, failure)) = found else {
             return false;
         };
@@ -331,6 +346,39 @@ mod tests {
         let document = Document::read(PLANTED).unwrap();
         let effort = Effort { seeds: 1, runs: 9 };
         assert!(shrink(&document, 3, "lost", effort, &mut OneByOne).is_none());
+    }
+
+    /// Somebody stops it after so many runs.
+    struct StoppedAfter(u64);
+
+    impl Player for StoppedAfter {
+        fn first(&mut self, attempts: &[Attempt]) -> Option<(usize, Failure)> {
+            let found = OneByOne.first(attempts);
+            let played = found
+                .as_ref()
+                .map_or(attempts.len(), |(place, _)| place + 1);
+            self.0 = self.0.saturating_sub(played as u64);
+            found
+        }
+
+        fn is_stopped(&self) -> bool {
+            self.0 == 0
+        }
+    }
+
+    #[test]
+    fn who_is_stopped_has_what_it_had_come_to() {
+        let document = Document::read(PLANTED).unwrap();
+        let effort = Effort {
+            seeds: 1,
+            runs: 120,
+        };
+        let check = "traffic.messages";
+        let stopped = shrink(&document, 3, check, effort, &mut StoppedAfter(4)).unwrap();
+        assert_eq!(stopped.runs, 4);
+        assert_ne!(stopped.document, document);
+        let whole = shrink(&document, 3, check, effort, &mut OneByOne).unwrap();
+        assert!(whole.runs > 4 && whole.document != stopped.document);
     }
 
     #[test]
