@@ -84,6 +84,8 @@ impl Disturbance {
         match kind {
             "partition" => Some(Disturbance::Partition),
             "pause" | "slow" | "loss" | "one_way" | "reset" => Some(Disturbance::Suspicion),
+            // Whoever knows its old address takes it for dead, and it lives.
+            "move" => Some(Disturbance::Suspicion),
             _ => None,
         }
     }

@@ -23,7 +23,10 @@ fn judges_records(scenario: &Scenario) -> bool {
 fn somebody_stays(scenario: &Scenario) -> bool {
     let goes = |fault: &Fault| match &fault.kind {
         FaultKind::Leave { nodes } => crowd(nodes, scenario.nodes),
-        FaultKind::Crash { nodes, .. } if fault.lasts.is_none() => crowd(nodes, scenario.nodes),
+        // Who sleeps for good is gone as well.
+        FaultKind::Crash { nodes, .. } | FaultKind::Pause { nodes } if fault.lasts.is_none() => {
+            crowd(nodes, scenario.nodes)
+        }
         _ => 0,
     };
     // Each takes its whole process with it, and somebody else each time.
@@ -52,7 +55,16 @@ fn copies_stay(scenario: &Scenario) -> bool {
     if scenario.churn.iter().any(|churn| churn.crash > 0.0) {
         return false;
     }
-    let spare = u32::from(scenario.node.acks().min(scenario.node.replicas)) - 1;
+    let copies = u32::from(scenario.node.acks().min(scenario.node.replicas));
+    // Where fewer are left, there are fewer copies.
+    let left_at = |at: Duration| {
+        let leaves = scenario.faults.iter().filter(|fault| fault.at <= at);
+        let leaves = leaves.map(|fault| match &fault.kind {
+            FaultKind::Leave { nodes } => crowd(nodes, scenario.nodes) * fault.times(),
+            _ => 0,
+        });
+        scenario.nodes.saturating_sub(leaves.sum())
+    };
     let node = &scenario.node;
     let anew = (node.stabilize_every * 20).max(node.repair_every() * 5);
     let anew = anew.max(Duration::from_secs(60));
@@ -69,7 +81,7 @@ fn copies_stay(scenario: &Scenario) -> bool {
         let together = destroyed
             .iter()
             .filter(|(at, _)| at >= from && *at < *from + anew);
-        together.map(|(_, many)| many).sum::<u32>() <= spare
+        together.map(|(_, many)| many).sum::<u32>() < copies.min(left_at(*from))
     })
 }
 
@@ -103,7 +115,11 @@ fn destroys(fault: &Fault, nodes: u32) -> u32 {
         } => crowd(whom, nodes),
         // What was written since the copy was made is gone from that disk.
         FaultKind::Snapshot { nodes: whom, .. } => crowd(whom, nodes),
-        FaultKind::Crash { nodes: whom, .. } if fault.lasts.is_none() => crowd(whom, nodes),
+        FaultKind::Crash { nodes: whom, .. } | FaultKind::Pause { nodes: whom }
+            if fault.lasts.is_none() =>
+        {
+            crowd(whom, nodes)
+        }
         FaultKind::Disk {
             nodes: whom,
             what: DiskFault::Flip(_),
@@ -145,6 +161,15 @@ mod tests {
         let old = |nodes: u8| {
             format!("  {{ at = \"1m\", kind = \"snapshot\", nodes = {nodes}, age = \"9s\" }},\n")
         };
+        let asleep = |nodes: u8, long: &str| {
+            format!("  {{ at = \"1m\", kind = \"pause\", nodes = {nodes}{long} }},\n")
+        };
+        assert!(promised(&faults(&[asleep(2, "")])));
+        assert!(!promised(&faults(&[asleep(3, "")])), "they sleep for good");
+        assert!(promised(&faults(&[asleep(3, ", for = \"9s\"")])));
+        let leave = "  { at = \"10s\", kind = \"leave\", nodes = 7 },\n".to_owned();
+        assert!(promised(&faults(&[leave.clone(), crash("1m", 1)])));
+        assert!(!promised(&faults(&[leave, crash("1m", 2)])), "none is left");
         assert!(promised(&faults(&[old(2)])));
         assert!(!promised(&faults(&[old(3)])));
         let again = "  { at = \"1m\", kind = \"crash\", nodes = 1, every = \"9s\", times = 3 },\n";

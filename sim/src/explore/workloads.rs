@@ -131,7 +131,7 @@ fn spice(hand: &mut Hand, mixed: &mut Table) {
             mixed.insert("forgetful".to_owned(), true.into());
         }
         2 => {
-            let off = whole(hand.magnitude(SECOND, 60 * MINUTE));
+            let off = whole(hand.magnitude(SECOND, 29 * MINUTE));
             mixed.insert("client_clocks".to_owned(), time(off));
         }
         3 | 4 => {

@@ -25,6 +25,9 @@ const READING: Time = 60 * SECOND;
 /// twice what excuses last.
 const SETTLING: u64 = 2 * crate::check::excuse::PERIODS;
 
+/// After how many times `found_after` at the latest every node is in a ring, or one of its own.
+const FOUNDING: u64 = 14;
+
 /// What is looked at in the quiet phase, as the report's numbers that say it.
 pub(super) const SETTLED: &str = "ring.settled_after_s";
 const COPIES: &str = "writes.missing_copies";
@@ -104,10 +107,10 @@ impl Closing<'_> {
         let node = &self.scenario.node;
         let settling = nanoseconds(node.stabilize_every).saturating_mul(SETTLING);
         let records = judge.patience().filter(|_| self.records).unwrap_or(0);
-        // Who is cut off for good founds a ring of its own first, and is found by the others then.
-        settling
-            .max(4 * records)
-            .saturating_add(2 * nanoseconds(node.found_after))
+        // Who is cut off founds a ring of its own first, one among others or, much later, alone; then
+        // the others find it.
+        let founding = nanoseconds(node.found_after).saturating_mul(FOUNDING);
+        settling.max(4 * records).saturating_add(founding)
     }
 
     fn wait<W: World>(&self, world: &mut W, judge: &mut Judge<'_, W::Protocol>)

@@ -257,9 +257,8 @@ impl Conformance {
         seen.probes.judge(&mut case, is_member, home, &seen.steps);
         let queries = seen.chains.open() + seen.probes.open();
         seen.steps.judge(&mut case, is_member, queries);
-        let has_records = !seen.copies.is_empty();
         seen.serving
-            .judge(&mut case, seen.life.asked_to_leave(), has_records);
+            .judge(&mut case, seen.life.asked_to_leave(), &seen.copies);
         seen.clocks.judge(&mut case, is_member);
         seen.accesses.judge(&mut case);
         everyone.judge(&mut case, &seen.copies);

@@ -7,6 +7,7 @@ use cuerda_core::record::{Stamp, limits::SKEW_MAX};
 use cuerda_core::ring::{Address, Id, KeyRange, Peer};
 
 use super::act::{Act, Answer, Ask, Given, OfRecords, Said, ToRecords, Told};
+use super::copies::Copies;
 use super::{Breach, Case, short};
 use crate::world::Time;
 
@@ -110,7 +111,7 @@ impl Serving {
         &mut self,
         case: &mut Case<'_>,
         leaves_since: Option<Time>,
-        has_records: bool,
+        copies: &Copies,
     ) {
         if case.act.joined || case.act.stranded {
             self.stopped();
@@ -123,11 +124,11 @@ impl Serving {
         }
         self.hears(case.me.id, case.act);
         self.keeps_time(case);
-        self.issues(case);
+        self.issues(case, copies);
         self.serves(case);
         self.takes_over(case);
         damaged(case);
-        self.leaves(case, leaves_since, has_records);
+        self.leaves(case, leaves_since, !copies.is_empty());
     }
 
     // ---- what it is told ----
@@ -212,8 +213,8 @@ impl Serving {
     }
 
     /// No stamp is issued twice, also not in another life. One that is far ahead follows what is there,
-    /// and not the node's clock.
-    fn issues(&mut self, case: &mut Case<'_>) {
+    /// and not the node's clock; what the node has on its disk it may bring to others again.
+    fn issues(&mut self, case: &mut Case<'_>, copies: &Copies) {
         let me = case.me.id;
         let far = case.wall_clock() + SKEW_MAX + SKEW_MAX / 10;
         let stamps: Vec<Stamp> = case
@@ -221,7 +222,9 @@ impl Serving {
             .asked()
             .filter_map(|(_, _, ask)| match ask {
                 Ask::Records(_, OfRecords::Write { stamp, .. }) => Some(*stamp),
-                Ask::Records(_, OfRecords::Store { stamp, .. }) => *stamp,
+                Ask::Records(_, OfRecords::Store { key, stamp, .. }) => {
+                    stamp.filter(|_| copies.stamp(*key) != *stamp)
+                }
                 _ => None,
             })
             .filter(|stamp| stamp.node == me && stamp.milliseconds <= far)

@@ -41,7 +41,13 @@ pub struct Clocks {
     shown: u64,
     /// Whether any clock has ever been off.
     wrong: bool,
+    /// Until when several clocks were so wrong that others take theirs for right; [`Nanos::MAX`] as
+    /// long as they are.
+    misled: Option<Nanos>,
 }
+
+/// A node that hears three machines believes two of them. One wrong clock misleads nobody.
+const MISLEADING: usize = 2;
 
 impl Clocks {
     /// Clocks that are right, and show `epoch` milliseconds since 1970 at time zero. Those of
@@ -73,6 +79,12 @@ impl Clocks {
             *off = off.saturating_add(by);
         }
         self.off.retain(|_, off| *off != 0);
+        let far = |off: &&i64| off.unsigned_abs() > limits::TAKEN_MAX / 2;
+        if self.off.values().filter(far).count() >= MISLEADING {
+            self.misled = Some(Nanos::MAX);
+        } else if self.misled == Some(Nanos::MAX) {
+            self.misled = Some(now);
+        }
         let each = || self.off.values().copied();
         self.ahead = each().max().unwrap_or(0).max(0).unsigned_abs();
         self.behind = each().min().unwrap_or(0).min(0).unsigned_abs();
@@ -85,10 +97,14 @@ impl Clocks {
             .extend(machines.iter().map(|&machine| (machine, None)));
     }
 
-    /// How far a machine's clock has been ahead ever since `then`, in milliseconds; negative is behind.
-    /// `None` if it has been set meanwhile, or runs at a pace of its own.
+    /// How far the clock by which a machine's node judges has been ahead ever since `then`, in
+    /// milliseconds; negative is behind. `None` if it has been set meanwhile, or runs at a pace of its
+    /// own, or if nobody knows whose clock the node goes by, since so many are wrong.
     #[must_use]
     pub fn ahead_since(&self, then: Nanos, machine: u32) -> Option<i64> {
+        if self.misled.is_some_and(|until| until >= then) {
+            return None;
+        }
         let was_touched = match self.touched.get(&machine) {
             Some(Some(at)) => *at >= then,
             Some(None) => true,
@@ -202,6 +218,22 @@ mod tests {
             None,
             "it runs on at its pace"
         );
+    }
+
+    #[test]
+    fn where_two_clocks_are_far_off_nobody_knows_whose_a_node_goes_by() {
+        let hour = 3_600_000;
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        clocks.set(SECOND, &[1], hour);
+        assert_eq!(clocks.ahead_since(2 * SECOND, 1), Some(hour));
+        assert_eq!(clocks.ahead_since(2 * SECOND, 0), Some(0));
+        clocks.set(3 * SECOND, &[2], 600_000);
+        assert_eq!(clocks.ahead_since(4 * SECOND, 0), Some(0), "that is near");
+        clocks.set(5 * SECOND, &[2], hour);
+        assert_eq!(clocks.ahead_since(6 * SECOND, 0), None);
+        clocks.set(7 * SECOND, &[1], -hour);
+        assert_eq!(clocks.ahead_since(6 * SECOND, 0), None, "it may have been");
+        assert_eq!(clocks.ahead_since(8 * SECOND, 0), Some(0));
     }
 
     #[test]

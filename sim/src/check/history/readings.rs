@@ -108,11 +108,18 @@ pub(super) struct Readings {
     /// What each write wrote to.
     writes: BTreeMap<u64, Id>,
     mortal: BTreeMap<u64, Mortal>,
+    /// By key: deletions that nobody was told are done, and when each ended. They may take effect all
+    /// the same, and be forgotten later.
+    undone: BTreeMap<Id, BTreeMap<u64, Option<Nanos>>>,
 }
 
 impl Readings {
     pub(super) fn issued(&mut self, issued: &Issued) {
         self.writes.insert(issued.write, issued.key);
+        if issued.deletes {
+            let undone = self.undone.entry(issued.key).or_default();
+            undone.insert(issued.write, None);
+        }
         if let Some(lives) = issued.lives {
             let mortal = Mortal {
                 lives,
@@ -126,6 +133,13 @@ impl Readings {
 
     /// Its client has been told what became of it.
     pub(super) fn ended(&mut self, now: Nanos, write: u64, clocks: &Clocks) {
+        let of_key = self
+            .writes
+            .get(&write)
+            .and_then(|key| self.undone.get_mut(key));
+        if let Some(ended) = of_key.and_then(|undone| undone.get_mut(&write)) {
+            *ended = Some(now);
+        }
         if let Some(mortal) = self.mortal.get_mut(&write) {
             mortal.ended = Some(clocks.highest(now));
         }
@@ -139,6 +153,9 @@ impl Readings {
     }
 
     pub(super) fn acknowledged(&mut self, issued: &Issued, stamp: Stamp) {
+        if let Some(undone) = self.undone.get_mut(&issued.key) {
+            undone.remove(&issued.write);
+        }
         let least = Least {
             write: issued.write,
             stamp,
@@ -172,8 +189,10 @@ impl Readings {
         let written_there = |write: u64| self.writes.get(&write) == Some(&open.key);
         let Some(found) = found else {
             return match open.least {
-                Some(least) if least.must_be_there(now, clocks) => Verdict::Missing,
-                _ => Verdict::Right,
+                Some(least) if !least.must_be_there(now, clocks) => Verdict::Right,
+                Some(least) if self.may_be_deleted(open.key, &least, clocks) => Verdict::Right,
+                Some(_) => Verdict::Missing,
+                None => Verdict::Right,
             };
         };
         match found.content {
@@ -203,6 +222,12 @@ impl Readings {
                 }
             }
         }
+    }
+
+    /// Whether a deletion that nobody was told is done may have come after this write.
+    fn may_be_deleted(&self, key: Id, least: &Least, clocks: &Clocks) -> bool {
+        let mut undone = self.undone.get(&key).into_iter().flat_map(BTreeMap::values);
+        undone.any(|ended| ended.is_none_or(|ended| ended >= least.at) || !clocks.were_right())
     }
 
     fn judge_value(

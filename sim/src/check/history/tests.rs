@@ -134,6 +134,29 @@ fn a_reading_finds_the_latest_or_what_came_meanwhile() {
 }
 
 #[test]
+fn a_deletion_that_nobody_was_told_is_done_may_have_taken_everything() {
+    let mut story = Story::new();
+    let deletes = |write, second| Issued {
+        deletes: true,
+        ..issued(write, second)
+    };
+    // Done in part, and then another one is written.
+    story.put(1, 1);
+    story.0.write_issued(deletes(2, 2));
+    story.end(deletes(2, 2), 2000, 4);
+    assert_eq!(story.read(3, None, SETTLED), Verdict::Right);
+    story.put(4, 4);
+    assert_eq!(story.read(5, None, SETTLED), Verdict::Missing);
+    // Nobody knows what became of it.
+    story.0.write_issued(deletes(6, 6));
+    assert_eq!(story.read(7, None, SETTLED), Verdict::Right);
+    story.0.write_failed(8 * SECOND, 6);
+    assert_eq!(story.read(9, None, SETTLED), Verdict::Right);
+    story.put(10, 10);
+    assert_eq!(story.read(11, None, SETTLED), Verdict::Missing);
+}
+
+#[test]
 fn in_a_settled_ring_a_stale_reading_is_a_violation() {
     let mut story = Story::new();
     story.put(7, 7);

@@ -109,6 +109,9 @@ pub struct RecordChecker {
     /// Writes that have not ended, and those that may take effect still.
     issued: BTreeMap<u64, Issued>,
     acknowledged: BTreeMap<Id, Acknowledged>,
+    /// The highest stamp of a key's deletions that were done in part: they may replace what was
+    /// acknowledged, and be forgotten after their time.
+    half_deleted: BTreeMap<Id, Stamp>,
     conflicts: BTreeSet<(Id, Conflict)>,
     /// When a stroke took a machine's disk.
     struck: BTreeMap<u32, Nanos>,
@@ -146,6 +149,7 @@ impl RecordChecker {
             disks: Disks::default(),
             issued: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            half_deleted: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             struck: BTreeMap::new(),
             unheard: BTreeMap::new(),
@@ -250,13 +254,19 @@ impl RecordChecker {
     fn look(&mut self, now: Nanos, key: Id, stroke: &[u32]) {
         let best = self.disks.best(key);
         let each = self.per_process.max(1);
-        let Some(write) = self.acknowledged.get_mut(&key) else {
+        let Some(write) = self.acknowledged.get(&key) else {
             return;
         };
         let demanded = is_demanded(now, write, self.promised, &self.clocks);
         if write.lost || best >= Some(write.stamp) || !demanded {
             return;
         }
+        if self.may_be_deleted(now, key, write) {
+            return;
+        }
+        let Some(write) = self.acknowledged.get_mut(&key) else {
+            return;
+        };
         write.lost = true;
         let taken = |machine: &&u32| {
             let befell = write.befell.get(machine);
@@ -291,6 +301,19 @@ impl RecordChecker {
         });
     }
 
+    /// Whether a deletion that nobody was told is done may have replaced this write, and be forgotten.
+    fn may_be_deleted(&self, now: Nanos, key: Id, write: &Acknowledged) -> bool {
+        let length = self.promised.tombstones_for;
+        let half = self.half_deleted.get(&key);
+        let half = half
+            .is_some_and(|&stamp| stamp > write.stamp && !self.clocks.lasts(now, stamp, length));
+        let later = |other: &Issued| other.at >= write.issued.at || !self.clocks.were_right();
+        let unknown = |other: &Issued| {
+            other.key == key && other.deletes && later(other) && !other.is_within(now, length)
+        };
+        half || self.issued.values().any(unknown)
+    }
+
     /// A client issues a write.
     pub fn write_issued(&mut self, issued: Issued) {
         self.clocks.saw(issued.past);
@@ -306,6 +329,10 @@ impl RecordChecker {
         self.clocks.saw(written.stamp);
         self.look_at_promise(issued, written);
         if !written.is_complete() {
+            if issued.deletes {
+                let most = self.half_deleted.entry(key).or_insert(written.stamp);
+                *most = written.stamp.max(*most);
+            }
             return;
         }
         let newer = self.acknowledged.get(&key);
@@ -491,7 +518,14 @@ impl RecordChecker {
     #[must_use]
     pub fn missing_copies(&self, now: Nanos, holders: impl Fn(Id) -> Vec<u32>) -> Vec<Missing> {
         let writes = self.acknowledged.values();
-        let writes = writes.filter(|write| self.demands(now, write));
+        // It may be nowhere by right.
+        let stays = |write: &&Acknowledged| {
+            let key = write.issued.key;
+            self.disks.best(key) >= Some(write.stamp) || !self.may_be_deleted(now, key, write)
+        };
+        let writes = writes
+            .filter(|write| self.demands(now, write))
+            .filter(stays);
         let latest = writes.map(|write| (write.issued.key, write.stamp));
         copies::missing(&self.disks, latest, holders)
     }

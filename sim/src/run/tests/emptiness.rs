@@ -71,7 +71,8 @@ fn damage_to_a_disk_hits_it_only_with_something_on_it() {
 
 #[test]
 fn a_ring_without_members_is_not_ideal() {
-    let report = run(6, "loss = 1.0\n");
+    let crash = "[[fault]]\nat = \"50s\"\nkind = \"crash\"\nnodes = \"100%\"\n";
+    let report = run(6, crash);
     assert_eq!(report.ring.members, 0);
     assert_eq!(report.ring.ideal, Some(false));
     assert_eq!(report.ring.ideal_after_s, None);

@@ -68,7 +68,27 @@ pub(in crate::world) fn enter<W: Machines>(
     }
     let peers = contacts.iter().map(|&contact| world.peer(contact));
     let peers = peers.collect();
+    world.script_mut().told.insert(number, contacts);
     world.order(number, Input::Join(peers), "join", watcher);
+}
+
+/// A machine runs at another address. In a configuration it stands by its name: who is told to join
+/// through it and is still on its way looks where that is.
+pub(super) fn found_by_name<W: Machines>(
+    world: &mut W,
+    number: u32,
+    watcher: &mut impl Watcher<W::Protocol>,
+) {
+    let peer = world.peer(number);
+    let strays = world.script().strays.iter();
+    let told = |stray: &&u32| {
+        let told = world.script().told.get(stray);
+        told.is_some_and(|told| told.contains(&number))
+    };
+    let strays: Vec<u32> = strays.filter(told).copied().collect();
+    for stray in strays {
+        world.order(stray, Input::Remember(vec![peer]), "remember", watcher);
+    }
 }
 
 /// Makes a member leave gracefully: it owns what it has until it has handed that over.

@@ -2,7 +2,7 @@
 
 use super::agenda::schedule_end;
 use super::aim::{can_be_hit, choose, hit, of_network, one_after_another};
-use super::coming::{crash, enter, leave, restart, tell_withheld};
+use super::coming::{crash, enter, found_by_name, leave, restart, tell_withheld};
 use super::occurrences::{Occurrence, hit_later};
 use super::sides::{cut, mend};
 use super::{Machines, disks, failure_observations, processes};
@@ -131,7 +131,13 @@ fn turn<W: Machines>(
             crash(world, &hit, Disk::Kept, Cause::FaultBegan(index), watcher);
             processes::bring_back(world, effect, watcher);
         }
-        (FaultKind::Move { .. } | FaultKind::Snapshot { .. }, Turn::Ends) => {
+        (FaultKind::Move { .. }, Turn::Ends) => {
+            for number in hit {
+                restart(world, number, Disk::Kept, watcher);
+                found_by_name(world, number, watcher);
+            }
+        }
+        (FaultKind::Snapshot { .. }, Turn::Ends) => {
             for number in hit {
                 restart(world, number, Disk::Kept, watcher);
             }

@@ -92,6 +92,8 @@ pub(super) struct Script {
     leaving: BTreeSet<u32>,
     /// Who has been a member, is up and none now, and was not told to leave.
     strays: BTreeSet<u32>,
+    /// By the machine: through which others it was told to join when it was started last.
+    told: BTreeMap<u32, Vec<u32>>,
     controls: Vec<Control>,
     occurrences: Occurrences,
     /// By the occurrence that will bring them back: copies of disks.
@@ -132,6 +134,7 @@ impl Script {
             records: Clients::new(scenario, seed),
             leaving: BTreeSet::new(),
             strays: BTreeSet::new(),
+            told: BTreeMap::new(),
             controls: Vec::new(),
             occurrences: Occurrences::default(),
             copies: BTreeMap::new(),
