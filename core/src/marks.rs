@@ -27,6 +27,8 @@ pub enum Mark {
     CandidateNotBetween,
     /// A joining node founded a ring, as none of its contacts is a member.
     FoundedAmongOthers,
+    /// A member to whom nobody answered any more went on alone.
+    WentOnAlone,
     /// A contact refused a joining node.
     JoinRefused,
     /// The last successor fell silent.
@@ -66,7 +68,7 @@ pub enum Mark {
 #[cfg(feature = "marks")]
 impl Mark {
     /// All of them, in their order.
-    pub const ALL: [Mark; 25] = [
+    pub const ALL: [Mark; 26] = [
         Mark::StepGivenUp,
         Mark::CandidateDead,
         Mark::SuccessorLeft,
@@ -75,6 +77,7 @@ impl Mark {
         Mark::PredecessorReplaced,
         Mark::CandidateNotBetween,
         Mark::FoundedAmongOthers,
+        Mark::WentOnAlone,
         Mark::JoinRefused,
         Mark::Stranded,
         Mark::FoundBack,
@@ -106,6 +109,7 @@ impl Mark {
             Mark::PredecessorReplaced => "predecessor-replaced",
             Mark::CandidateNotBetween => "candidate-not-between",
             Mark::FoundedAmongOthers => "founded-among-others",
+            Mark::WentOnAlone => "went-on-alone",
             Mark::JoinRefused => "join-refused",
             Mark::Stranded => "stranded",
             Mark::FoundBack => "found-back",

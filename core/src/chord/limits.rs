@@ -8,6 +8,9 @@ pub use crate::protocol::limits::{ACCESSES, LOOKUP_ASKS, LOOKUPS, WRITES};
 pub const SUCCESSORS: u8 = 64;
 /// The most silences that can be asked for before a neighbour counts as dead.
 pub const ATTEMPTS: u8 = 16;
+/// A member whose successors all fell silent, and to whom nobody answers, goes on alone after so many
+/// times `found_after`: sooner it may only be cut off for a moment.
+pub const ALONE_AFTER: u32 = 12;
 /// The most peers presumed dead that can be remembered.
 pub const REMEMBERED: u8 = 64;
 /// The shortest period or time-out that can be configured.
@@ -83,7 +86,7 @@ pub const ACCESS_ROUNDS: u8 = 10;
 pub const RESTAMPS: u8 = 4;
 /// Arcs of which a node remembers that it is among their holders.
 pub const ASSIGNMENTS: usize = 256;
-/// How many rounds a claimant waits for a successor that waits itself.
+/// How many rounds a claimant waits for a successor that waits itself, or that somebody else precedes.
 pub const CLAIM_ROUNDS: u8 = 3;
 /// Comparisons that one node runs side by side while it takes over an arc from the dead.
 pub const PULLS: usize = 8;

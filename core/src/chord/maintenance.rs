@@ -17,7 +17,7 @@ use crate::chord::Event;
 use crate::marks::{Mark, reached};
 use crate::protocol::Network;
 use crate::protocol::RequestId;
-use crate::ring::{self, AfterSuccessor, Peer, SuccessorList};
+use crate::ring::{self, AfterSuccessor, Id, KeyRange, Peer, SuccessorList};
 
 /// The running step, and what waits for its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,9 +29,15 @@ pub(super) struct Maintenance {
     /// The nearest of those that may lie before the successor.
     candidate: Option<Peer>,
     departures: Vec<Leaver>,
+    /// Where nobody is any more, as those who left said of themselves and the arc before them, and
+    /// how many periods ago they did.
+    deserted: Vec<(KeyRange, u8)>,
     /// Who asked for the neighbours meanwhile.
     pub(super) delayed: Vec<(Peer, RequestId)>,
 }
+
+/// Stabilization periods for which it is believed that nobody is where somebody left.
+const BELIEVED: u8 = 4;
 
 /// Zave's `status` and `saved`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -67,6 +73,26 @@ impl Maintenance {
             .iter()
             .position(|departure| departure.peer.id == peer.id)?;
         Some(departures.remove(at))
+    }
+
+    /// A stabilization period has passed.
+    pub(super) fn age(&mut self) {
+        for (_, age) in &mut self.deserted {
+            *age += 1;
+        }
+        self.deserted.retain(|(_, age)| *age < BELIEVED);
+    }
+
+    /// Whether a node with this identifier would have left a short while ago.
+    fn has_left(&self, id: Id) -> bool {
+        self.deserted.iter().any(|(arc, _)| arc.contains(id))
+    }
+
+    fn desert(&mut self, leaver: &Leaver) {
+        let (before, left) = (leaver.predecessor.id, leaver.peer.id);
+        if self.deserted.len() < usize::from(limits::SUCCESSORS) && before != left {
+            self.deserted.push((KeyRange::new(before, left), 0));
+        }
     }
 
     pub(super) fn departed(&mut self, departure: Leaver) {
@@ -334,6 +360,7 @@ impl Node {
     }
 
     fn apply_leaver(&mut self, departure: Leaver, net: &mut impl Network<Node>) {
+        self.maintenance.desert(&departure);
         let Leaver {
             peer,
             predecessor,
@@ -365,15 +392,18 @@ impl Node {
     /// may have left before it.
     fn after_departed(&mut self, successors: &SuccessorList) -> Option<Peer> {
         let me = self.me().id;
+        // Of those who leave side by side, the last may not have heard of the others.
+        let is_there = |peer: &Peer| peer.id != me && !self.maintenance.has_left(peer.id);
         match successors.split_first() {
-            Some((&head, rest)) if head.id != me => {
+            Some((&head, rest)) if head.id != me && successors.iter().any(is_there) => {
                 if self.neighbours.successors().len() == 1 {
                     reached(Mark::LastSuccessorLeft);
                 }
                 self.neighbours.follow(head, rest);
                 Some(head)
             }
-            // It knew of no others than this node; unless somebody has joined between, there are none.
+            // It knew of no others than this node that have not left; unless somebody has joined
+            // between, there are none.
             _ => {
                 let predecessor = self.neighbours.predecessor();
                 let joined = (predecessor.id != me).then_some(predecessor)?;
@@ -392,7 +422,7 @@ impl Node {
 
     /// A new predecessor may have joined since others were cut off: it is told of them, so that they
     /// are looked for as long as the ring lasts, and not only by those who were there.
-    fn hand_on_memory(&self, to: Peer, net: &mut impl Network<Node>) {
+    pub(super) fn hand_on_memory(&self, to: Peer, net: &mut impl Network<Node>) {
         let peers: Vec<Peer> = self
             .remembered
             .peers()
@@ -416,13 +446,15 @@ impl Node {
         };
         let unknown: Vec<Peer> = peers.into_iter().filter(|peer| !is_known(peer)).collect();
         for peer in unknown {
-            self.remembered.inherit(peer, self.config.remembered);
+            self.remembered
+                .inherit(self.me().id, peer, self.config.remembered);
         }
     }
 
     pub(super) fn remember(&mut self, peer: Peer) {
         if peer.id != self.me().id {
-            self.remembered.add(peer, self.config.remembered);
+            self.remembered
+                .add(self.me().id, peer, self.config.remembered);
         }
     }
 

@@ -76,7 +76,15 @@ impl Node {
                 join.add_contacts(contacts);
                 self.greet_newcomers(net);
             }
-            MembershipPhase::Outside => self.start_joining(contacts, net),
+            MembershipPhase::Outside => {
+                let join = Join::new(self.me(), self.hello(), &self.config, contacts);
+                // It has been one in an earlier life.
+                let join = match net.store().notes().alive {
+                    0 => join,
+                    _ => join.of_member(),
+                };
+                self.start_joining(join, net);
+            }
             MembershipPhase::Member
             | MembershipPhase::Stranded(_)
             | MembershipPhase::Leaving(_) => {}
@@ -92,8 +100,7 @@ impl Node {
         }
     }
 
-    pub(super) fn start_joining(&mut self, contacts: Vec<Peer>, net: &mut impl Network<Node>) {
-        let mut join = Join::new(self.me(), self.hello(), &self.config, contacts);
+    fn start_joining(&mut self, mut join: Join, net: &mut impl Network<Node>) {
         join.meet(self.remembered.peers());
         self.enter(MembershipPhase::Joining(Box::new(join)));
         self.poll_membership(None, net);
@@ -115,23 +122,38 @@ impl Node {
             }
             Joined::Found(running) => {
                 reached(Mark::FoundedAmongOthers);
-                // Others may found one at the same time, or be in one that was out of reach:
-                // remembered, they are probed, and reunion makes one ring of all.
-                if let MembershipPhase::Joining(join) = &self.phase {
-                    let contacts: Vec<Peer> = join.contacts().collect();
-                    // If there is no room for all, those that the node was told to ask stay.
-                    for peer in contacts.into_iter().rev() {
-                        self.remember(peer);
-                    }
-                }
-                self.found(running, net);
+                self.found_and_seek(running, net);
             }
-            Joined::Later(pause) => {
-                if !std::mem::replace(&mut self.armed.join, true) {
-                    net.set_timer(Timer::Join, jittered(pause));
-                }
+            // Others are to have what it leaves behind: alone it would have nobody to wait for.
+            Joined::Alone if self.keeps(Records::is_about_to_leave) => {
+                self.join_later(self.config.stabilize_every, net);
+            }
+            Joined::Alone => {
+                reached(Mark::WentOnAlone);
+                self.found_and_seek(0, net);
+                self.tell_records(Input::WentOnAlone, net);
+            }
+            Joined::Later(pause) => self.join_later(pause, net),
+        }
+    }
+
+    fn join_later(&mut self, pause: Duration, net: &mut impl Network<Node>) {
+        if !std::mem::replace(&mut self.armed.join, true) {
+            net.set_timer(Timer::Join, jittered(pause));
+        }
+    }
+
+    /// Others may found a ring at the same time, or be in one that was out of reach: remembered, they
+    /// are probed, and reunion makes one ring of all.
+    fn found_and_seek(&mut self, running: u64, net: &mut impl Network<Node>) {
+        if let MembershipPhase::Joining(join) = &self.phase {
+            let contacts: Vec<Peer> = join.contacts().collect();
+            // If there is no room for all, those that the node was told to ask stay.
+            for peer in contacts.into_iter().rev() {
+                self.remember(peer);
             }
         }
+        self.found(running, net);
     }
 
     pub(super) fn become_member(&mut self, neighbours: Neighbours, net: &mut impl Network<Node>) {
@@ -188,6 +210,10 @@ impl Node {
     pub(super) fn say_goodbye(&mut self, net: &mut impl Network<Node>) {
         net.emit(Event::Leaving);
         self.refuse_delayed(net);
+        self.hand_on_memory(self.neighbours.predecessor(), net);
+        if self.neighbours.predecessor() != self.neighbours.successor() {
+            self.hand_on_memory(self.neighbours.successor(), net);
+        }
         // A step that went on could notify those who are told now, or strand the leaver.
         self.stop_maintenance();
         let leave = Leave::new(&self.neighbours, self.config.attempts);
@@ -251,8 +277,8 @@ impl Node {
             }
             None => {
                 reached(Mark::JoinedAgain);
-                let known = self.known();
-                self.start_joining(known, net);
+                let join = Join::new(self.me(), self.hello(), &self.config, self.known());
+                self.start_joining(join.of_member(), net);
             }
         }
     }

@@ -309,8 +309,11 @@ impl Node {
             Input::Remember(peers) => {
                 if let MembershipPhase::Joining(join) = &mut self.phase {
                     join.meet(peers.iter().copied());
+                    // Whoever knows peers of an earlier life was a member in it.
+                    join.was_member |= !peers.is_empty();
                 }
-                for peer in peers {
+                // If there is no room for all, the first stay.
+                for peer in peers.into_iter().rev() {
                     self.remember(peer);
                 }
             }
@@ -371,6 +374,7 @@ impl Node {
             Timer::Stabilize => {
                 self.armed.stabilize = false;
                 if self.is_member() {
+                    self.maintenance.age();
                     self.maintenance.stabilization_due();
                     self.probe_remembered(net);
                     self.arm_stabilize(net);
@@ -484,7 +488,15 @@ impl Protocol for Node {
     }
 
     fn remembered(&self) -> Vec<Peer> {
-        self.remembered.peers().collect()
+        let neighbours = self.neighbours.successors().iter().copied();
+        let neighbours = neighbours.chain([self.neighbours.predecessor()]);
+        let mut all: Vec<Peer> = Vec::new();
+        for peer in neighbours.chain(self.remembered.peers()) {
+            if peer.id != self.me().id && all.iter().all(|other| other.id != peer.id) {
+                all.push(peer);
+            }
+        }
+        all
     }
 
     #[inline]

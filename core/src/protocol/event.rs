@@ -48,7 +48,8 @@ pub enum Input<P: Protocol> {
         /// The last stamp that the client has seen; [`Stamp::ZERO`] for none.
         past: Stamp,
     },
-    /// Peers known from an earlier incarnation, to be probed like those presumed dead.
+    /// Peers known from an earlier incarnation, to be probed like those presumed dead. Should there be
+    /// no room for all, the first stay.
     Remember(Vec<Peer>),
     /// A message arrived.
     Message {

@@ -83,7 +83,8 @@ pub trait Protocol: Clone + Debug + Sized {
     /// Handles one input to its end. Nothing that comes in may make it panic.
     fn handle(&mut self, input: Input<Self>, net: &mut impl Network<Self>);
 
-    /// The peers that it should be told of again after a restart ([`Input::Remember`]).
+    /// The peers that it should be told of again after a restart ([`Input::Remember`]): its
+    /// neighbours first, then those presumed dead.
     fn remembered(&self) -> Vec<Peer> {
         Vec::new()
     }

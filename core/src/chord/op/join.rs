@@ -51,6 +51,8 @@ pub(in crate::chord) struct Join {
     /// The sum of all pauses so far.
     waited: Duration,
     found_after: Duration,
+    /// It was a member, until all its successors fell silent or it was stopped.
+    pub(in crate::chord) was_member: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +84,8 @@ pub(in crate::chord) enum Joined {
     /// Nobody is a member: be the first. Those that are waiting noted last at this time that they
     /// were running, in milliseconds since 1970.
     Found(u64),
+    /// Nobody answers for long, and it was a member: go on alone.
+    Alone,
     /// Nobody helped; start again after about this time.
     Later(Duration),
 }
@@ -107,9 +111,17 @@ impl Join {
             pause_max: config.stabilize_every.max(config.request_timeout),
             waited: Duration::ZERO,
             found_after: config.found_after,
+            was_member: false,
         };
         join.add_contacts(contacts);
         join
+    }
+
+    /// It was a member. Should nobody answer, it goes on alone: as a part of a ring that is cut off
+    /// does, however small.
+    pub(in crate::chord) const fn of_member(mut self) -> Join {
+        self.was_member = true;
+        self
     }
 
     pub(in crate::chord) fn add_contacts(&mut self, contacts: impl IntoIterator<Item = Peer>) {
@@ -406,6 +418,11 @@ impl Join {
         // Somebody else must be there: who reaches nobody may only be cut off.
         if !self.outside.is_empty() && !self.woken && (self.waited >= patience || at_once) {
             Joined::Found(self.running)
+        } else if self.was_member
+            && self.outside.is_empty()
+            && self.waited >= self.found_after.saturating_mul(limits::ALONE_AFTER)
+        {
+            Joined::Alone
         } else {
             Joined::Later(self.pause)
         }

@@ -131,7 +131,8 @@ impl Records {
             RecordRequest::Claim(arc) => {
                 // Whoever claims has come anew, and does not mean to leave.
                 self.stays_for.take_if(|leaver| *leaver == from.id);
-                self.claimed(arc, ctx.me().id)
+                let predecessor = ctx.neighbours.predecessor().id;
+                self.claimed(arc, ctx.me().id, predecessor)
             }
             RecordRequest::HandOver { arc, epoch, doubts } => {
                 self.take_over(arc, epoch, &doubts, ctx)
@@ -378,10 +379,12 @@ impl Records {
         }
     }
 
-    fn claimed(&mut self, arc: KeyRange, me: Id) -> RecordReply {
+    fn claimed(&mut self, arc: KeyRange, me: Id, predecessor: Id) -> RecordReply {
         let by = match (self.ownership, &self.acquire) {
             (Some(ownership), _) if ownership.arc(me).contains(arc.end) => Claimed::Here,
             (None, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
+            // Whom the claimer does not know yet may serve it: that one comes after it, not this node.
+            _ if predecessor.is_between(arc.end, me) => Claimed::Unknown,
             _ => Claimed::Elsewhere,
         };
         // A claim of what is served here may call for a hand-over: see whether one should start.
@@ -412,11 +415,18 @@ impl Records {
         if is_late || !self.is_likely(epoch) || extended.is_none() {
             return RecordReply::Superseded(self.epoch);
         }
+        let me = ctx.me().id;
+        let served = self.ownership.map(|own| own.arc(me));
         self.ownership = extended;
         self.epoch = epoch;
         self.taken = Some((arc, epoch));
         self.stop_acquiring(ctx);
-        self.doubts_taken_over(arc, doubts, ctx);
+        // What it served before, it knew as well as it does: two rings have become one.
+        let new = match served {
+            Some(served) => arc.without(served).collect(),
+            None => vec![arc],
+        };
+        self.doubts_taken_over(&new, doubts, ctx);
         self.ownership_changed(ctx);
         RecordReply::Taken
     }

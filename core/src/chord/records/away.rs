@@ -18,14 +18,19 @@ use crate::store::Store;
 /// Since when a node may have missed deletions, in milliseconds since 1970 by its wall clock; 0 if
 /// it has compared with others all that it has since it was away last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Away(u64);
+pub(super) struct Away {
+    since: u64,
+    /// It went on alone then: that it is there is not noted before it is back.
+    alone: bool,
+}
 
 /// Repair periods without having noted that it is there after which a node was away.
 const PERIODS: u32 = 4;
 
 impl Away {
-    pub(super) const fn since(milliseconds: u64) -> Away {
-        Away(milliseconds)
+    pub(super) const fn since(since: u64) -> Away {
+        let alone = false;
+        Away { since, alone }
     }
 }
 
@@ -40,7 +45,8 @@ impl Records {
     /// A member notes now and then that it is there: what it holds, it compares with others.
     pub(super) fn notes_that_it_is_there<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         self.was_it_away(ctx);
-        if ctx.membership == Membership::Member && !ctx.net.store().is_empty() {
+        let counts = ctx.membership == Membership::Member && !self.away.alone;
+        if counts && !ctx.net.store().is_empty() {
             let now = self.now(ctx);
             ctx.note(|notes| notes.alive = now);
         }
@@ -59,9 +65,20 @@ impl Records {
         }
     }
 
-    /// All that it has is where it belongs, and the same there.
+    /// Nobody answers any more, and the node goes on by itself. What it does meanwhile no other ring
+    /// knows, nor it what they delete.
+    pub(super) fn went_on_alone<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        let since = match self.away.since {
+            0 => ctx.net.store().notes().alive,
+            since => since,
+        };
+        self.away = Away { since, alone: true };
+    }
+
+    /// All that it has is where it belongs, and the same there: which nobody knows who is alone.
     pub(super) fn is_back<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        if self.repair.is_complete() && ctx.membership == Membership::Member {
+        let alone = ctx.neighbours.successors().is_empty();
+        if self.repair.is_complete() && ctx.membership == Membership::Member && !alone {
             self.away = Away::default();
         }
     }
@@ -95,7 +112,7 @@ impl Records {
         }
         self.was_it_away(ctx);
         self.has_forgotten(milliseconds, ctx);
-        let Away(since) = self.away;
+        let Away { since, .. } = self.away;
         if since != 0 && milliseconds > since && !ctx.config.is_variant(Variant::StaleKept) {
             self.sets_aside(ctx);
         }

@@ -22,7 +22,7 @@ pub(super) struct Doubt {
     /// with a ring that was founded again, and what it takes over from the dead may not be all
     /// there either.
     since: u64,
-    /// What it held itself before it was started.
+    /// What it held itself before it was started, or before its ring fell silent.
     before: Option<Held>,
     /// Whether it was running before: so may its whole ring have been.
     returned: bool,
@@ -117,9 +117,20 @@ impl Records {
 
     /// The ring is founded again. It was last known to be running at this time, which may be 0 if
     /// nothing was ever stored in it as far as is known.
-    pub(super) fn founded_again<N>(&mut self, running: u64, ctx: &Context<'_, N>) {
+    pub(super) fn founded_again<N: Network<Node>>(
+        &mut self,
+        running: u64,
+        ctx: &mut Context<'_, N>,
+    ) {
         let me = ctx.neighbours.me().id;
         if running != 0 {
+            // It may have been running all the time, and stranded.
+            let notes = ctx.net.store().notes();
+            let held = notes.held.map(|start| Held {
+                start,
+                at: notes.alive,
+            });
+            self.doubt.before = self.doubt.before.or(held);
             self.doubt(&[KeyRange::new(me, me)], running, ctx);
         }
     }
@@ -132,18 +143,21 @@ impl Records {
         }
     }
 
-    /// An arc was handed over with these doubts.
+    /// Arcs were handed over with these doubts.
     pub(super) fn doubts_taken_over<N>(
         &mut self,
-        arc: KeyRange,
+        arcs: &[KeyRange],
         doubts: &Doubts,
         ctx: &Context<'_, N>,
     ) {
-        let within = doubts
-            .arcs
-            .iter()
-            .flat_map(|doubted| doubted.intersection(arc));
-        let within: Vec<KeyRange> = within.collect();
+        if arcs.is_empty() {
+            return;
+        }
+        let within = |arc: &KeyRange| {
+            let within = doubts.arcs.iter().map(|doubted| doubted.intersection(*arc));
+            within.flatten().collect::<Vec<_>>()
+        };
+        let within: Vec<KeyRange> = arcs.iter().flat_map(within).collect();
         // Also without doubts of its own it knows now that others may have some.
         self.doubt.since = self.doubt.since.max(doubts.since);
         if !within.is_empty() {

@@ -36,6 +36,7 @@ impl Records {
         let periods =
             ctx.config.tombstones_for.as_nanos() / ctx.config.stabilize_every.as_nanos().max(1);
         let quiet = !ctx.remembered.any_since(periods)
+            && self.doubt.is_none()
             && self.repair.is_settled(ctx)
             && self.holders(ctx).len() + 1 >= usize::from(ctx.config.replicas);
         let keys = self.next_to_sweep(ownership.arc(me), ctx);

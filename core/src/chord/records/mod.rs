@@ -123,6 +123,8 @@ pub(super) enum Input {
     /// The node has founded a ring among others, of which the last that stored anything noted at
     /// this time, in milliseconds since 1970, that it was running.
     Founded(u64),
+    /// Nobody answers the node any more, which goes on alone.
+    WentOnAlone,
     /// The neighbours or the ownership changed: what follows from that is to be done.
     Settle,
     /// Another node asks.
@@ -241,6 +243,7 @@ impl Records {
             }
             Input::ServeOwn => self.serve_own(ctx),
             Input::Founded(running) => self.founded_again(running, ctx),
+            Input::WentOnAlone => self.went_on_alone(ctx),
             Input::Settle => self.settle_ownership(ctx),
             Input::Request(from, id, request) => self.requested(from, id, request, ctx),
             Input::Notice(from, notice) => self.noticed(from, notice, ctx),

@@ -186,7 +186,7 @@ impl Records {
                     reached(Mark::HandOverRefused);
                     let doubts = std::mem::take(&mut hand_over.doubts);
                     self.hand_over = None;
-                    self.doubts_taken_over(arc, &doubts, ctx);
+                    self.doubts_taken_over(&[arc], &doubts, ctx);
                     if let_go {
                         reached(Mark::TakenBack);
                         self.take_back(arc, ctx);

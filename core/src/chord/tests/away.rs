@@ -5,6 +5,7 @@ use crate::chord::{Config, Event, Input, Write};
 use crate::record::DigestSource as _;
 use crate::ring::KeyRange;
 use crate::ring::test_peers::{peer, peers};
+use crate::store::Store as _;
 
 const FIVE: [u8; 5] = [10, 60, 110, 160, 210];
 
@@ -110,6 +111,28 @@ fn who_was_cut_off_alone_brings_nothing_back() {
     world.assert_ideal(&FIVE);
     assert_eq!(world.value(10, 100), None);
     assert!(FIVE.iter().all(|place| !has(&world, *place)));
+}
+
+#[test]
+fn what_was_written_alone_is_merged_with_what_others_wrote() {
+    let mut world = stored();
+    world.cut(&[110]);
+    world.run(SECOND * 100);
+    let alone = world.put(110, 100, "b").expect("done");
+    assert!(!alone.is_complete());
+    let on = world.stores[&110].notes().alive;
+    world.put(10, 150, "c").expect("done");
+    // Nothing was deleted, however long it lasts.
+    world.run(SECOND * 300);
+    let noted = world.stores[&110].notes().alive;
+    assert_eq!(noted, on, "it is away until it is back among others");
+    world.cut(&[]);
+    world.run(SECOND * 100);
+    world.assert_ideal(&FIVE);
+    assert_eq!(set_aside(&world), 0);
+    assert_eq!(world.value(10, 100).as_deref(), Some("b"));
+    assert_eq!(world.value(110, 150).as_deref(), Some("c"));
+    assert!(world.stores[&110].notes().alive > noted);
 }
 
 #[test]

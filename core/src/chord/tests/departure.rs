@@ -258,7 +258,12 @@ fn a_dead_successor_is_found_out_soon_and_the_next_one_asked() {
 
 #[test]
 fn what_nobody_took_over_in_time_is_told() {
-    let mut world = stocked(settings(), &[10, 80, 160]);
+    // Alone it would have nobody to wait for.
+    let soon = Config {
+        found_after: SECOND,
+        ..settings()
+    };
+    let mut world = stocked(soon, &[10, 80, 160]);
     world.kill(&[80, 160]);
     world.run(SECOND * 3);
     let left = |world: &World| world.nodes[&10].to_hand_over(&world.stores[&10]);

@@ -15,6 +15,7 @@ fn stored() -> World {
     let settings = Config {
         replicas: 2,
         repair_every: Some(SECOND),
+        tombstones_for: SECOND * 60,
         ..config(4)
     };
     let mut world = World::grown(settings, &FIVE);
@@ -121,6 +122,20 @@ fn who_was_away_for_long_before_all_stopped_is_not_believed() {
     back(&mut world, &[160, 210]);
     assert_eq!(world.value(10, 100).as_deref(), Some("b"));
     assert_eq!(world.value(10, 101).as_deref(), Some("b"));
+}
+
+#[test]
+fn as_long_as_it_is_in_doubt_a_ring_forgets_no_deletion() {
+    let mut world = stopped();
+    back(&mut world, &[10, 60]);
+    world.write(10, 5, Write::delete("")).expect("done");
+    world.run(SECOND * 600);
+    // Had it, these would take what they bring for what was deleted meanwhile.
+    back(&mut world, &[110, 160, 210]);
+    assert_eq!(world.count(|event| *event == Event::SetAside), 0);
+    assert_eq!(world.value(10, 100).as_deref(), Some("a"));
+    assert_eq!(world.value(10, 150).as_deref(), Some("a"));
+    assert_eq!(world.value(60, 5), None);
 }
 
 #[test]

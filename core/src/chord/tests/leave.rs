@@ -231,6 +231,45 @@ fn when_both_others_leave_a_ring_of_three_one_after_the_other_the_last_is_a_ring
 }
 
 #[test]
+fn the_last_of_those_that_leave_at_once_may_not_have_heard_of_the_others() {
+    let mut bench = Bench::member(20, 50, &[30, 40, 50]);
+    // There was somebody between, who has left, and did not tell this node.
+    for (leaver, predecessor, successors) in [(50, 35, &[20, 30, 35][..]), (30, 20, &[35, 50])] {
+        let leaving = Request::Leaving {
+            predecessor: peer(predecessor),
+            successors: list(leaver, successors),
+        };
+        bench.ask(leaver, leaving);
+    }
+    // The list here still has 40, whom nobody has said anything of, and so the one that left names it.
+    assert!(!bench.node.neighbours().successors().is_empty());
+    let leaving = Request::Leaving {
+        predecessor: peer(20),
+        successors: list(35, &[40, 50]),
+    };
+    bench.ask(35, leaving);
+    // It has just begun to ask that one.
+    let asked = bench.asked();
+    let (to, number, _) = asked.last().expect("it follows 35");
+    assert_eq!(*to, 35);
+    bench.late(*number);
+    bench.late(*number);
+    assert_eq!(around(&bench.node), (20, vec![]));
+}
+
+#[test]
+fn who_leaves_tells_its_neighbours_whom_it_remembers() {
+    let mut bench = Bench::member(20, 10, &[30, 40]);
+    bench.handle(Input::Remember(vec![peer(77)]));
+    bench.handle(Input::Leave);
+    let told = bench.sent().into_iter();
+    let told = told.filter(|(_, message)| matches!(message, Message::Remember(_)));
+    let remember = Message::Remember(vec![peer(77)]);
+    let expected = [(10, remember.clone()), (30, remember)];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn notices_to_one_that_is_leaving_mean_nothing() {
     let mut bench = Bench::member(20, 10, &[30, 40]);
     bench.handle(Input::Leave);

@@ -324,6 +324,21 @@ fn the_owner_serves_until_the_newcomer_has_all_and_lets_go_before_it_says_so() {
 }
 
 #[test]
+fn whom_somebody_else_precedes_does_not_say_that_nobody_serves_an_arc() {
+    let mut bench = owner();
+    let mut by = |claims: u8| match bench.records(
+        claims,
+        RecordRequest::Claim(KeyRange::new(key(20), key(claims))),
+    ) {
+        Some(RecordReply::Claimed { by, .. }) => by,
+        other => panic!("{other:?}"),
+    };
+    // It does not know of 40 yet, to whom this node may have given it.
+    assert_eq!(by(30), Claimed::Unknown);
+    assert_eq!(by(40), Claimed::Elsewhere);
+}
+
+#[test]
 fn a_copy_may_go_only_when_as_many_others_hold_exactly_it() {
     let mut bench = owner();
     let asked = bench.write(1, "a");

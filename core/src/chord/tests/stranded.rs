@@ -53,12 +53,25 @@ fn it_finds_the_way_back_by_its_fingers() {
 }
 
 #[test]
-fn when_nobody_answers_it_keeps_trying_and_is_never_a_ring_of_its_own() {
+fn when_nobody_answers_it_keeps_trying_and_after_long_goes_on_alone() {
     let mut world = World::grown(config(3), &[10, 100, 200]);
     world.kill(&[100, 200]);
-    run_without_loners(&mut world, 600);
+    run_without_loners(&mut world, 60);
     assert!(stranded(&world, 10));
-    assert!(!world.node(10).is_member());
+    world.run(SECOND * 40);
+    world.assert_ideal(&[10]);
+    // It goes on looking for the others, for good.
+    world.run(SECOND * 10_000);
+    world.start(200, 2, Input::Found);
+    world.run(SECOND * 300);
+    world.assert_ideal(&[10, 200]);
+}
+
+#[test]
+fn who_has_never_been_a_member_keeps_trying_and_is_never_a_ring_of_its_own() {
+    let mut world = World::new(config(3));
+    world.start(10, 1, Input::Join(vec![peer(100), peer(200)]));
+    run_without_loners(&mut world, 600);
     // It waits for its next round, or for answers in this one.
     let asks = !world.node(10).requests.open().is_empty();
     assert_eq!(world.running(10, Timer::Join) + usize::from(asks), 1);

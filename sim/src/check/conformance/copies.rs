@@ -386,7 +386,10 @@ impl Copies {
     /// already, sets aside what it has; nobody else does.
     fn returns(&mut self, case: &mut Case<'_>) {
         let period = case.settings.repair_every_ms;
-        if case.now - self.member > ABSENT * period * 1_000_000 {
+        // Who founds a ring by itself has nobody to compare with.
+        let alone = case.after.successors().is_empty();
+        let founds = case.act.joined && alone && case.act.input != Given::Found;
+        if founds || case.now - self.member > ABSENT * period * 1_000_000 {
             self.goes_away();
         }
         let heard = case.act.forgotten;
@@ -396,6 +399,7 @@ impl Copies {
         // A life in which it was no member does not make what it has any fresher.
         if let Some(away) = &mut self.away
             && case.act.input == Given::RepairDue
+            && !alone
         {
             away.repairs += 1;
         }

@@ -3,6 +3,7 @@
 //! IV-E), and what tells one
 //! life of a node from the next.
 
+use cuerda_core::chord::limits::ALONE_AFTER;
 use cuerda_core::ring::{Id, Peer};
 
 use super::act::{Act, Answer, Ask, Given, Said};
@@ -142,7 +143,11 @@ impl Life {
         let lower = self.outside.iter().filter(|other| **other < me);
         // The pauses between its rounds are half as long as planned, if chance will have it so.
         let waited = u128::from(case.now - since);
-        let turn = 1 + LONGER * lower.clone().count() as u128;
+        let turn = match self.outside.is_empty() {
+            // To whom nobody answers may only be cut off.
+            true => u128::from(ALONE_AFTER),
+            false => 1 + LONGER * lower.clone().count() as u128,
+        };
         if waited >= turn * case.settings.found_after.as_nanos() / 2 {
             return;
         }

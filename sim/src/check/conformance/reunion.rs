@@ -57,9 +57,7 @@ impl Probes {
             for peer in peers {
                 self.forget(*peer);
             }
-            // The oldest go when there are too many.
-            let spare = peers.len().saturating_sub(case.settings.remembered);
-            self.told = peers[spare..].to_vec();
+            self.told.clone_from(peers);
         }
         if let Given::Heard(_, Said::Remember(peers)) = &case.act.input {
             // Whom others remember is looked for anew.

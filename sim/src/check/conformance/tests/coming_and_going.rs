@@ -72,7 +72,16 @@ fn a_ring_is_founded_after_the_wait_by_the_lowest_and_by_no_member() {
     };
     assert_eq!(founds(&scene, due()), ["founds-too-soon"]);
     scene.now += 4 * SECOND;
-    assert!(founds(&scene, due()).is_empty());
+    assert_eq!(
+        founds(&scene, due()),
+        ["founds-too-soon"],
+        "it hears nobody"
+    );
+    let long = Scene {
+        now: scene.now + 60 * SECOND,
+        ..scene.clone()
+    };
+    assert!(founds(&long, due()).is_empty());
     let outside = || {
         let hello = hello(false);
         let contacts = Vec::new();
