@@ -95,7 +95,11 @@ impl RecordWatch {
             keys: keys.max()?,
             checker: RecordChecker::new(promised, clocks.clone())
                 .in_processes_of(scenario.virtual_nodes),
-            histories: Histories::new(clocks, scenario.checks.records),
+            histories: Histories::new(
+                clocks,
+                scenario.checks.records,
+                scenario.node.tombstones_for,
+            ),
             checked: scenario.checks.records,
             skews: scenario.faults.iter().map(skew).collect(),
             writes: Writes::default(),

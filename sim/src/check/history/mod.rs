@@ -150,12 +150,12 @@ pub struct Histories {
 
 impl Histories {
     /// Nothing has happened. `recorded` says whether it is to be judged whether they are
-    /// linearizable.
+    /// linearizable, and `tombstones_for` how long a deletion is remembered.
     #[must_use]
-    pub fn new(clocks: Clocks, recorded: bool) -> Histories {
+    pub fn new(clocks: Clocks, recorded: bool, tombstones_for: Duration) -> Histories {
         Histories {
             clocks,
-            readings: Readings::default(),
+            readings: Readings::of(tombstones_for),
             open: BTreeMap::new(),
             grants: Grants::default(),
             stamps: Stamps::default(),

@@ -108,17 +108,26 @@ pub(super) struct Readings {
     /// What each write wrote to.
     writes: BTreeMap<u64, Id>,
     mortal: BTreeMap<u64, Mortal>,
-    /// By key: deletions that nobody was told are done, and when each ended. They may take effect all
-    /// the same, and be forgotten later.
-    undone: BTreeMap<Id, BTreeMap<u64, Option<Nanos>>>,
+    /// By key: deletions that nobody was told are done, when each was issued and when it ended. They
+    /// may take effect all the same, and be forgotten after their time.
+    undone: BTreeMap<Id, BTreeMap<u64, (Nanos, Option<Nanos>)>>,
+    tombstones_for: Duration,
 }
 
 impl Readings {
+    /// Where deletions are remembered for so long.
+    pub(super) fn of(tombstones_for: Duration) -> Readings {
+        Readings {
+            tombstones_for,
+            ..Readings::default()
+        }
+    }
+
     pub(super) fn issued(&mut self, issued: &Issued) {
         self.writes.insert(issued.write, issued.key);
         if issued.deletes {
             let undone = self.undone.entry(issued.key).or_default();
-            undone.insert(issued.write, None);
+            undone.insert(issued.write, (issued.at, None));
         }
         if let Some(lives) = issued.lives {
             let mortal = Mortal {
@@ -137,7 +146,7 @@ impl Readings {
             .writes
             .get(&write)
             .and_then(|key| self.undone.get_mut(key));
-        if let Some(ended) = of_key.and_then(|undone| undone.get_mut(&write)) {
+        if let Some((_, ended)) = of_key.and_then(|undone| undone.get_mut(&write)) {
             *ended = Some(now);
         }
         if let Some(mortal) = self.mortal.get_mut(&write) {
@@ -190,7 +199,7 @@ impl Readings {
         let Some(found) = found else {
             return match open.least {
                 Some(least) if !least.must_be_there(now, clocks) => Verdict::Right,
-                Some(least) if self.may_be_deleted(open.key, &least, clocks) => Verdict::Right,
+                Some(least) if self.may_be_deleted(now, open.key, &least, clocks) => Verdict::Right,
                 Some(_) => Verdict::Missing,
                 None => Verdict::Right,
             };
@@ -224,10 +233,14 @@ impl Readings {
         }
     }
 
-    /// Whether a deletion that nobody was told is done may have come after this write.
-    fn may_be_deleted(&self, key: Id, least: &Least, clocks: &Clocks) -> bool {
+    /// Whether a deletion that nobody was told is done may have come after this write, and be forgotten.
+    fn may_be_deleted(&self, now: Nanos, key: Id, least: &Least, clocks: &Clocks) -> bool {
         let mut undone = self.undone.get(&key).into_iter().flat_map(BTreeMap::values);
-        undone.any(|ended| ended.is_none_or(|ended| ended >= least.at) || !clocks.were_right())
+        undone.any(|&(issued, ended)| {
+            let later = ended.is_none_or(|ended| ended >= least.at);
+            let forgotten = !is_alive(now, issued, self.tombstones_for);
+            later && forgotten || !clocks.were_right()
+        })
     }
 
     fn judge_value(

@@ -4,6 +4,7 @@ use super::*;
 
 const KEY: u64 = 100;
 const SECOND: Nanos = 1_000_000_000;
+const REMEMBERED: Duration = Duration::from_secs(60);
 const QUIET: Circumstances = Circumstances {
     excuse: None,
     settled: false,
@@ -45,7 +46,11 @@ const fn value(second: u64, write: u64) -> Option<(u64, Content)> {
 
 impl Story {
     fn new() -> Story {
-        Story(Histories::new(Clocks::new(0, Duration::ZERO), true))
+        Story(Histories::new(
+            Clocks::new(0, Duration::ZERO),
+            true,
+            REMEMBERED,
+        ))
     }
 
     /// A write that is done at once, and has the stamp of its second.
@@ -144,16 +149,22 @@ fn a_deletion_that_nobody_was_told_is_done_may_have_taken_everything() {
     story.put(1, 1);
     story.0.write_issued(deletes(2, 2));
     story.end(deletes(2, 2), 2000, 4);
-    assert_eq!(story.read(3, None, SETTLED), Verdict::Right);
-    story.put(4, 4);
-    assert_eq!(story.read(5, None, SETTLED), Verdict::Missing);
+    assert_eq!(
+        story.read(61, None, SETTLED),
+        Verdict::Missing,
+        "it would be remembered"
+    );
+    assert_eq!(story.read(62, None, SETTLED), Verdict::Right);
+    story.put(63, 63);
+    assert_eq!(story.read(64, None, SETTLED), Verdict::Missing);
     // Nobody knows what became of it.
-    story.0.write_issued(deletes(6, 6));
-    assert_eq!(story.read(7, None, SETTLED), Verdict::Right);
-    story.0.write_failed(8 * SECOND, 6);
-    assert_eq!(story.read(9, None, SETTLED), Verdict::Right);
-    story.put(10, 10);
-    assert_eq!(story.read(11, None, SETTLED), Verdict::Missing);
+    story.0.write_issued(deletes(66, 66));
+    assert_eq!(story.read(125, None, SETTLED), Verdict::Missing);
+    assert_eq!(story.read(126, None, SETTLED), Verdict::Right);
+    story.0.write_failed(127 * SECOND, 66);
+    assert_eq!(story.read(128, None, SETTLED), Verdict::Right);
+    story.put(130, 130);
+    assert_eq!(story.read(300, None, SETTLED), Verdict::Missing);
 }
 
 #[test]
