@@ -398,6 +398,26 @@ fn no_stamp_is_issued_that_an_earlier_life_may_have_issued() {
         ["stamps-fall"]
     );
     assert!(scene.would(40, late(0), &stores(101), &alone).is_empty());
+    // What it has on its disk it may bring to others again, and nothing else.
+    let mut kept = scene.clone();
+    let at = Moment {
+        now: kept.now,
+        cause: Cause::Start,
+    };
+    let record = Record::of("", field(stamp(100, 40)));
+    let batch = Batch {
+        number: 1,
+        records: vec![(key(33), Some(record))],
+        notes: None,
+        set_aside: false,
+    };
+    kept.watched.committed(at, 40, peer(40).id, &batch);
+    assert!(kept.step(40, late(0), &[], &alone).is_empty());
+    assert!(kept.would(40, late(0), &stores(100), &alone).is_empty());
+    assert_eq!(
+        kept.would(40, late(0), &stores(99), &alone),
+        ["stamps-fall"]
+    );
     let at = Moment {
         now: scene.now,
         cause: Cause::Start,
