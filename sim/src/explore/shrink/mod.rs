@@ -323,22 +323,27 @@ mod tests {
         "traffic.messages" = { max = 100 }
     "#;
 
+    const CHECK: &str = "traffic.messages";
+    const EFFORT: Effort = Effort {
+        seeds: 2,
+        runs: 120,
+    };
+
+    fn planted(player: &mut dyn Player) -> Shrunk {
+        let document = Document::read(PLANTED).unwrap();
+        shrink(&document, 3, CHECK, EFFORT, player).unwrap()
+    }
+
     #[test]
     fn a_planted_failure_becomes_a_few_lines() {
-        let document = Document::read(PLANTED).unwrap();
-        let effort = Effort {
-            seeds: 2,
-            runs: 120,
-        };
-        let check = "traffic.messages";
-        let shrunk = shrink(&document, 3, check, effort, &mut OneByOne).unwrap();
+        let shrunk = planted(&mut OneByOne);
         let file = written(&shrunk, "Too many messages", Vec::new());
         insta::assert_snapshot!(file.text());
-        assert!(shrunk.runs <= effort.runs);
+        assert!(shrunk.runs <= EFFORT.runs);
         // It fails by itself, and by nothing else.
         let again = attempt(&file, shrunk.seed).unwrap();
         let checks: Vec<&str> = again.failures.iter().map(|it| it.check.as_str()).collect();
-        assert_eq!(checks, [check]);
+        assert_eq!(checks, [CHECK]);
     }
 
     #[test]
@@ -368,17 +373,10 @@ mod tests {
 
     #[test]
     fn who_is_stopped_has_what_it_had_come_to() {
-        let document = Document::read(PLANTED).unwrap();
-        let effort = Effort {
-            seeds: 1,
-            runs: 120,
-        };
-        let check = "traffic.messages";
-        let stopped = shrink(&document, 3, check, effort, &mut StoppedAfter(4)).unwrap();
-        assert_eq!(stopped.runs, 4);
-        assert_ne!(stopped.document, document);
-        let whole = shrink(&document, 3, check, effort, &mut OneByOne).unwrap();
-        assert!(whole.runs > 4 && whole.document != stopped.document);
+        let stopped = planted(&mut StoppedAfter(4));
+        assert!((4..6).contains(&stopped.runs), "what runs is finished");
+        let whole = planted(&mut OneByOne);
+        assert!(whole.runs > stopped.runs && whole.document != stopped.document);
     }
 
     #[test]
