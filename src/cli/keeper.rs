@@ -1,12 +1,11 @@
 //! Looks after a running host: keeps the peers it knows on disk, so that it finds its ring again
-//! after a restart, and lets a node that finds nobody of them found a ring anew.
+//! after a restart.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cuerda::Hint as _;
 use cuerda::host::{CallError, DataDirectory, Handle, Status};
-use cuerda::node::Input;
 use cuerda::ring::{Id, Peer};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -25,9 +24,6 @@ pub(crate) struct Keeper {
     pub(crate) handle: Handle,
     /// Where peers are kept; a throw-away node keeps none.
     pub(crate) directory: Option<DataDirectory>,
-    /// The node was told nobody to join and tries those it knew before: if it reaches none of
-    /// them for so long, it founds a ring.
-    pub(crate) founds_after: Option<Duration>,
     /// Whether the process has begun to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -37,9 +33,8 @@ impl Keeper {
     pub(crate) async fn keep(mut self) {
         let mut looks = interval(LOOKS_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let started = Instant::now();
         // The first ones are saved as soon as there are any.
-        let mut save_at = started;
+        let mut save_at = Instant::now();
         let mut known = Vec::new();
         let mut has_stored = false;
         let mut last = false;
@@ -59,7 +54,6 @@ impl Keeper {
                     continue;
                 }
             };
-            self.found(&status, started);
             let peers = peers(&status);
             // Who knows nobody any more needs those it knew all the more.
             if !peers.is_empty() {
@@ -74,23 +68,6 @@ impl Keeper {
             }
         }
         self.save(&known, has_stored).await;
-    }
-
-    /// Founds a ring if it is time.
-    fn found(&mut self, status: &Status, started: Instant) {
-        let Some(after) = self.founds_after else {
-            return;
-        };
-        if status.is_member() || status.connections > 0 {
-            self.founds_after = None;
-        } else if started.elapsed() >= after {
-            self.founds_after = None;
-            tracing::info!(
-                "none of the peers known from before answered within {after:?}: founding a ring"
-            );
-            // Should there be no room, the next start tries again.
-            let _ = self.handle.order(0, Input::Found);
-        }
     }
 
     async fn save(&mut self, peers: &[Peer], has_stored: bool) {

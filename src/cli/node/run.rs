@@ -26,9 +26,6 @@ use crate::cli::{Exit, Failure, admission, in_runtime, logging};
 const LEAVING: Duration = Duration::from_secs(5);
 /// How long the last peers may take to reach the disk.
 const SAVING: Duration = Duration::from_millis(500);
-/// A node that was told nobody to join, and reaches none of those that it knew, founds a ring after
-/// so many times `found_after`: it may only be cut off, or the first to be started again.
-const ALONE_AFTER: u32 = 12;
 
 // What is promised in the help besides the time for handing over, with a second for the machine.
 const _: () = assert!(LEAVING.as_millis() + SAVING.as_millis() + CLOSING.as_millis() <= 7000);
@@ -248,11 +245,9 @@ async fn start(config: &Config, reload: Reload, lost: &LostLines) -> Result<Star
         incarnation,
         "the node listens"
     );
-    let returns = config.join.is_empty() && !peers.is_empty();
     let keeper = Keeper {
         handle: service.handle.clone(),
         directory,
-        founds_after: returns.then_some(config.node.found_after * ALONE_AFTER),
         stopping: service.stopping(),
     };
     Ok(Started {

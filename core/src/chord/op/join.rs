@@ -41,6 +41,8 @@ pub(in crate::chord) struct Join {
     tries: u8,
     /// Contacts that answered in this round, and were on their way in themselves.
     outside: Vec<Peer>,
+    /// Somebody answered in this round, be it by refusing.
+    answered: bool,
     /// Only who has come since the round ended was asked: others may have become members meanwhile.
     woken: bool,
     /// The latest of the times at which they noted last that they were running.
@@ -105,6 +107,7 @@ impl Join {
             stage: Stage::Greeting(Vec::new()),
             tries: 0,
             outside: Vec::new(),
+            answered: false,
             woken: false,
             running: 0,
             pause: config.request_timeout,
@@ -118,7 +121,7 @@ impl Join {
     }
 
     /// It was a member. Should nobody answer, it goes on alone: as a part of a ring that is cut off
-    /// does, however small.
+    /// does, however small. Who is refused is not alone.
     pub(in crate::chord) const fn of_member(mut self) -> Join {
         self.was_member = true;
         self
@@ -157,6 +160,7 @@ impl Join {
             self.waited += self.pause;
             self.pause = (self.pause * 2).min(self.pause_max);
             self.outside.clear();
+            self.answered = false;
             self.woken = false;
             self.contacts.start_again();
             self.tries = 0;
@@ -311,6 +315,7 @@ impl Join {
     ) -> Result<(), Refusal> {
         let answered = matches!(answer, AskOutcome::Reply(_));
         self.contacts.heard(contact, answered);
+        self.answered |= answered;
         let (theirs, named) = match answer {
             AskOutcome::Reply(Reply::Hello(theirs)) => (theirs, None),
             AskOutcome::Reply(Reply::Joining {
@@ -419,7 +424,7 @@ impl Join {
         if !self.outside.is_empty() && !self.woken && (self.waited >= patience || at_once) {
             Joined::Found(self.running)
         } else if self.was_member
-            && self.outside.is_empty()
+            && !self.answered
             && self.waited >= self.found_after.saturating_mul(limits::ALONE_AFTER)
         {
             Joined::Alone

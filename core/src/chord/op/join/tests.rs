@@ -112,6 +112,31 @@ fn nobody_there_means_later_and_never_a_ring_of_ones_own() {
 }
 
 #[test]
+fn who_was_a_member_goes_on_alone_if_nobody_answers_for_long_and_not_if_it_is_refused() {
+    let ends = |script: &mut dyn FnMut(Peer, &Request) -> Option<Reply>| {
+        let mut op = join(25, &[10, 20]).of_member();
+        for round in 1..100 {
+            match drive(|ask| op.poll(ask), &mut *script).0 {
+                Joined::Alone => return Some(round),
+                joined => assert!(matches!(joined, Joined::Later(_)), "{joined:?}"),
+            }
+            op.start_again();
+        }
+        None
+    };
+    // 0.5 + 1 s, and thirty pauses of two seconds: the first sum past twelve times five.
+    assert_eq!(ends(&mut |_, _| None), Some(33));
+    let refused = |_: Peer, _: &Request| Some(Reply::Refused(Refusal::Cluster));
+    assert_eq!(ends(&mut { refused }), None);
+    let member = |to: Peer, request: &Request| match request {
+        // It is there, and can say nothing of the place.
+        Request::Hello(_) if to == peer(20) => Some(Reply::Hello(MEMBER)),
+        _ => None,
+    };
+    assert_eq!(ends(&mut { member }), None);
+}
+
+#[test]
 fn of_several_outside_the_lowest_founds_after_a_while() {
     let outside = |_: Peer, _: &Request| Some(on_the_way(&[]));
     let mut lowest = join(5, &[10, 20]);
