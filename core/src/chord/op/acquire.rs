@@ -73,8 +73,10 @@ impl Acquire {
             return false;
         }
         if !self.is_vacant() {
+            // Another successor has kept it waiting for no round yet.
+            let same = self.others.first() == others.first();
             *self = Acquire {
-                rounds: self.rounds,
+                rounds: if same { self.rounds } else { 0 },
                 epoch: self.epoch,
                 ..Acquire::new(self.arc, others, self.attempts)
             };

@@ -75,6 +75,19 @@ fn it_does_not_wait_for_ever_when_all_wait() {
 }
 
 #[test]
+fn each_successor_is_waited_for_anew() {
+    let arc = KeyRange::new(peer(1).id, peer(2).id);
+    let mut op = Acquire {
+        rounds: limits::CLAIM_ROUNDS,
+        ..Acquire::new(arc, peers(&[3, 4]), 1)
+    };
+    assert!(op.consider(peers(&[3])));
+    assert_eq!(op.rounds, limits::CLAIM_ROUNDS);
+    assert!(op.consider(peers(&[5, 3])));
+    assert_eq!(op.rounds, 0);
+}
+
+#[test]
 fn the_dead_are_asked_as_often_as_it_takes_to_know_and_no_more() {
     let (_, asked) = acquire(&[3, 4], &mut || Some(Claimed::Elsewhere), &mut |to| {
         (to == peer(3)).then_some(0)
