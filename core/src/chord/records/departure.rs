@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::repair::Repair;
 use super::{Context, Effect, Records, RecordsWaiter};
 use crate::chord::Event;
-use crate::chord::ask::{Pause, Question, Settled};
+use crate::chord::ask::{Ask, Pause, Question, Settled};
 use crate::chord::record_message::{RecordReply, RecordRequest};
 use crate::chord::variant::Variant;
 use crate::chord::{Membership, Node};
@@ -32,10 +33,10 @@ use crate::store::Store;
 pub(super) enum Departure {
     Staying,
     /// Until the successor stays; the node is a member like others.
-    Asking(Pause, Asking),
-    HandingOver(Pause),
+    Asking(TimeLeft, Asking),
+    HandingOver(TimeLeft),
     Giving {
-        pause: Pause,
+        time: TimeLeft,
         /// Until misplaced records are looked for again.
         again: Option<Pause>,
         /// What others hold by now.
@@ -57,6 +58,40 @@ pub(super) enum Asking {
 
 /// A peer that did not answer in time.
 struct Silent;
+
+/// How much of the time for leaving is left. It goes by in parts: a process that was suspended, and
+/// finds when it goes on that a timer is long over, has missed one part, and not all the time in
+/// which it could have handed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct TimeLeft {
+    pause: Pause,
+    /// How many parts have gone by.
+    gone: u8,
+}
+
+impl TimeLeft {
+    const PARTS: u8 = 12;
+
+    /// The parts are equal but for the last, so that they make the whole.
+    fn part(&self, within: Duration) -> Duration {
+        let each = within / u32::from(Self::PARTS);
+        match self.gone + 1 < Self::PARTS {
+            true => each,
+            false => within.saturating_sub(each * u32::from(Self::PARTS - 1)),
+        }
+    }
+
+    fn poll<N: Network<Node>>(&mut self, ask: &mut Ask<'_, N>, within: Duration) -> Poll<()> {
+        while self.pause.poll(ask, self.part(within)).is_ready() {
+            self.gone += 1;
+            if self.gone >= Self::PARTS {
+                return Poll::Ready(());
+            }
+            self.pause = Pause::default();
+        }
+        Poll::Pending
+    }
+}
 
 impl Departure {
     /// Whether there is nothing to wait for: the node does not leave, or has done all that it can.
@@ -114,10 +149,10 @@ impl Records {
             return ctx.effects.push(Effect::Leave);
         }
         let within = ctx.config.hand_over_within;
-        let mut pause = Pause::default();
+        let mut time = TimeLeft::default();
         let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, None);
-        let _ = pause.poll(&mut ask, within);
-        self.departure = Departure::Asking(pause, Asking::Not);
+        let _ = time.poll(&mut ask, within);
+        self.departure = Departure::Asking(time, Asking::Not);
         self.ask_to_leave(ctx);
     }
 
@@ -210,17 +245,17 @@ impl Records {
 
     /// Hands over what is served; says good-bye at once if there is nothing to hand over.
     fn begin_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let Departure::Asking(pause, _) = &mut self.departure else {
+        let Departure::Asking(time, _) = &mut self.departure else {
             return;
         };
-        let pause = std::mem::take(pause);
+        let time = std::mem::take(time);
         let (me, successor) = (ctx.me(), ctx.neighbours.successor());
         if ctx.net.store().is_empty() || ctx.config.is_variant(Variant::ArcNotHandedOver) {
             self.departure = Departure::Over;
             ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
             return ctx.effects.push(Effect::SayGoodbye);
         }
-        self.departure = Departure::HandingOver(pause);
+        self.departure = Departure::HandingOver(time);
         self.acquire = None;
         self.hand_over = None;
         self.again = None;
@@ -239,20 +274,20 @@ impl Records {
     /// What it served it does not serve any more, and nobody took it over: it fell out of the ring,
     /// or another owner has come up. It must come to serve first.
     pub(super) fn departure_begins_anew(&mut self) {
-        if let Departure::HandingOver(pause) = &mut self.departure {
+        if let Departure::HandingOver(time) = &mut self.departure {
             reached(Mark::DepartureAnew);
-            self.departure = Departure::Asking(std::mem::take(pause), Asking::Not);
+            self.departure = Departure::Asking(std::mem::take(time), Asking::Not);
             self.unsettled = true;
         }
     }
 
     /// What was served is served by another now.
     pub(super) fn handed_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        let Departure::HandingOver(pause) = &mut self.departure else {
+        let Departure::HandingOver(time) = &mut self.departure else {
             return;
         };
         self.departure = Departure::Giving {
-            pause: std::mem::take(pause),
+            time: std::mem::take(time),
             again: None,
             safe: BTreeMap::new(),
         };
@@ -277,8 +312,8 @@ impl Records {
         let mut ask = ctx.ask(RecordsWaiter::Departure, &mut self.clock, settled);
         match &mut self.departure {
             Departure::Staying | Departure::Over => {}
-            Departure::Asking(pause, asking) => {
-                if let Poll::Ready(()) = pause.poll(&mut ask, within) {
+            Departure::Asking(time, asking) => {
+                if let Poll::Ready(()) = time.poll(&mut ask, within) {
                     reached(Mark::DepartureLate);
                     return self.go_without_handing_over(ctx);
                 }
@@ -308,14 +343,14 @@ impl Records {
                     }
                 }
             }
-            Departure::HandingOver(pause) => {
-                if let Poll::Ready(()) = pause.poll(&mut ask, within) {
+            Departure::HandingOver(time) => {
+                if let Poll::Ready(()) = time.poll(&mut ask, within) {
                     reached(Mark::HandOverLate);
                     self.go_without_handing_over(ctx);
                 }
             }
-            Departure::Giving { pause, again, .. } => {
-                let over = pause.poll(&mut ask, within).is_ready();
+            Departure::Giving { time, again, .. } => {
+                let over = time.poll(&mut ask, within).is_ready();
                 let now = again
                     .as_mut()
                     .is_some_and(|again| again.poll(&mut ask, within).is_ready());

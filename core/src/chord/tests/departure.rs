@@ -2,7 +2,9 @@
 
 use super::promises::{key, owner};
 use super::world::*;
-use crate::chord::{Config, Event, Input, Message, RecordReply, RecordRequest, Request, Write};
+use crate::chord::{
+    Config, Event, Input, Message, RecordReply, RecordRequest, Request, Timer, Write,
+};
 use crate::record::{DigestSource, Record, Stamp};
 use crate::ring::test_peers::{peer, peers};
 use crate::ring::{Id, KeyRange};
@@ -278,4 +280,31 @@ fn what_nobody_took_over_in_time_is_told() {
             .told_by(10)
             .ends_with(&[&Event::LeftBehind { records: 40 }, &Event::Left])
     );
+}
+
+#[test]
+fn a_leaver_that_was_suspended_has_not_spent_its_time_when_it_goes_on() {
+    let mut bench = with_a_record();
+    bench.net.take_timers();
+    bench.handle(Input::Leave);
+    let (to, asked, _) = only(&mut bench);
+    assert_eq!(to, 60);
+    let mut waited = std::time::Duration::ZERO;
+    let mut next = bench.net.take_timers();
+    for part in 1..=12 {
+        assert!(!bench.net.events.contains(&Event::Leaving), "{part}");
+        // All that it waits for is over at once when it goes on; the time for leaving is not.
+        let of_time = next.iter().find_map(|(timer, after)| match timer {
+            Timer::Request(number) if *number != asked => Some((*number, after.start)),
+            _ => None,
+        });
+        let (number, length) = of_time.expect("a part of its time goes by");
+        waited += length;
+        bench.late(number);
+        next = bench.net.take_timers();
+    }
+    assert_eq!(waited, bench.node.config.hand_over_within);
+    assert!(bench.net.events.contains(&Event::Leaving));
+    let behind = Event::LeftBehind { records: 1 };
+    assert!(bench.net.events.contains(&behind));
 }
