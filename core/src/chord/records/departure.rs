@@ -21,14 +21,16 @@ use crate::store::Store;
 ///
 /// 1. It asks its successor to stay until it is gone: neighbours never leave at the same moment.
 ///    For that it must be a member that serves what it should; one on its way into a ring, or
-///    back into it, waits until it is.
+///    back into it, waits until it is. So does one that is alone but remembers others: they are
+///    cut off, and have not left.
 /// 2. It hands what it serves over to its successor, still a member of the ring. From now on it is
 ///    nobody's holder, and says so to owners.
 /// 3. It says good-bye to its neighbours, so that others become holders in its place.
 /// 4. It asks for each record that it has whether enough others that stay hold it by now, and
 ///    brings it to its owner if not.
 /// 5. It goes when that is so for all, or when the time for it is over; then it tells how many
-///    records only it may have. Nothing is taken off its disk.
+///    records only it may have. Nothing is taken off its disk. If all others leave as well, the last
+///    one does so at once: there is nobody to wait for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Departure {
     Staying,
@@ -142,7 +144,7 @@ impl Records {
             return;
         }
         let is_member = ctx.membership == Membership::Member;
-        if is_member && ctx.neighbours.successor() == ctx.me() {
+        if is_member && ctx.neighbours.successor() == ctx.me() && !Self::is_awaited(ctx) {
             return ctx.effects.push(Effect::SayGoodbye);
         }
         if !is_member && ctx.net.store().is_empty() {
@@ -177,13 +179,30 @@ impl Records {
             return;
         }
         if successor == ctx.me() {
-            // All others have left.
-            self.departure = Departure::Over;
-            ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
-            return ctx.effects.push(Effect::SayGoodbye);
+            return self.leave_alone(ctx);
         }
         *asking = Asking::Asks(Question::new(successor, 1));
         self.poll_departure(None, ctx);
+    }
+
+    /// Whether somebody may come to whom the records of a node without successors can be handed over:
+    /// who has just joined is its predecessor first, who fell silent may only be cut off, and who has
+    /// left is not remembered.
+    fn is_awaited<N: Network<Node>>(ctx: &mut Context<'_, N>) -> bool {
+        let joins = ctx.neighbours.predecessor() != ctx.me();
+        (joins || ctx.remembered.peers().len() > 0) && !ctx.net.store().is_empty()
+    }
+
+    /// All others have left, or are cut off. There may be nobody to wait for; then it goes, and tells
+    /// what those that are to come may lack.
+    fn leave_alone<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if Self::is_awaited(ctx) {
+            return;
+        }
+        self.tell_what_is_left(ctx);
+        self.departure = Departure::Over;
+        ctx.forget(|waiter| waiter == RecordsWaiter::Departure);
+        ctx.effects.push(Effect::SayGoodbye);
     }
 
     /// The successor has answered whether it stays, is no member any more, or is silent.

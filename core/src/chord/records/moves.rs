@@ -59,6 +59,13 @@ impl Records {
     fn go_on_handing_over<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         let (me, successor) = (ctx.me().id, ctx.neighbours.successor());
         match self.ownership {
+            // The one that would have stayed is gone, and nobody else is there.
+            Some(_) if successor.id == me => {
+                self.stop_bringing(ctx);
+                if self.hand_over.is_none() {
+                    self.departure_begins_anew();
+                }
+            }
             Some(ownership) => self.hand_over(ownership.arc(me), successor, ctx),
             None if self.hand_over.is_none() => self.departure_begins_anew(),
             // It has let go, and tells.

@@ -283,6 +283,65 @@ fn what_nobody_took_over_in_time_is_told() {
 }
 
 #[test]
+fn who_is_alone_because_it_is_cut_off_waits_for_the_others_and_hands_over() {
+    // It goes on alone, and is a ring of one.
+    let soon = Config {
+        found_after: SECOND,
+        ..settings()
+    };
+    let mut world = stocked(soon, &[10, 80, 160]);
+    world.cut(&[10]);
+    world.run(SECOND * 40);
+    world.assert_ideal(&[10]);
+    let write = Write::put("", "only here");
+    let (token, key) = (99, peer(9).id);
+    world.input(10, Input::Write { token, key, write });
+    world.run(SECOND);
+    assert_eq!(kept(&world, &[10]), 41);
+    world.input(10, Input::Leave);
+    world.run(SECOND * 20);
+    assert_eq!(world.count(|event| *event == Event::Left), 0);
+    world.cut(&[]);
+    world.run(SECOND * 30);
+    assert_eq!(world.told_by(10).last(), Some(&&Event::Left));
+    let behind = |event: &Event| matches!(event, Event::LeftBehind { .. });
+    assert_eq!(world.count(behind), 0);
+    assert_eq!(kept(&world, &[80, 160]), 41);
+}
+
+#[test]
+fn when_all_leave_the_last_one_tells_what_it_keeps_and_waits_for_nobody() {
+    let places = [10, 80, 160];
+    let mut world = stocked(settings(), &places);
+    for place in places {
+        world.input(place, Input::Leave);
+    }
+    world.run(SECOND * 10);
+    let last = places.into_iter().find(|place| {
+        let events = world.told_by(*place);
+        events.contains(&&Event::LeftBehind { records: 40 })
+    });
+    let last = last.expect("one of them is the last");
+    assert_eq!(kept(&world, &[last]), 40);
+    assert!(world.told_by(last).contains(&&Event::Left));
+    world.run(SECOND * 60);
+    assert_eq!(world.count(|event| *event == Event::Left), 3);
+}
+
+#[test]
+fn who_is_alone_when_it_is_told_to_leave_goes_at_once() {
+    let mut world = stocked(settings(), &[10, 80]);
+    world.input(80, Input::Leave);
+    world.run(SECOND * 10);
+    world.assert_ideal(&[10]);
+    world.input(10, Input::Leave);
+    world.run(SECOND);
+    assert_eq!(world.told_by(10).last(), Some(&&Event::Left));
+    let behind = |event: &Event| matches!(event, Event::LeftBehind { .. });
+    assert_eq!(world.count(behind), 0);
+}
+
+#[test]
 fn a_leaver_that_was_suspended_has_not_spent_its_time_when_it_goes_on() {
     let mut bench = with_a_record();
     bench.net.take_timers();
