@@ -52,6 +52,10 @@ pub(in crate::chord) struct Join {
     pause_max: Duration,
     /// The sum of all pauses so far.
     waited: Duration,
+    /// For how long it waited for answers besides, in rounds in which nobody gave one.
+    unanswered: Duration,
+    /// Whom it asked in this round.
+    greeted: u32,
     found_after: Duration,
     /// It was a member, until all its successors fell silent or it was stopped.
     pub(in crate::chord) was_member: bool,
@@ -113,6 +117,8 @@ impl Join {
             pause: config.request_timeout,
             pause_max: config.stabilize_every.max(config.request_timeout),
             waited: Duration::ZERO,
+            unanswered: Duration::ZERO,
+            greeted: 0,
             found_after: config.found_after,
             was_member: false,
         };
@@ -162,6 +168,7 @@ impl Join {
             self.outside.clear();
             self.answered = false;
             self.woken = false;
+            self.greeted = 0;
             self.contacts.start_again();
             self.tries = 0;
             self.stage = Stage::Greeting(Vec::new());
@@ -217,8 +224,10 @@ impl Join {
             // It is asked now, and answers later.
             let _ = question.poll(ask, || Request::Hello(hello));
             questions.push(question);
+            self.greeted += 1;
         }
         if questions.is_empty() {
+            self.count_silence(ask.timeout());
             return Poll::Ready(Some(self.nobody_helped(ask.variation())));
         }
         Poll::Pending
@@ -407,6 +416,16 @@ impl Join {
         self.stage = Stage::Greeting(Vec::new());
     }
 
+    /// The round is over. Where nobody answered it took as long as all those silences, of which so
+    /// many at a time go by side by side.
+    fn count_silence(&mut self, timeout: Duration) {
+        if !self.answered {
+            let turns = self.greeted.div_ceil(limits::GREETINGS as u32);
+            self.unanswered += timeout * u32::from(self.attempts) * turns;
+        }
+        self.greeted = 0;
+    }
+
     fn nobody_helped(&mut self, variation: Variation) -> Joined {
         self.stage = Stage::Waiting;
         let me = self.me.id;
@@ -425,7 +444,7 @@ impl Join {
             Joined::Found(self.running)
         } else if self.was_member
             && !self.answered
-            && self.waited >= self.found_after.saturating_mul(limits::ALONE_AFTER)
+            && self.waited + self.unanswered >= self.found_after.saturating_mul(limits::ALONE_AFTER)
         {
             Joined::Alone
         } else {

@@ -56,9 +56,10 @@ fn it_finds_the_way_back_by_its_fingers() {
 fn when_nobody_answers_it_keeps_trying_and_after_long_goes_on_alone() {
     let mut world = World::grown(config(3), &[10, 100, 200]);
     world.kill(&[100, 200]);
-    run_without_loners(&mut world, 60);
+    // Twelve times five seconds, in pauses some of which are shorter than planned.
+    run_without_loners(&mut world, 45);
     assert!(stranded(&world, 10));
-    world.run(SECOND * 40);
+    world.run(SECOND * 30);
     world.assert_ideal(&[10]);
     // It goes on looking for the others, for good.
     world.run(SECOND * 10_000);

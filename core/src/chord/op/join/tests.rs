@@ -124,8 +124,9 @@ fn who_was_a_member_goes_on_alone_if_nobody_answers_for_long_and_not_if_it_is_re
         }
         None
     };
-    // 0.5 + 1 s, and thirty pauses of two seconds: the first sum past twelve times five.
-    assert_eq!(ends(&mut |_, _| None), Some(33));
+    // 0.5 + 1 s, and twenty-three pauses of two seconds, and half a second of silence in each of
+    // twenty-six rounds: the first sum past twelve times five.
+    assert_eq!(ends(&mut |_, _| None), Some(26));
     let refused = |_: Peer, _: &Request| Some(Reply::Refused(Refusal::Cluster));
     assert_eq!(ends(&mut { refused }), None);
     let member = |to: Peer, request: &Request| match request {
