@@ -57,14 +57,22 @@ impl Repair {
 
     /// Nothing that it began goes on, or can be told how long it may take.
     pub(super) fn stopped(&mut self) {
-        (self.owns, self.due, self.open) = (false, None, None);
-        self.misplaced = None;
+        self.hurries_no_more();
+        self.open = None;
+    }
+
+    /// Nothing has to be done in time any more. Who is told to leave is a holder and an owner like
+    /// others until its turn comes, and goes on comparing.
+    fn hurries_no_more(&mut self) {
+        (self.owns, self.due, self.misplaced) = (false, None, None);
     }
 
     pub(super) fn judge(&mut self, case: &mut Case<'_>, copies: &Copies, leaves: bool) {
         let gone = case.act.joined || case.act.stranded || case.act.left;
-        if gone || leaves || case.act.input == Given::Leave {
+        if gone {
             self.stopped();
+        } else if leaves || case.act.input == Given::Leave {
+            self.hurries_no_more();
         }
         let holders = next_processes(case.after, case.settings.replicas - 1);
         if holders.is_empty() {

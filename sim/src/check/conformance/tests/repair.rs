@@ -204,6 +204,52 @@ fn a_condition_is_granted_with_a_majority_of_the_last_holders() {
 }
 
 #[test]
+fn who_waits_for_its_turn_to_leave_still_comes_to_know_new_holders() {
+    let mut scene = Scene::new();
+    all_have(&mut scene, &[40], 33, &value(20));
+    silent(&mut scene, 40, Input::Leave, &[]);
+    let compare = |number| {
+        let question = DigestQuestion {
+            arc: own(40),
+            digest: RangeDigest::default(),
+        };
+        let assigns = true;
+        about(number, RecordRequest::Compare { question, assigns })
+    };
+    let compared = |number| {
+        let (answer_, epoch) = (DigestAnswer::Same, 1);
+        let says = RecordReply::Compared {
+            answer: answer_,
+            epoch,
+        };
+        from(20, answer(number, says))
+    };
+    let grants = |scene: &Scene| {
+        let mut scene = scene.clone();
+        let write = RecordRequest::Write {
+            key: key(33),
+            name: String::new(),
+            field: value(30),
+            condition: Condition::Stamp(stamp(20)),
+        };
+        silent(&mut scene, 40, from(10, about(9, write)), &[]);
+        let written = Written {
+            stamp: stamp(30),
+            holders: vec![key(40), key(20)],
+            wanted: 3,
+            majority: true,
+        };
+        let done = [(10, answer(9, RecordReply::Written(written)))];
+        scene.step(40, late(0), &done, &ideal(40))
+    };
+    assert_eq!(grants(&scene), ["granted-without-majority"]);
+    silent(&mut scene, 40, late(0), &[(20, compare(5))]);
+    assert_eq!(grants(&scene), ["granted-without-majority"], "unanswered");
+    silent(&mut scene, 40, compared(5), &[]);
+    assert!(grants(&scene).is_empty());
+}
+
+#[test]
 fn an_owner_says_that_a_copy_may_go_when_all_others_have_it() {
     let mut scene = Scene::new();
     all_have(&mut scene, &[10, 40, 50], 33, &value(20));
