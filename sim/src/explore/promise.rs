@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::cause::crowd;
-use crate::scenario::{Disk, DiskFault, Fault, FaultKind, Scenario, WorkloadKind};
+use crate::scenario::{Disk, DiskFault, Fault, FaultKind, Scenario, Selector, WorkloadKind};
 
 /// Whether all that the checks look for is promised.
 pub(super) fn is_promised(scenario: &Scenario) -> bool {
@@ -22,10 +22,10 @@ fn judges_records(scenario: &Scenario) -> bool {
 /// Who leaves or crashes for good are not all, even if they leave at different times.
 fn somebody_stays(scenario: &Scenario) -> bool {
     let goes = |fault: &Fault| match &fault.kind {
-        FaultKind::Leave { nodes } => crowd(nodes, scenario.nodes),
+        FaultKind::Leave { nodes } => most(nodes, scenario.nodes),
         // Who sleeps for good is gone as well.
         FaultKind::Crash { nodes, .. } | FaultKind::Pause { nodes } if fault.lasts.is_none() => {
-            crowd(nodes, scenario.nodes)
+            most(nodes, scenario.nodes)
         }
         _ => 0,
     };
@@ -47,6 +47,18 @@ fn somebody_stays(scenario: &Scenario) -> bool {
     });
     let churn: f64 = churn.map(|gone| gone.max(0.0)).sum();
     f64::from(gone) + churn < f64::from(scenario.nodes)
+}
+
+/// How many nodes a selector can name at most: as their places are drawn, all may stand on an arc.
+fn most(nodes: &Selector, all: u32) -> u32 {
+    match nodes {
+        Selector::Arc(..) => all,
+        Selector::List(list) => list
+            .iter()
+            .map(|one| most(one, all))
+            .fold(0, u32::saturating_add),
+        other => crowd(other, all),
+    }
 }
 
 /// Fewer copies are destroyed than a write has, counting those together that are destroyed before
@@ -192,6 +204,14 @@ mod tests {
             |nodes: u8| format!("fault = [{{ at = \"1m\", kind = \"leave\", nodes = {nodes} }}]\n");
         assert!(promised(&leave(8)));
         assert!(!promised(&leave(9)));
+        let stretch =
+            |rest: &str| format!("fault = [{{ at = \"1m\", kind = \"leave\", nodes = {rest} }}]\n");
+        assert!(
+            !promised(&stretch("\"arc(0.1..0.3)\"")),
+            "all may stand there"
+        );
+        assert!(!promised(&stretch("[\"n1\", \"arc(0.1..0.3)\"]")));
+        assert!(promised(&stretch("\"successors(key:k0, 8)\"")));
         assert!(promised("churn = [{ leave = \"1/5m\" }]\n"));
         assert!(!promised("churn = [{ leave = \"1/s\" }]\n"));
         assert!(!promised("churn = [{ crash = \"1/10m\" }]\n"));
