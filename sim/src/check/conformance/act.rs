@@ -198,6 +198,8 @@ pub(super) enum Told {
     ReadFor(Id),
     Damaged(Id),
     SetAside,
+    /// It leaves, and others may lack some of what it has.
+    LeftBehind,
 }
 
 impl Act {

@@ -498,6 +498,7 @@ impl Watcher<Node> for Conformance {
             match event {
                 Event::PresumedDead(peer) => self.act.told.push(Told::Dead(peer.id)),
                 Event::SetAside => self.act.told.push(Told::SetAside),
+                Event::LeftBehind { .. } => self.act.told.push(Told::LeftBehind),
                 Event::Damaged(key) => self.act.told.push(Told::Damaged(*key)),
                 Event::Ignored(..) => self.act.ignored = true,
                 _ => {}

@@ -436,7 +436,12 @@ impl Serving {
         let Some(since) = since else { return };
         let is_late = case.now - since >= case.settings.hand_over_within;
         let keeps = self.part == Part::Serves && has_records;
-        if case.act.left && keeps && !is_late && !self.disk_is_slow {
+        // Nobody may be there to take it over. Who was alone already has nobody to tell that, either.
+        let told = case.act.told.contains(&Told::LeftBehind);
+        // Whoever joins it is its predecessor first.
+        let alone = is_alone(case) && case.after.predecessor().id == case.me.id;
+        let to_nobody = alone && (told || case.act.input == Given::Leave);
+        if case.act.left && keeps && !is_late && !to_nobody && !self.disk_is_slow {
             let detail = "said good-bye without handing over what it served".to_owned();
             case.breach("arc-not-handed-over", detail);
         }

@@ -8,6 +8,7 @@
 //!   disks.rs     what each machine has on its disk
 //!   replaced.rs  disks that hold something else at once
 //!   copies.rs    whether all that should hold a key do, and the same
+//!   leavers.rs   what machines that leave say that others may lack
 //! ```
 //!
 //! # What is a loss
@@ -21,6 +22,8 @@
 //!
 //! A loss is *excused*, by the name [`AT_ONCE`], if a single stroke took as many of its holders as
 //! the write had wanted: that many copies were asked for, and no more. It is counted all the same.
+//! So is one, by the name [`LEFT_BEHIND`], where a holder that left had said that others may lack
+//! some of its records, of no more of them than it had said.
 //!
 //! # What is a broken promise
 //!
@@ -34,6 +37,7 @@
 
 mod copies;
 mod disks;
+mod leavers;
 mod replaced;
 #[cfg(test)]
 mod tests;
@@ -50,6 +54,7 @@ use super::history::{Clocks, Finding, Issued, Nanos};
 use crate::world::Unheard;
 pub use copies::Missing;
 use disks::Disks;
+use leavers::Leavers;
 
 /// The check that an acknowledged write is still somewhere.
 pub const LOST: &str = "lost";
@@ -59,6 +64,9 @@ pub const SHORT_ACKS: &str = "writes: short acks";
 
 /// All the holders of a write were taken by one stroke, and they were as many as it wanted.
 pub const AT_ONCE: &str = "all-holders-at-once";
+
+/// A holder left, and had said that what it has may be nowhere else: its disk keeps it.
+pub const LEFT_BEHIND: &str = "left-behind";
 
 /// A holder was killed before it could tell that it has what a client was told it has.
 pub const KILLED: &str = "killed-before-telling";
@@ -115,6 +123,7 @@ pub struct RecordChecker {
     conflicts: BTreeSet<(Id, Conflict)>,
     /// When a stroke took a machine's disk.
     struck: BTreeMap<u32, Nanos>,
+    leavers: Leavers,
     /// The highest stamp of a key that a machine is believed to have had when it was killed.
     unheard: BTreeMap<(Id, u32), Stamp>,
     lost: Vec<Id>,
@@ -152,6 +161,7 @@ impl RecordChecker {
             half_deleted: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             struck: BTreeMap::new(),
+            leavers: Leavers::default(),
             unheard: BTreeMap::new(),
             lost: Vec::new(),
             lost_bytes: 0,
@@ -223,9 +233,12 @@ impl RecordChecker {
         let mut keys = BTreeSet::new();
         for &machine in machines {
             let (had, bytes) = self.disks.gone(machine);
-            if loss == Loss::Stroke {
-                self.struck.insert(machine, now);
-                self.lost_bytes += bytes;
+            match loss {
+                Loss::Stroke => {
+                    self.struck.insert(machine, now);
+                    self.lost_bytes += bytes;
+                }
+                Loss::Departure => self.leavers.left(now, machine),
             }
             for (key, stamp) in had {
                 let counts = self.acknowledged.get(&key);
@@ -242,6 +255,11 @@ impl RecordChecker {
         for key in keys {
             self.look(now, key, stroke);
         }
+    }
+
+    /// A machine leaves, and says that others may lack so many of its records.
+    pub fn left_behind(&mut self, machine: u32, records: u64) {
+        self.leavers.says(machine, records);
     }
 
     fn fell(&mut self, now: Nanos, key: Id, machine: u32, how: &'static str) {
@@ -275,7 +293,14 @@ impl RecordChecker {
         let taken = stroke.iter().filter(taken);
         let taken: BTreeSet<u32> = taken.map(|machine| machine / each).collect();
         let at_once = taken.len();
-        let excused = at_once >= usize::from(write.wanted);
+        let excuse = match at_once >= usize::from(write.wanted) {
+            true => Some(AT_ONCE),
+            false => {
+                let befell = write.befell.iter();
+                let at = befell.map(|(&machine, &(at, _))| (machine, at));
+                self.leavers.said_so(at).then_some(LEFT_BEHIND)
+            }
+        };
         let befell = write
             .befell
             .iter()
@@ -297,7 +322,7 @@ impl RecordChecker {
                 holders.join(", "),
                 befell.join("; ")
             ),
-            excuse: excused.then_some(AT_ONCE),
+            excuse,
         });
     }
 

@@ -1,6 +1,7 @@
 //! Each checker fires, and does not where nothing is wrong: histories made up by hand.
 
 mod deletions;
+mod leavers;
 
 use cuerda_core::protocol::Condition;
 use cuerda_core::record::{Field, Record};

@@ -235,6 +235,9 @@ impl<P: Judged> Watcher<P> for Judge<'_, P> {
         if let (Some(records), Event::Conflict(key, conflict)) = (&mut self.records, event) {
             records.checker.conflict(*key, conflict);
         }
+        if let (Some(records), Event::LeftBehind { records: left }) = (&mut self.records, event) {
+            records.checker.left_behind(number, *left);
+        }
         self.others(at, |other| other.on_event(at, number, event, about));
     }
 

@@ -310,6 +310,28 @@ fn a_leaver_hands_over_what_it_serves_and_asks_whether_its_copies_are_safe() {
     assert!(scene.step(40, late(0), &[], &ideal(40)).is_empty());
     let at_once = scene.clone().tell(40, late(0), &goodbye, &left, &ideal(40));
     assert_eq!(at_once, ["arc-not-handed-over"]);
+    // To whom, if nobody is there? But that must be said, and excuses nobody who has neighbours.
+    let tells = [
+        Aside::Event(Event::LeftBehind { records: 1 }),
+        Aside::Gone(Gone::Left),
+    ];
+    let goes = |asides: &[Aside], said: &[(u8, Message)], view: &Neighbours| {
+        scene.clone().tell(40, late(0), said, asides, view)
+    };
+    let alone = Neighbours::alone(peer(40), ROOM);
+    assert!(goes(&tells, &[], &alone).is_empty());
+    assert_eq!(goes(&left, &[], &alone), ["arc-not-handed-over"]);
+    let beside = goes(&tells, &goodbye, &ideal(40));
+    assert_eq!(beside, ["arc-not-handed-over"]);
+    let joined = Neighbours::given(peer(40), peer(30), &[], ROOM);
+    let to_joiner = [(30, leaving(9))];
+    assert_eq!(goes(&tells, &to_joiner, &joined), ["arc-not-handed-over"]);
+    // Who is told to leave when it is alone already has nobody to say it to.
+    let told = |said: &[(u8, Message)], view: &Neighbours| {
+        scene.clone().tell(40, Input::Leave, said, &left, view)
+    };
+    assert!(told(&[], &alone).is_empty());
+    assert_eq!(told(&goodbye, &ideal(40)), ["arc-not-handed-over"]);
 
     let (arc, epoch) = (own(40), 2);
     let clock = stamp(10, 40);
