@@ -210,7 +210,7 @@ fn who_waits_for_its_turn_to_leave_still_comes_to_know_new_holders() {
     silent(&mut scene, 40, Input::Leave, &[]);
     let compare = |number| {
         let question = DigestQuestion {
-            arc: own(40),
+            arc: KeyRange::new(key(30), key(40)),
             digest: RangeDigest::default(),
         };
         let assigns = true;
