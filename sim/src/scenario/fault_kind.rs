@@ -210,3 +210,15 @@ pub enum DiskFault {
     /// Each commit takes so long.
     Slow(Duration),
 }
+
+impl DiskFault {
+    /// Whether it stops the node, which starts again when it ends. The others leave a node as it is:
+    /// who is down for another reason when they end stays down.
+    #[must_use]
+    pub const fn stops(self) -> bool {
+        match self {
+            DiskFault::Fails | DiskFault::Torn => true,
+            DiskFault::Flip(_) | DiskFault::Slow(_) => false,
+        }
+    }
+}

@@ -199,7 +199,7 @@ fn turn<W: Machines>(
         (FaultKind::Disk { what, .. }, Turn::Ends) => {
             for number in hit {
                 disks::end(world, number, *what, watcher);
-                if !world.is_up(number) {
+                if what.stops() && !world.is_up(number) {
                     restart(world, number, Disk::Kept, watcher);
                 }
             }

@@ -61,9 +61,7 @@ use cuerda_core::ring::Peer;
 use ed25519_dalek::SigningKey;
 
 use super::{DiskGone, Effect, Random, RandomStream, Time};
-use crate::scenario::{
-    DiskFault, FaultKind, Popularity, Scenario, TURMOIL_NODES, Workload, WorkloadKind,
-};
+use crate::scenario::{FaultKind, Popularity, Scenario, TURMOIL_NODES, Workload, WorkloadKind};
 use agenda::Control;
 pub(super) use agenda::plan;
 pub(super) use coming::{add, enter, stop_twin};
@@ -209,9 +207,7 @@ impl Script {
                 | FaultKind::Move { .. }
                 | FaultKind::Snapshot { .. }
                 | FaultKind::Leave { .. } => true,
-                FaultKind::Disk { what, .. } => {
-                    matches!(what, DiskFault::Fails | DiskFault::Torn)
-                }
+                FaultKind::Disk { what, .. } => what.stops(),
                 _ => false,
             };
             stops && effect.until.is_some() && effect.groups[0].contains(&number)

@@ -159,6 +159,27 @@ fn a_torn_write_loses_the_last_batch_alone() {
 }
 
 #[test]
+fn only_what_stops_a_node_starts_it_again() {
+    for (what, more, returns) in [
+        ("slow", "extra = \"1ms\"", false),
+        ("flip", "count = 1", false),
+        ("fails", "", true),
+        ("torn", "", true),
+    ] {
+        // It leaves for good meanwhile.
+        let keys = format!("nodes = \"n0\"\nwhat = \"{what}\"\n{more}");
+        let faults =
+            fault("leave", "2s", "", "nodes = \"n0\"") + &fault("disk", "1s", "20s", &keys);
+        let (mut world, mut log) = (world(5, &faults), Log::default());
+        world.go_on(40.0, &mut log);
+        assert_eq!(world.is_up(0), returns, "{what}");
+        let left = Seen::DisksGone(vec![0], DiskGone::Left);
+        let told = log.0.iter().any(|(_, seen)| *seen == left);
+        assert_eq!(told, !returns, "{what}: its disk counts if it comes back");
+    }
+}
+
+#[test]
 fn bits_flip_in_as_many_records_as_said() {
     let flip = fault(
         "disk",
