@@ -1,6 +1,8 @@
 //! Stamps and clocks, and who may serve an arc: the promises on which acknowledged writes rest
 //! (`core/src/chord/records/mod.rs` and `core/src/record/stamp.rs`).
 
+use std::collections::BTreeSet;
+
 use cuerda_core::chord::Claimed;
 use cuerda_core::protocol::RequestId;
 use cuerda_core::record::{Stamp, limits::SKEW_MAX};
@@ -60,8 +62,8 @@ struct Claim {
     arc: KeyRange,
     /// What was said last: somebody else serves it, or nobody.
     by: Option<Claimed>,
-    compared: Vec<Address>,
-    behind: Vec<Address>,
+    compared: BTreeSet<Address>,
+    behind: BTreeSet<Address>,
 }
 
 /// As many writes of others are kept in mind.
@@ -279,7 +281,7 @@ impl Serving {
         }
         // Whoever stood behind it then and stands there still has been asked, or is dead.
         let now = processes(case);
-        let both = claim.behind.iter().filter(|it| now.contains(it)).count();
+        let both = claim.behind.intersection(&now).count();
         if claim.compared.len() < both.div_ceil(2) {
             let detail = format!(
                 "served {}, the arc of a dead node, after asking {} of {} others what they hold",
@@ -332,16 +334,16 @@ impl Serving {
                         self.claim = Some(Claim {
                             arc: *arc,
                             by: None,
-                            compared: Vec::new(),
+                            compared: BTreeSet::new(),
                             behind: processes(case),
                         });
                     }
                 }
                 Ask::Records(_, OfRecords::Compare { arc, .. }) => {
                     if let Some(claim) = self.claim.as_mut().filter(|claim| claim.arc == *arc)
-                        && !claim.compared.contains(&to.address)
+                        && to.address != case.me.address
                     {
-                        claim.compared.push(to.address);
+                        claim.compared.insert(to.address);
                     }
                 }
                 Ask::Records(_, OfRecords::HandOver(arc, _)) => {
@@ -477,12 +479,10 @@ fn is_alone(case: &Case<'_>) -> bool {
     case.after.successors().is_empty()
 }
 
-/// The processes of a node's successors, without its own.
-fn processes(case: &Case<'_>) -> Vec<Address> {
+/// The processes of a node's successors, without its own: each once, wherever in the list its nodes are.
+fn processes(case: &Case<'_>) -> BTreeSet<Address> {
     let all = case.after.successors().iter().map(|peer| peer.address);
-    let mut all: Vec<Address> = all.filter(|other| *other != case.me.address).collect();
-    all.dedup();
-    all
+    all.filter(|other| *other != case.me.address).collect()
 }
 
 /// A record that was found damaged is not answered for as if it were whole.

@@ -131,6 +131,81 @@ fn an_arc_is_served_when_it_has_been_claimed_handed_over_or_fetched() {
     assert!(serves(&scene).is_empty());
 }
 
+/// What the node at 35 does in a ring of few processes with several nodes each, which have one address:
+/// whether it is found to have served too soon.
+fn served_unfetched(
+    scene: &mut Scene,
+    input: Input<Node>,
+    sent: &[(Peer, Message)],
+    after: &Neighbours,
+) -> bool {
+    let (now, cause) = (scene.now, Cause::Start);
+    let at = Moment { now, cause };
+    scene.watched.handles(at, 35, &input);
+    for (to, message) in sent {
+        scene.watched.sent(at, 35, *to, message);
+    }
+    let view = NodeView {
+        number: 35,
+        peer: peer(35),
+        view: after,
+    };
+    scene.watched.changed(at, view);
+    scene.watched.handled(at, view);
+    let breaches = scene.watched.breaches();
+    breaches.iter().any(|one| one.rule == "served-unfetched")
+}
+
+#[test]
+fn processes_with_several_nodes_are_asked_once_each() {
+    let mut scene = joined();
+    let node = |place, of| Peer {
+        address: peer(of).address,
+        ..peer(place)
+    };
+    // Two other processes in turn, and a node of its own.
+    let behind = [
+        node(40, 1),
+        node(50, 2),
+        node(60, 1),
+        node(10, 2),
+        node(15, 35),
+        node(20, 1),
+    ];
+    let after = Neighbours::given(peer(35), peer(30), &behind, 8);
+    let arc = after.own();
+    let claim = question(4, Stamp::ZERO, RecordRequest::Claim(arc));
+    served_unfetched(&mut scene, late(0), &[(behind[0], claim)], &after);
+    let claimed = RecordReply::Claimed {
+        by: Claimed::Elsewhere,
+        epoch: 3,
+    };
+    let claimed = from(40, answer(4, Stamp::ZERO, claimed));
+    served_unfetched(&mut scene, claimed, &[], &after);
+    let compare = |number| {
+        let digest = cuerda_core::record::RangeDigest::default();
+        let body = RecordRequest::Compare {
+            question: DigestQuestion { arc, digest },
+            assigns: false,
+        };
+        question(number, Stamp::ZERO, body)
+    };
+    let mut serves = |asked: &[Peer]| {
+        let mut scene = scene.clone();
+        let asked: Vec<(Peer, Message)> = (6..)
+            .map(compare)
+            .zip(asked)
+            .map(|(q, to)| (*to, q))
+            .collect();
+        served_unfetched(&mut scene, late(0), &asked, &after);
+        let stores = [(behind[0], store(8, 33, 35, 10))];
+        served_unfetched(&mut scene, late(0), &stores, &after)
+    };
+    assert!(serves(&[]), "it has asked nobody");
+    assert!(serves(&[node(15, 35)]), "it has asked its own process only");
+    assert!(!serves(&behind), "it has asked all that there are");
+}
+
 #[test]
 fn what_was_let_go_of_is_not_acknowledged_until_it_is_taken_back() {
     let mut scene = Scene::new();
