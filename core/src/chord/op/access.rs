@@ -23,7 +23,8 @@ use crate::ring::{Id, Peer};
 /// 4. A reading that nobody answers for takes the newest of what the key's holders have, and
 ///    gives it back to the one that should serve it.
 /// 5. A write waits and begins again at 1, under the same stamp: tried at two nodes, or arriving
-///    late, it stays one write. Only when another write won over it does it get a new stamp.
+///    late, it stays one write. Only when another write won over it does it get a new stamp, with
+///    which the same node is asked again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chord) struct Access {
     pub(in crate::chord) token: u64,
@@ -169,7 +170,9 @@ impl Access {
         None
     }
 
-    /// The write has another stamp now.
+    /// The write has another stamp now. Who found it beaten is there and serves the key, so it is asked
+    /// again at once: where many write one key, and this machine's clock is behind theirs, the stamp is
+    /// soon too low again.
     pub(in crate::chord) fn stamped(&mut self, stamp: Stamp) -> Option<Step> {
         if let AccessKind::Write { field, .. } = &mut self.purpose {
             *field = match field.value() {
@@ -177,7 +180,12 @@ impl Access {
                 None => Field::tombstone(stamp, None),
             };
         }
-        self.pause()
+        let asked = match &self.stage {
+            Stage::Asking(question) => question.to,
+            _ => self.me,
+        };
+        self.asked.clear();
+        self.ask(asked)
     }
 
     /// Waits, then begins again; the end, if it has waited often enough.

@@ -180,20 +180,14 @@ fn a_holder_acknowledges_only_what_won_and_a_beaten_write_is_stamped_anew() {
     bench.told(60, asked[0].1, RecordReply::Stored);
     bench.told(70, asked[1].1, RecordReply::Beaten(stamp(9)));
     assert_eq!(bench.answer(), Some(RecordReply::Beaten(stamp(9))));
-    // The asker stamps it anew, above that.
+    // The asker stamps it anew, above that, and brings it at once.
     let mut asker = owner();
     let (token, write) = (1, Write::put("", "b"));
     let key = key(45);
     asker.handle(Input::Write { token, key, write });
     let first = asker.asked_about_records();
     asker.told(60, first[0].1, RecordReply::Stored);
-    asker.net.take_timers();
     asker.told(70, first[1].1, RecordReply::Beaten(stamp(90)));
-    let pause = asker.net.timers.iter().find_map(|(timer, _)| match timer {
-        Timer::Request(number) => Some(*number),
-        _ => None,
-    });
-    asker.late(pause.expect("waits before it tries again"));
     let again = asker.asked_about_records();
     let restamped = again.iter().find_map(|(_, _, body)| match body {
         RecordRequest::Store { part, .. } => part.field("").map(Field::stamp),

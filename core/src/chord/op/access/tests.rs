@@ -143,6 +143,53 @@ fn a_write_that_may_have_been_done_is_not_stamped_anew() {
 }
 
 #[test]
+fn a_beaten_write_goes_back_to_who_found_that_at_once() {
+    // Not the one that was looked up, but the one that it named.
+    let mut op = Access::new(1, peer(45).id, peer(1), write());
+    let found = OwnerFound {
+        owner: peer(OWNER),
+        hops: 1,
+        hops_to_predecessor: 1,
+    };
+    assert_eq!(op.sought(Ok(found), None), None);
+    let mut asked = Vec::new();
+    let mut answers = |op: &mut Access| {
+        let (step, _) = drive(|ask| op.poll(ask), &mut |to, request| {
+            asked.push(to);
+            let RecordRequest::Write { field, .. } = crate::chord::ask::script::body(request)
+            else {
+                panic!("{request:?}");
+            };
+            told(match to == peer(OWNER) {
+                true => RecordReply::NotServing {
+                    ask: peer(60),
+                    holders: peers(&[OWNER, 60]),
+                },
+                false => RecordReply::Beaten(field.stamp()),
+            })
+        });
+        step
+    };
+    let above = field().stamp();
+    assert_eq!(answers(&mut op), Step::Restamp(above));
+    let next = Stamp {
+        milliseconds: above.milliseconds + 1,
+        ..above
+    };
+    assert_eq!(op.stamped(next), None);
+    assert_eq!(answers(&mut op), Step::Restamp(next));
+    assert_eq!(asked, [peer(OWNER), peer(60), peer(60)]);
+    // Where this node serves the key itself, it is asked itself.
+    let mut op = Access::new(1, peer(45).id, peer(OWNER), write());
+    let here = op.sought(Ok(found), None);
+    assert!(matches!(here, Some(Step::Here(_))), "{here:?}");
+    let beaten = op.heard(peer(OWNER), Some(RecordReply::Beaten(above)));
+    assert_eq!(beaten, Some(Step::Restamp(above)));
+    let again = op.stamped(next);
+    assert!(matches!(again, Some(Step::Here(_))), "{again:?}");
+}
+
+#[test]
 fn silence_ends_it_after_some_rounds() {
     let (end, asked) = run(write(), &mut |_, _| None);
     assert_eq!(end, Step::Wrote(Err(AccessError::NoOwner)));
