@@ -46,10 +46,17 @@ impl Records {
     pub(super) fn notes_that_it_is_there<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
         self.was_it_away(ctx);
         let counts = ctx.membership == Membership::Member && !self.away.alone;
-        if counts && !ctx.net.store().is_empty() {
+        if counts && !self.keeps_nothing(ctx) {
             let now = self.now(ctx);
             ctx.note(|notes| notes.alive = now);
         }
+    }
+
+    /// Whether it has neither a record nor an arc of which it is known to hold all that there is, be it
+    /// nothing: then nobody will ever ask when it was there.
+    pub(super) fn keeps_nothing<N: Network<Node>>(&self, ctx: &mut Context<'_, N>) -> bool {
+        let store = ctx.net.store();
+        store.is_empty() && store.notes().held.is_none()
     }
 
     /// Looks whether more time has passed than a running member lets pass between two notes.

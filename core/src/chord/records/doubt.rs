@@ -4,12 +4,14 @@
 //! what was acknowledged is on nodes that are still on their way back: until one of those that held
 //! an arc has brought what it has, nobody knows what there is on it. So each node notes of which
 //! arc it holds all that is acknowledged, finds that again when it starts, and says so to whoever
-//! is in doubt.
+//! is in doubt. It does so as soon as it has heard a stamp, which says that something is stored
+//! somewhere in its ring: that there is nothing on an arc must be known to somebody, too.
 
 use super::{Context, Records};
 use crate::chord::record_message::{Doubts, Held};
 use crate::chord::{Node, limits};
 use crate::protocol::Network;
+use crate::record::Stamp;
 use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
 
@@ -124,13 +126,15 @@ impl Records {
     ) {
         let me = ctx.neighbours.me().id;
         if running != 0 {
-            // It may have been running all the time, and stranded.
+            // It may have been running all the time, and stranded: what it noted since it was started
+            // is later then.
             let notes = ctx.net.store().notes();
             let held = notes.held.map(|start| Held {
                 start,
                 at: notes.alive,
             });
-            self.doubt.before = self.doubt.before.or(held);
+            let later = |held: &Held| self.doubt.before.is_none_or(|before| before.at < held.at);
+            self.doubt.before = held.filter(later).or(self.doubt.before);
             self.doubt(&[KeyRange::new(me, me)], running, ctx);
         }
     }
@@ -199,19 +203,44 @@ impl Records {
         }
         let at = self.now(ctx);
         let held = ctx.net.store().notes().held;
-        held.map(|start| Held { start, at })
+        // Who has come back and found nothing to note yet still knows what it held.
+        held.map_or(self.doubt.before, |start| Some(Held { start, at }))
+    }
+
+    /// Whether anything was ever stored in the ring, as far as this node has heard.
+    pub(super) fn knows_of_records(&self) -> bool {
+        self.clock.latest() != Stamp::ZERO
     }
 
     /// Notes which arc up to itself this node holds as a whole: what it serves, and before that
     /// what its owners, one after the other, have found to be the same here as there. A node that
     /// is in doubt goes on saying what it held before.
     pub(super) fn note_held<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if let Some(held) = self.now_held(ctx)
+            && ctx.net.store().notes().held != held
+        {
+            ctx.note(|notes| notes.held = held);
+            // When it held that counts as much.
+            self.notes_that_it_is_there(ctx);
+        }
+    }
+
+    /// Nobody answers any more: what this node held until now it knows, as one does that is started
+    /// again.
+    pub(super) fn held_until_silence<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if let Some(held) = self.now_held(ctx) {
+            let at = self.now(ctx);
+            self.doubt.before = held.map(|start| Held { start, at });
+        }
+    }
+
+    /// Where the arc starts that this node holds as a whole up to itself, if it holds any; `None` if
+    /// that can't be told now.
+    fn now_held<N: Network<Node>>(&self, ctx: &mut Context<'_, N>) -> Option<Option<Id>> {
         let me = ctx.me().id;
-        let Some(ownership) = self.ownership else {
-            return;
-        };
+        let ownership = self.ownership?;
         if !self.doubt.is_none() || !self.is_staying() {
-            return;
+            return None;
         }
         let mut start = ownership.start;
         for _ in 0..ctx.config.replicas {
@@ -228,10 +257,7 @@ impl Records {
         }
         // What was found damaged is missing, and after a start nobody would know of it.
         let misses = self.repair.misses_any(ctx.net.store());
-        let held = (!misses).then_some(start);
-        if ctx.net.store().notes().held != held {
-            ctx.note(|notes| notes.held = held);
-        }
+        Some((!misses).then_some(start))
     }
 
     /// All that this node held is elsewhere, or out of the way.

@@ -256,6 +256,7 @@ impl Records {
             Input::ScrubDue => self.scrub_due(ctx),
             Input::ArmRepair => self.arm_repair(ctx),
             Input::Stranded => {
+                self.held_until_silence(ctx);
                 self.serve_nothing(ctx);
                 self.leaver_stranded(ctx);
             }
@@ -391,8 +392,11 @@ impl Records {
         }
         let settled = Some(settled);
         self.settle_waiter(waiter, settled, ctx);
-        // Replies bring clocks, too.
+        // Replies bring clocks, too, and with them the first stamp that this node hears.
         self.tell_of_clock(ctx);
+        if self.knows_of_records() {
+            self.arm_repair(ctx);
+        }
     }
 
     fn settle_waiter<N: Network<Node>>(

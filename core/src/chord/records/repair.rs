@@ -146,11 +146,18 @@ impl Repair {
 }
 
 impl Records {
-    /// Makes sure that the repair timer runs, if there is anything to repair.
+    /// Makes sure that the repair timer runs, if there is anything to repair, or the node holds an arc
+    /// and is to note that it is there.
     pub(super) fn arm_repair<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if self.armed {
+            return;
+        }
+        if self.knows_of_records() {
+            self.note_held(ctx);
+        }
         let nothing =
-            ctx.net.store().is_empty() && self.doubt.is_none() && self.clock_wrong_by.is_none();
-        if !self.armed && !nothing {
+            self.keeps_nothing(ctx) && self.doubt.is_none() && self.clock_wrong_by.is_none();
+        if !nothing {
             self.armed = true;
             self.notes_that_it_is_there(ctx);
             let every = jittered(ctx.config.repair_every());

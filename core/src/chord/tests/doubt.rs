@@ -6,6 +6,7 @@ use crate::chord::{AccessError, Condition, Config, Denied, Event, Input, Write};
 use crate::ring::test_peers::peers;
 
 const FIVE: [u8; 5] = [10, 60, 110, 160, 210];
+const TEN: [u8; 10] = [10, 35, 60, 85, 110, 135, 160, 185, 210, 235];
 /// Keys, each in the arc of another node.
 const KEYS: [u8; 5] = [5, 50, 100, 150, 200];
 const UNCERTAIN: AccessError = AccessError::Denied(Denied::Uncertain);
@@ -166,4 +167,69 @@ fn a_leaver_that_handed_over_all_that_it_held_holds_nothing() {
     assert!(!world.node(10).in_doubt().is_empty() || !world.node(110).in_doubt().is_empty());
     let got = world.get(10, 101);
     assert_eq!(got, Err(UNCERTAIN));
+}
+
+/// Ten nodes with one key among them, of which all have heard: most hold nothing.
+fn nearly_empty() -> World {
+    let settings = Config {
+        replicas: 2,
+        repair_every: Some(SECOND),
+        ..config(4)
+    };
+    let mut world = World::grown(settings, &TEN);
+    world.put(10, 5, "a").expect("done");
+    for place in TEN {
+        assert_eq!(world.value(place, 5).as_deref(), Some("a"));
+    }
+    world.run(SECOND * 5);
+    world
+}
+
+#[test]
+fn where_nothing_was_one_that_is_back_knows_that() {
+    let mut world = nearly_empty();
+    // However long ago it was that anything came to them.
+    world.run(SECOND * 1000);
+    world.kill(&TEN);
+    world.run(SECOND * 5);
+    for place in TEN {
+        world.start(place, 2, Input::Join(peers(&TEN)));
+    }
+    world.run(SECOND * 30);
+    world.assert_ideal(&TEN);
+    for key in TEN {
+        assert_eq!(world.value(60, key), None, "{key}");
+    }
+    assert!(world.nodes.values().all(|node| node.in_doubt().is_empty()));
+    assert_eq!(world.value(60, 5).as_deref(), Some("a"));
+}
+
+#[test]
+fn who_was_running_all_the_time_knows_what_it_held() {
+    let three = [10, 100, 200];
+    let settings = Config {
+        replicas: 2,
+        repair_every: Some(SECOND),
+        ..config(4)
+    };
+    let mut world = World::grown(settings, &three);
+    world.put(10, 150, "a").expect("done");
+    world.run(SECOND * 5);
+    // Those that come back have lost their disks, and one of them founds the ring.
+    world.kill(&[10, 100]);
+    world.run(SECOND * 3);
+    assert!(world.told_by(200).contains(&&Event::Stranded));
+    for place in [10, 100] {
+        world.stores.remove(&place);
+        world.start(place, 2, Input::Join(peers(&three)));
+    }
+    world.run(SECOND * 60);
+    world.assert_ideal(&three);
+    assert_eq!(world.value(10, 150).as_deref(), Some("a"));
+    assert_eq!(world.value(10, 160), None, "200 served that until then");
+    assert_eq!(
+        world.get(10, 5),
+        Err(UNCERTAIN),
+        "10 did, and has lost its disk"
+    );
 }
