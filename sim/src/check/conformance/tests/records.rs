@@ -190,7 +190,7 @@ fn processes_with_several_nodes_are_asked_once_each() {
         };
         question(number, Stamp::ZERO, body)
     };
-    let mut serves = |asked: &[Peer]| {
+    let serves = |asked: &[Peer]| {
         let mut scene = scene.clone();
         let asked: Vec<(Peer, Message)> = (6..)
             .map(compare)
