@@ -20,9 +20,13 @@ use crate::ring::{Id, Peer};
 /// 2. If it does not serve the key now, ask the one it names.
 /// 3. If that is silent, its successor may not know yet that it is dead: make its predecessor
 ///    notify the successor, who then finds out (and takes over).
-/// 4. A reading that nobody answers for takes the newest of what the key's holders have, and
-///    gives it back to the one that should serve it.
-/// 5. A write waits and begins again at 1, under the same stamp: tried at two nodes, or arriving
+/// 4. A reading of what nobody serves, because its owner is silent or the one that should serve it
+///    knows that it is dead, takes the newest of what any of those has that come next, and gives it
+///    back to the one that should serve it.
+/// 5. Where one waits for another that doesn't serve the key either, somebody farther on serves it
+///    still: newcomers stand before him, and what they have may have been deleted since. A reading
+///    begins again at 1.
+/// 6. A write waits and begins again at 1, under the same stamp: tried at two nodes, or arriving
 ///    late, it stays one write. Only when another write won over it does it get a new stamp, with
 ///    which the same node is asked again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +44,8 @@ pub(in crate::chord) struct Access {
     asked: Vec<Id>,
     /// Who precedes the owner, as far as the look-up knows.
     before: Option<Peer>,
-    /// The last node that did not serve the key, and the holders that it named.
+    /// The last node that did not serve the key since the last look-up, and the holders that it
+    /// named.
     fallback: Option<(Peer, Vec<Peer>)>,
 }
 
@@ -149,6 +154,7 @@ impl Access {
             Ok(found) => {
                 self.before = before;
                 self.asked.clear();
+                self.fallback = None;
                 self.ask(found.owner)
             }
             Err(error) => self.pause().map(|_| self.fail(error.into())),
@@ -289,8 +295,11 @@ impl Access {
                 // applied.
                 self.maybe_applied |= holders.is_empty();
                 self.fallback = Some((from, holders));
-                if self.asked.contains(&ask.id) || self.asked.len() >= limits::REFERRALS {
+                if ask.id == from.id {
+                    // It should serve the key, and knows of nobody else who does.
                     self.nobody_serves()
+                } else if self.asked.contains(&ask.id) || self.asked.len() >= limits::REFERRALS {
+                    self.pause()
                 } else {
                     self.ask(ask)
                 }

@@ -270,8 +270,11 @@ impl Records {
         } else {
             me
         };
-        let mut holders = self.holders(ctx);
-        holders.insert(0, me);
+        // If the owner is dead, what it acknowledged is on some of those that come next: on the
+        // nearest, unless they have only just come. So all are named whom a node would fetch from
+        // that takes the arc over.
+        let successors = ctx.neighbours.successors().iter().copied();
+        let holders = std::iter::once(me).chain(successors).collect();
         RecordReply::NotServing { ask, holders }
     }
 

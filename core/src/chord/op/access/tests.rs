@@ -120,6 +120,98 @@ fn when_nobody_serves_the_key_the_newest_of_what_its_holders_have_is_read() {
     assert_eq!(fetched.record, Some(Record::of("", field())));
 }
 
+/// What these hold is asked for, and answered by a record that only this one has.
+fn fetched(to: Peer, request: &RecordRequest, has: u8) -> Option<RecordReply> {
+    let RecordRequest::Fetch { keys, .. } = request else {
+        return None;
+    };
+    let record = match to == peer(has) {
+        true => Record::of("", field()),
+        false => Record::default(),
+    };
+    let records = keys.iter().map(|&key| (key, record.clone())).collect();
+    Some(RecordReply::Records {
+        records,
+        more: None,
+    })
+}
+
+#[test]
+fn what_newcomers_have_is_not_read_while_each_takes_another_for_the_one_who_serves_the_key() {
+    // 50 waits for what 60 serves, and 60 has never served it: 70 does, and hands it over.
+    let mut rounds = 0;
+    let mut script = |to: Peer, request: &RecordRequest| match request {
+        RecordRequest::Read(_) if to == peer(OWNER) => {
+            rounds += 1;
+            Some(match rounds > 2 {
+                true => RecordReply::Record {
+                    record: None,
+                    others: vec![],
+                    now: 7,
+                },
+                false => RecordReply::NotServing {
+                    ask: peer(60),
+                    holders: peers(&[OWNER, 60]),
+                },
+            })
+        }
+        RecordRequest::Read(_) => Some(RecordReply::NotServing {
+            ask: peer(OWNER),
+            holders: peers(&[60, 70]),
+        }),
+        _ => panic!("nobody is asked for what was deleted since: {request:?}"),
+    };
+    let (end, _) = run(AccessKind::Read, &mut script);
+    let Step::Read(Ok(read)) = end else {
+        panic!("{end:?}");
+    };
+    assert!(read.authoritative && read.record.is_none());
+    // It does not go on for ever.
+    let (end, _) = run(AccessKind::Read, &mut |to, _| {
+        let other = if to == peer(OWNER) { 60 } else { OWNER };
+        Some(RecordReply::NotServing {
+            ask: peer(other),
+            holders: vec![],
+        })
+    });
+    assert_eq!(end, Step::Read(Err(AccessError::NoOwner)));
+}
+
+#[test]
+fn when_the_owner_is_silent_what_those_have_is_read_that_come_next() {
+    let (end, _) = run(AccessKind::Read, &mut |to, request| match request {
+        RecordRequest::Read(_) if to == peer(OWNER) => Some(RecordReply::NotServing {
+            ask: peer(45),
+            holders: peers(&[OWNER, 60, 70, 80]),
+        }),
+        RecordRequest::Read(_) => None,
+        RecordRequest::Merge(_) => Some(RecordReply::Merged),
+        _ => fetched(to, request, 80),
+    });
+    let Step::Read(Ok(read)) = end else {
+        panic!("{end:?}");
+    };
+    assert_eq!(read.record, Some(Record::of("", field())));
+}
+
+#[test]
+fn who_was_named_before_the_last_look_up_is_not_read_from() {
+    // At first each names the other. When it is sought again, the owner says nothing more.
+    let mut asked = 0;
+    let (end, _) = run(AccessKind::Read, &mut |to, request| match request {
+        RecordRequest::Read(_) => {
+            asked += 1;
+            let other = if to == peer(OWNER) { 60 } else { OWNER };
+            (asked <= 2).then(|| RecordReply::NotServing {
+                ask: peer(other),
+                holders: peers(&[60, 70]),
+            })
+        }
+        _ => panic!("{request:?}"),
+    });
+    assert_eq!(end, Step::Read(Err(AccessError::NoOwner)));
+}
+
 #[test]
 fn a_write_that_may_have_been_done_is_not_stamped_anew() {
     let mut tries = 0;
