@@ -379,10 +379,11 @@ impl Records {
         }
     }
 
-    fn claimed(&mut self, arc: KeyRange, me: Id, predecessor: Id) -> RecordReply {
+    pub(super) fn claimed(&mut self, arc: KeyRange, me: Id, predecessor: Id) -> RecordReply {
         let by = match (self.ownership, &self.acquire) {
             (Some(ownership), _) if ownership.arc(me).contains(arc.end) => Claimed::Here,
-            (None, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
+            // Also before what it serves there may be somebody whom neither of the two has met yet.
+            (_, Some(acquire)) if !acquire.is_vacant() => Claimed::Unknown,
             // Whom the claimer does not know yet may serve it: that one comes after it, not this node.
             _ if predecessor.is_between(arc.end, me) => Claimed::Unknown,
             _ => Claimed::Elsewhere,

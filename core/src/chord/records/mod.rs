@@ -421,6 +421,35 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chord::record_message::{Claimed, RecordReply};
+    use crate::ring::test_peers::peer;
+
+    #[test]
+    fn who_waits_for_what_lies_before_its_own_arc_does_not_say_that_nobody_serves_that() {
+        let (claimer, me) = (peer(10), peer(40).id);
+        let arc = KeyRange::new(peer(90).id, claimer.id);
+        let mut records = Records::new(me, 0);
+        let mut says = |start: u8, acquire: Option<Acquire>| {
+            let start = peer(start).id;
+            records.ownership = Some(Ownership { start, epoch: 1 });
+            records.acquire = acquire.map(Box::new);
+            match records.claimed(arc, me, claimer.id) {
+                RecordReply::Claimed { by, .. } => by,
+                other => panic!("{other:?}"),
+            }
+        };
+        // Its arc was handed to it by 50, who had given what lies before it to 20.
+        let gap = KeyRange::new(claimer.id, peer(20).id);
+        let waits = Acquire::new(gap, vec![peer(50)], 2);
+        assert_eq!(says(20, Some(waits)), Claimed::Unknown);
+        // It knows that 20 is dead, or that nobody else is before it.
+        assert_eq!(
+            says(20, Some(Acquire::new(gap, vec![], 2))),
+            Claimed::Elsewhere
+        );
+        assert_eq!(says(10, None), Claimed::Elsewhere);
+        assert_eq!(says(90, None), Claimed::Here);
+    }
 
     #[test]
     fn they_take_little_room_where_nothing_is_stored() {
