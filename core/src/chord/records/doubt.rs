@@ -109,10 +109,7 @@ impl Records {
 
     /// A node, which may be this one, held an arc up to itself, and all that it has is here.
     fn knows<N>(&mut self, peer: Peer, held: Held, ctx: &Context<'_, N>) {
-        let apart = ctx.config.repair_every() * PERIODS;
-        let apart = u64::try_from(apart.as_millis()).unwrap_or(u64::MAX);
-        let late = held.at.saturating_add(apart).saturating_add(APART);
-        if late >= self.doubt.since {
+        if is_late(held, self.doubt.since, ctx) {
             self.doubt.remove(KeyRange::new(held.start, peer.id));
         }
     }
@@ -188,6 +185,27 @@ impl Records {
 
     // ---- what it holds itself ----
 
+    /// The ring of this node has fallen silent: what it held in it, nobody knows but this node, and
+    /// in the next ring it notes something else. Where it is in doubt, it had said so before.
+    pub(super) fn remember_held<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
+        if !self.doubt.is_none() || self.ownership.is_none() {
+            return;
+        }
+        let me = ctx.me().id;
+        let notes = ctx.net.store().notes();
+        let Some(start) = notes.held else {
+            return;
+        };
+        let at = notes.alive;
+        let held = Held { start, at };
+        // A part of the ring may have gone on for a moment, and noted less.
+        let before = self
+            .doubt
+            .before
+            .filter(|before| is_late(*before, at, ctx) && is_more(me, *before, held));
+        self.doubt.before = Some(before.unwrap_or(held));
+    }
+
     /// What this node can say it holds to an owner in doubt.
     pub(super) fn holds<N: Network<Node>>(
         &mut self,
@@ -198,13 +216,22 @@ impl Records {
         if self.doubt.others.len() < limits::ASSIGNMENTS {
             self.doubt.others.push((owner, 0));
         }
-        if !self.doubt.is_none() {
-            return self.doubt.before;
+        let before = self.doubt.before;
+        // Before it serves anything, what it has noted is of a ring that was.
+        if !self.doubt.is_none() || self.ownership.is_none() {
+            return before;
         }
-        let at = self.now(ctx);
+        let (me, at) = (ctx.me().id, self.now(ctx));
         let held = ctx.net.store().notes().held;
-        // Who has come back and found nothing to note yet still knows what it held.
-        held.map_or(self.doubt.before, |start| Some(Held { start, at }))
+        let Some(held) = held.map(|start| Held { start, at }) else {
+            return before;
+        };
+        // Of what it holds for those who are in doubt it can't note that this is all.
+        let since = self.doubt.since;
+        let more = |before: &Held| {
+            since != 0 && is_late(*before, since, ctx) && is_more(me, *before, held)
+        };
+        Some(before.filter(more).unwrap_or(held))
     }
 
     /// Whether anything was ever stored in the ring, as far as this node has heard.
@@ -222,15 +249,6 @@ impl Records {
             ctx.note(|notes| notes.held = held);
             // When it held that counts as much.
             self.notes_that_it_is_there(ctx);
-        }
-    }
-
-    /// Nobody answers any more: what this node held until now it knows, as one does that is started
-    /// again.
-    pub(super) fn held_until_silence<N: Network<Node>>(&mut self, ctx: &mut Context<'_, N>) {
-        if let Some(held) = self.now_held(ctx) {
-            let at = self.now(ctx);
-            self.doubt.before = held.map(|start| Held { start, at });
         }
     }
 
@@ -269,6 +287,19 @@ impl Records {
     }
 }
 
+/// Whether this was noted no earlier than that time, but for what clocks and notes differ.
+fn is_late<N>(held: Held, since: u64, ctx: &Context<'_, N>) -> bool {
+    let apart = ctx.config.repair_every() * PERIODS;
+    let apart = u64::try_from(apart.as_millis()).unwrap_or(u64::MAX);
+    held.at.saturating_add(apart).saturating_add(APART) >= since
+}
+
+/// Whether one of two arcs up to a node begins farther back: the whole circle begins at the node.
+fn is_more(me: Id, one: Held, other: Held) -> bool {
+    let length = |held: Held| (held.start == me, held.start.distance_to(me));
+    length(one) > length(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,5 +319,18 @@ mod tests {
         assert_eq!(doubt.within(arc(10, 30)), [arc(10, 20)]);
         doubt.remove(arc(40, 20));
         assert!(doubt.is_none());
+    }
+
+    #[test]
+    fn who_held_the_whole_circle_held_more_than_who_held_an_arc() {
+        let me = peer(40).id;
+        let held = |start: u8| Held {
+            start: peer(start).id,
+            at: 1,
+        };
+        assert!(is_more(me, held(20), held(30)) && !is_more(me, held(30), held(20)));
+        assert!(is_more(me, held(50), held(20)));
+        assert!(is_more(me, held(40), held(50)) && !is_more(me, held(50), held(40)));
+        assert!(!is_more(me, held(20), held(20)));
     }
 }

@@ -256,7 +256,7 @@ impl Records {
             Input::ScrubDue => self.scrub_due(ctx),
             Input::ArmRepair => self.arm_repair(ctx),
             Input::Stranded => {
-                self.held_until_silence(ctx);
+                self.remember_held(ctx);
                 self.serve_nothing(ctx);
                 self.leaver_stranded(ctx);
             }

@@ -87,6 +87,23 @@ fn however_long_all_were_stopped_who_comes_back_is_believed() {
 }
 
 #[test]
+fn who_only_fell_silent_goes_on_saying_what_it_held_before() {
+    let mut world = stored();
+    // Nobody reaches anybody, as if all had stopped, for long enough that a ring is founded anew.
+    world.cut_all(true);
+    world.run(SECOND * 30);
+    let stranded = |place| world.told_by(place).contains(&&Event::Stranded);
+    assert!(FIVE.into_iter().all(stranded));
+    world.cut_all(false);
+    world.run(SECOND * 60);
+    world.assert_ideal(&FIVE);
+    assert!(world.nodes.values().all(|node| node.in_doubt().is_empty()));
+    for key in [51, 101, 151, 201] {
+        assert_eq!(world.value(60, key), None, "{key}");
+    }
+}
+
+#[test]
 fn what_must_not_be_there_is_not_written_where_that_is_uncertain() {
     let mut world = stopped();
     back(&mut world, &[10, 60]);

@@ -109,6 +109,8 @@ pub(super) struct World {
     pub(super) skew: BTreeMap<u8, u64>,
     /// Those on one side of a cut; nothing passes between them and the others.
     side: Vec<u8>,
+    /// Nothing passes between any two.
+    silent: bool,
 }
 
 struct Due {
@@ -131,6 +133,7 @@ impl World {
             stores: BTreeMap::new(),
             skew: BTreeMap::new(),
             side: Vec::new(),
+            silent: false,
         }
     }
 
@@ -191,6 +194,11 @@ impl World {
     /// Nothing passes between these and the others any more; an empty list heals.
     pub(super) fn cut(&mut self, side: &[u8]) {
         self.side = side.to_vec();
+    }
+
+    /// Nothing passes between any two of them any more, or all of it again.
+    pub(super) const fn cut_all(&mut self, silent: bool) {
+        self.silent = silent;
     }
 
     /// Hands an input to a node, and takes what it wants of the world.
@@ -277,7 +285,7 @@ impl World {
         self.now = now;
         let arrives = match (&due.input, due.incarnation) {
             (Input::Message { from, .. }, _) => {
-                self.side.contains(&place(*from)) == self.side.contains(&due.to)
+                !self.silent && self.side.contains(&place(*from)) == self.side.contains(&due.to)
             }
             (_, incarnation) => self.nodes.get(&due.to).map(Node::incarnation) == incarnation,
         };
