@@ -135,6 +135,18 @@ pub enum RecordRequest {
     Held,
 }
 
+impl RecordRequest {
+    /// The same write as it is sent while the sender's clock shows this, where its value is said to
+    /// live for so many milliseconds: on the way it is said when that is over by that clock.
+    #[must_use]
+    pub(super) fn lives_from(mut self, now: u64) -> RecordRequest {
+        if let RecordRequest::Write { field, .. } = &mut self {
+            field.shift_expiry(|lives| now.saturating_add(lives));
+        }
+        self
+    }
+}
+
 /// What is said about records and not answered. New kinds are added at the end only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RecordNotice {

@@ -58,7 +58,8 @@ pub(in crate::chord) enum AccessKind {
     Write {
         /// Its name.
         name: String,
-        /// With its stamp.
+        /// With its stamp. If its value lives for a time only, it ends so many milliseconds after the
+        /// owner has it ([`RecordRequest::lives_from`]).
         field: Field,
         /// What must be there.
         condition: Condition,
@@ -96,7 +97,7 @@ struct Gathering {
 pub(in crate::chord) enum Step {
     /// Look up who owns the key.
     Seek,
-    /// Answer this itself: it is the owner, or was named.
+    /// Answer this itself: it is the owner, or was named. What it writes lives from now on.
     Here(RecordRequest),
     /// Stamp the write anew, above this.
     Restamp(Stamp),
@@ -233,7 +234,10 @@ impl Access {
                         continue;
                     };
                     let from = question.to;
-                    let reply = ready!(question.poll_records(ask, |_| request.clone()));
+                    // The clock may have been set since the client asked: what counts is what it
+                    // shows beside the request.
+                    let sent = |net: &mut N| request.clone().lives_from(net.wall_clock());
+                    let reply = ready!(question.poll_records(ask, sent));
                     if reply.is_none() {
                         self.maybe_applied = !ask.is_variant(Variant::RestampedInDoubt);
                         self.wake_successor(ask.net());

@@ -37,14 +37,13 @@ impl Records {
             Ok(stamp) => {
                 let lives = write.lives.map(|lives| {
                     let lives = u64::try_from(lives.as_millis()).unwrap_or(u64::MAX);
-                    let lives = if ctx.config.is_variant(Variant::LivesTooLong) {
+                    if ctx.config.is_variant(Variant::LivesTooLong) {
                         lives.saturating_mul(1000)
                     } else if ctx.config.is_variant(Variant::LivesTooShort) {
                         lives / 1000
                     } else {
                         lives
-                    };
-                    self.now(ctx).saturating_add(lives)
+                    }
                 });
                 let field = match write.value {
                     Some(value) => Field::new(stamp, None, value, lives),
@@ -186,6 +185,7 @@ impl Records {
                     _ => step = access.sought(Err(LookupError::NotMember), None),
                 },
                 Some(Step::Here(request)) => {
+                    let request = request.lives_from(self.now(ctx));
                     let Some(reply) = self.answer(Asker::Client(this), request, ctx) else {
                         return;
                     };

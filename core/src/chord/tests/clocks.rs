@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::chord::{AccessError, Config, Denied, Event, RecordNotice, Write};
+use crate::chord::{AccessError, Config, Denied, Event, Input, RecordNotice, Write};
 use crate::record::limits::{SKEW_MAX, TAKEN_MAX};
 use crate::record::{Field, Record, Stamp};
 use crate::ring::Id;
@@ -205,6 +205,30 @@ fn a_value_lives_by_the_clock_of_its_keys_owner_whoever_is_asked() {
     world.run(SECOND * 15);
     for at in [50, 100, 150] {
         assert_eq!(reads(&mut world, at), [false; 5], "{at}");
+    }
+}
+
+#[test]
+fn a_value_lives_as_long_though_the_askers_clock_is_set_while_it_asks() {
+    let mut world = stored();
+    // Ahead, and back again.
+    for (token, by) in [(70, 120_000), (71, 0)] {
+        let write = Write {
+            lives: Some(SECOND * 60),
+            ..Write::put("", "a")
+        };
+        let key = key(150);
+        world.input(10, Input::Write { token, key, write });
+        world.skew.insert(10, by);
+        let lives = |world: &mut World| {
+            let fetched = world.get(60, 150).expect("answered");
+            let record = fetched.record.expect("there");
+            record.read("", fetched.now).is_some()
+        };
+        world.run(SECOND * 55);
+        assert!(lives(&mut world), "{by}");
+        world.run(SECOND * 10);
+        assert!(!lives(&mut world), "{by}");
     }
 }
 
