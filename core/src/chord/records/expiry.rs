@@ -24,6 +24,7 @@ impl Records {
         let Some(ownership) = self.ownership else {
             return;
         };
+        self.was_it_away(ctx);
         let now = self.now(ctx);
         let swept = now.saturating_sub(SWEPT_LATER) / MINUTE * MINUTE;
         let lifetime = match ctx.config.is_variant(Variant::TombstonesInSeconds) {
@@ -54,7 +55,9 @@ impl Records {
                 .fields()
                 .map(|(name, field)| (name.to_owned(), field.stamp()))
                 .collect();
-            let gone = record.collect(now, lifetime, |_, _| safe);
+            let gone = record.collect(now, lifetime, |_, stamp| {
+                safe && !self.presence.keeps(stamp.milliseconds, lifetime, now)
+            });
             if expired.is_empty() && gone.is_empty() {
                 continue;
             }

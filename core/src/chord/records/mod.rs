@@ -60,7 +60,7 @@ use crate::protocol::{Network, RequestId, Write};
 use crate::record::{Stamp, StampClock};
 use crate::ring::{Id, KeyRange, Peer};
 use crate::store::Store;
-use away::Away;
+use away::Presence;
 pub(super) use context::Context;
 use departure::Departure;
 use doubt::Doubt;
@@ -94,8 +94,8 @@ pub(super) struct Records {
     /// Where to look next for deletions whose time is over.
     next_sweep: Option<Id>,
     scrub: Scrub,
-    /// Since when it may have missed deletions that nobody remembers.
-    away: Away,
+    /// When it was there, and since when it may have missed deletions that nobody remembers.
+    presence: Presence,
     departure: Departure,
     doubt: Doubt,
     /// The predecessor that means to leave, for which this node stays.
@@ -209,7 +209,7 @@ impl Records {
             next_misplaced: me,
             next_sweep: None,
             scrub: Scrub::after(me),
-            away: Away::default(),
+            presence: Presence::default(),
             departure: Departure::Staying,
             doubt: Doubt::default(),
             stays_for: None,
@@ -225,7 +225,7 @@ impl Records {
         let notes = net.store().notes();
         let mut records = Records::new(me, notes.mark);
         records.clock.forget(notes.forgotten);
-        records.away = Away::since(notes.alive);
+        records.presence = Presence::since(notes.alive);
         records.scrub = Scrub::after(notes.scrubbed.unwrap_or(me));
         let at = notes.alive;
         let before = notes.held.map(|start| Held { start, at });

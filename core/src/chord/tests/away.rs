@@ -205,3 +205,39 @@ fn who_was_away_while_a_deletion_was_made_and_forgotten_sets_its_records_aside()
     assert_eq!(world.stores[&110].aside().len(), 1);
     assert_eq!(world.value(60, 100), None);
 }
+
+#[test]
+fn clocks_that_are_set_together_are_no_absence() {
+    let mut world = stored();
+    // Long ahead, and back again: all that was deleted lately is over at once by these clocks.
+    for by in [1_000_000, 0] {
+        for at in [20, 70, 120, 170, 220] {
+            world.put(10, at, "b").expect("done");
+            world.write(60, at, Write::delete("")).expect("done");
+        }
+        for place in FIVE {
+            world.skew.insert(place, by);
+        }
+        world.run(SECOND * 30);
+        assert_eq!(set_aside(&world), 0);
+        assert_eq!(world.value(60, 100).as_deref(), Some("a"));
+    }
+    // What was deleted while they were ahead is older than its time only then.
+    world.run(SECOND * 1200);
+    let key = peer(170).id;
+    let arc = KeyRange::new(key.previous(), key);
+    let remember = |place: &u8| world.stores[place].digest(arc).records() != 0;
+    assert!(!FIVE.iter().any(remember), "it is forgotten in the end");
+}
+
+#[test]
+fn who_was_there_by_its_own_clock_was_not_away_whatever_others_show() {
+    let mut world = stored();
+    world.write(60, 170, Write::delete("")).expect("done");
+    for place in [10, 60, 160, 210] {
+        world.skew.insert(place, 10_000_000);
+    }
+    world.run(SECOND * 300);
+    assert_eq!(set_aside(&world), 0);
+    assert_eq!(world.value(160, 100).as_deref(), Some("a"));
+}
