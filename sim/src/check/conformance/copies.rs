@@ -40,6 +40,8 @@ pub(super) struct Copies {
     /// The latest deletion that it has heard to be forgotten, in milliseconds since 1970.
     forgotten: u64,
     clock_is_off: bool,
+    /// By how many milliseconds the time is ahead that most of those show that it heard from last.
+    misled_by: u64,
 }
 
 /// An absence.
@@ -148,7 +150,9 @@ impl Copies {
             .extend(records.map(|(key, record)| (*key, record.as_ref().map(kept))));
     }
 
-    pub(super) fn judge(&mut self, case: &mut Case<'_>, is_member: bool) {
+    /// `misled_by` is how many milliseconds the time that others show it may be ahead.
+    pub(super) fn judge(&mut self, case: &mut Case<'_>, is_member: bool, misled_by: u64) {
+        self.misled_by = misled_by;
         self.brings(case);
         self.holds_far(case);
         self.misses(case);
@@ -209,14 +213,16 @@ impl Copies {
         }
     }
 
-    /// By how many milliseconds a write of a key is farther ahead than a right clock lets any be.
+    /// By how many milliseconds a write of a key is farther ahead than a right clock lets any be, or the
+    /// clocks of those lets it that it believes more than its own.
     fn far_ahead(&self, case: &Case<'_>, key: Id, stamp: Option<Stamp>) -> Option<u64> {
         let stamp = stamp?.milliseconds;
         let ahead = stamp.saturating_sub(case.wall_clock());
         // What is there may be from a wrong clock, and is written over in the same millisecond.
         let there = self.kept.get(&key).and_then(|kept| kept.stamp);
         let follows = there.is_some_and(|there| there.milliseconds >= stamp);
-        (ahead > SKEW_MAX + SKEW_MAX / 10 && !self.clock_is_off && !follows).then_some(ahead)
+        let most = self.misled_by + SKEW_MAX + SKEW_MAX / 10;
+        (ahead > most && !self.clock_is_off && !follows).then_some(ahead)
     }
 
     /// As a holder it takes in nothing from far ahead, also from an owner.
@@ -314,7 +320,8 @@ impl Copies {
         if self.clock_is_off || !case.act.sent.iter().any(is_forget) {
             return;
         }
-        let (now, lifetime) = (case.wall_clock(), case.settings.tombstones_for_ms);
+        let now = case.wall_clock() + self.misled_by;
+        let lifetime = case.settings.tombstones_for_ms;
         for (key, stamp) in self.forgotten() {
             if stamp.milliseconds.saturating_add(lifetime) > now + 1000 {
                 let age = now.saturating_sub(stamp.milliseconds);

@@ -266,7 +266,8 @@ impl Conformance {
         if is_member {
             seen.repair.judge(&mut case, &seen.copies, leaves);
         }
-        seen.copies.judge(&mut case, is_member);
+        let misled_by = seen.clocks.misled_by();
+        seen.copies.judge(&mut case, is_member, misled_by);
         // A node that tells of no change has none.
         let changed = act.changed || act.joined || act.left || act.stranded;
         seen.neighbours = before

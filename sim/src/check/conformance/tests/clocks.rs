@@ -12,6 +12,13 @@ fn notice(body: RecordNotice) -> Message {
     Message::Records(Box::new(Stamped::new(Stamp::ZERO, body)))
 }
 
+/// Another node shows its clock, which is so far after the beginning.
+fn shows_by(node: u8, now: u64) -> Input<Node> {
+    let mut said = Stamped::new(Stamp::ZERO, RecordNotice::Clock);
+    said.now = EPOCH_MS + now;
+    from(node, Message::Records(Box::new(said)))
+}
+
 /// A stamp of this node, of so many milliseconds after the beginning.
 fn stamp(milliseconds: u64, node: u8) -> Stamp {
     Stamp {
@@ -68,11 +75,7 @@ fn whom_others_have_shown_the_time_stamps_nothing_by_a_wrong_clock() {
         );
         [(60, asks)]
     };
-    let shows = |now: u64| {
-        let mut said = Stamped::new(Stamp::ZERO, RecordNotice::Clock);
-        said.now = EPOCH_MS + now;
-        from(50, Message::Records(Box::new(said)))
-    };
+    let shows = |now: u64| shows_by(50, now);
     scene.now = 2 * SECOND;
     assert_eq!(
         scene.would(40, late(0), &write(2000), &ideal(40)),
@@ -92,9 +95,62 @@ fn whom_others_have_shown_the_time_stamps_nothing_by_a_wrong_clock() {
     };
     agreed.step(40, shows(HOURS), &[], &ideal(40));
     assert_eq!(agreed.would(40, late(0), &write(3000), &ideal(40)), [""; 0]);
+    // Of three, two others do.
+    scene.step(40, shows_by(60, HOURS), &[], &ideal(40));
+    assert_eq!(
+        scene.would(40, late(0), &write(3000), &ideal(40)),
+        [""; 0],
+        "of two, one says so and one does not"
+    );
+    scene.now = 4 * SECOND;
+    scene.step(40, shows_by(10, 4000), &[], &ideal(40));
+    assert_eq!(scene.would(40, late(0), &write(3000), &ideal(40)), [""; 0]);
+    scene.now = 5 * SECOND;
+    let broken = scene.would(40, late(0), &write(5000), &ideal(40));
+    assert_eq!(broken, ["wrong-clock-stamps"], "two of three say so");
     // When it is right again, it may have to follow what is there.
     scene.now = 62 * SECOND;
     assert_eq!(scene.would(40, late(0), &write(3000), &ideal(40)), [""; 0]);
+}
+
+/// A write of a key that a node with a right clock brings to another as its owner.
+fn brings(milliseconds: u64) -> [(u8, Message); 1] {
+    let body = RecordRequest::Store {
+        key: peer(35).id,
+        part: Record::of("", Field::new(stamp(milliseconds, 30), None, "a", None)),
+        epoch: 1,
+    };
+    let asks = ask(
+        7,
+        Request::Records(Box::new(Stamped::new(Stamp::ZERO, body))),
+    );
+    [(50, asks)]
+}
+
+#[test]
+fn whom_most_others_mislead_takes_in_what_is_near_by_their_clocks_and_nothing_else() {
+    let mut scene = Scene::new();
+    let takes = |scene: &Scene, milliseconds: u64| {
+        scene.would(40, late(0), &brings(milliseconds), &ideal(40))
+    };
+    let far = ["far-stamp-taken"];
+    scene.step(40, shows_by(50, HOURS), &[], &ideal(40));
+    assert_eq!(takes(&scene, HOURS), [""; 0], "it has heard nobody else");
+    assert_eq!(takes(&scene, 2 * HOURS), far, "that is far by theirs, too");
+    scene.step(40, shows_by(10, 0), &[], &ideal(40));
+    assert_eq!(takes(&scene, HOURS), far, "one of two misleads nobody");
+    scene.step(40, shows_by(60, HOURS), &[], &ideal(40));
+    assert_eq!(takes(&scene, HOURS), [""; 0], "two of three do");
+    scene.step(40, shows_by(60, 0), &[], &ideal(40));
+    assert_eq!(takes(&scene, HOURS), far);
+    // Whoever is behind misleads nobody into taking what is ahead.
+    for behind in [50, 60] {
+        let mut said = Stamped::new(Stamp::ZERO, RecordNotice::Clock);
+        said.now = EPOCH_MS - HOURS;
+        let shows = from(behind, Message::Records(Box::new(said)));
+        scene.step(40, shows, &[], &ideal(40));
+    }
+    assert_eq!(takes(&scene, HOURS), far);
 }
 
 #[test]
