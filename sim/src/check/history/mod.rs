@@ -211,7 +211,7 @@ impl Histories {
         }
         if let Some(why) = self
             .stamps
-            .ended(&issued, Some(stamp), self.clocks.near(now))
+            .ended(&issued, Some(stamp), self.clocks.near(issued.at))
         {
             let detail = format!("write {write} of {:.8} got the stamp {why}", issued.key);
             self.found(BELOW_PAST, issued.key, detail, None);

@@ -1,5 +1,7 @@
 //! Each check of histories fires on one that is broken on purpose, and on no other.
 
+use cuerda_core::record::limits;
+
 use super::*;
 
 const KEY: u64 = 100;
@@ -379,6 +381,20 @@ fn a_stamp_comes_after_what_its_client_had_seen() {
     story.0.write_issued(write);
     story.end(write, 9000, 3);
     assert_eq!(story.found(), [(BELOW_PAST, None)]);
+}
+
+#[test]
+fn what_was_far_ahead_when_it_was_asked_for_may_have_been_followed() {
+    let hour = limits::SKEW_MAX;
+    for (ahead, found) in [(hour + 50, vec![]), (hour, vec![(BELOW_PAST, None)])] {
+        let mut story = Story::new();
+        let first = issued(1, 1);
+        story.0.write_issued(first);
+        // When it ends, time has come near either.
+        story.end(first, 1000 + ahead, 3);
+        story.put(2, 2);
+        assert_eq!(story.found(), found, "{ahead}");
+    }
 }
 
 /// What was judged of a history: not linearizable, and unknown.
