@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use cuerda_core::protocol::{AccessError, Denied};
+use cuerda_core::record::TooFarAhead;
 
 use crate::world::{
-    Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, Simulated, Time, Watcher, WriteEnd,
+    EPOCH_MS, Effect, Gone, LookupEnd, Moment, NodeView, ReadEnd, Simulated, Time, Watcher,
+    WriteEnd,
 };
 
 /// So many failures in the calm may be chance: a message is lost where some always are.
@@ -102,6 +104,15 @@ fn how<T>(result: &Result<T, AccessError>) -> (How, Option<String>) {
     }
 }
 
+/// Whether a write was refused for nothing but what its client had seen of a wrong clock: no node
+/// takes in a stamp from so far ahead of the right time.
+fn is_past_too_far(at: Moment, end: &WriteEnd) -> bool {
+    let past = end.issue.past;
+    let right = EPOCH_MS.saturating_add(at.now / 1_000_000);
+    matches!(&end.result, Err(AccessError::Denied(Denied::Ahead(ahead))) if ahead.stamp == past)
+        && TooFarAhead::judge(past, right).is_err()
+}
+
 impl<P: Simulated> Watcher<P> for Calm {
     fn joined(&mut self, at: Moment, _: NodeView<'_, P::View>) {
         self.last = at.now;
@@ -119,8 +130,12 @@ impl<P: Simulated> Watcher<P> for Calm {
         self.ended("lookups.failed", end.issued, how);
     }
 
-    fn write_ended(&mut self, _: Moment, end: &WriteEnd) {
-        self.ended("writes.failed", end.issued, how(&end.result));
+    fn write_ended(&mut self, at: Moment, end: &WriteEnd) {
+        let how = match is_past_too_far(at, end) {
+            true => (How::Denied, None),
+            false => how(&end.result),
+        };
+        self.ended("writes.failed", end.issued, how);
     }
 
     fn read_ended(&mut self, _: Moment, end: &ReadEnd) {
@@ -147,10 +162,11 @@ impl<P: Simulated> Watcher<P> for Calm {
 mod tests {
     use super::*;
     use cuerda_core::chord::Node;
-    use cuerda_core::protocol::LookupError;
+    use cuerda_core::protocol::{Condition, LookupError};
+    use cuerda_core::record::{Stamp, limits::TAKEN_MAX};
     use cuerda_core::ring::Id;
 
-    use crate::world::Cause;
+    use crate::world::{Cause, WriteIssue};
 
     fn at(now: Time) -> Moment {
         Moment {
@@ -207,5 +223,41 @@ mod tests {
         };
         assert!(!fewer(3, 4).is_bad());
         assert!(!fewer(4, 40).is_bad());
+    }
+
+    #[test]
+    fn a_past_that_no_clock_has_reached_is_rightly_refused_and_no_other() {
+        let failed = |ahead: u64, refused: u64| {
+            let stamp = |milliseconds| Stamp {
+                milliseconds: EPOCH_MS + milliseconds,
+                ..Stamp::ZERO
+            };
+            let ahead_of = TooFarAhead {
+                stamp: stamp(refused),
+                by: refused,
+            };
+            let mut calm = Calm::after(0, 1000);
+            let end = WriteEnd {
+                issue: WriteIssue {
+                    write: 1,
+                    asker: 1,
+                    key: Id::ZERO,
+                    deletes: false,
+                    lives: None,
+                    condition: Condition::None,
+                    past: stamp(ahead),
+                },
+                issued: 10,
+                result: Err(Denied::Ahead(ahead_of).into()),
+            };
+            let watcher: &mut dyn Watcher<Node> = &mut calm;
+            watcher.write_ended(at(10), &end);
+            calm.served().map(|(_, served)| served.failed).sum::<u64>()
+        };
+        let far = TAKEN_MAX + 1;
+        assert_eq!(failed(far, far), 0);
+        assert_eq!(failed(TAKEN_MAX, TAKEN_MAX), 1, "a right clock takes it");
+        assert_eq!(failed(far, far + 5), 1, "what is there must not matter");
+        assert_eq!(failed(0, far), 1);
     }
 }

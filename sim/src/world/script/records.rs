@@ -1,13 +1,15 @@
 //! Clients that read and write records, and the operations they wait for.
 //!
 //! A workload has some clients, each of which hands back the last stamp it saw, unless the scenario
-//! says otherwise: so it is real that a write comes after another was seen. No two writes have the
+//! says otherwise: so it is real that a write comes after another was seen. A stamp that is refused as
+//! too far ahead is from a wrong clock, and need not be handed back, as its client is told: who was
+//! told so once keeps no stamp in mind that is as far ahead of a right clock. No two writes have the
 //! same value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cuerda_core::protocol::{AccessError, Condition, Fetched, Input, Write, Written};
-use cuerda_core::record::{Field, Stamp};
+use cuerda_core::protocol::{AccessError, Condition, Denied, Fetched, Input, Write, Written};
+use cuerda_core::record::{Field, Stamp, TooFarAhead};
 use cuerda_core::ring::Id;
 
 use super::Machines;
@@ -38,6 +40,8 @@ struct Load {
     popularity: Zipf,
     /// The last stamp that each client saw.
     past: Vec<Stamp>,
+    /// Whether each was refused a stamp of a wrong clock.
+    wary: Vec<bool>,
     hands_back: HandsBack,
     /// The stamp last seen for a key, for compare-and-set; `None` where nothing was found.
     seen: BTreeMap<u32, Option<Stamp>>,
@@ -62,6 +66,7 @@ impl Clients {
             WorkloadKind::Records(access) => Some(Load {
                 popularity: Zipf::new(access.keys, access.zipf),
                 past: vec![Stamp::ZERO; access.clients as usize],
+                wary: vec![false; access.clients as usize],
                 hands_back: access.hands_back,
                 seen: BTreeMap::new(),
             }),
@@ -95,16 +100,31 @@ impl Clients {
         load.map_or(0, |load| load.popularity.draw(&mut self.random))
     }
 
-    fn learn(&mut self, open: &Open, latest: Stamp, field: Option<Option<Stamp>>) {
+    /// A client is told something, at this time of a right clock, in milliseconds since 1970.
+    fn learn(&mut self, open: &Open, latest: Stamp, field: Option<Option<Stamp>>, now_ms: u64) {
         let Some((load, client, key)) = open.client else {
             return;
         };
         let Some(load) = &mut self.loads[load] else {
             return;
         };
-        load.past[client] = load.past[client].max(latest);
+        if !load.wary[client] || TooFarAhead::judge(latest, now_ms).is_ok() {
+            load.past[client] = load.past[client].max(latest);
+        }
         if let Some(stamp) = field {
             load.seen.insert(key, stamp);
+        }
+    }
+
+    /// What a client handed back was refused.
+    fn unlearn(&mut self, open: &Open, refused: Stamp) {
+        let load = open.client.map(|(load, client, _)| (load, client));
+        if let Some((load, client)) = load
+            && let Some(load) = &mut self.loads[load]
+            && load.past[client] == refused
+        {
+            load.past[client] = Stamp::ZERO;
+            load.wary[client] = true;
         }
     }
 }
@@ -135,7 +155,7 @@ pub(super) fn act<W: Machines>(
     access: Access,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
-    let now_ms = world.epoch_ms().saturating_add(world.now() / 1_000_000);
+    let now_ms = right_clock(world);
     let records = &mut world.script_mut().records;
     let client = records.random.below(access.clients.into()) as usize;
     let mut number = records.draw_key(index);
@@ -211,6 +231,11 @@ pub(super) fn act<W: Machines>(
     world.order(asker, input, "write", watcher);
 }
 
+/// What a right clock shows, in milliseconds since 1970.
+fn right_clock<W: Machines>(world: &W) -> u64 {
+    world.epoch_ms().saturating_add(world.now() / 1_000_000)
+}
+
 /// The id of the key of this number.
 fn key_of(number: u32) -> Id {
     Id::of_key(format!("k{number}").as_bytes())
@@ -279,6 +304,7 @@ pub(super) fn written<W: Machines>(
     at: Moment,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
+    let now_ms = right_clock(world);
     let records = &mut world.script_mut().records;
     let Some(open) = records.open.remove(&token) else {
         return;
@@ -286,13 +312,18 @@ pub(super) fn written<W: Machines>(
     let Some(issue) = open.write else { return };
     if let Ok(written) = &result {
         let found = (!issue.deletes).then_some(written.stamp);
-        records.learn(&open, written.stamp, Some(found));
+        records.learn(&open, written.stamp, Some(found), now_ms);
         if let Some((_, _, number)) = open.client {
             match issue.deletes {
                 true => records.deleted.insert(number),
                 false => records.deleted.remove(&number),
             };
         }
+    }
+    if let Err(AccessError::Denied(Denied::Ahead(ahead))) = &result
+        && ahead.stamp == issue.past
+    {
+        records.unlearn(&open, ahead.stamp);
     }
     let issued = open.issued;
     watcher.write_ended(
@@ -313,6 +344,7 @@ pub(super) fn found<W: Machines>(
     at: Moment,
     watcher: &mut impl Watcher<W::Protocol>,
 ) {
+    let now_ms = right_clock(world);
     let records = &mut world.script_mut().records;
     let Some(open) = records.open.remove(&token) else {
         return;
@@ -328,7 +360,8 @@ pub(super) fn found<W: Machines>(
             None => field.value().is_some(),
         };
         let value = field.filter(told);
-        records.learn(&open, latest, Some(value.map(Field::stamp)));
+        let value_stamp = Some(value.map(Field::stamp));
+        records.learn(&open, latest, value_stamp, now_ms);
         let seen = field.map(|field| {
             let write = field.value().and_then(|value| number(value.as_bytes()));
             Seen {
@@ -385,6 +418,8 @@ pub(super) fn abandon<W: Machines>(
 
 #[cfg(test)]
 mod tests {
+    use cuerda_core::record::limits::TAKEN_MAX;
+
     use super::*;
 
     fn clients(zipf: f64) -> Clients {
@@ -395,11 +430,40 @@ mod tests {
             loads: vec![Some(Load {
                 popularity: Zipf::new(100, zipf),
                 past: vec![Stamp::ZERO; 3],
+                wary: vec![false; 3],
                 hands_back: HandsBack::LastSeen,
                 seen: BTreeMap::new(),
             })],
             deleted: BTreeSet::new(),
         }
+    }
+
+    #[test]
+    fn a_client_hands_back_no_stamp_that_was_refused() {
+        let at = |milliseconds| Stamp {
+            milliseconds,
+            ..Stamp::ZERO
+        };
+        let mut clients = clients(0.0);
+        let open = Open {
+            asker: 0,
+            key: Id::ZERO,
+            issued: 0,
+            client: Some((0, 1, 7)),
+            write: None,
+        };
+        let far = TAKEN_MAX + 77;
+        clients.learn(&open, at(far), None, 70);
+        assert_eq!(clients.past(0, 1, 0), at(far), "nobody has refused it");
+        clients.unlearn(&open, at(66));
+        assert_eq!(clients.past(0, 1, 0), at(far), "it has seen more since");
+        clients.unlearn(&open, at(far));
+        assert_eq!(clients.past(0, 1, 0), Stamp::ZERO);
+        clients.learn(&open, at(55), None, 70);
+        clients.learn(&open, at(far), None, 70);
+        assert_eq!(clients.past(0, 1, 0), at(55));
+        clients.learn(&open, at(far), None, 77);
+        assert_eq!(clients.past(0, 1, 0), at(far), "time has come near it");
     }
 
     #[test]
