@@ -127,9 +127,28 @@ impl Clocks {
         shows.saturating_add(limits::MARK_STEP).max(self.shown)
     }
 
-    /// As far ahead as a stamp may be by a right clock.
-    pub(super) fn near(&self, now: Nanos) -> u64 {
-        self.right(now).saturating_add(limits::SKEW_MAX)
+    /// As far ahead as a stamp may be by a right clock, or by the clock by which this machine's node
+    /// judged what it was asked then, if that is behind: what is farther it may have followed.
+    pub(super) fn near(&self, then: Nanos, machine: u32) -> u64 {
+        let behind = match self.ahead_since(then, machine) {
+            Some(off) => off.min(0).unsigned_abs(),
+            None => self.apart_since(then).1,
+        };
+        let near = self.right(then).saturating_add(limits::SKEW_MAX);
+        near.saturating_sub(behind)
+    }
+
+    /// How far any clock has been ahead and behind ever since `then`, in milliseconds.
+    fn apart_since(&self, then: Nanos) -> (u64, u64) {
+        // What was set last before that time was in effect then.
+        let first = self
+            .spans
+            .partition_point(|(from, ..)| *from < then)
+            .saturating_sub(1);
+        let since = || self.spans[first..].iter();
+        let ahead = since().map(|(_, ahead, _)| *ahead).max().unwrap_or(0);
+        let behind = since().map(|(.., behind)| *behind).max().unwrap_or(0);
+        (ahead, behind)
     }
 
     /// No clock of any node shows less.
@@ -148,14 +167,7 @@ impl Clocks {
     /// clock it is that it ends by, and whosever it is read by.
     #[must_use]
     pub fn lives(&self, now: Nanos, at: Nanos, length: Duration) -> bool {
-        // What was set last before that time was in effect then.
-        let first = self
-            .spans
-            .partition_point(|(from, ..)| *from < at)
-            .saturating_sub(1);
-        let since = || self.spans[first..].iter();
-        let ahead = since().map(|(_, ahead, _)| *ahead).max().unwrap_or(0);
-        let behind = since().map(|(.., behind)| *behind).max().unwrap_or(0);
+        let (ahead, behind) = self.apart_since(at);
         // Clocks show whole milliseconds, and so a value may end one too soon.
         let apart = ahead.saturating_add(behind).saturating_add(1);
         is_alive(
@@ -270,6 +282,27 @@ mod tests {
             "written before they were right"
         );
         assert!(clocks.lives(80 * SECOND, 21 * SECOND, minute));
+    }
+
+    #[test]
+    fn what_is_near_goes_by_the_clock_of_whom_was_asked_or_by_any_if_nobody_knows() {
+        let hour = i64::try_from(limits::SKEW_MAX).unwrap();
+        let mut clocks = Clocks::new(EPOCH, Duration::ZERO);
+        clocks.set(5 * SECOND, &[1], -hour);
+        clocks.set(5 * SECOND, &[3], hour / 4);
+        let by_right = |clocks: &Clocks, second: u64, machine| {
+            let right = EPOCH + 1000 * second;
+            clocks.near(second * SECOND, machine).cast_signed() - right.cast_signed()
+        };
+        assert_eq!(by_right(&clocks, 6, 1), 0);
+        assert_eq!(by_right(&clocks, 6, 2), hour, "nobody touched it");
+        assert_eq!(by_right(&clocks, 6, 3), hour, "ahead is not behind");
+        assert_eq!(by_right(&clocks, 4, 1), 0, "it was set meanwhile");
+        // Of two that are far off, others may believe either.
+        clocks.set(7 * SECOND, &[2], -hour);
+        assert_eq!(by_right(&clocks, 8, 0), 0);
+        clocks.set(9 * SECOND, &[1, 2], hour);
+        assert_eq!(by_right(&clocks, 10, 0), hour);
     }
 
     #[test]

@@ -209,10 +209,11 @@ impl Histories {
         if let Some(owner) = owner {
             self.readings.owned(now, write, owner);
         }
-        if let Some(why) = self
-            .stamps
-            .ended(&issued, Some(stamp), self.clocks.near(issued.at))
-        {
+        if let Some(why) = self.stamps.ended(
+            &issued,
+            Some(stamp),
+            self.clocks.near(issued.at, issued.asker),
+        ) {
             let detail = format!("write {write} of {:.8} got the stamp {why}", issued.key);
             self.found(BELOW_PAST, issued.key, detail, None);
         }

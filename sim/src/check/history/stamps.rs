@@ -27,9 +27,9 @@ impl Stamps {
         }
     }
 
-    /// A write ended, with this stamp if it was done, and when it was issued, the clock that is farthest
-    /// ahead of those that are near the right time showed at most `near`: what was farther then may have
-    /// been followed before time came near it. What is wrong with that.
+    /// A write ended, with this stamp if it was done. When it was issued, stamps up to `near` were near
+    /// by the clock of the node that was asked: what was farther may have been followed before time came
+    /// near it. What is wrong with that.
     pub(super) fn ended(
         &mut self,
         issued: &Issued,
