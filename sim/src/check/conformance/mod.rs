@@ -101,6 +101,8 @@ struct Settings {
     patience: Time,
     /// Within this time a member has stabilized, whomever it had to wait for.
     stabilized_within: Time,
+    /// No answer to a single question is waited for longer.
+    timeout_max: Time,
     acks: u8,
     replicas: usize,
     remembered: usize,
@@ -255,7 +257,7 @@ impl Conformance {
         let is_member = seen.is_member;
         let home = seen.chains.judge(&mut case);
         seen.probes.judge(&mut case, is_member, home, &seen.steps);
-        let queries = seen.chains.open() + seen.probes.open();
+        let queries = seen.chains.open() + seen.probes.open(now, settings.timeout_max);
         seen.steps.judge(&mut case, is_member, queries);
         seen.serving
             .judge(&mut case, seen.life.asked_to_leave(), &seen.copies);
@@ -309,6 +311,7 @@ impl Rules<Node> for Conformance {
                 repair_every_ms: milliseconds(node.repair_every()),
                 patience: nanoseconds(patience),
                 stabilized_within: nanoseconds(stabilized_within),
+                timeout_max: nanoseconds(node.request_timeout_max),
                 acks: node.acks(),
                 replicas: node.replicas.into(),
                 remembered: node.remembered.into(),

@@ -7,6 +7,7 @@ use cuerda_core::ring::Id;
 use super::act::{Answer, Ask, Given, Said, Told};
 use super::steps::Steps;
 use super::{Case, short};
+use crate::world::Time;
 
 /// A peer that a member probes.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Probes {
     /// Counts stabilization periods.
     period: u64,
     all: Vec<Probe>,
+    /// When probes were sent, as long as they may be open.
+    sent: Vec<Time>,
     /// Whom it was told after a start that it once remembered, as long as it has probed none of
     /// them; and the period in which it became a member.
     told: Vec<Id>,
@@ -46,6 +49,7 @@ impl Probes {
         }
         if case.act.joined || !is_member {
             self.all.clear();
+            self.sent.clear();
             self.member_since = self.period;
         }
         for told in &case.act.told {
@@ -71,10 +75,10 @@ impl Probes {
         }
     }
 
-    /// How many probes may be open.
-    pub(super) fn open(&self) -> usize {
-        let now = |probe: &&Probe| probe.period == self.period;
-        self.all.iter().filter(now).count()
+    /// How many probes may be open: an answer may take so long. A peer may be asked anew meanwhile.
+    pub(super) fn open(&mut self, now: Time, timeout: Time) -> usize {
+        self.sent.retain(|sent| sent.saturating_add(timeout) >= now);
+        self.sent.len()
     }
 
     /// What is remembered anew is probed anew.
@@ -141,6 +145,7 @@ impl Probes {
             if *ask != Ask::Hello {
                 continue;
             }
+            self.sent.push(case.now);
             match self.all.iter_mut().find(|probe| probe.to == to.id) {
                 Some(probe) => {
                     if self.period - probe.period < probe.wait {

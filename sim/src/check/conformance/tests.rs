@@ -3,6 +3,7 @@
 mod clocks;
 mod coming_and_going;
 mod copies;
+mod leaving;
 mod lookups;
 mod records;
 mod repair;

@@ -54,8 +54,27 @@ fn whoever_the_successor_names_as_nearer_is_asked_before_it_is_adopted() {
         key,
         confirm: false,
     };
-    let right = scene.would(30, apart(), &[notify, (35, ask(3, find))], &adopted);
+    let right = scene.would(30, apart(), &[notify.clone(), (35, ask(3, find))], &adopted);
     assert!(right.is_empty(), "{right:?}");
+    // It may have as many look-ups as it may: probes of an earlier period are not answered yet.
+    let mut busy = scene.clone();
+    let probes: Vec<_> = (0..8)
+        .map(|at| {
+            (
+                100 + at,
+                ask(u32::from(10 + at), Request::Hello(hello(true))),
+            )
+        })
+        .collect();
+    for said in [&probes[..], &[]] {
+        let due = Input::Timer(Timer::Stabilize);
+        let _ = busy.step(30, due, said, &ideal(30));
+    }
+    let right = busy.would(30, apart(), std::slice::from_ref(&notify), &adopted);
+    assert!(right.is_empty(), "{right:?}");
+    busy.now += 10 * crate::world::SECOND;
+    let rules = busy.would(30, apart(), std::slice::from_ref(&notify), &adopted);
+    assert_eq!(rules, ["not-handed-on"]);
 
     // It is silent.
     assert!(
