@@ -162,7 +162,6 @@ fn a_torn_write_loses_the_last_batch_alone() {
 fn only_what_stops_a_node_starts_it_again() {
     for (what, more, returns) in [
         ("slow", "extra = \"1ms\"", false),
-        ("flip", "count = 1", false),
         ("fails", "", true),
         ("torn", "", true),
     ] {
