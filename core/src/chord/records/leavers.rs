@@ -18,12 +18,14 @@ impl Leavers {
         self.0.iter().any(|(leaver, _)| *leaver == id)
     }
 
-    /// A repair period has passed.
-    pub(super) fn age(&mut self) {
+    /// A repair period has passed. Says whether a leaver is to be asked again.
+    pub(super) fn age(&mut self) -> bool {
         for (_, age) in &mut self.0 {
             *age += 1;
         }
+        let before = self.0.len();
         self.0.retain(|(_, age)| *age < BELIEVED);
+        self.0.len() < before
     }
 
     /// Those who are no successors any more are gone.

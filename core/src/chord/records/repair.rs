@@ -174,7 +174,8 @@ impl Records {
         }
         self.assignments
             .retain(|assignment| assignment.age < FORGOTTEN);
-        self.leavers.age();
+        // Nothing else may change by which a leaver that has come back would be a holder again.
+        self.unsettled |= self.leavers.age();
         self.doubt.age();
         self.note_held(ctx);
         self.tell_of_clock(ctx);

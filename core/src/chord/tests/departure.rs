@@ -153,6 +153,16 @@ fn an_owner_counts_no_leaver_among_the_holders() {
     let to: Vec<u8> = asked.iter().map(|(to, ..)| *to).collect();
     assert_eq!(to.iter().filter(|to| [70, 80].contains(*to)).count(), 0);
     assert!(to.contains(&90), "{to:?}");
+    // After some time it asks them again, though no neighbour has changed: they may be back.
+    for _ in 0..3 {
+        bench.handle(Input::Timer(Timer::Repair));
+        for (to, number, _) in bench.asked_about_records() {
+            bench.told(to, number, RecordReply::Stored);
+        }
+    }
+    let asked = bench.write(3, "c");
+    let to: Vec<u8> = asked.iter().map(|(to, ..)| *to).collect();
+    assert!(to.contains(&60) && to.contains(&70), "{to:?}");
 }
 
 fn stocked(settings: Config, places: &[u8]) -> World {
