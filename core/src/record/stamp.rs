@@ -198,18 +198,9 @@ impl StampClock {
     /// The clock of a node that starts again, with the mark found on its disk.
     #[must_use]
     pub const fn restored(node: Id, mark: u64) -> StampClock {
-        // The last stamp that may have left, so that the next one is at the mark or above.
-        let latest = match mark.checked_sub(1) {
-            Some(milliseconds) => Stamp {
-                milliseconds,
-                counter: u32::MAX,
-                node,
-            },
-            None => Stamp::ZERO,
-        };
         StampClock {
             node,
-            latest,
+            latest: below(mark, node),
             issued: Stamp::ZERO,
             mark,
             forgotten: 0,
@@ -293,18 +284,33 @@ impl StampClock {
     }
 
     /// Goes on from the wall clock if that is far behind what this clock has followed, and others
-    /// agree with it: so it was wrong then. (Where nobody else is, it may be wrong now.) The mark on
-    /// disk was ahead as well, and is lowered with the next stamp.
+    /// agree with it: so it was wrong then. (Where nobody else is, it may be wrong now.) What was
+    /// issued here is no reason to give up, unless it is as far ahead itself: no later stamp may be
+    /// below it. If it is, the mark on disk was ahead as well, and is lowered with the next stamp.
     fn give_up_what_is_far(&mut self, wall_clock: u64) {
         let near = wall_clock.saturating_add(limits::SKEW_MAX);
         if self.latest.milliseconds > near && self.others.agree(wall_clock) {
             let before = self.given_up.take().map_or(Stamp::ZERO, |before| *before);
             self.given_up = Some(Box::new(before.max(self.latest)));
-            (self.latest, self.issued, self.mark) = (Stamp::ZERO, Stamp::ZERO, 0);
+            let own = self.issued_last();
+            // The mark is ahead of what was issued, by a step at most.
+            if own.milliseconds <= near.saturating_add(limits::MARK_STEP) {
+                self.latest = own;
+            } else {
+                (self.latest, self.issued, self.mark) = (Stamp::ZERO, Stamp::ZERO, 0);
+            }
         }
         if let Some(before) = self.given_up.take_if(|before| before.milliseconds <= near) {
             // No stamp of that time is issued again.
             self.seen(*before);
+        }
+    }
+
+    /// The highest stamp that was issued here, or may have been before the start.
+    const fn issued_last(&self) -> Stamp {
+        match self.issued.milliseconds {
+            0 => below(self.mark, self.node),
+            _ => self.issued,
         }
     }
 
@@ -374,6 +380,18 @@ impl StampClock {
     /// The mark is on disk.
     pub fn committed(&mut self, mark: u64) {
         self.mark = self.mark.max(mark);
+    }
+}
+
+/// The last stamp that may have left under a mark, so that the next one is at the mark or above.
+const fn below(mark: u64, node: Id) -> Stamp {
+    match mark.checked_sub(1) {
+        Some(milliseconds) => Stamp {
+            milliseconds,
+            counter: u32::MAX,
+            node,
+        },
+        None => Stamp::ZERO,
     }
 }
 

@@ -251,6 +251,31 @@ fn what_a_wrong_clock_had_shown_is_given_up_when_others_agree_with_the_right_one
 }
 
 #[test]
+fn what_was_issued_near_is_kept_when_what_was_heard_is_given_up() {
+    // It has heard stamps from ahead, and then its clock is set back by nearly an hour, as are those
+    // of others: what it heard is too far ahead by now, and what it issued is not.
+    let back = NOW - SKEW_MAX + MARK_STEP;
+    let heard = at(NOW + TAKEN_MAX, 0);
+    let mut clock = clock();
+    let issued = clock.issue(NOW).unwrap();
+    let mark = clock.must_commit().unwrap();
+    clock.committed(mark);
+    let mut again = StampClock::restored(clock.node, mark);
+    for clock in [&mut clock, &mut again] {
+        clock.heard(heard, NOW).unwrap();
+        clock.compare(near_by(), back, back);
+        let next = clock.issue(back + MARK_STEP).unwrap();
+        assert!(issued < next && next < heard, "{next}");
+    }
+    // What may have been issued is at the bound: it waits until the mark is near, and no longer.
+    let mut again = StampClock::restored(clock.node, mark);
+    again.heard(heard, NOW).unwrap();
+    again.compare(near_by(), NOW - SKEW_MAX, NOW - SKEW_MAX);
+    assert!(again.issue(NOW - SKEW_MAX).is_err());
+    assert!(again.issue(NOW - SKEW_MAX + MARK_STEP).unwrap() > issued);
+}
+
+#[test]
 fn a_clock_that_is_lost_now_gives_nothing_up() {
     let mut clock = clock();
     clock.issue(NOW).unwrap();
