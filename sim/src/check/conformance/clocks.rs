@@ -63,16 +63,20 @@ impl Clocks {
 
     pub(super) fn judge(&mut self, case: &mut Case<'_>, is_member: bool) {
         says_the_time(case);
-        if case.now < self.wrong_until {
-            self.stamps(case);
-        }
+        // A node takes in what a message shows before it does what the message is for: who is misled by
+        // this one is told no more.
+        let before = self.told;
         self.hears(case, is_member);
+        if case.now < self.wrong_until {
+            self.stamps(case, before.filter(|_| self.told.is_some()));
+        }
     }
 
-    fn stamps(&self, case: &mut Case<'_>) {
+    /// `told` is since when others have shown it the right time, and do so still.
+    fn stamps(&self, case: &mut Case<'_>, told: Option<Time>) {
         // What it heard before its clock was set counts no more, and what it was asked before it heard
         // from others has its stamp already.
-        let told = self.told.map(|since| since / 1_000_000);
+        let told = told.map(|since| since / 1_000_000);
         let issued = |stamp: Stamp| stamp.milliseconds.checked_sub(EPOCH_MS + self.by);
         let stamped = case.act.asked().find_map(|(_, _, ask)| match ask {
             Ask::Records(_, OfRecords::Write { stamp, .. }) => Some(*stamp),

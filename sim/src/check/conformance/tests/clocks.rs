@@ -95,6 +95,11 @@ fn whom_others_have_shown_the_time_stamps_nothing_by_a_wrong_clock() {
     };
     agreed.step(40, shows(HOURS), &[], &ideal(40));
     assert_eq!(agreed.would(40, late(0), &write(3000), &ideal(40)), [""; 0]);
+    // Also in the message because of which it stamps; one that shows the right time does not help.
+    let with_it = scene.would(40, shows(HOURS), &write(3000), &ideal(40));
+    assert_eq!(with_it, [""; 0]);
+    let broken = scene.would(40, shows(3000), &write(3000), &ideal(40));
+    assert_eq!(broken, ["wrong-clock-stamps"]);
     // Of three, two others do.
     scene.step(40, shows_by(60, HOURS), &[], &ideal(40));
     assert_eq!(
