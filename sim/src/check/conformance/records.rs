@@ -43,6 +43,8 @@ pub(super) struct Serving {
     /// Somebody has set its clock, or its disk keeps messages back: then less can be told.
     clock_is_off: bool,
     disk_is_slow: bool,
+    /// Somebody has shown it a clock in this life.
+    is_shown_clocks: bool,
 }
 
 /// How far a node is with serving its arc.
@@ -81,6 +83,7 @@ impl Serving {
         self.issued_before = self.issued_before.max(self.issued.take());
         (self.clock, self.heard, self.epoch, self.taken) = (None, None, 0, None);
         (self.leaving, self.handed, self.confirms) = (false, false, false);
+        self.is_shown_clocks = false;
     }
 
     /// It is no member any more.
@@ -136,6 +139,7 @@ impl Serving {
     // ---- what it is told ----
 
     fn hears(&mut self, me: Id, act: &Act) {
+        self.is_shown_clocks |= act.shows.is_some();
         if let Some((from, id, Ask::Records(_, OfRecords::Write { key, .. }))) = act.question() {
             if self.writes.len() == WRITES {
                 self.writes.remove(0);
@@ -232,13 +236,22 @@ impl Serving {
             .filter(|stamp| stamp.node == me && stamp.milliseconds <= far)
             .collect();
         for stamp in stamps {
-            if let Some(before) = self.issued_before.filter(|before| stamp <= *before) {
+            let falls = |before: &Stamp| stamp <= *before && !self.gives_up(*before, stamp);
+            if let Some(before) = self.issued_before.filter(falls) {
                 let detail =
                     format!("issued {stamp}, though in an earlier life it issued {before}");
                 case.breach("stamps-fall", detail);
             }
             self.issued = self.issued.max(Some(stamp));
         }
+    }
+
+    /// Whether it may have given an earlier stamp up, for a later one that is no lower than its clock
+    /// shows: who finds what it has issued too far ahead of a clock that was set, and that another
+    /// agrees with, takes the earlier time for wrong.
+    fn gives_up(&self, before: Stamp, stamp: Stamp) -> bool {
+        let near = stamp.milliseconds.saturating_add(SKEW_MAX);
+        self.clock_is_off && self.is_shown_clocks && before.milliseconds > near
     }
 
     // ---- who serves what ----

@@ -382,6 +382,50 @@ fn no_stamp_is_issued_that_an_earlier_life_may_have_issued() {
 }
 
 #[test]
+fn who_finds_an_earlier_life_too_far_ahead_gives_its_stamps_up_if_another_agrees() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let mut scene = Scene::new();
+    let at = Moment {
+        now: scene.now,
+        cause: Cause::Start,
+    };
+    let alone = Neighbours::alone(peer(40), ROOM);
+    let issued = [(50, store(1, 33, 40, 100 + 2 * HOUR))];
+    assert!(scene.step(40, late(0), &issued, &ideal(40)).is_empty());
+    assert!(scene.step(40, Input::Found, &[], &alone).is_empty());
+    let stores = |milliseconds| {
+        let id = RequestId::of_node(2, 1);
+        let Message::Request { request, .. } = store(1, 33, 40, milliseconds) else {
+            unreachable!("a request");
+        };
+        [(50, Message::Request { id, request })]
+    };
+    let would =
+        |scene: &Scene, milliseconds| scene.would(40, late(0), &stores(milliseconds), &ideal(40));
+    let falls = ["stamps-fall"];
+    let mut said = Stamped::new(Stamp::ZERO, RecordNotice::Clock);
+    said.now = 1;
+    let shown = from(50, Message::Records(Box::new(said)));
+    let mut never_set = scene.clone();
+    never_set.step(40, shown.clone(), &[], &alone);
+    assert_eq!(would(&never_set, 99), falls, "nobody has set its clock");
+    let effect = crate::world::Effect {
+        index: 0,
+        occurrence: 0,
+        kind: "clock",
+        groups: vec![vec![40]],
+        hit: 1,
+        until: None,
+    };
+    scene.watched.fault_began(at, &effect);
+    assert_eq!(would(&scene, 99), falls, "nobody agrees with it");
+    scene.step(40, shown, &[], &alone);
+    assert!(would(&scene, HOUR + 99).is_empty());
+    assert_eq!(would(&scene, HOUR + 100), falls, "that is near enough");
+    assert_eq!(would(&scene, 2 * HOUR), falls);
+}
+
+#[test]
 fn a_writes_stamp_is_above_all_that_its_client_has_seen() {
     let wrote = |stamp: Stamp, past: Stamp| {
         let mut scene = Scene::new();
