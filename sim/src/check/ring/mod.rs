@@ -276,6 +276,18 @@ impl RingChecker {
         self.members.len()
     }
 
+    /// Whether a single member is left, and all that it lists are gone. Alone it breaks nothing; but
+    /// it has lost its last live successor, and so has the ring that others come back to.
+    #[must_use]
+    pub fn survivor_is_lost(&self) -> bool {
+        let only = self.members.values().next();
+        let only = only.filter(|_| self.members.len() == 1);
+        only.is_some_and(|&place| {
+            let row = &self.places[place as usize];
+            !row.list.is_empty() && row.live_entries == 0
+        })
+    }
+
     /// How many of them are principal.
     #[must_use]
     pub fn principals(&self) -> usize {

@@ -466,6 +466,24 @@ fn one_live_successor_fires_and_mends() {
 }
 
 #[test]
+fn who_is_left_alone_with_a_list_of_the_gone_is_lost_and_breaks_nothing() {
+    let mut world = World::ideal(2, &[0, 10]);
+    assert!(!world.checker.survivor_is_lost());
+    world.gone(1);
+    assert!(world.checker.survivor_is_lost());
+    assert!(world.told.is_empty());
+    // Another comes back, that it does not know of: now it has none among two.
+    world.joined(2, member(20, 0, &[10]));
+    assert!(!world.checker.survivor_is_lost());
+    assert!(world.told.contains(&(Property::OneLiveSuccessor, Some(0))));
+    // Who is alone with an empty list is a ring of one.
+    let mut world = World::ideal(2, &[0, 10]);
+    world.changed(0, member(0, 0, &[]));
+    world.gone(1);
+    assert!(!world.checker.survivor_is_lost());
+}
+
+#[test]
 fn sufficient_principals_fires() {
     // Everybody is skipped by somebody but nodes 0 and 3: r principals, not r+1.
     let skipping = [(0, member(0, 40, &[20, 30])), (3, member(30, 20, &[0, 10]))];

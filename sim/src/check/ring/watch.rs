@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cuerda_core::ring::Neighbours;
 
 use super::{Change, RingChecker};
-use crate::check::excuse::{Excuses, PARTITION, SUSPICION, Verdict};
+use crate::check::excuse::{Excuses, FAILURES, PARTITION, SUSPICION, Verdict};
 use crate::check::property::Property;
 use crate::check::structure::{Broken, Changed, Disturbance, Structure};
 use crate::scenario::Scenario;
@@ -71,6 +71,9 @@ impl Structure<Neighbours> for Ring {
         if self.checker.in_doubt() && (!excused || now >= self.next_look) {
             self.checker.broken_in_full();
             self.next_look = now + self.stabilize_every;
+        }
+        if how == Changed::ByFailure && self.checker.survivor_is_lost() {
+            self.excuses.struck(now, FAILURES);
         }
         let mut found = Vec::new();
         if self.checker.has_changes() {
