@@ -21,7 +21,7 @@ use super::document::Document;
 use super::novelty::{Feature, Novelty};
 use crate::check::property::Property;
 use crate::report::{Report, judge};
-use crate::run::{Play, play, play_in_with};
+use crate::run::{NOBODY_LEFT, Play, play, play_in_with};
 use crate::scenario::{Fault, Scenario, World};
 use crate::world::{Time, World as _, events, nanoseconds};
 
@@ -274,7 +274,9 @@ fn trial(scenario: &Scenario, report: &Report) -> Trial {
         expects: None,
     });
     let mut told = BTreeSet::new();
-    let first = |failure: &Failure| told.insert(failure.check.clone());
+    // What was drawn left nobody to be a ring: that is no failure of a node.
+    let first =
+        |failure: &Failure| failure.check != NOBODY_LEFT && told.insert(failure.check.clone());
     Trial {
         failures: violations.chain(unmet).filter(first).collect(),
         reached: BTreeMap::new(),

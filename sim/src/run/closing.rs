@@ -164,7 +164,11 @@ impl Closing<'_> {
         if now - self.began < self.patience(judge) {
             judge.unchecked.push(SETTLED);
         } else {
-            judge.never_settled(now, now - self.began, outside);
+            let waited = now - self.began;
+            match world.is_deserted() {
+                true => judge.nobody_left(now, waited),
+                false => judge.never_settled(now, waited, outside),
+            }
         }
         false
     }

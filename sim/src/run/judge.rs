@@ -24,6 +24,9 @@ use crate::world::{Cause, LookupEnd, Moment, SECOND, Time, Watcher, World, nanos
 
 /// The check that the network becomes as it should be when nothing disturbs it any more.
 pub(super) const UNSETTLED: &str = "unsettled";
+/// The check that somebody is left who could be a network. A run in which nobody is has shown
+/// nothing, and no node has done anything wrong.
+pub(crate) const NOBODY_LEFT: &str = "nobody-left";
 /// The check that the world can go on.
 pub(super) const WORLD: &str = "world";
 
@@ -343,12 +346,26 @@ impl<'a, P: Judged> Judge<'a, P> {
             count(parts as u64, "network", "networks"),
             count(outside as u64, "node runs", "nodes run"),
         );
+        self.not_settled(now, UNSETTLED, detail);
+    }
+
+    /// Nobody is left who could be as it should be.
+    pub(super) fn nobody_left(&mut self, now: Time, waited: Time) {
+        let detail = format!(
+            "nothing has disturbed anybody for {} s, and nobody runs, or only one who was never a \
+             member as far as its disk knows and reaches nobody",
+            waited / SECOND
+        );
+        self.not_settled(now, NOBODY_LEFT, detail);
+    }
+
+    fn not_settled(&mut self, now: Time, check: &str, detail: String) {
         self.of_checks += 1;
         let at = Moment {
             now,
             cause: Cause::End,
         };
-        self.describe(at, UNSETTLED.to_owned(), detail, None);
+        self.describe(at, check.to_owned(), detail, None);
     }
 
     /// The end of the run, for what is stored: which members there are, sorted by their ids.

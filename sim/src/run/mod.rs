@@ -38,6 +38,7 @@ use crate::world::containers;
 use crate::world::turmoil;
 use crate::world::{Cause, World, events, nanoseconds};
 use cost::Meter;
+pub(crate) use judge::NOBODY_LEFT;
 use judge::{Judge, Others, WORLD};
 use series::{Interval, Series};
 

@@ -332,6 +332,11 @@ pub trait World {
     /// How many nodes run that want to be members and are none: they are still joining, lost all
     /// they knew, or have just started again. Whoever sleeps or is about to leave is not among them.
     fn outside(&self) -> usize;
+    /// Whether nobody is left to be a network: no process runs, or a single one that has never been
+    /// a member as far as it can know.
+    fn is_deserted(&self) -> bool {
+        false
+    }
     /// The scenario is over. What disturbs the network, clocks and disks ends; machines that sleep
     /// for good are gone for good. Machines that are down stay so.
     fn calm(&mut self, watcher: &mut impl Watcher<Self::Protocol>);

@@ -202,9 +202,26 @@ fn a_ring_that_does_not_settle_is_a_violation() {
         4,
         "[[fault]]\nat = \"40s\"\nkind = \"crash\"\nnodes = \"100%\"\n",
     );
-    assert_eq!(outcome(&report), (Verdict::Fail, vec!["unsettled"]));
-    assert_eq!(report.violated["unsettled"], 1);
+    assert_eq!(outcome(&report), (Verdict::Fail, vec!["nobody-left"]));
+    assert_eq!(report.violated["nobody-left"], 1);
     assert_eq!(report.ring.settled_after_s, None);
+}
+
+#[test]
+fn only_one_who_can_know_of_no_ring_is_let_wait_for_others() {
+    let all_but_one = "[[fault]]\nat = \"20s\"\nkind = \"leave\"\nnodes = \"n0..n2\"\n";
+    let disks = |nodes: &str, disk: &str| {
+        let crash = "[[fault]]\nat = \"60s\"\nkind = \"crash\"\nfor = \"3s\"";
+        run(
+            4,
+            &format!("{all_but_one}{crash}\nnodes = \"{nodes}\"\ndisk = \"{disk}\"\n"),
+        )
+    };
+    // Its disk is new: it waits, and nothing shows that it is wrong to.
+    let alone = disks("n3", "lost");
+    assert_eq!(outcome(&alone), (Verdict::Fail, vec!["nobody-left"]));
+    // With its disk it knows that it was a member, and goes on alone.
+    assert_eq!(disks("n3", "kept").verdict, Verdict::Pass);
 }
 
 #[test]

@@ -78,6 +78,10 @@ impl crate::world::World for World {
         script::outside(self)
     }
 
+    fn is_deserted(&self) -> bool {
+        script::is_deserted(self)
+    }
+
     fn calm(&mut self, watcher: &mut impl Watcher<Node>) {
         script::calm(self, watcher);
     }

@@ -79,6 +79,10 @@ impl<P: Simulated> crate::world::World for World<P> {
         script::outside(self)
     }
 
+    fn is_deserted(&self) -> bool {
+        script::is_deserted(self)
+    }
+
     fn calm(&mut self, watcher: &mut impl Watcher<P>) {
         script::calm(self, watcher);
     }

@@ -244,6 +244,7 @@ pub(super) fn restart<W: Machines>(
     }
     if disk == Disk::Lost {
         world.lose_disk(number);
+        world.script_mut().blank.insert(number);
         let cause = Cause::Order {
             node: number,
             kind: "restart",

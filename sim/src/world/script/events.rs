@@ -27,6 +27,7 @@ pub(in crate::world) fn pass_on<W: Machines>(
         Event::Joined => {
             let id = world.peer(number).id;
             world.script_mut().members.add(id, number);
+            world.script_mut().blank.remove(&number);
             watcher.joined(at, world.seen_as(number));
             quiet::stray(world, number, false, at, watcher);
         }

@@ -73,7 +73,7 @@ pub(super) use machines::{Broken, DiskCopy, Faults, Lifecycle, Machines, Orders}
 use members::Members;
 use occurrences::Occurrences;
 pub(super) use plan::control;
-pub(super) use quiet::{calm, outside};
+pub(super) use quiet::{calm, is_deserted, outside};
 use records::Clients;
 pub(super) use records::read;
 use sessions::Absent;
@@ -90,6 +90,9 @@ pub(super) struct Script {
     leaving: BTreeSet<u32>,
     /// Who has been a member, is up and none now, and was not told to leave.
     strays: BTreeSet<u32>,
+    /// Machines that lost their disk and have not been members since: what they have knows of no
+    /// ring.
+    blank: BTreeSet<u32>,
     /// By the machine: through which others it was told to join when it was started last.
     told: BTreeMap<u32, Vec<u32>>,
     controls: Vec<Control>,
@@ -132,6 +135,7 @@ impl Script {
             records: Clients::new(scenario, seed),
             leaving: BTreeSet::new(),
             strays: BTreeSet::new(),
+            blank: BTreeSet::new(),
             told: BTreeMap::new(),
             controls: Vec::new(),
             occurrences: Occurrences::default(),

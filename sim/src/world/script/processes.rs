@@ -62,6 +62,8 @@ pub(super) fn bring_back<W: Machines>(
         let remembered = copy.remembered.clone();
         world.script_mut().remembered.insert(number, remembered);
         world.put_disk(number, copy);
+        // It may have been a member when that was copied.
+        world.script_mut().blank.remove(&number);
     }
     let at = world.moment(Cause::FaultBegan(effect.index));
     watcher.disks_replaced(at, &told);

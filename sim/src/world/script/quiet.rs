@@ -38,6 +38,24 @@ pub(in crate::world) fn outside<W: Machines>(world: &W) -> usize {
     (0..world.machines()).filter(is_outside).count()
 }
 
+/// Whether nobody is left to be a ring: no process runs, or a single one that has never been a
+/// member as far as it can know, because it is new or has lost its disk. Such a one founds nothing
+/// by itself: who reaches nobody may only be cut off from a ring that there is.
+pub(in crate::world) fn is_deserted<W: Machines>(world: &W) -> bool {
+    let script = world.script();
+    let up = (0..world.machines()).filter(|&number| world.is_up(number));
+    let mut process = None;
+    for number in up {
+        let is_new = !script.strays.contains(&number) && !script.leaving.contains(&number);
+        let knows_of_none = is_new || script.blank.contains(&number);
+        let first = script.siblings(number).start;
+        if script.members.has(number) || !knows_of_none || *process.get_or_insert(first) != first {
+            return false;
+        }
+    }
+    true
+}
+
 /// The scenario is over: no fault disturbs the network, a clock or a disk any more.
 pub(in crate::world) fn calm<W: Machines>(world: &mut W, watcher: &mut impl Watcher<W::Protocol>) {
     world.calm_network();

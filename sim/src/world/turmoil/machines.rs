@@ -65,6 +65,10 @@ impl<P: Simulated + Hosted> crate::world::World for World<P> {
         script::outside(self)
     }
 
+    fn is_deserted(&self) -> bool {
+        script::is_deserted(self)
+    }
+
     fn calm(&mut self, watcher: &mut impl Watcher<P>) {
         script::calm(self, watcher);
     }
