@@ -209,19 +209,20 @@ fn a_ring_that_does_not_settle_is_a_violation() {
 
 #[test]
 fn only_one_who_can_know_of_no_ring_is_let_wait_for_others() {
-    let all_but_one = "[[fault]]\nat = \"20s\"\nkind = \"leave\"\nnodes = \"n0..n2\"\n";
-    let disks = |nodes: &str, disk: &str| {
-        let crash = "[[fault]]\nat = \"60s\"\nkind = \"crash\"\nfor = \"3s\"";
+    let all_but_one = "[[fault]]\nat = \"30s\"\nkind = \"leave\"\nnodes = \"n0..n2\"\n";
+    let alone = |work: &str, disk: &str| {
+        let crash = "[[fault]]\nat = \"60s\"\nkind = \"crash\"\nfor = \"3s\"\nnodes = \"n3\"";
         run(
             4,
-            &format!("{all_but_one}{crash}\nnodes = \"{nodes}\"\ndisk = \"{disk}\"\n"),
+            &format!("{work}{all_but_one}{crash}\ndisk = \"{disk}\"\n"),
         )
     };
     // Its disk is new: it waits, and nothing shows that it is wrong to.
-    let alone = disks("n3", "lost");
-    assert_eq!(outcome(&alone), (Verdict::Fail, vec!["nobody-left"]));
-    // With its disk it knows that it was a member, and goes on alone.
-    assert_eq!(disks("n3", "kept").verdict, Verdict::Pass);
+    let lost = alone("", "lost");
+    assert_eq!(outcome(&lost), (Verdict::Fail, vec!["nobody-left"]));
+    // With its disk and what is on it it knows that it was a member, and goes on alone.
+    let kept = alone(PUTS, "kept");
+    assert_eq!(outcome(&kept), (Verdict::Pass, vec![]));
 }
 
 #[test]
